@@ -1,0 +1,58 @@
+# One function per kind of target. A room (top-level folder) is one static library; it sees the headers of the rooms it
+# links to and of no other, because every room has an include root of its own.
+
+# sotto_room(NAME SOURCES ... [LINKS ...] [PRIVATE_LINKS ...])
+# Defines sotto_NAME (alias sotto::NAME). Headers are included as <sotto/NAME/file.h>, in the build as when installed.
+function(sotto_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  set(root "${PROJECT_BINARY_DIR}/include/${name}")
+  file(MAKE_DIRECTORY "${root}/sotto")
+  file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}" "${root}/sotto/${name}" SYMBOLIC)
+
+  add_library(sotto_${name} STATIC ${ROOM_SOURCES})
+  add_library(sotto::${name} ALIAS sotto_${name})
+  set_target_properties(sotto_${name} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
+  target_compile_features(sotto_${name} PUBLIC cxx_std_20)
+  target_include_directories(sotto_${name} PUBLIC
+    "$<BUILD_INTERFACE:${root}>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+  target_link_libraries(sotto_${name} PUBLIC ${ROOM_LINKS} PRIVATE ${ROOM_PRIVATE_LINKS} $<BUILD_INTERFACE:sotto_warnings>)
+
+  install(TARGETS sotto_${name} EXPORT sotto-targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/sotto/${name}"
+    FILES_MATCHING PATTERN "*.h")
+endfunction()
+
+# sotto_test(NAME LABEL fast|slow SOURCES ... LINKS ... [TIMEOUT seconds])
+# One GoogleTest program per unit; every test case is its own CTest entry.
+function(sotto_test name)
+  cmake_parse_arguments(TEST "" "LABEL;TIMEOUT" "SOURCES;LINKS" ${ARGN})
+  if(NOT TEST_LABEL)
+    set(TEST_LABEL fast)
+  endif()
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${TEST_SOURCES})
+  target_compile_definitions(${name} PRIVATE SOTTO_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden")
+  target_link_libraries(${name} PRIVATE ${TEST_LINKS} sotto_warnings GTest::gtest_main)
+  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
+    PROPERTIES LABELS "${TEST_LABEL}" TIMEOUT ${TEST_TIMEOUT})
+endfunction()
+
+# sotto_compile_fail_test(NAME SOURCE file LINKS ... EXPECT regex)
+# Passes when the file does not compile and the compiler says EXPECT; the same file must compile with -DSOTTO_CONTROL,
+# so that the failure is the misuse and not a missing header.
+function(sotto_compile_fail_test name)
+  cmake_parse_arguments(FAIL "" "SOURCE;EXPECT" "LINKS" ${ARGN})
+  foreach(kind control misuse)
+    add_library(${name}_${kind} OBJECT EXCLUDE_FROM_ALL ${FAIL_SOURCE})
+    target_link_libraries(${name}_${kind} PRIVATE ${FAIL_LINKS})
+    target_compile_features(${name}_${kind} PRIVATE cxx_std_20)
+    set_target_properties(${name}_${kind} PROPERTIES CXX_COMPILER_LAUNCHER "")
+    add_test(NAME ${name}.${kind}
+      COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target ${name}_${kind} --config $<CONFIG>)
+    set_tests_properties(${name}.${kind} PROPERTIES LABELS slow RESOURCE_LOCK build_tree TIMEOUT 300)
+  endforeach()
+  target_compile_definitions(${name}_control PRIVATE SOTTO_CONTROL)
+  set_tests_properties(${name}.misuse PROPERTIES PASS_REGULAR_EXPRESSION "${FAIL_EXPECT}")
+endfunction()

@@ -1,0 +1,13 @@
+#pragma once
+// Writing files so that a crash, a full disk or a signal leaves either the old file or the new one, never a part of one.
+
+#include <filesystem>
+#include <string_view>
+
+namespace sotto::privacy {
+
+// Writes `content` to a temporary file beside `path`, flushes it to the device, renames it over `path` and flushes the
+// folder. Throws IoError (with the system's reason) and removes the temporary file when any of these fails.
+void write_file_atomically(const std::filesystem::path& path, std::string_view content);
+
+}  // namespace sotto::privacy
