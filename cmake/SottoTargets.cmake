@@ -35,7 +35,7 @@ function(sotto_test name)
   add_executable(${name} ${TEST_SOURCES})
   target_compile_definitions(${name} PRIVATE SOTTO_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden")
   target_link_libraries(${name} PRIVATE ${TEST_LINKS} sotto_warnings GTest::gtest_main)
-  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
+  gtest_discover_tests(${name} TEST_PREFIX "${name}." NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST
     PROPERTIES LABELS "${TEST_LABEL}" TIMEOUT ${TEST_TIMEOUT})
 endfunction()
 
