@@ -1,0 +1,69 @@
+#include <sotto/kernels/gaussian_noise.h>
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#define SOTTO_LANE_BYTES 16
+#include <sotto/kernels/gaussian_noise_lanes.h>
+
+namespace sotto::kernels {
+namespace detail {
+
+#if defined(SOTTO_X86_64)
+extern const GaussianNoiseKernel kGaussianNoise_avx2;
+extern const GaussianNoiseKernel kGaussianNoise_avx512;
+#endif
+
+std::span<const GaussianNoiseKernel> supported_gaussian_noise_kernels() {
+  static const std::vector<GaussianNoiseKernel> kernels = [] {
+    std::vector<GaussianNoiseKernel> found;
+#if defined(SOTTO_X86_64)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+      found.push_back(kGaussianNoise_avx512);
+    if (__builtin_cpu_supports("avx2")) found.push_back(kGaussianNoise_avx2);
+#endif
+    found.push_back({"baseline", add_noise<float>, add_noise<double>});
+    return found;
+  }();
+  return kernels;
+}
+
+}  // namespace detail
+
+namespace {
+
+void check(std::uint64_t first, std::size_t count, double stddev) {
+  if (!std::isfinite(stddev) || stddev < 0)
+    throw std::invalid_argument("[add_gaussian_noise] stddev: " + std::to_string(stddev) +
+                                "; must be finite and at least 0");
+  if (count > std::numeric_limits<std::uint64_t>::max() - first)
+    throw std::invalid_argument("[add_gaussian_noise] range of elements: " + std::to_string(first) + " + " +
+                                std::to_string(count) + "; must end below 2^64");
+}
+
+}  // namespace
+
+void add_gaussian_noise(std::span<const std::uint32_t, 8> key, NoiseCounter counter, std::uint64_t first,
+                        std::size_t count, double stddev, float* out) {
+  check(first, count, stddev);
+  detail::supported_gaussian_noise_kernels().front().add_float(key.data(), counter, first, count, stddev, out);
+}
+
+void add_gaussian_noise(std::span<const std::uint32_t, 8> key, NoiseCounter counter, std::uint64_t first,
+                        std::size_t count, double stddev, double* out) {
+  check(first, count, stddev);
+  detail::supported_gaussian_noise_kernels().front().add_double(key.data(), counter, first, count, stddev, out);
+}
+
+double missing_tail_mass() {
+  return 0x1p-76;
+}
+
+const char* gaussian_noise_instruction_set() {
+  return detail::supported_gaussian_noise_kernels().front().name;
+}
+
+}  // namespace sotto::kernels

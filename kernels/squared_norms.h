@@ -1,0 +1,29 @@
+#pragma once
+// The two passes over kept per-sample gradients: squared norms of rows, and the weighted sum of rows. Both read each
+// row once and are bound by memory.
+//
+// Shapes: rows is [row_count, columns] with consecutive columns and `stride` elements between the starts of consecutive
+// rows (stride may be 0 to 2^63; rows may overlap, they are only read). row_count = 0 or columns = 0 does nothing.
+
+#include <cstddef>
+
+namespace sotto::kernels {
+
+// out[i] += sum_j rows[i, j]^2 for i in [0, row_count).
+// float: squares and sums in double, so no finite input overflows, and the relative error is below columns * 2^-53.
+// double: squares overflow to infinity beyond 1e154; relative error as above otherwise.
+// A row that holds an infinity or a NaN gives a non-finite out[i]; other rows are not touched by it.
+void add_row_squared_norms(const float* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
+                           double* out);
+void add_row_squared_norms(const double* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
+                           double* out);
+
+// y[j] += sum_i w[i] * rows[i, j] for j in [0, columns). y must not overlap rows.
+// A row with w[i] == 0 is not read at all: a NaN or padding row of weight 0 adds nothing. Products and sums are taken
+// in double in the order of i, and rounded once to the type of y before they are added.
+void add_weighted_row_sum(const float* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
+                          const float* w, float* y);
+void add_weighted_row_sum(const double* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
+                          const double* w, double* y);
+
+}  // namespace sotto::kernels
