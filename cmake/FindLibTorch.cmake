@@ -47,7 +47,8 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   target_include_directories(LibTorch::cpu SYSTEM INTERFACE
     "${LibTorch_INCLUDE_DIR}" "${LibTorch_INCLUDE_DIR}/torch/csrc/api/include")
   # The layout of at::RecordFunction depends on NDEBUG: a program compiled without it crashes inside the wheel.
-  target_compile_definitions(LibTorch::cpu INTERFACE NDEBUG)
+  # The wheel brings fmt headers of its own that shadow the system's, and no library to go with them.
+  target_compile_definitions(LibTorch::cpu INTERFACE NDEBUG FMT_HEADER_ONLY=1)
   target_link_options(LibTorch::cpu INTERFACE ${_libtorch_rpath_link})
   target_link_libraries(LibTorch::cpu INTERFACE
     -Wl,--no-as-needed "${LibTorch_CPU_LIBRARY}" "${LibTorch_C10_LIBRARY}" -Wl,--as-needed)

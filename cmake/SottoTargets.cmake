@@ -1,13 +1,17 @@
 # One function per kind of target. A room (top-level folder) is one static library; it sees the headers of the rooms it
 # links to and of no other, because every room has an include root of its own.
 
-# sotto_room(NAME SOURCES ... [LINKS ...] [PRIVATE_LINKS ...])
+# sotto_room(NAME SOURCES ... [LINKS ...] [PRIVATE_LINKS ...] [FOLDER folder])
 # Defines sotto_NAME (alias sotto::NAME). Headers are included as <sotto/NAME/file.h>, in the build as when installed.
+# FOLDER is for a part of a room that is a library of its own: its headers are <sotto/folder/file.h>.
 function(sotto_room name)
-  cmake_parse_arguments(ROOM "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
-  set(root "${PROJECT_BINARY_DIR}/include/${name}")
+  cmake_parse_arguments(ROOM "" "FOLDER" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  if(NOT ROOM_FOLDER)
+    set(ROOM_FOLDER ${name})
+  endif()
+  set(root "${PROJECT_BINARY_DIR}/include/${ROOM_FOLDER}")
   file(MAKE_DIRECTORY "${root}/sotto")
-  file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}" "${root}/sotto/${name}" SYMBOLIC)
+  file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}" "${root}/sotto/${ROOM_FOLDER}" SYMBOLIC)
 
   add_library(sotto_${name} STATIC ${ROOM_SOURCES})
   add_library(sotto::${name} ALIAS sotto_${name})
@@ -18,7 +22,7 @@ function(sotto_room name)
   target_link_libraries(sotto_${name} PUBLIC ${ROOM_LINKS} PRIVATE ${ROOM_PRIVATE_LINKS} $<BUILD_INTERFACE:sotto_warnings>)
 
   install(TARGETS sotto_${name} EXPORT sotto-targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-  install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/sotto/${name}"
+  install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/sotto/${ROOM_FOLDER}"
     FILES_MATCHING PATTERN "*.h")
 endfunction()
 

@@ -1,14 +1,12 @@
-#include <sotto/privacy/atomic_file.h>
-
 #include <fcntl.h>
+#include <sotto/privacy/atomic_file.h>
+#include <sotto/privacy/error.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <string>
 #include <utility>
-
-#include <sotto/privacy/error.h>
 
 namespace sotto::privacy {
 namespace {
@@ -45,11 +43,15 @@ void write_all(int fd, std::string_view content, const std::filesystem::path& pa
 }  // namespace
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  write_file_atomically(path, std::span<const std::string_view>(&content, 1));
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
   const std::filesystem::path temporary = path.string() + ".part." + std::to_string(::getpid());
   try {
     Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (file.get() < 0) fail(temporary, "cannot create");
-    write_all(file.get(), content, temporary);
+    for (const std::string_view piece : pieces) write_all(file.get(), piece, temporary);
     if (::fsync(file.get()) != 0) fail(temporary, "cannot flush");
     if (file.close() != 0) fail(temporary, "cannot close");
     if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot rename onto");

@@ -1,7 +1,9 @@
 #pragma once
-// Writing files so that a crash, a full disk or a signal leaves either the old file or the new one, never a part of one.
+// Writing files so that a crash, a full disk or a signal leaves either the old file or the new one, never a part of
+// one.
 
 #include <filesystem>
+#include <span>
 #include <string_view>
 
 namespace sotto::privacy {
@@ -9,5 +11,8 @@ namespace sotto::privacy {
 // Writes `content` to a temporary file beside `path`, flushes it to the device, renames it over `path` and flushes the
 // folder. Throws IoError (with the system's reason) and removes the temporary file when any of these fails.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
+
+// The same for content in pieces, written one after the other: nobody has to join a large model in memory first.
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces);
 
 }  // namespace sotto::privacy

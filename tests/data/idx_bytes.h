@@ -1,19 +1,18 @@
 #pragma once
-// IDX files made byte by byte, independently of the reader, in a folder that is removed with the object.
+// IDX files made byte by byte, independently of the reader.
 
-#include <unistd.h>
 #include <zlib.h>
 
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <stdexcept>
-#include <string>
 #include <vector>
+
+#include "../support/scratch_folder.h"
 
 namespace sotto::data::testing {
 
-using Bytes = std::vector<std::uint8_t>;
+using sotto::testing::Bytes;
+using sotto::testing::ScratchFolder;
 
 inline Bytes idx_header(const std::vector<std::uint32_t>& sizes) {
   Bytes bytes = {0, 0, 0x08, static_cast<std::uint8_t>(sizes.size())};
@@ -42,32 +41,5 @@ inline Bytes gzipped(const Bytes& content) {
   if (status != Z_STREAM_END) throw std::runtime_error("deflate");
   return result;
 }
-
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sotto-test-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    path_ = pattern;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path write(const std::string& name, const Bytes& bytes) const {
-    std::filesystem::path file = path_ / name;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    return file;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace sotto::data::testing
