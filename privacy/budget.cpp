@@ -23,4 +23,17 @@ void validate(const PrivacyBudget& budget) {
   validate_delta(budget.delta);
 }
 
+std::vector<std::string> budget_warnings(const PrivacyBudget& budget, std::optional<int64_t> dataset_size) {
+  constexpr double kDoubtfulEpsilon = 10;
+  std::vector<std::string> sentences;
+  if (dataset_size && budget.delta * static_cast<double>(*dataset_size) >= 1)
+    sentences.push_back(fmt::format(
+        "delta {} is not below 1 / dataset_size = {:.3g}: publishing one random record in full would satisfy it",
+        budget.delta, 1 / static_cast<double>(*dataset_size)));
+  if (budget.epsilon > kDoubtfulEpsilon)
+    sentences.push_back(
+        fmt::format("epsilon {:.4g} is above {}: the formal guarantee says little", budget.epsilon, kDoubtfulEpsilon));
+  return sentences;
+}
+
 }  // namespace sotto::privacy

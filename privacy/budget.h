@@ -1,7 +1,11 @@
 #pragma once
 // A privacy budget: the pair that a guarantee is stated in.
 
+#include <cstdint>
 #include <limits>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace sotto::privacy {
 
@@ -15,5 +19,9 @@ struct PrivacyBudget {
 void validate_epsilon(double epsilon);
 void validate_delta(double delta);
 void validate(const PrivacyBudget& budget);
+
+// Sentences for the user about a guarantee that is allowed and doubtful: epsilon > 10, delta >= 1 / dataset_size (the
+// declared size, where there is one). epsilon may be infinite here.
+std::vector<std::string> budget_warnings(const PrivacyBudget& budget, std::optional<int64_t> dataset_size);
 
 }  // namespace sotto::privacy

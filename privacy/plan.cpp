@@ -10,8 +10,6 @@
 namespace sotto::privacy {
 namespace {
 
-constexpr double kDoubtfulEpsilon = 10;
-
 void validate_count(const char* name, int64_t value, int64_t largest, const char* allowed) {
   if (value < 1 || value > largest)
     throw UsageError(fmt::format("[PrivacyPlan] bad {}: {}; allowed is {}", name, value, allowed));
@@ -63,15 +61,7 @@ PrivacyPlan::PrivacyPlan(const PrivacyPlanOptions& options)
 }
 
 std::vector<std::string> PrivacyPlan::warnings() const {
-  std::vector<std::string> sentences;
-  if (delta_ * static_cast<double>(dataset_size_) >= 1)
-    sentences.push_back(fmt::format(
-        "delta {} is not below 1 / dataset_size = {:.3g}: publishing one random record in full would satisfy it",
-        delta_, 1 / static_cast<double>(dataset_size_)));
-  if (epsilon_ > kDoubtfulEpsilon)
-    sentences.push_back(
-        fmt::format("epsilon {:.4g} is above {}: the formal guarantee says little", epsilon_, kDoubtfulEpsilon));
-  return sentences;
+  return budget_warnings({.epsilon = epsilon_, .delta = delta_}, dataset_size_);
 }
 
 }  // namespace sotto::privacy

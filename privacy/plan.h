@@ -46,7 +46,7 @@ class PrivacyPlan {
   // What one step releases; the sampler, the noise and the accountant all take their parameters from here.
   const PoissonSampled& step_event() const { return step_; }
 
-  // Sentences for the user about choices that are allowed and doubtful: delta >= 1 / dataset_size, epsilon > 10.
+  // Sentences for the user about choices that are allowed and doubtful; see budget_warnings.
   std::vector<std::string> warnings() const;
 
  private:

@@ -1,0 +1,76 @@
+#include <gtest/gtest.h>
+#include <sotto/privacy/error.h>
+#include <sotto/tools/numbers.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <random>
+#include <string>
+
+namespace sotto::tools {
+namespace {
+
+TEST(ParseReal, ReadsWholeNumbersInTheCLocale) {
+  EXPECT_EQ(parse_real("--x", "0.01"), 0.01);
+  EXPECT_EQ(parse_real("--x", "1e-5"), 1e-5);
+  EXPECT_EQ(parse_real("--x", "-2"), -2);
+  EXPECT_EQ(parse_real("--x", "0x1p-10"), 1.0 / 1024);
+  EXPECT_EQ(parse_real("--x", "-0X1.8p1"), -3);
+}
+
+TEST(ParseReal, RefusesAnythingElseAndQuotesIt) {
+  for (const char* text : {"", " 1", "1 ", "1e-5x", "1,5", "1e", "--1", "-", "0x", "0x-1", "+1", "nan", "inf", "-inf",
+                           "1e999", "1e-999", "0.1.2", "1_000"}) {
+    try {
+      parse_real("--delta", text);
+      ADD_FAILURE() << "accepted '" << text << "'";
+    } catch (const UsageError& error) {
+      EXPECT_NE(std::string(error.what()).find("[--delta]"), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("'" + std::string(text) + "'"), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(ParseReal, SaysWhereTheNumberStops) {
+  try {
+    parse_real("--delta", "1e-5x");
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("character 5"), std::string::npos) << error.what();
+  }
+}
+
+TEST(ParseInteger, ReadsPlainDigitsOnly) {
+  EXPECT_EQ(parse_integer("--steps", "14062"), 14062);
+  EXPECT_EQ(parse_integer("--steps", "-1"), -1);
+  for (const char* text : {"", "1e4", "1.0", "1 000", "0x10", "99999999999999999999", " 1", "+1", "ten"})
+    EXPECT_THROW(parse_integer("--steps", text), UsageError) << text;
+}
+
+TEST(FormatRoundedUp, NeverShowsLessThanTheValue) {
+  std::mt19937_64 random(5);
+  std::uniform_real_distribution<double> uniform(-300, 300);
+  for (int i = 0; i < 20000; ++i) {
+    const double value = std::pow(10, uniform(random));
+    for (const int digits : {1, 3, 6}) {
+      const double shown = std::strtod(format_rounded_up(value, digits).c_str(), nullptr);
+      EXPECT_GE(shown, value);
+      EXPECT_LE(shown, value * (1 + std::pow(10, 1 - digits)));
+    }
+  }
+}
+
+TEST(FormatRoundedUp, KeepsWhatFits) {
+  EXPECT_EQ(format_rounded_up(0, 6), "0");
+  EXPECT_EQ(format_rounded_up(0.5, 6), "0.5");
+  EXPECT_EQ(format_rounded_up(1e-5, 6), "1e-05");
+  EXPECT_EQ(format_rounded_up(3, 1), "3");
+  EXPECT_EQ(format_rounded_up(1.0000001, 6), "1.00001");
+  EXPECT_EQ(format_rounded_up(9.9999999, 6), "10");
+  EXPECT_EQ(format_rounded_up(std::numeric_limits<double>::infinity(), 6), "inf");
+  EXPECT_GE(std::strtod(format_rounded_up(3.3e-319, 6).c_str(), nullptr), 3.3e-319);
+}
+
+}  // namespace
+}  // namespace sotto::tools

@@ -1,0 +1,44 @@
+#include <sotto/privacy/error.h>
+#include <sotto/tools/account_command.h>
+#include <sotto/tools/cli.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <ostream>
+
+namespace sotto::tools {
+namespace {
+
+int report(const char* message, ExitCode code, std::ostream& err) {
+  err << "sotto: " << message << std::endl;
+  return static_cast<int>(code);
+}
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+  try {
+    CLI::App app("Differentially private training for LibTorch", "sotto");
+    app.set_version_flag("--version", "sotto " SOTTO_VERSION);
+    app.require_subcommand(1);
+    add_account_command(app, out, err);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::Success& request) {  // --help, --version
+      app.exit(request, out, err);
+    } catch (const CLI::ParseError& error) {
+      const auto is_typed = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+      if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_typed).empty())
+        throw UsageError("unknown command '" + std::string(argv[1]) + "'; try --help");
+      throw UsageError(std::string(error.what()) + "; try --help");
+    }
+    if (!out.flush()) throw IoError("[sotto] cannot write to the standard output; is the disk full?");
+    return static_cast<int>(ExitCode::done);
+  } catch (const Error& error) {
+    return report(error.what(), error.code(), err);
+  } catch (const std::exception& error) {
+    return report(error.what(), ExitCode::internal, err);
+  }
+}
+
+}  // namespace sotto::tools

@@ -1,0 +1,21 @@
+#pragma once
+// Numbers as text: strict on the way in, never smaller than the value on the way out.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sotto::tools {
+
+// A finite number that fills `text` completely, in the C locale: 0.01, 1e-5, 0x1p-10. Throws UsageError that names
+// `flag`, the text and the position where it stops being a number.
+double parse_real(std::string_view flag, std::string_view text);
+
+// An integer in plain digits that fits 64 bits; no 1e4, no separators.
+int64_t parse_integer(std::string_view flag, std::string_view text);
+
+// The shortest decimal with at most `digits` significant digits that is not below `value`, so that a shortened
+// guarantee is still one. value >= 0; "inf" for infinity.
+std::string format_rounded_up(double value, int digits);
+
+}  // namespace sotto::tools
