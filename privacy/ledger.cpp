@@ -1,0 +1,247 @@
+#include <fcntl.h>
+#include <sotto/privacy/atomic_file.h>
+#include <sotto/privacy/budget.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/ledger.h>
+#include <sotto/privacy/ledger_text.h>
+#include <sotto/privacy/secret_key.h>
+#include <sotto/privacy/sha256.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <utility>
+
+namespace sotto::privacy {
+namespace {
+
+// RFC 4122, version 4.
+std::string random_run() {
+  std::array<unsigned char, 16> bytes;
+  detail::fill_from_entropy(bytes, ::getrandom);
+  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);
+  bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += "0123456789abcdef"[bytes[i] >> 4];
+    text += "0123456789abcdef"[bytes[i] & 15];
+  }
+  return text;
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  std::array<char, 32> text;
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+void check_sensitivity(double sensitivity) {
+  if (!(sensitivity > 0) || !std::isfinite(sensitivity))
+    throw UsageError("[Ledger] sensitivity: " + std::to_string(sensitivity) + "; must be finite and above 0");
+}
+
+void check_count(const char* name, std::int64_t value) {
+  if (value < 1 || value > kMaxCount)
+    throw UsageError(std::string("[Ledger::create] ") + name + ": " + std::to_string(value) + "; must be in [1, 2^53]");
+}
+
+void check_keys(const LedgerKeys& keys) {
+  for (const std::string& key : {keys.noise_key, keys.sampler_key})
+    if (key.size() != 64 || key.find_first_not_of("0123456789abcdef") != std::string::npos)
+      throw UsageError("[Ledger] key commitment: '" + key + "'; must be 64 lower-case hexadecimal digits");
+}
+
+void check_header(const LedgerHeader& header, const LedgerKeys& keys) {
+  if (!header.adjacency) throw UsageError("[Ledger::create] adjacency: not set; it has no default");
+  check_count("dataset_size", header.dataset_size);
+  check_count("steps", header.steps);
+  validate_delta(header.delta);
+  validate(header.event);
+  check_sensitivity(header.sensitivity);
+  if (header.accountant_name.empty() || header.accountant_version.empty())
+    throw UsageError("[Ledger::create] accountant: name or version empty; both must be stated");
+  if (header.keys_are_secret != keys.secret)
+    throw UsageError("[Ledger::create] keys_are_secret: differs between header and keys; must be the same");
+}
+
+void flush_folder(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool flushed = fd >= 0 && ::fsync(fd) == 0;
+  const int reason = errno;
+  if (fd >= 0) ::close(fd);
+  if (!flushed) throw IoError("[Ledger] cannot flush folder " + folder.string() + ": " + std::strerror(reason));
+}
+
+// The locked descriptor of the file that `path` names now, not of one that was renamed away meanwhile.
+void lock(int file, const std::filesystem::path& path) {
+  if (::flock(file, LOCK_EX | LOCK_NB) != 0)
+    throw LedgerError("[Ledger] " + path.string() + " is held by another process; one run, one process");
+  struct stat held {
+  }, named{};
+  if (::fstat(file, &held) != 0 || ::stat(path.c_str(), &named) != 0 || held.st_ino != named.st_ino ||
+      held.st_dev != named.st_dev)
+    throw LedgerError("[Ledger] " + path.string() + " was replaced while it was opened; try again");
+}
+
+}  // namespace
+
+Ledger::Ledger(std::filesystem::path path, int file) : path_(std::move(path)), file_(file) {}
+
+Ledger::Ledger(Ledger&& other) noexcept
+    : path_(std::move(other.path_)),
+      file_(std::exchange(other.file_, -1)),
+      failed_(other.failed_),
+      contents_(std::move(other.contents_)) {}
+
+Ledger& Ledger::operator=(Ledger&& other) noexcept {
+  if (this != &other) {
+    close();
+    path_ = std::move(other.path_);
+    file_ = std::exchange(other.file_, -1);
+    failed_ = other.failed_;
+    contents_ = std::move(other.contents_);
+  }
+  return *this;
+}
+
+Ledger::~Ledger() {
+  close();
+}
+
+void Ledger::close() noexcept {
+  if (file_ >= 0) ::close(file_);
+  file_ = -1;
+}
+
+Ledger Ledger::create(const std::filesystem::path& path, LedgerHeader header, const LedgerKeys& keys) {
+  check_keys(keys);
+  check_header(header, keys);
+  if (header.run.empty()) header.run = random_run();
+  const int file = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (file < 0 && errno == EEXIST)
+    throw LedgerError("[Ledger::create] " + path.string() + " exists; resume that run, or choose another folder");
+  if (file < 0) throw IoError("[Ledger::create] cannot create " + path.string() + ": " + std::strerror(errno));
+  Ledger ledger(path, file);
+  try {
+    lock(file, path);
+    ledger.append(ledger_text::header(header, ledger_text::kNoPrevious) + '\n');
+    ledger.contents_ = read_ledger(path);
+    ledger.begin_incarnation(keys);
+    flush_folder(path);
+  } catch (...) {
+    ::unlink(path.c_str());  // nothing was charged to it
+    throw;
+  }
+  return ledger;
+}
+
+Ledger Ledger::open(const std::filesystem::path& path, const LedgerKeys& keys) {
+  check_keys(keys);
+  const auto open_locked = [&] {
+    const int file = ::open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC);
+    if (file < 0)
+      throw LedgerError("[Ledger::open] cannot open " + path.string() + ": " + std::strerror(errno) +
+                        "; a run cannot be resumed without its ledger");
+    Ledger ledger(path, file);
+    lock(file, path);
+    return ledger;
+  };
+  Ledger ledger = open_locked();
+  LedgerContents found = read_ledger(path);
+  if (found.torn) {
+    // Replaced in one rename: at every instant the file charges that step, torn or recovered.
+    std::ifstream stream(path, std::ios::binary);
+    std::string content(static_cast<std::size_t>(found.intact_bytes), '\0');
+    stream.read(content.data(), static_cast<std::streamsize>(content.size()));
+    if (!stream) throw LedgerError("[Ledger::open] " + path.string() + " changed while it was read");
+    content += ledger_text::recovered(found.last_step, found.event, found.sensitivity, found.head_hash) + '\n';
+    write_file_atomically(path, content);
+    ledger = open_locked();
+    found = read_ledger(path);
+  }
+  ledger.contents_ = std::move(found);
+  ledger.begin_incarnation(keys);
+  return ledger;
+}
+
+void Ledger::begin_incarnation(const LedgerKeys& keys) {
+  if (contents_.header.keys_are_secret != keys.secret)
+    throw LedgerError(
+        "[Ledger::open] keys: test keys and secret keys in one run; a run is private from its first step to "
+        "its last, or NOT PRIVATE throughout");
+  const bool used = std::any_of(contents_.incarnations.begin(), contents_.incarnations.end(), [&](const auto& earlier) {
+    return earlier.noise_key == keys.noise_key || earlier.sampler_key == keys.sampler_key;
+  });
+  if (used && keys.secret)
+    throw LedgerError("[Ledger::open] a key of an earlier incarnation is used again; noise drawn twice cancels");
+  const LedgerIncarnation incarnation{keys.noise_key, keys.sampler_key, utc_now()};
+  const std::string line = ledger_text::incarnation(
+      incarnation, static_cast<std::int64_t>(contents_.incarnations.size()) + 1, contents_.head_hash);
+  append(line + '\n');
+  contents_.incarnations.push_back(incarnation);
+  contents_.head_hash = sha256_hex(line);
+  ++contents_.records;
+}
+
+void Ledger::reserve(std::int64_t step, const PoissonSampled& event, double sensitivity, std::string_view noise_key) {
+  validate(event);
+  check_sensitivity(sensitivity);
+  if (failed_ || file_ < 0)
+    throw LedgerError("[Ledger::reserve] an earlier write to " + path_.string() + " failed; resume the run first");
+  if (step < next_step() || step > kMaxCount)
+    throw LedgerError("[Ledger::reserve] step: " + std::to_string(step) + "; must be at least " +
+                      std::to_string(next_step()) + " and at most 2^53, every step is charged once");
+  if (noise_key != contents_.incarnations.back().noise_key)
+    throw LedgerError("[Ledger::reserve] noise_key: not the key that this incarnation announced");
+
+  std::string lines, head = contents_.head_hash;
+  std::int64_t added = 0;
+  const auto add = [&](const std::string& line) {
+    lines += line + '\n';
+    head = sha256_hex(line);
+    ++added;
+  };
+  const bool changed = !same_parameters(event, contents_.event) || sensitivity != contents_.sensitivity;
+  // Announced on a line of its own, so that a torn reserve is charged with the right parameters.
+  if (changed) add(ledger_text::event(event, sensitivity, head));
+  add(ledger_text::reserve(step, event, sensitivity, noise_key, head));
+  append(lines);
+
+  contents_.event = event;
+  contents_.sensitivity = sensitivity;
+  charge_step(contents_, step);
+  contents_.head_hash = std::move(head);
+  contents_.records += added;
+}
+
+void Ledger::append(const std::string& lines) {
+  failed_ = true;  // until the bytes are known to be on the device
+  std::string_view rest = lines;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(file_, rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0)
+      throw IoError("[Ledger] cannot write " + path_.string() + ": " + std::strerror(errno) +
+                    "; the step must not proceed");
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::fdatasync(file_) != 0)
+    throw IoError("[Ledger] cannot flush " + path_.string() + ": " + std::strerror(errno) +
+                  "; the step must not proceed");
+  failed_ = false;
+  contents_.intact_bytes += static_cast<std::int64_t>(lines.size());
+}
+
+}  // namespace sotto::privacy

@@ -1,0 +1,65 @@
+#pragma once
+// The write-ahead privacy ledger of a run: the file of ledger_contents.h, opened for charging.
+//
+// reserve() returns only after the record lies on the device, so a step whose noise was used is always charged. Nothing
+// is ever removed. One process holds the ledger at a time (flock). A rollback of the whole folder cannot be seen from
+// inside it: keep head_hash() elsewhere to detect that.
+
+#include <sotto/privacy/ledger_contents.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace sotto::privacy {
+
+// Names of the keys that this start of the program drew: SecretKey::commitment() and is_secret() of each.
+struct LedgerKeys {
+  std::string noise_key;    // 64 hexadecimal digits
+  std::string sampler_key;  // 64 hexadecimal digits
+  bool secret = false;      // both come from the operating system
+};
+
+// Move-only; the lock is held as long as the object lives. After a failed write every further charge is refused.
+class Ledger {
+ public:
+  // Starts the ledger of a new run. header.keys_are_secret must equal keys.secret.
+  // Throws UsageError for a value outside its range, LedgerError when the file exists, IoError when it cannot be
+  // written.
+  static Ledger create(const std::filesystem::path& path, LedgerHeader header, const LedgerKeys& keys);
+  // Continues a run with new keys. A torn last record is replaced by a "recovered" record that charges one step.
+  // Throws LedgerError when the ledger is missing, damaged, held by another process, when a secret key was used by an
+  // earlier incarnation, or when test keys and secret keys would be mixed.
+  static Ledger open(const std::filesystem::path& path, const LedgerKeys& keys);
+
+  Ledger(Ledger&& other) noexcept;
+  Ledger& operator=(Ledger&& other) noexcept;
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+  ~Ledger();
+
+  // Charges one step; call it before the noise of that step is drawn. `step` must exceed every step charged before: use
+  // next_step() or larger. `noise_key` must be the commitment of the key that draws the noise.
+  // Throws UsageError for invalid parameters and LedgerError for a wrong step or key, both charging nothing, and
+  // IoError when the record did not reach the device: the step must not proceed.
+  void reserve(std::int64_t step, const PoissonSampled& event, double sensitivity, std::string_view noise_key);
+
+  std::int64_t next_step() const { return contents_.last_step + 1; }
+  const Composed& spent() const { return contents_.spent; }
+  const std::string& head_hash() const { return contents_.head_hash; }
+  const LedgerContents& contents() const { return contents_; }
+
+ private:
+  Ledger(std::filesystem::path path, int file);
+  void append(const std::string& lines);
+  void begin_incarnation(const LedgerKeys& keys);
+  void close() noexcept;
+
+  std::filesystem::path path_;
+  int file_ = -1;
+  bool failed_ = false;
+  LedgerContents contents_;
+};
+
+}  // namespace sotto::privacy

@@ -1,0 +1,158 @@
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/ledger_contents.h>
+#include <sotto/privacy/ledger_text.h>
+#include <sotto/privacy/sha256.h>
+
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string_view>
+
+namespace sotto::privacy {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double number(const Json& line, const char* key) {
+  return ledger_text::parse_hexadecimal(line.at(key).get<std::string>());
+}
+
+PoissonSampled event_of(const Json& line) {
+  const PoissonSampled event{number(line, "sampling_rate"), Gaussian{number(line, "noise_multiplier")}};
+  validate(event);
+  return event;
+}
+
+void require(bool condition, const char* what) {
+  if (!condition) throw std::invalid_argument(what);
+}
+
+class Reader {
+ public:
+  // Throws for anything but the next line of a ledger in its exact text.
+  void read(std::string_view text) {
+    const Json line = Json::parse(text);
+    const auto kind = line.at("record").get<std::string>();
+    require((kind == "header") == (contents_.records == 0), "the first record, and no other, must be a header");
+    require(line.at("previous").get<std::string>() == previous(), "the line before it was changed or removed");
+    if (kind == "header")
+      read_header(line);
+    else if (kind == "incarnation")
+      read_incarnation(line);
+    else if (kind == "event")
+      read_event(line);
+    else if (kind == "reserve" || kind == "recovered")
+      read_step(line, kind == "recovered");
+    else
+      throw std::invalid_argument("unknown kind of record: " + kind);
+    require(expected_ == text, "the text is not what this version writes for the record");
+    ++contents_.records;
+    contents_.head_hash = sha256_hex(text);
+    contents_.intact_bytes += static_cast<std::int64_t>(text.size()) + 1;
+  }
+
+  // An incomplete last line may be the reserve of a step whose noise was used.
+  void read_torn_tail() {
+    contents_.torn = true;
+    charge_step(contents_, contents_.last_step + 1);
+  }
+
+  LedgerContents finish() {
+    require(contents_.records > 0, "no complete header; no step can have been charged to this file");
+    return std::move(contents_);
+  }
+  bool empty() const { return contents_.records == 0; }
+
+ private:
+  std::string previous() const {
+    return contents_.records == 0 ? std::string(ledger_text::kNoPrevious) : contents_.head_hash;
+  }
+
+  void read_header(const Json& line) {
+    LedgerHeader& header = contents_.header;
+    require(line.at("schema").get<int>() == ledger_text::kSchema, "written by another version: unknown schema");
+    header.run = line.at("run").get<std::string>();
+    header.adjacency = parse_adjacency(line.at("adjacency").get<std::string>());
+    header.dataset_size = line.at("dataset_size").get<std::int64_t>();
+    header.delta = number(line, "delta");
+    header.event = event_of(line);
+    header.sensitivity = number(line, "sensitivity");
+    header.steps = line.at("steps").get<std::int64_t>();
+    header.accountant_name = line.at("accountant").at("name").get<std::string>();
+    header.accountant_version = line.at("accountant").at("version").get<std::string>();
+    header.keys_are_secret = line.at("stamp").get<std::string>().empty();
+    contents_.event = header.event;
+    contents_.sensitivity = header.sensitivity;
+    expected_ = ledger_text::header(header, previous());
+  }
+
+  void read_incarnation(const Json& line) {
+    const LedgerIncarnation found{line.at("noise_key").get<std::string>(), line.at("sampler_key").get<std::string>(),
+                                  line.at("time").get<std::string>()};
+    contents_.incarnations.push_back(found);
+    expected_ = ledger_text::incarnation(found, static_cast<std::int64_t>(contents_.incarnations.size()), previous());
+  }
+
+  void read_event(const Json& line) {
+    contents_.event = event_of(line);
+    contents_.sensitivity = number(line, "sensitivity");
+    expected_ = ledger_text::event(contents_.event, contents_.sensitivity, previous());
+  }
+
+  // Built from the parameters in force, so that a step with others is refused by the comparison of texts.
+  void read_step(const Json& line, bool was_torn) {
+    const auto step = line.at("step").get<std::int64_t>();
+    require(step > contents_.last_step, "step numbers must increase");
+    require(was_torn || !contents_.incarnations.empty(), "a step before any incarnation");
+    expected_ = was_torn ? ledger_text::recovered(step, contents_.event, contents_.sensitivity, previous())
+                         : ledger_text::reserve(step, contents_.event, contents_.sensitivity,
+                                                contents_.incarnations.back().noise_key, previous());
+    charge_step(contents_, step);
+  }
+
+  LedgerContents contents_;
+  std::string expected_;
+};
+
+}  // namespace
+
+bool same_parameters(const PoissonSampled& a, const PoissonSampled& b) {
+  return a.sampling_rate == b.sampling_rate && a.mechanism.noise_multiplier == b.mechanism.noise_multiplier;
+}
+
+void charge_step(LedgerContents& contents, std::int64_t step) {
+  if (contents.spent.empty() || !same_parameters(contents.spent.back().event, contents.event))
+    contents.spent.push_back({contents.event, 0});
+  ++contents.spent.back().count;
+  contents.last_step = step;
+}
+
+LedgerContents read_ledger(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file.is_open() || file.bad())
+    throw LedgerError("[read_ledger] cannot read " + path.string() +
+                      "; a run cannot be resumed or verified without it");
+
+  Reader reader;
+  std::string_view rest = content;
+  std::int64_t line = 1;
+  try {
+    for (; !rest.empty(); ++line) {
+      const std::size_t length = rest.find('\n');
+      if (length == std::string_view::npos) {
+        if (!reader.empty()) reader.read_torn_tail();
+        break;
+      }
+      reader.read(rest.substr(0, length));
+      rest.remove_prefix(length + 1);
+    }
+    return reader.finish();
+  } catch (const std::exception& error) {
+    throw LedgerError("[read_ledger] " + path.string() + " line " + std::to_string(line) + ": " + error.what() +
+                      "; a damaged ledger is never guessed at");
+  }
+}
+
+}  // namespace sotto::privacy
