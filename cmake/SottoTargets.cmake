@@ -37,6 +37,7 @@ function(sotto_test name)
     set(TEST_TIMEOUT 300)
   endif()
   add_executable(${name} ${TEST_SOURCES})
+  target_compile_options(${name} PRIVATE -O1) # tests of LibTorch code take minutes to compile otherwise
   target_compile_definitions(${name} PRIVATE SOTTO_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden")
   target_link_libraries(${name} PRIVATE ${TEST_LINKS} sotto_warnings GTest::gtest_main)
   gtest_discover_tests(${name} TEST_PREFIX "${name}." NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST

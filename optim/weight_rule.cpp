@@ -1,0 +1,115 @@
+#include <fmt/format.h>
+#include <sotto/optim/weight_rule.h>
+#include <sotto/privacy/error.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace sotto::optim {
+namespace {
+
+void require_positive(const char* function, const char* name, double value) {
+  if (!std::isfinite(value) || value <= 0.0) {
+    throw UsageError(fmt::format("[WeightRule::{}] {} must be finite and > 0: got {}", function, name, value));
+  }
+}
+
+float round_down(double value) {
+  const float nearest = static_cast<float>(value);
+  return static_cast<double>(nearest) > value ? std::nextafterf(nearest, 0.0f) : nearest;
+}
+
+}  // namespace
+
+WeightRule::WeightRule(Kind kind, std::vector<double> clip_norms, double parameter)
+    : kind_(kind), clip_norms_(std::move(clip_norms)), parameter_(parameter) {}
+
+WeightRule WeightRule::flat(double clip_norm) {
+  require_positive("flat", "clip_norm", clip_norm);
+  return {Kind::flat, {clip_norm}, 0.0};
+}
+
+WeightRule WeightRule::psac(double clip_norm, double r) {
+  require_positive("psac", "clip_norm", clip_norm);
+  require_positive("psac", "r", r);
+  return {Kind::psac, {clip_norm}, r};
+}
+
+WeightRule WeightRule::auto_s(double clip_norm, double gamma) {
+  require_positive("auto_s", "clip_norm", clip_norm);
+  require_positive("auto_s", "gamma", gamma);
+  return {Kind::auto_s, {clip_norm}, gamma};
+}
+
+WeightRule WeightRule::nsgd(double clip_norm, double r) {
+  require_positive("nsgd", "clip_norm", clip_norm);
+  require_positive("nsgd", "r", r);
+  return {Kind::nsgd, {clip_norm}, r};
+}
+
+WeightRule WeightRule::flat_per_group(std::vector<double> clip_norms) {
+  if (clip_norms.empty()) throw UsageError("[WeightRule::flat_per_group] no clip norm given: one per group is needed");
+  for (double clip_norm : clip_norms) require_positive("flat_per_group", "clip_norm", clip_norm);
+  return {Kind::flat, std::move(clip_norms), 0.0};
+}
+
+std::string WeightRule::name() const {
+  switch (kind_) {
+    case Kind::flat:
+      return per_group() ? "flat-per-group" : "flat";
+    case Kind::psac:
+      return "psac";
+    case Kind::auto_s:
+      return "auto-s";
+    case Kind::nsgd:
+      return "nsgd";
+  }
+  throw InternalError("[WeightRule::name] unknown kind");
+}
+
+std::vector<std::pair<std::string, double>> WeightRule::parameters() const {
+  std::vector<std::pair<std::string, double>> result;
+  if (per_group()) {
+    for (size_t g = 0; g < clip_norms_.size(); ++g) result.emplace_back(fmt::format("clip_norm.{}", g), clip_norms_[g]);
+  } else {
+    result.emplace_back("clip_norm", clip_norms_[0]);
+  }
+  if (kind_ == Kind::auto_s) result.emplace_back("gamma", parameter_);
+  if (kind_ == Kind::psac || kind_ == Kind::nsgd) result.emplace_back("r", parameter_);
+  return result;
+}
+
+double WeightRule::sensitivity() const {
+  if (!per_group()) return clip_norms_[0];
+  double sum = 0.0;
+  for (double clip_norm : clip_norms_) sum += clip_norm * clip_norm;
+  // Rounded up: the noise may be a few ulp too large, never too small.
+  return std::sqrt(sum) *
+         (1.0 + 4.0 * static_cast<double>(clip_norms_.size()) * std::numeric_limits<double>::epsilon());
+}
+
+double WeightRule::unrounded(double norm, double clip_norm) const {
+  switch (kind_) {
+    case Kind::flat:
+      return norm <= clip_norm ? 1.0 : clip_norm / norm;
+    // C/(n + r/(n + r)): the equivalent C (n + r)/(n^2 + r n + r) overflows for large n.
+    case Kind::psac:
+      return clip_norm / (norm + parameter_ / (norm + parameter_));
+    case Kind::auto_s:
+      return clip_norm / (norm + parameter_);
+    case Kind::nsgd:
+      return clip_norm / (parameter_ + norm);
+  }
+  throw InternalError("[WeightRule::weight] unknown kind");
+}
+
+float WeightRule::weight(double norm, int64_t group) const {
+  const double clip_norm = clip_norms_.at(static_cast<size_t>(group));
+  if (!std::isfinite(norm) || norm < 0.0) return 0.0f;
+  double weight = unrounded(norm, clip_norm);
+  if (norm > 0.0) weight = std::min(weight, (1.0 - 2.0 * std::numeric_limits<double>::epsilon()) * (clip_norm / norm));
+  return round_down(weight);
+}
+
+}  // namespace sotto::optim

@@ -1,0 +1,150 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/bmm.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/sum.h>
+#include <sotto/optim/matrix_use.h>
+#include <sotto/optim/record_rows.h>
+#include <sotto/privacy/error.h>
+
+#include <cmath>
+#include <limits>
+
+namespace sotto::optim {
+namespace {
+
+class MatrixUse final : public ParameterUse {
+ public:
+  MatrixUse(const at::Tensor& activation, BatchPosition input, BatchPosition output, int64_t batch, bool transposed,
+            double scale)
+      : activation_(activation),
+        input_(input),
+        output_(output),
+        batch_(batch),
+        transposed_(transposed),
+        scale_(scale) {}
+
+  void bind(at::Tensor output_gradient, UsePlan& plan) override {
+    if (scale_ != 1.0) output_gradient = output_gradient * scale_;
+    const at::Tensor a = record_matrices(activation_.get(), input_, batch_);
+    const at::Tensor b = record_matrices(output_gradient, output_, batch_);
+    left_ = transposed_ ? a : b;
+    right_ = transposed_ ? b : a;
+    SOTTO_ASSERT(left_.size(1) == right_.size(1));
+    choose(plan);
+    if (strategy_ == Strategy::keep) kept_ = per_record(0, batch_);
+  }
+
+  at::Tensor per_record(int64_t begin, int64_t end) override {
+    if (kept_.defined()) return kept_.slice(0, begin, end);
+    return left_.slice(0, begin, end).transpose(1, 2).bmm(right_.slice(0, begin, end)).view({end - begin, -1});
+  }
+
+  void add_squared_norms(SquaredNorms& norms) override {
+    switch (strategy_) {
+      case Strategy::rank_one:
+        add_rank_one(norms);
+        break;
+      case Strategy::gram:
+        add_gram(norms);
+        break;
+      default:
+        for (int64_t begin = 0; begin < batch_; begin += chunk_) {
+          add_row_norms(per_record(begin, std::min(batch_, begin + chunk_)), begin, norms);
+        }
+    }
+  }
+
+  void add_weighted(const at::Tensor& weights, at::Tensor& total) override {
+    if (kept_.defined()) {
+      add_row_sum(kept_, weights, total);
+      return;
+    }
+    // One matrix product over all records and positions: sum_i w_i g_i = (w . left)^T right.
+    const at::Tensor left = weighted_rows(left_, weights).reshape({-1, left_.size(2)});
+    const at::Tensor right = selected_rows(right_, weights).reshape({-1, right_.size(2)});
+    total.view({left_.size(2), right_.size(2)}).addmm_(left.t(), right);
+  }
+
+  Strategy strategy() const override { return strategy_; }
+
+ private:
+  void choose(UsePlan& plan) {
+    const int64_t positions = left_.size(1);
+    const int64_t elements = left_.size(2) * right_.size(2);
+    const auto bytes_per_record = static_cast<int64_t>(elements * left_.element_size());
+    chunk_ = std::max<int64_t>(1, plan.chunk_bytes / std::max<int64_t>(1, bytes_per_record));
+    strategy_ = plan.force;
+    if (strategy_ == Strategy::rank_one && positions != 1) strategy_ = Strategy::automatic;
+    if (strategy_ == Strategy::automatic) {
+      // Gram costs T^2 (p + d), a per-record gradient T p d.
+      const bool gram_is_cheap = 4 * positions * (left_.size(2) + right_.size(2)) < elements;
+      if (positions == 1) {
+        strategy_ = Strategy::rank_one;
+      } else if (batch_ * bytes_per_record <= plan.keep_bytes_left) {
+        strategy_ = Strategy::keep;
+      } else {
+        strategy_ = gram_is_cheap ? Strategy::gram : Strategy::drop;
+      }
+    }
+    if (strategy_ == Strategy::keep) plan.keep_bytes_left -= batch_ * bytes_per_record;
+  }
+
+  // [B, T] norms of the factors, in double.
+  static at::Tensor factor_norms(const at::Tensor& factor) {
+    return at::linalg_vector_norm(factor, 2, at::IntArrayRef{2}, false, at::kDouble);
+  }
+
+  void add_rank_one(SquaredNorms& norms) {
+    const at::Tensor product = (factor_norms(left_) * factor_norms(right_)).contiguous();
+    const double* value = product.const_data_ptr<double>();
+    for (int64_t i = 0; i < batch_; ++i) norms.computed[static_cast<size_t>(i)] += value[i] * value[i];
+  }
+
+  // |g|^2 = sum_{t,s} <left_t, left_s> <right_t, right_s>. With inner products of length p and d accumulated in the
+  // dtype's unit roundoff u, each is off by at most gamma_p |left_t| |left_s| (gamma_k = k u / (1 - k u), Higham 2002,
+  // section 3.1), so the sum is off by at most (gamma_p + gamma_d + gamma_p gamma_d + gamma of the final sum) (sum_t
+  // |left_t||right_t|)^2. Where activations and gradients cancel, that bound is what keeps the weight from being too
+  // large.
+  void add_gram(SquaredNorms& norms) {
+    const double unit = left_.scalar_type() == at::kFloat ? std::numeric_limits<float>::epsilon() / 2.0
+                                                          : std::numeric_limits<double>::epsilon() / 2.0;
+    const auto gamma = [unit](int64_t length) {
+      const double k = static_cast<double>(length) * unit;
+      return k / (1.0 - k);
+    };
+    const double gamma_left = gamma(left_.size(2) + 1);
+    const double gamma_right = gamma(right_.size(2) + 1);
+    const double factor = gamma_left + gamma_right + gamma_left * gamma_right + 8.0 * unit;
+    const at::Tensor bound = (factor_norms(left_) * factor_norms(right_)).sum({1}).contiguous();
+    const double* bounds = bound.const_data_ptr<double>();
+    for (int64_t i = 0; i < batch_; ++i) {
+      const at::Tensor left = left_[i];
+      const at::Tensor right = right_[i];
+      const at::Tensor terms = left.mm(left.t()).mul_(right.mm(right.t()));
+      norms.computed[static_cast<size_t>(i)] += at::sum(terms, at::kDouble).item<double>();
+      norms.slack[static_cast<size_t>(i)] += factor * bounds[i] * bounds[i];
+    }
+  }
+
+  SavedTensor activation_;
+  BatchPosition input_;
+  BatchPosition output_;
+  int64_t batch_;
+  bool transposed_;
+  double scale_;
+  Strategy strategy_ = Strategy::automatic;
+  int64_t chunk_ = 1;
+  at::Tensor left_;   // [B, T, rows of the parameter]
+  at::Tensor right_;  // [B, T, columns of the parameter]
+  at::Tensor kept_;   // [B, N]
+};
+
+}  // namespace
+
+std::unique_ptr<ParameterUse> make_matrix_use(const at::Tensor& activation, BatchPosition input, BatchPosition output,
+                                              int64_t batch, bool transposed, double scale) {
+  return std::make_unique<MatrixUse>(activation, input, output, batch, transposed, scale);
+}
+
+}  // namespace sotto::optim

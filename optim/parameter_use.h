@@ -1,0 +1,63 @@
+#pragma once
+// One operator that consumes one trainable parameter (or a tensor made of parameters alone), and what is needed to turn
+// the gradient of the operator's output into per-record gradients of that parameter.
+//
+// Letters: B records, T positions per record, p outputs, d inputs, N elements of the parameter.
+
+#include <ATen/core/Tensor.h>
+#include <sotto/optim/operator_call.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sotto::optim {
+
+// Largest gap between a computed squared norm and the true one that the strategy used can leave, see `SquaredNorms`.
+// How the squared norm of a matrix-shaped use is computed. The choice follows from shapes and memory, never from
+// values.
+enum class Strategy {
+  automatic,
+  rank_one,  // T = 1: |a|^2 |b|^2
+  gram,      // <A A^T, B B^T>: no per-record gradient, but it cancels, so an error bound is added
+  keep,      // per-record gradients are made once and kept for the weighted sum
+  drop,      // per-record gradients are made in chunks for the norm and dropped
+};
+const char* to_string(Strategy strategy);
+
+// Shared by the uses of one step: what decides the strategies, and buffers that live across steps.
+struct UsePlan {
+  Strategy force = Strategy::automatic;
+  int64_t keep_bytes_left = 0;       // budget for kept per-record gradients
+  int64_t chunk_bytes = 64LL << 20;  // size of one chunk where they are not kept
+};
+
+// Squared norms of every record's gradient, each [B] in double.
+//   computed <= true + slack  and  true <= computed + slack
+// Weights are taken from computed + slack.
+struct SquaredNorms {
+  std::vector<double> computed;
+  std::vector<double> slack;
+};
+
+class ParameterUse {
+ public:
+  virtual ~ParameterUse() = default;
+
+  // Takes the gradient of the operator's output (shape of the output) and chooses the strategy.
+  virtual void bind(at::Tensor output_gradient, UsePlan& plan) = 0;
+  // Per-record gradients of records [begin, end): [end - begin, N] in the order of the consumed tensor's elements.
+  virtual at::Tensor per_record(int64_t begin, int64_t end) = 0;
+  virtual void add_squared_norms(SquaredNorms& norms) = 0;
+  // total[N] += sum_i weights[i] g_i. Records with weight 0 add nothing, also when their gradient is NaN.
+  virtual void add_weighted(const at::Tensor& weights, at::Tensor& total) = 0;
+
+  virtual Strategy strategy() const = 0;
+};
+
+// The rule of operator `call.name` for its argument number `argument`, or nullptr when there is none.
+// Called while the operator's outputs are alive; keeps what the per-record gradient needs and no more. Throws Refusal.
+std::unique_ptr<ParameterUse> make_parameter_use(const OperatorCall& call, size_t argument, BatchPosition output);
+
+}  // namespace sotto::optim

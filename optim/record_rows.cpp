@@ -1,0 +1,94 @@
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/where.h>
+#include <sotto/kernels/squared_norms.h>
+#include <sotto/optim/record_rows.h>
+#include <sotto/privacy/error.h>
+
+namespace sotto::optim {
+namespace {
+
+template <class Function>
+void for_dtype(const at::Tensor& tensor, const char* function, Function&& apply) {
+  if (tensor.scalar_type() == at::kFloat) {
+    apply(float{});
+  } else if (tensor.scalar_type() == at::kDouble) {
+    apply(double{});
+  } else {
+    throw UsageError(std::string("[") + function + "] per-record gradients are computed in float or double: got " +
+                     c10::toString(tensor.scalar_type()));
+  }
+}
+
+constexpr int64_t kColumnsPerTask = 4096;
+
+}  // namespace
+
+void add_row_norms(const at::Tensor& rows, int64_t first, SquaredNorms& norms) {
+  const at::Tensor data = rows.contiguous();
+  const int64_t columns = data.size(1);
+  for_dtype(data, "add_row_norms", [&](auto zero) {
+    using T = decltype(zero);
+    const T* values = data.const_data_ptr<T>();
+    at::parallel_for(0, data.size(0), 1, [&](int64_t begin, int64_t end) {
+      kernels::add_row_squared_norms(values + begin * columns, static_cast<size_t>(end - begin),
+                                     static_cast<size_t>(columns), static_cast<size_t>(columns),
+                                     norms.computed.data() + first + begin);
+    });
+  });
+}
+
+void add_row_sum(const at::Tensor& rows, const at::Tensor& weights, at::Tensor& total) {
+  const at::Tensor data = rows.contiguous();
+  const int64_t columns = data.size(1);
+  SOTTO_ASSERT(total.is_contiguous() && total.numel() == columns && weights.is_contiguous());
+  for_dtype(data, "add_row_sum", [&](auto zero) {
+    using T = decltype(zero);
+    const T* values = data.const_data_ptr<T>();
+    const T* weight = weights.const_data_ptr<T>();
+    T* sum = total.mutable_data_ptr<T>();
+    at::parallel_for(0, columns, kColumnsPerTask, [&](int64_t begin, int64_t end) {
+      kernels::add_weighted_row_sum(values + begin, static_cast<size_t>(data.size(0)), static_cast<size_t>(end - begin),
+                                    static_cast<size_t>(columns), weight, sum + begin);
+    });
+  });
+}
+
+at::Tensor record_matrices(const at::Tensor& tensor, BatchPosition position, int64_t batch) {
+  return batch_first(tensor, position, batch).reshape({batch, -1, tensor.size(-1)});
+}
+
+namespace {
+
+at::Tensor per_row(const at::Tensor& weights, int64_t rank) {
+  std::vector<int64_t> sizes(static_cast<size_t>(rank), 1);
+  sizes[0] = weights.size(0);
+  return weights.view(sizes);
+}
+
+}  // namespace
+
+at::Tensor weighted_rows(const at::Tensor& factor, const at::Tensor& weights) {
+  const at::Tensor weight = per_row(weights, factor.dim());
+  return at::where(weight.ne(0), factor * weight, 0.0);
+}
+
+at::Tensor selected_rows(const at::Tensor& factor, const at::Tensor& weights) {
+  if (weights.ne(0).all().item<bool>()) return factor;
+  return at::where(per_row(weights, factor.dim()).ne(0), factor, 0.0);
+}
+
+SavedTensor::SavedTensor(const at::Tensor& tensor)
+    : tensor_(tensor.detach()), version_(static_cast<uint32_t>(tensor._version())) {}
+
+const at::Tensor& SavedTensor::get() const {
+  if (static_cast<uint32_t>(tensor_._version()) != version_) {
+    throw UsageError(
+        "[Tape] an activation that a per-record gradient needs was overwritten in place: use the "
+        "out-of-place operator in the model");
+  }
+  return tensor_;
+}
+
+}  // namespace sotto::optim

@@ -1,0 +1,41 @@
+#pragma once
+// Reductions over per-record gradients stored as rows [n, N], shared by the rules of parameter_use.h. Float and double;
+// norms are accumulated in double. Rows are split over LibTorch's threads.
+
+#include <ATen/core/Tensor.h>
+#include <sotto/optim/parameter_use.h>
+
+#include <cstdint>
+
+namespace sotto::optim {
+
+// norms.computed[first + i] += |rows[i]|^2. Rounding: relative 4e-7 at most, see kernels/squared_norms.h, which the
+// weight rule's margin does not cover; the caller's bound does (tape.h).
+void add_row_norms(const at::Tensor& rows, int64_t first, SquaredNorms& norms);
+
+// total[N] += sum_i weights[i] rows[i]; rows of weight 0 are not read. `weights` has the dtype of `rows`.
+void add_row_sum(const at::Tensor& rows, const at::Tensor& weights, at::Tensor& total);
+
+// The tensor with its records in front and its last dimension kept: [B, T, last].
+at::Tensor record_matrices(const at::Tensor& tensor, BatchPosition position, int64_t batch);
+
+// `factor` with rows of weight 0 replaced by zeros and the others multiplied by their weight; factor is [B, ...].
+at::Tensor weighted_rows(const at::Tensor& factor, const at::Tensor& weights);
+
+// `factor` with rows of weight 0 replaced by zeros; returned as it is when every element is finite in those rows.
+at::Tensor selected_rows(const at::Tensor& factor, const at::Tensor& weights);
+
+// An activation kept for later. Reading it after it was overwritten in place is an error.
+class SavedTensor {
+ public:
+  SavedTensor() = default;
+  explicit SavedTensor(const at::Tensor& tensor);
+  const at::Tensor& get() const;
+  bool defined() const { return tensor_.defined(); }
+
+ private:
+  at::Tensor tensor_;
+  uint32_t version_ = 0;
+};
+
+}  // namespace sotto::optim

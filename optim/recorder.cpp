@@ -1,0 +1,488 @@
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/record_function.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sotto/optim/recorder.h>
+#include <sotto/optim/transfer_rules.h>
+#include <sotto/privacy/error.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace sotto::optim {
+
+void for_each_tensor(const c10::IValue& value, const std::function<void(const at::Tensor&)>& visit) {
+  if (value.isTensor()) {
+    if (value.toTensor().defined()) visit(value.toTensor());
+  } else if (value.isTensorList()) {
+    for (const at::Tensor& tensor : value.toTensorVector()) visit(tensor);
+  } else if (value.isList()) {
+    for (const c10::IValue& item : value.toListRef()) for_each_tensor(item, visit);
+  }
+}
+
+namespace {
+
+using WeakImpl = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
+
+// What is known of one tensor.
+struct Tracked {
+  enum class Kind { constant, parameter, records } kind = Kind::constant;
+  BatchPosition position;  // kind == records
+  size_t expression = 0;   // kind == parameter
+};
+
+struct TrackedEntry {
+  Tracked tracked;
+  WeakImpl alive;  // keeps the tensor's address from being given to another tensor
+};
+
+std::string sizes_text(at::IntArrayRef sizes) {
+  return fmt::format("[{}]", fmt::join(sizes.begin(), sizes.end(), ", "));
+}
+
+// What does not change between calls of one operator.
+struct OperatorInfo {
+  std::string name;
+  bool in_place = false;
+  bool composite = false;
+  bool out_variant = false;
+  TransferRule transfer = nullptr;
+};
+
+// View operators that hold exactly the elements of their argument.
+const std::set<std::string, std::less<>>& rearranging_operators() {
+  static const std::set<std::string, std::less<>> names = {
+      "aten::t",     "aten::transpose", "aten::permute", "aten::view",  "aten::reshape",   "aten::flatten",
+      "aten::alias", "aten::unsqueeze", "aten::squeeze", "aten::clone", "aten::contiguous"};
+  return names;
+}
+
+const char* const kRegisterHint =
+    "Use one of the operators listed in optim/parameter_use.cpp, freeze the parameter (requires_grad_(false)), or add "
+    "a "
+    "rule for the operator";
+
+class Recorder {
+ public:
+  Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
+           const std::vector<at::Tensor>& inputs);
+
+  Recording run(const std::function<at::Tensor()>& model);
+
+ private:
+  struct Frame : at::ObserverContext {
+    bool ignored = false;  // nested inside an operator that is handled as a whole
+    const OperatorInfo* info = nullptr;
+    OperatorCall call;
+    // Autograd nodes of the arguments before the operator ran (an in-place operator replaces its argument's).
+    std::unordered_set<const torch::autograd::Node*> argument_nodes;
+  };
+
+  static std::unique_ptr<at::ObserverContext> on_start(const at::RecordFunction& function);
+  static void on_end(const at::RecordFunction& function, at::ObserverContext* context);
+  void start(const at::RecordFunction& function, Frame& frame);
+  void end(const at::RecordFunction& function, Frame& frame);
+
+  const OperatorInfo& info_of(const at::RecordFunction& function);
+  const Tracked* find(const at::Tensor& tensor) const;
+  const Tracked& classify(const at::Tensor& tensor, const std::string& operator_name);
+  void track(const at::Tensor& tensor, Tracked tracked);
+  void handle_batch_free(Frame& frame);
+  void handle_records(Frame& frame);
+  void check_in_place(const OperatorCall& call, const at::Tensor& output, const std::optional<BatchPosition>& position);
+  void note_uses(Frame& frame, const OutputPositions& positions);
+  void mark_known(const Frame& frame, const at::Tensor& output);
+  std::string names_of(const OperatorCall& call) const;
+  void check_losses(const at::Tensor& losses) const;
+  void check_mediation(const at::Tensor& losses) const;
+
+  static thread_local Recorder* active_;
+
+  const std::vector<NamedParameter>& parameters_;
+  Recording recording_;
+  std::unordered_map<const c10::TensorImpl*, TrackedEntry> tracked_;
+  std::map<std::pair<const char*, const char*>, OperatorInfo> operators_;
+  // Nodes that may lead to a trainable parameter: those of recorded uses and of expressions made of parameters alone.
+  std::unordered_set<const torch::autograd::Node*> known_consumers_;
+  int ignoring_ = 0;
+  std::exception_ptr error_;
+};
+
+thread_local Recorder* Recorder::active_ = nullptr;
+
+Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
+                   const std::vector<at::Tensor>& inputs)
+    : parameters_(parameters) {
+  for (const at::Tensor& constant : constants) track(constant, {Tracked::Kind::constant, {}, 0});
+  for (size_t p = 0; p < parameters.size(); ++p) {
+    const at::Tensor& tensor = parameters[p].tensor;
+    recording_.expressions.push_back({tensor, {p}, ParameterExpression::Form::identity, parameters[p].name});
+    track(tensor, {Tracked::Kind::parameter, {}, p});
+  }
+  for (const at::Tensor& input : inputs) {
+    if (!input.defined() || input.dim() == 0)
+      throw UsageError("[Tape] an input that carries records needs at least one dimension");
+    if (recording_.batch != 0 && input.size(0) != recording_.batch) {
+      throw UsageError(
+          fmt::format("[Tape] inputs disagree on the number of records: {} and {}", recording_.batch, input.size(0)));
+    }
+    recording_.batch = input.size(0);
+    track(input, {Tracked::Kind::records, {0, 1, 1}, 0});
+  }
+  SOTTO_ASSERT(recording_.batch >= 2);
+}
+
+void Recorder::track(const at::Tensor& tensor, Tracked tracked) {
+  tracked_.insert_or_assign(tensor.unsafeGetTensorImpl(), TrackedEntry{tracked, WeakImpl(tensor.getIntrusivePtr())});
+}
+
+const Tracked* Recorder::find(const at::Tensor& tensor) const {
+  const auto found = tracked_.find(tensor.unsafeGetTensorImpl());
+  return found == tracked_.end() ? nullptr : &found->second.tracked;
+}
+
+const Tracked& Recorder::classify(const at::Tensor& tensor, const std::string& operator_name) {
+  if (const Tracked* known = find(tensor)) return *known;
+  // Numbers become 0-dimensional tensors without going through the dispatcher.
+  if (tensor.dim() == 0 && !tensor.requires_grad()) {
+    track(tensor, {});
+    return *find(tensor);
+  }
+  const std::string sizes = sizes_text(tensor.sizes());
+  throw UsageError(fmt::format(
+      "[Tape] operator {} takes a tensor of sizes {} that is neither an input, a parameter or a buffer of the model, "
+      "nor "
+      "was computed from them by recorded operators, so that it cannot be known which records it holds. Pass it as an "
+      "input (batch in dimension 0), register it as a buffer, or list it under constants",
+      operator_name, sizes));
+}
+
+const OperatorInfo& Recorder::info_of(const at::RecordFunction& function) {
+  const auto key = std::make_pair(function.name(), function.overload_name());
+  const auto found = operators_.find(key);
+  if (found != operators_.end()) return found->second;
+  OperatorInfo info;
+  info.name = function.name();
+  if (const auto name = function.operator_name()) {
+    if (const auto handle = c10::Dispatcher::singleton().findOp(*name)) {
+      info.composite = handle->hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd);
+    }
+    info.out_variant = name->overload_name.ends_with("out");
+  }
+  if (info.name.ends_with("_") && !info.name.ends_with("__")) {
+    info.name.pop_back();
+    info.in_place = true;
+  }
+  info.transfer = find_transfer_rule(info.name);
+  return operators_.emplace(key, std::move(info)).first->second;
+}
+
+std::unique_ptr<at::ObserverContext> Recorder::on_start(const at::RecordFunction& function) {
+  auto frame = std::make_unique<Frame>();
+  active_->start(function, *frame);
+  return frame;
+}
+
+void Recorder::on_end(const at::RecordFunction& function, at::ObserverContext* context) {
+  active_->end(function, *static_cast<Frame*>(context));
+}
+
+// Exceptions must not leave a RecordFunction callback (LibTorch would only log them): the first one is kept and thrown
+// when the model has returned.
+void Recorder::start(const at::RecordFunction& function, Frame& frame) {
+  if (ignoring_ > 0 || error_) {
+    frame.ignored = true;
+    ++ignoring_;
+    return;
+  }
+  try {
+    frame.info = &info_of(function);
+    bool records = false;
+    for (const c10::IValue& argument : function.inputs()) {
+      for_each_tensor(argument, [&](const at::Tensor& tensor) {
+        if (classify(tensor, frame.info->name).kind == Tracked::Kind::records) records = true;
+        if (tensor.requires_grad()) {
+          frame.argument_nodes.insert(torch::autograd::impl::gradient_edge(tensor).function.get());
+        }
+      });
+    }
+    if (records && !frame.info->transfer && frame.info->composite && !frame.info->out_variant) {
+      frame.info = nullptr;  // followed into its parts
+      return;
+    }
+    frame.call.name = frame.info->name;
+    frame.call.in_place = frame.info->in_place;
+    frame.call.batch = recording_.batch;
+    frame.call.arguments.assign(function.inputs().begin(), function.inputs().end());
+    frame.call.position_of = [this](const at::Tensor& tensor) -> std::optional<BatchPosition> {
+      const Tracked* tracked = find(tensor);
+      if (!tracked || tracked->kind != Tracked::Kind::records) return std::nullopt;
+      return tracked->position;
+    };
+    if (records && (!frame.info->transfer || frame.info->out_variant)) {
+      throw UsageError(
+          fmt::format("[Tape] operator {} has no rule that says whether it keeps records apart{}. Express it through "
+                      "other operators, or "
+                      "add a transfer rule for it in optim/transfer_rules.cpp",
+                      frame.info->name, names_of(frame.call)));
+    }
+    ++ignoring_;  // its parts need no look of their own
+  } catch (...) {
+    error_ = std::current_exception();
+    frame.ignored = true;
+    ++ignoring_;
+  }
+}
+
+void Recorder::end(const at::RecordFunction& function, Frame& frame) {
+  if (!frame.ignored && frame.info == nullptr) return;
+  // Operators that the rules themselves call are none of the model's: ignored until this operator is done with.
+  struct Done {
+    int& count;
+    ~Done() { --count; }
+  } done{ignoring_};
+  if (frame.ignored || error_) return;
+  try {
+    for (const c10::IValue& output : function.outputs()) {
+      for_each_tensor(output, [&](const at::Tensor& tensor) { frame.call.outputs.push_back(tensor); });
+    }
+    bool records = false;
+    for (const c10::IValue& argument : frame.call.arguments) {
+      for_each_tensor(argument, [&](const at::Tensor& tensor) { records = records || frame.call.position_of(tensor); });
+    }
+    records ? handle_records(frame) : handle_batch_free(frame);
+  } catch (const Refusal& refusal) {
+    error_ = std::make_exception_ptr(
+        UsageError(fmt::format("[Tape] operator {} {}{}", frame.info->name, refusal.reason, names_of(frame.call))));
+  } catch (...) {
+    error_ = std::current_exception();
+  }
+}
+
+// "; it is applied to parameter a, b" when trainable parameters are among the arguments.
+std::string Recorder::names_of(const OperatorCall& call) const {
+  std::string names;
+  for (const c10::IValue& argument : call.arguments) {
+    for_each_tensor(argument, [&](const at::Tensor& tensor) {
+      const Tracked* tracked = find(tensor);
+      if (!tracked || tracked->kind != Tracked::Kind::parameter) return;
+      names += (names.empty() ? "" : ", ") + recording_.expressions[tracked->expression].parameter_names;
+    });
+  }
+  return names.empty() ? "" : " (it is applied to parameter " + names + ")";
+}
+
+void Recorder::handle_batch_free(Frame& frame) {
+  const OperatorCall& call = frame.call;
+  std::vector<size_t> sources;
+  for (const c10::IValue& argument : call.arguments) {
+    for_each_tensor(argument, [&](const at::Tensor& tensor) {
+      const Tracked* tracked = find(tensor);
+      if (tracked && tracked->kind == Tracked::Kind::parameter) sources.push_back(tracked->expression);
+    });
+  }
+  if (call.in_place && !sources.empty() && find(call.tensor(0))->kind == Tracked::Kind::parameter) {
+    throw Refusal{"changes a parameter while the model runs"};
+  }
+  for (const at::Tensor& output : call.outputs) {
+    if (find(output) && !call.in_place) continue;  // an argument handed through
+    if (sources.empty() || !output.requires_grad()) {
+      track(output, {Tracked::Kind::constant, {}, 0});
+      continue;
+    }
+    ParameterExpression expression{output, {}, ParameterExpression::Form::general, ""};
+    for (size_t source : sources) {
+      const ParameterExpression& from = recording_.expressions[source];
+      expression.parameters.insert(from.parameters.begin(), from.parameters.end());
+      expression.parameter_names += (expression.parameter_names.empty() ? "" : ", ") + from.parameter_names;
+    }
+    const ParameterExpression& first = recording_.expressions[sources[0]];
+    if (sources.size() == 1 && rearranging_operators().contains(call.name) &&
+        first.form != ParameterExpression::Form::general && output.numel() == first.value.numel()) {
+      expression.form = ParameterExpression::Form::rearranged;
+    }
+    mark_known(frame, output);
+    recording_.expressions.push_back(std::move(expression));
+    track(output, {Tracked::Kind::parameter, {}, recording_.expressions.size() - 1});
+  }
+}
+
+void Recorder::handle_records(Frame& frame) {
+  OperatorCall& call = frame.call;
+  const OutputPositions positions = frame.info->transfer(call);
+  SOTTO_ASSERT(positions.size() == call.outputs.size());
+  for (size_t o = 0; o < call.outputs.size(); ++o) {
+    if (call.in_place) check_in_place(call, call.outputs[o], positions[o]);
+    if (positions[o]) {
+      track(call.outputs[o], {Tracked::Kind::records, *positions[o], 0});
+    } else {
+      track(call.outputs[o], {Tracked::Kind::constant, {}, 0});
+    }
+  }
+  note_uses(frame, positions);
+}
+
+void Recorder::check_in_place(const OperatorCall& call, const at::Tensor& output,
+                              const std::optional<BatchPosition>& position) {
+  if (call.position(0)) {
+    if (call.position(0) != position) throw Refusal{"writes records over records in another order"};
+    return;
+  }
+  const Tracked* target = find(output);
+  if (target && target->kind == Tracked::Kind::parameter) throw Refusal{"writes records into a parameter"};
+  const bool owned = !output.is_view() && output.storage().use_count() == 1;
+  if (!owned) {
+    throw Refusal{
+        "writes records into a buffer, or into a part of a tensor that carried none; build the tensor with cat or "
+        "stack instead"};
+  }
+}
+
+// The autograd nodes that the operator made: those between its output and its arguments.
+void Recorder::mark_known(const Frame& frame, const at::Tensor& output) {
+  std::vector<const torch::autograd::Node*> open = {output.grad_fn().get()};
+  while (!open.empty()) {
+    const torch::autograd::Node* node = open.back();
+    open.pop_back();
+    if (node == nullptr || frame.argument_nodes.contains(node) || !known_consumers_.insert(node).second) continue;
+    for (const torch::autograd::Edge& edge : node->next_edges()) open.push_back(edge.function.get());
+  }
+}
+
+void Recorder::note_uses(Frame& frame, const OutputPositions& positions) {
+  const OperatorCall& call = frame.call;
+  for (size_t a = 0; a < call.arguments.size(); ++a) {
+    std::vector<size_t> expressions;
+    for_each_tensor(call.arguments[a], [&](const at::Tensor& tensor) {
+      const Tracked* tracked = find(tensor);
+      if (tracked && tracked->kind == Tracked::Kind::parameter) expressions.push_back(tracked->expression);
+    });
+    if (expressions.empty()) continue;
+    SOTTO_ASSERT(!call.outputs.empty());
+    const at::Tensor& output = call.outputs[0];
+    if (!output.requires_grad()) continue;  // detached, or gradient switched off: no gradient reaches the parameter
+    auto use = (call.in_place && a == 0) || !call.arguments[a].isTensor() || !positions[0]
+                   ? nullptr
+                   : make_parameter_use(call, a, *positions[0]);
+    if (!use) {
+      throw UsageError(
+          fmt::format("[Tape] parameter {} is consumed by operator {} (argument {}), which has no per-record "
+                      "gradient rule there. {}",
+                      recording_.expressions[expressions[0]].parameter_names, call.name, a, kRegisterHint));
+    }
+    const torch::autograd::Edge edge = torch::autograd::impl::gradient_edge(output);
+    mark_known(frame, output);
+    recording_.uses.push_back({call.name, expressions[0], edge, std::move(use)});
+  }
+}
+
+void Recorder::check_losses(const at::Tensor& losses) const {
+  const Tracked* tracked = losses.defined() ? find(losses) : nullptr;
+  if (!tracked || tracked->kind != Tracked::Kind::records || losses.dim() != 1 ||
+      !(tracked->position == BatchPosition{0, 1, 1}) || losses.size(0) != recording_.batch) {
+    throw UsageError(fmt::format(
+        "[Tape] the model must return one loss per record, a tensor of sizes [{}]: got {}. Ask the loss function for "
+        "reduction none and sum what remains over all dimensions but the first",
+        recording_.batch,
+        losses.defined()
+            ? fmt::format("sizes {}{}", sizes_text(losses.sizes()),
+                          tracked && tracked->kind == Tracked::Kind::records ? "" : " that carry no records")
+            : "an undefined tensor"));
+  }
+  if (!losses.requires_grad()) {
+    throw UsageError("[Tape] the losses do not depend on any trainable parameter: is gradient mode switched off?");
+  }
+}
+
+// Complete mediation: every path from the losses to a trainable parameter leads through a recorded use. Custom autograd
+// functions hide their inner operators and are found here.
+void Recorder::check_mediation(const at::Tensor& losses) const {
+  std::unordered_map<const torch::autograd::Node*, const std::string*> accumulators;
+  for (const NamedParameter& parameter : parameters_) {
+    const auto node = torch::autograd::impl::grad_accumulator(parameter.tensor);
+    accumulators.emplace(node.get(), &parameter.name);
+  }
+  std::unordered_set<const torch::autograd::Node*> parameter_nodes;
+  for (const ParameterExpression& expression : recording_.expressions) {
+    if (expression.value.grad_fn()) parameter_nodes.insert(expression.value.grad_fn().get());
+  }
+  std::unordered_set<const torch::autograd::Node*> seen;
+  std::vector<const torch::autograd::Node*> open = {losses.grad_fn().get()};
+  while (!open.empty()) {
+    const torch::autograd::Node* node = open.back();
+    open.pop_back();
+    if (node == nullptr || !seen.insert(node).second) continue;
+    for (const torch::autograd::Edge& edge : node->next_edges()) {
+      const torch::autograd::Node* next = edge.function.get();
+      if (next == nullptr) continue;
+      const auto accumulator = accumulators.find(next);
+      const bool reaches_parameter = accumulator != accumulators.end() || parameter_nodes.contains(next);
+      if (reaches_parameter && !known_consumers_.contains(node)) {
+        throw UsageError(
+            fmt::format("[Tape] parameter {} is consumed by {}, an autograd node that no recorded operator accounts "
+                        "for (a custom autograd "
+                        "function?), so that its per-record gradient is unknown. {}",
+                        accumulator == accumulators.end() ? "(through an expression)" : *accumulator->second,
+                        node->name(), kRegisterHint));
+      }
+      open.push_back(next);
+    }
+  }
+  std::set<std::string> unused;
+  for (const NamedParameter& parameter : parameters_) {
+    const auto node = torch::autograd::impl::grad_accumulator(parameter.tensor);
+    if (!seen.contains(node.get())) unused.insert(parameter.name);
+  }
+  if (!unused.empty()) {
+    throw UsageError(fmt::format(
+        "[Tape] trainable parameter {} has no influence on the losses: remove it, use it, or freeze it with "
+        "requires_grad_(false)",
+        fmt::join(unused.begin(), unused.end(), ", ")));
+  }
+}
+
+Recording Recorder::run(const std::function<at::Tensor()>& model) {
+  SOTTO_ASSERT(active_ == nullptr);
+  struct Session {
+    explicit Session(Recorder* recorder) {
+      active_ = recorder;
+      handle = at::addThreadLocalCallback(at::RecordFunctionCallback(&Recorder::on_start, &Recorder::on_end)
+                                              .needsInputs(true)
+                                              .needsOutputs(true)
+                                              .scopes({at::RecordScope::FUNCTION}));
+    }
+    ~Session() {
+      at::removeCallback(handle);
+      active_ = nullptr;
+    }
+    at::CallbackHandle handle;
+  };
+  {
+    Session session(this);
+    try {
+      recording_.losses = model();
+    } catch (...) {
+      // A refused operator often makes the model fail later on: the refusal is the reason.
+      if (!error_) throw;
+    }
+  }
+  if (error_) std::rethrow_exception(error_);
+  check_losses(recording_.losses);
+  check_mediation(recording_.losses);
+  return std::move(recording_);
+}
+
+}  // namespace
+
+Recording record(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
+                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model) {
+  return Recorder(parameters, constants, inputs).run(model);
+}
+
+}  // namespace sotto::optim

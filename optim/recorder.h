@@ -1,0 +1,63 @@
+#pragma once
+// Runs a model and watches every operator that LibTorch dispatches (at::RecordFunction): follows the batch index
+// through it (transfer_rules.h) and notes where trainable parameters are consumed (parameter_use.h). Detached and
+// no_grad operators and TorchScript interpreters are seen too. Writes through raw pointers are not.
+//
+// An operator is handled at the outermost level that has a rule; composite operators without one are followed into the
+// operators they are made of.
+
+#include <ATen/core/Tensor.h>
+#include <sotto/optim/batch_position.h>
+#include <sotto/optim/parameter_use.h>
+#include <torch/csrc/autograd/edge.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace sotto::optim {
+
+struct NamedParameter {
+  std::string name;
+  at::Tensor tensor;  // a leaf that requires grad
+};
+
+// A tensor made of parameters alone: a parameter itself, or for example its transpose.
+struct ParameterExpression {
+  enum class Form {
+    identity,    // the parameter itself
+    rearranged,  // exactly the elements of one parameter, in another order or shape
+    general,     // any other function of parameters
+  };
+  at::Tensor value;
+  std::set<size_t> parameters;  // indices of the parameters it is made of
+  Form form = Form::general;
+  std::string parameter_names;  // for messages
+};
+
+struct RecordedUse {
+  std::string operator_name;
+  size_t expression = 0;
+  torch::autograd::Edge output;  // where the gradient of the operator's output flows
+  std::unique_ptr<ParameterUse> use;
+};
+
+struct Recording {
+  int64_t batch = 0;
+  at::Tensor losses;  // [B]
+  std::vector<ParameterExpression> expressions;
+  std::vector<RecordedUse> uses;
+};
+
+// Runs `model` once and returns what was recorded. `inputs` are the tensors that carry records, each with the batch in
+// dimension 0 and the same size B >= 2; `constants` are tensors that carry none (buffers, frozen parameters).
+// Throws UsageError naming the parameter or operator and what to do when a record could influence another record's
+// loss, a trainable parameter is consumed by an operator without a rule, is not consumed at all, or the losses are not
+// [B].
+Recording record(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
+                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model);
+
+}  // namespace sotto::optim

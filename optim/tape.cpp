@@ -1,0 +1,266 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+#include <sotto/optim/record_rows.h>
+#include <sotto/optim/tape.h>
+#include <sotto/privacy/error.h>
+#include <torch/csrc/autograd/engine.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <unordered_map>
+
+namespace sotto::optim {
+namespace {
+
+// Covers the rounding of the sums of squares in double; 2^53 / 1e9 elements would be needed to exceed it.
+constexpr double kNormMargin = 1e-7;
+
+using torch::autograd::Edge;
+
+struct EdgeHash {
+  size_t operator()(const std::pair<torch::autograd::Node*, uint32_t>& key) const {
+    return std::hash<void*>()(key.first) ^ (std::hash<uint32_t>()(key.second) << 1);
+  }
+};
+
+std::vector<at::Tensor> execute(const std::vector<Edge>& roots, const std::vector<at::Tensor>& gradients,
+                                bool keep_graph, const std::vector<Edge>& outputs) {
+  return torch::autograd::Engine::get_default_engine().execute(roots, gradients, keep_graph, /*create_graph=*/false,
+                                                               /*accumulate_grad=*/false, outputs);
+}
+
+}  // namespace
+
+double PerRecordGradients::norm_bound(size_t group, int64_t record) const {
+  const SquaredNorms& norms = norms_.at(group);
+  const auto i = static_cast<size_t>(record);
+  const double squared = norms.computed.at(i) + norms.slack.at(i);
+  if (!std::isfinite(squared)) return squared;
+  return std::sqrt(std::max(0.0, squared)) * (1.0 + kNormMargin);
+}
+
+bool PerRecordGradients::through_expression(size_t use) const {
+  return recording_.expressions[recording_.uses[use].expression].form != ParameterExpression::Form::identity;
+}
+
+void PerRecordGradients::compute_norms() {
+  size_t group_count = 1;
+  for (size_t group : *groups_) group_count = std::max(group_count, group + 1);
+  const auto records = static_cast<size_t>(batch_);
+  norms_.assign(group_count, {std::vector<double>(records, 0.0), std::vector<double>(records, 0.0)});
+  for (size_t p = 0; p < of_parameter_.size(); ++p) {
+    const OfParameter& of = of_parameter_[p];
+    SquaredNorms& norms = norms_[(*groups_)[p]];
+    if (of.general || of.uses.empty()) continue;
+    if (of.uses.size() == 1) {
+      recording_.uses[of.uses[0]].use->add_squared_norms(norms);
+      continue;
+    }
+    const at::Tensor& parameter = (*parameters_)[p].tensor;
+    const int64_t bytes = parameter.numel() * static_cast<int64_t>(parameter.element_size());
+    const int64_t chunk = std::max<int64_t>(1, chunk_bytes_ / std::max<int64_t>(1, bytes));
+    for (int64_t begin = 0; begin < batch_; begin += chunk) {
+      const int64_t end = std::min(batch_, begin + chunk);
+      at::Tensor rows = recording_.uses[of.uses[0]].use->per_record(begin, end).clone();
+      for (size_t u = 1; u < of.uses.size(); ++u) rows.add_(recording_.uses[of.uses[u]].use->per_record(begin, end));
+      add_row_norms(rows, begin, norms);
+    }
+  }
+  for (size_t group = 0; group < group_count; ++group) norms_of_general(norms_[group], group);
+}
+
+// Gradients of the parameters from gradients of expressions: one entry per parameter, undefined where none arrives.
+std::vector<at::Tensor> PerRecordGradients::pull_back(const std::vector<at::Tensor>& expression_gradients,
+                                                      const std::vector<size_t>& expressions) const {
+  std::vector<Edge> roots;
+  std::vector<Edge> outputs;
+  for (size_t e : expressions) roots.push_back(torch::autograd::impl::gradient_edge(recording_.expressions[e].value));
+  for (const NamedParameter& parameter : *parameters_) {
+    outputs.push_back(torch::autograd::impl::gradient_edge(parameter.tensor));
+  }
+  return execute(roots, expression_gradients, /*keep_graph=*/true, outputs);
+}
+
+// Parameters that reach a use through a function of parameters: the record's gradient is pulled back through that
+// function, one record at a time. Exact for any function; the price is one small backward pass per record.
+void PerRecordGradients::norms_of_general(SquaredNorms& norms, size_t group) {
+  std::vector<size_t> members;
+  std::set<size_t> expressions;
+  for (size_t p = 0; p < of_parameter_.size(); ++p) {
+    if (!of_parameter_[p].general || (*groups_)[p] != group) continue;
+    members.push_back(p);
+    for (size_t u : of_parameter_[p].uses) {
+      if (through_expression(u)) expressions.insert(recording_.uses[u].expression);
+    }
+  }
+  if (members.empty()) return;
+  const std::vector<size_t> order(expressions.begin(), expressions.end());
+  for (int64_t i = 0; i < batch_; ++i) {
+    std::vector<at::Tensor> gradients;
+    for (size_t e : order) {
+      const at::Tensor& value = recording_.expressions[e].value;
+      at::Tensor sum = at::zeros(value.sizes(), value.options().requires_grad(false));
+      for (const RecordedUse& use : recording_.uses) {
+        if (use.expression == e && use.use) sum.view({-1}).add_(use.use->per_record(i, i + 1)[0]);
+      }
+      gradients.push_back(sum);
+    }
+    const std::vector<at::Tensor> pulled = pull_back(gradients, order);
+    for (size_t p : members) {
+      at::Tensor total = pulled[p].defined() ? pulled[p].reshape({1, -1}).clone()
+                                             : at::zeros({1, (*parameters_)[p].tensor.numel()},
+                                                         (*parameters_)[p].tensor.options().requires_grad(false));
+      for (size_t u : of_parameter_[p].uses) {
+        if (!through_expression(u)) total.add_(recording_.uses[u].use->per_record(i, i + 1));
+      }
+      add_row_norms(total, i, norms);
+    }
+  }
+}
+
+void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& weights, std::vector<at::Tensor>& sums) {
+  at::NoGradGuard no_grad;
+  SOTTO_ASSERT(weights.size() == norms_.size() && sums.size() == parameters_->size());
+  const auto weights_of = [&](size_t group, const at::Tensor& like) {
+    const std::vector<float>& of_group = weights.at(group);
+    SOTTO_ASSERT(static_cast<int64_t>(of_group.size()) == batch_);
+    at::Tensor tensor = at::empty({batch_}, at::kFloat);
+    std::copy(of_group.begin(), of_group.end(), tensor.mutable_data_ptr<float>());
+    return tensor.to(like.device(), like.scalar_type());
+  };
+  std::set<size_t> expressions;
+  for (size_t p = 0; p < of_parameter_.size(); ++p) {
+    const at::Tensor weight = weights_of((*groups_)[p], sums[p]);
+    at::Tensor total = sums[p].view({-1});
+    for (size_t u : of_parameter_[p].uses) {
+      if (through_expression(u)) {
+        expressions.insert(recording_.uses[u].expression);
+      } else {
+        recording_.uses[u].use->add_weighted(weight, total);
+      }
+    }
+  }
+  if (expressions.empty()) return;
+  // The pull-back is linear: the weighted sum of the expression's gradients is pulled back once per group.
+  for (size_t group = 0; group < weights.size(); ++group) {
+    std::vector<size_t> order(expressions.begin(), expressions.end());
+    std::vector<at::Tensor> gradients;
+    for (size_t e : order) {
+      const at::Tensor& value = recording_.expressions[e].value;
+      at::Tensor sum = at::zeros({value.numel()}, value.options().requires_grad(false));
+      for (const RecordedUse& use : recording_.uses) {
+        if (use.expression == e && use.use) use.use->add_weighted(weights_of(group, sum), sum);
+      }
+      gradients.push_back(sum.view(value.sizes()));
+    }
+    const std::vector<at::Tensor> pulled = pull_back(gradients, order);
+    for (size_t p = 0; p < pulled.size(); ++p) {
+      if (pulled[p].defined() && (*groups_)[p] == group) sums[p].add_(pulled[p]);
+    }
+  }
+}
+
+std::vector<std::string> PerRecordGradients::describe() const {
+  std::vector<std::string> lines;
+  for (const RecordedUse& use : recording_.uses) {
+    lines.push_back(fmt::format("{} {} {}", recording_.expressions[use.expression].parameter_names, use.operator_name,
+                                use.use ? to_string(use.use->strategy()) : "no gradient"));
+  }
+  return lines;
+}
+
+Tape::Tape(std::vector<NamedParameter> parameters, std::vector<at::Tensor> constants, std::vector<size_t> groups,
+           TapeOptions options)
+    : parameters_(std::move(parameters)),
+      constants_(std::move(constants)),
+      groups_(std::move(groups)),
+      options_(options) {
+  if (parameters_.empty()) throw UsageError("[Tape] the model has no trainable parameter");
+  if (groups_.empty()) groups_.assign(parameters_.size(), 0);
+  if (groups_.size() != parameters_.size()) {
+    throw UsageError(fmt::format("[Tape] groups must name one group per parameter: got {} for {} parameters",
+                                 groups_.size(), parameters_.size()));
+  }
+  for (size_t group : groups_) group_count_ = std::max(group_count_, group + 1);
+  std::set<const c10::TensorImpl*> seen;
+  for (const NamedParameter& parameter : parameters_) {
+    const at::Tensor& tensor = parameter.tensor;
+    if (!tensor.defined() || !tensor.is_leaf() || !tensor.requires_grad()) {
+      throw UsageError(fmt::format("[Tape] parameter {} must be a leaf tensor that requires grad", parameter.name));
+    }
+    if (tensor.scalar_type() != at::kFloat && tensor.scalar_type() != at::kDouble) {
+      throw UsageError(fmt::format("[Tape] parameter {} has dtype {}: norms and sums need float or double",
+                                   parameter.name, c10::toString(tensor.scalar_type())));
+    }
+    if (!seen.insert(tensor.unsafeGetTensorImpl()).second) {
+      throw UsageError(fmt::format("[Tape] parameter {} is listed twice", parameter.name));
+    }
+  }
+}
+
+PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
+                             const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
+                             const std::vector<bool>& active) {
+  PerRecordGradients result;
+  result.parameters_ = &parameters_;
+  result.groups_ = &groups_;
+  result.chunk_bytes_ = options_.chunk_bytes;
+  {
+    at::AutoGradMode with_gradients(true);
+    result.recording_ = record(parameters_, constants_, inputs, [&] { return losses(inputs); });
+  }
+  Recording& recording = result.recording_;
+  result.batch_ = recording.batch;
+
+  at::NoGradGuard no_grad;
+  at::Tensor seed = at::ones_like(recording.losses);
+  if (!active.empty()) {
+    SOTTO_ASSERT(static_cast<int64_t>(active.size()) == recording.batch);
+    for (size_t i = 0; i < active.size(); ++i) {
+      if (!active[i]) seed[static_cast<int64_t>(i)].zero_();
+    }
+  }
+  // Uses of one operator (weight and bias) share its output's edge: captured once.
+  std::vector<Edge> edges;
+  std::unordered_map<std::pair<torch::autograd::Node*, uint32_t>, size_t, EdgeHash> place;
+  for (const RecordedUse& use : recording.uses) {
+    if (place.emplace(std::make_pair(use.output.function.get(), use.output.input_nr), edges.size()).second) {
+      edges.push_back(use.output);
+    }
+  }
+  const std::vector<at::Tensor> captured =
+      execute({torch::autograd::impl::gradient_edge(recording.losses)}, {seed}, /*keep_graph=*/false, edges);
+
+  UsePlan plan{options_.force_strategy, options_.keep_bytes, options_.chunk_bytes};
+  result.of_parameter_.resize(parameters_.size());
+  for (size_t u = 0; u < recording.uses.size(); ++u) {
+    RecordedUse& use = recording.uses[u];
+    const at::Tensor& gradient = captured[place.at({use.output.function.get(), use.output.input_nr})];
+    if (!gradient.defined()) {
+      use.use.reset();  // this use has no influence on the losses
+      continue;
+    }
+    use.use->bind(gradient, plan);
+    const ParameterExpression& expression = recording.expressions[use.expression];
+    for (size_t p : expression.parameters) {
+      result.of_parameter_[p].uses.push_back(u);
+      if (expression.form == ParameterExpression::Form::general) result.of_parameter_[p].general = true;
+    }
+  }
+  for (auto& of : result.of_parameter_) {
+    const bool rearranged =
+        std::any_of(of.uses.begin(), of.uses.end(), [&](size_t u) { return result.through_expression(u); });
+    if (of.uses.size() > 1 && rearranged) of.general = true;
+  }
+  recording.losses.reset();
+  result.compute_norms();
+  return result;
+}
+
+}  // namespace sotto::optim

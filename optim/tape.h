@@ -1,0 +1,94 @@
+#pragma once
+// Per-record gradients of an unmodified model from one forward pass and one backward pass along the data path.
+//
+// The forward pass is recorded (recorder.h); one call of LibTorch's engine then computes the gradient of every recorded
+// operator's output and no weight gradient. From an operator's inputs and the gradient of its output each use
+// (parameter_use.h) yields squared norms per record and weighted sums; the per-record gradients themselves are formed
+// only where that is cheapest. A parameter that is used several times counts once: its gradient is the sum over the
+// uses, cross terms included.
+//
+// Every step checks that records do not mix and that no parameter is missed; what cannot be shown is refused.
+
+#include <ATen/core/Tensor.h>
+#include <sotto/optim/parameter_use.h>
+#include <sotto/optim/recorder.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace sotto::optim {
+
+struct TapeOptions {
+  Strategy force_strategy = Strategy::automatic;  // for tests and measurements; a strategy that cannot apply is ignored
+  int64_t keep_bytes = 1LL << 30;    // memory for per-record gradients that are kept between norm and weighted sum
+  int64_t chunk_bytes = 64LL << 20;  // size of one piece of those that are not
+};
+
+// The per-record gradients of one physical batch of B records. Valid until the parameters change.
+class PerRecordGradients {
+ public:
+  int64_t batch() const { return batch_; }
+
+  // Squared norms of each record's gradient over the parameters of one group, see SquaredNorms for the error bounds.
+  const SquaredNorms& squared_norms(size_t group) const { return norms_.at(group); }
+
+  // An upper bound of the norm of record i's gradient over one group, rounding included; NaN or infinite when the
+  // gradient is not finite.
+  double norm_bound(size_t group, int64_t record) const;
+
+  // sums[p] += sum_i weights[group of p][i] g_i, for all parameters. `weights` is [groups][B]; weight 0 leaves a record
+  // out entirely, also when its gradient is not finite. sums[p] is contiguous, of the parameter's sizes and dtype.
+  void add_weighted(const std::vector<std::vector<float>>& weights, std::vector<at::Tensor>& sums);
+
+  // Strategy of each use, in the order of the record: "layer.weight aten::linear keep".
+  std::vector<std::string> describe() const;
+
+ private:
+  friend class Tape;
+  struct OfParameter {
+    std::vector<size_t> uses;  // into recording_.uses, those a gradient reached
+    bool general = false;      // some use goes through an expression that needs a pull-back per record
+  };
+  void compute_norms();
+  void norms_of_general(SquaredNorms& norms, size_t group);
+  std::vector<at::Tensor> pull_back(const std::vector<at::Tensor>& expression_gradients,
+                                    const std::vector<size_t>& expressions) const;
+  bool through_expression(size_t use) const;
+
+  int64_t batch_ = 0;
+  const std::vector<NamedParameter>* parameters_ = nullptr;
+  const std::vector<size_t>* groups_ = nullptr;
+  Recording recording_;
+  std::vector<OfParameter> of_parameter_;
+  std::vector<SquaredNorms> norms_;  // by group
+  int64_t chunk_bytes_ = 0;
+};
+
+class Tape {
+ public:
+  // `groups[p]` is the group of parameter p (0 for all when empty). Parameters must be distinct leaves that require
+  // grad, in float or double; constants are the model's buffers and frozen parameters. Throws UsageError otherwise.
+  Tape(std::vector<NamedParameter> parameters, std::vector<at::Tensor> constants, std::vector<size_t> groups = {},
+       TapeOptions options = {});
+
+  // Runs `losses`, which maps the inputs to one loss per record [B], and back. Every input has the batch (the same B >=
+  // 2) in dimension 0. `active[i]` = false marks padding: its loss is not differentiated. Throws UsageError, see
+  // recorder.h.
+  PerRecordGradients run(const std::vector<at::Tensor>& inputs,
+                         const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
+                         const std::vector<bool>& active = {});
+
+  const std::vector<NamedParameter>& parameters() const { return parameters_; }
+  size_t group_count() const { return group_count_; }
+
+ private:
+  std::vector<NamedParameter> parameters_;
+  std::vector<at::Tensor> constants_;
+  std::vector<size_t> groups_;
+  size_t group_count_ = 1;
+  TapeOptions options_;
+};
+
+}  // namespace sotto::optim
