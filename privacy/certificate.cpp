@@ -1,0 +1,130 @@
+#include <fmt/format.h>
+#include <sotto/privacy/atomic_file.h>
+#include <sotto/privacy/certificate.h>
+#include <sotto/privacy/certificate_text.h>
+#include <sotto/privacy/error.h>
+
+#include <cmath>
+
+namespace sotto::privacy {
+namespace {
+
+void require(bool condition, const char* field, const std::string& value, const char* allowed) {
+  if (!condition) throw UsageError(fmt::format("[Certificate] {}: {}; {}", field, value, allowed));
+}
+
+void check_positive(const char* field, double value) {
+  require(std::isfinite(value) && value > 0, field, fmt::format("{}", value), "must be finite and above 0");
+}
+
+void check_text(const char* field, const std::string& value) {
+  require(!value.empty(), field, "empty", "must be stated");
+}
+
+void check_figure(const char* field, const CertifiedFigure& figure, std::int64_t least_steps) {
+  require(figure.steps >= least_steps && figure.steps <= kMaxCount, field, fmt::format("{} steps", figure.steps),
+          "must be a number of steps");
+  require(std::isfinite(figure.epsilon) && figure.epsilon >= 0, field, fmt::format("epsilon {}", figure.epsilon),
+          "must be finite and at least 0");
+  require(figure.delta > 0 && figure.delta < 1, field, fmt::format("delta {}", figure.delta), "must be in (0, 1)");
+}
+
+std::string_view neighbours(Adjacency adjacency) {
+  switch (adjacency) {
+    case Adjacency::add_remove:
+      return "by the addition or removal of one record";
+    case Adjacency::zero_out:
+      return "by the replacement of one record by a null record";
+    case Adjacency::replace_one:
+      return "by the replacement of one record by another";
+  }
+  throw InternalError("[Certificate] unknown adjacency");
+}
+
+}  // namespace
+
+bool operator==(const CertifiedFigure& a, const CertifiedFigure& b) {
+  return a.steps == b.steps && a.epsilon == b.epsilon && a.delta == b.delta;
+}
+
+std::vector<std::string> standard_exclusions() {
+  return {"the choice of hyper-parameters by other runs on the same data",
+          "vocabularies, normalisation and other statistics taken from the data before training",
+          "metrics, logs and diagnostics computed on private data", "the time that steps take",
+          "attacks on the rounding of floating-point noise"};
+}
+
+void validate(const Certificate& c) {
+  check_text("sotto_version", c.sotto_version);
+  require(c.adjacency.has_value(), "adjacency", "not set", "it has no default");
+  check_text("accountant name", c.accountant_name);
+  check_text("accountant version", c.accountant_version);
+  check_positive("noise_multiplier", c.noise_multiplier);
+  require(c.sampling_rate > 0 && c.sampling_rate <= 1, "sampling_rate", fmt::format("{}", c.sampling_rate),
+          "must be in (0, 1]");
+  require(c.dataset_size_declared >= 1 && c.dataset_size_declared <= kMaxCount, "dataset_size_declared",
+          fmt::format("{}", c.dataset_size_declared), "must be in [1, 2^53]");
+  check_positive("expected_batch_size", c.expected_batch_size);
+  const double product = c.sampling_rate * static_cast<double>(c.dataset_size_declared);
+  require(std::abs(c.expected_batch_size - product) <= 1e-9 * product, "expected_batch_size",
+          fmt::format("{}", c.expected_batch_size), "must be sampling_rate times dataset_size_declared");
+  check_positive("clip_norm", c.clip_norm);
+  check_text("weight_rule", c.weight_rule);
+  for (const auto& [name, value] : c.weight_rule_parameters)
+    require(!name.empty() && std::isfinite(value), "weight_rule_parameters", fmt::format("{} = {}", name, value),
+            "must have names and finite values");
+  check_positive("weight_rule_bound", c.weight_rule_bound);
+  check_figure("planned", c.planned, 1);
+  check_figure("executed", c.executed, 0);
+  require(c.executed.steps <= c.planned.steps, "executed", fmt::format("{} steps", c.executed.steps),
+          "must not exceed the planned steps; the planned figure would not cover them");
+  require(c.executed.delta == c.planned.delta, "executed", fmt::format("delta {}", c.executed.delta),
+          "must be the planned delta");
+  require(c.executed.epsilon <= c.planned.epsilon, "executed", fmt::format("epsilon {}", c.executed.epsilon),
+          "must not exceed the planned epsilon");
+  require(!c.not_covered.empty(), "not_covered", "empty", "no run covers everything");
+  for (const std::string& clause : c.not_covered) check_text("not_covered", clause);
+  check_text("noise_generator", c.noise_generator);
+  check_text("key_source", c.key_source);
+  if (c.not_private) check_text("not_private", *c.not_private);
+  require(c.ledger_records >= 1, "ledger_records", fmt::format("{}", c.ledger_records), "must be at least 1");
+  require(
+      c.ledger_head_hash.size() == 64 && c.ledger_head_hash.find_first_not_of("0123456789abcdef") == std::string::npos,
+      "ledger_head_hash", "'" + c.ledger_head_hash + "'", "must be 64 lower-case hexadecimal digits");
+}
+
+std::string statement(const Certificate& c) {
+  validate(c);
+  if (c.not_private)
+    return fmt::format("NOT PRIVATE: {}. No privacy guarantee may be quoted for this run.", *c.not_private);
+  const auto epsilon = [](double value) { return certificate_text::rounded_up(value); };
+  std::string text = fmt::format(
+      "Everything released from the noised gradient sums of this run, the trained model and all its checkpoints "
+      "included, "
+      "is ({}, {})-differentially private for the {} planned steps. Two data sets are neighbours when they differ {}; "
+      "the "
+      "unit of privacy is one record. ",
+      epsilon(c.planned.epsilon), c.planned.delta, c.planned.steps, neighbours(*c.adjacency));
+  text += fmt::format(
+      "Each step includes every record independently with probability {} ({} expected of {} declared), limits the "
+      "contribution of a record to norm {} by the rule {}, and adds Gaussian noise of standard deviation {} times that "
+      "norm "
+      "to every coordinate of the sum. The epsilon is an upper bound computed by accountant {} version {}. ",
+      c.sampling_rate, c.expected_batch_size, c.dataset_size_declared, c.weight_rule_bound, c.weight_rule,
+      c.noise_multiplier, c.accountant_name, c.accountant_version);
+  if (c.executed.steps == c.planned.steps)
+    text += "All planned steps were executed. ";
+  else
+    text += fmt::format(
+        "{} of the planned steps were executed; for these the figure is ({}, {}), which may be quoted only if {}. ",
+        c.executed.steps, epsilon(c.executed.epsilon), c.executed.delta, certificate_text::kStoppingCondition);
+  text += "Not covered: ";
+  for (std::size_t i = 0; i < c.not_covered.size(); ++i) text += (i > 0 ? "; " : "") + c.not_covered[i];
+  return text + ".";
+}
+
+void write_certificate(const std::filesystem::path& path, const Certificate& certificate) {
+  write_file_atomically(path, std::string_view(to_json(certificate)));
+}
+
+}  // namespace sotto::privacy

@@ -1,0 +1,75 @@
+#pragma once
+// The certificate of a finished run: what was guaranteed, for whom, under which conditions, and what is not covered.
+//
+// The quotable figure is that of the planned steps. The figure of the executed steps stands beside it and holds only if
+// the stopping time did not depend on the data or on outputs of the run. Every epsilon is rounded up to four decimals
+// in the text; delta, rates and multipliers are written exactly.
+//
+// A run stamped NOT PRIVATE gets a certificate whose statement quotes no figure at all.
+
+#include <sotto/privacy/event.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sotto::privacy {
+
+inline constexpr int kCertificateSchema = 1;
+
+struct CertifiedFigure {
+  std::int64_t steps = -1;                                    // >= 0
+  double epsilon = std::numeric_limits<double>::quiet_NaN();  // upper bound; finite, >= 0
+  double delta = std::numeric_limits<double>::quiet_NaN();    // 0 < delta < 1
+};
+
+struct Certificate {
+  std::string sotto_version;
+  std::optional<Adjacency> adjacency;
+  std::string accountant_name;
+  std::string accountant_version;
+  double noise_multiplier = std::numeric_limits<double>::quiet_NaN();     // noise std / weight_rule_bound; finite, > 0
+  double sampling_rate = std::numeric_limits<double>::quiet_NaN();        // in (0, 1]
+  std::int64_t dataset_size_declared = 0;                                 // >= 1
+  double expected_batch_size = std::numeric_limits<double>::quiet_NaN();  // sampling_rate * dataset_size_declared
+  double clip_norm = std::numeric_limits<double>::quiet_NaN();            // finite, > 0
+  std::string weight_rule;                                                // name, such as "flat"
+  std::map<std::string, double> weight_rule_parameters;                   // finite
+  double weight_rule_bound = std::numeric_limits<double>::quiet_NaN();    // norm of one contribution; finite, > 0
+  CertifiedFigure planned;                                                // at least one step
+  CertifiedFigure executed;  // as charged in the ledger: at most the planned steps, same delta, no larger epsilon
+  std::vector<std::string> not_covered;  // whole clauses; never empty, see standard_exclusions()
+  std::string noise_generator;
+  std::string key_source;
+  std::optional<std::string> not_private;  // the reason, when the run is NOT PRIVATE
+  std::int64_t ledger_records = 0;         // >= 1
+  std::string ledger_head_hash;            // 64 hexadecimal digits
+
+  friend bool operator==(const Certificate&, const Certificate&) = default;
+};
+bool operator==(const CertifiedFigure& a, const CertifiedFigure& b);
+
+// What no run of this version covers; callers append what their run adds.
+std::vector<std::string> standard_exclusions();
+
+// Throws UsageError naming the field that is unset, out of range or inconsistent with another.
+void validate(const Certificate& certificate);
+
+// The sentences that may be quoted, complete: never quote a part. Throws UsageError for an invalid certificate.
+std::string statement(const Certificate& certificate);
+
+// Canonical JSON: fixed order of keys, two spaces, line feed at the end. Throws UsageError for an invalid certificate.
+std::string to_json(const Certificate& certificate);
+// Inverse of to_json, up to the rounding of epsilon. Throws DataError for any text that to_json would not write, so
+// that neither a figure nor the statement can be changed alone.
+Certificate parse_certificate(std::string_view json);
+
+// Through write_file_atomically; UsageError or IoError.
+void write_certificate(const std::filesystem::path& path, const Certificate& certificate);
+
+}  // namespace sotto::privacy

@@ -1,0 +1,118 @@
+#include <fmt/format.h>
+#include <sotto/privacy/certificate.h>
+#include <sotto/privacy/certificate_text.h>
+#include <sotto/privacy/error.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+namespace sotto::privacy {
+
+namespace certificate_text {
+
+std::string rounded_up(double value) {
+  constexpr double kPlace = 1e-4;
+  std::string text = fmt::format("{:.4f}", value);
+  // The nearest decimal may lie below; then the next one lies above.
+  if (std::strtod(text.c_str(), nullptr) < value)
+    text = fmt::format("{:.4f}", std::strtod(text.c_str(), nullptr) + kPlace);
+  SOTTO_ASSERT(std::strtod(text.c_str(), nullptr) >= value);
+  return text;
+}
+
+}  // namespace certificate_text
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json figure_json(const CertifiedFigure& figure) {
+  Json json;
+  json["steps"] = figure.steps;
+  json["epsilon"] = std::strtod(certificate_text::rounded_up(figure.epsilon).c_str(), nullptr);
+  json["delta"] = figure.delta;
+  return json;
+}
+
+CertifiedFigure figure_of(const Json& json) {
+  return {json.at("steps").get<std::int64_t>(), json.at("epsilon").get<double>(), json.at("delta").get<double>()};
+}
+
+Certificate from_json(const Json& json) {
+  Certificate c;
+  c.sotto_version = json.at("sotto_version").get<std::string>();
+  c.adjacency = parse_adjacency(json.at("adjacency").get<std::string>());
+  c.accountant_name = json.at("accountant").at("name").get<std::string>();
+  c.accountant_version = json.at("accountant").at("version").get<std::string>();
+  c.noise_multiplier = json.at("noise_multiplier").get<double>();
+  c.sampling_rate = json.at("sampling_rate").get<double>();
+  c.dataset_size_declared = json.at("dataset_size_declared").get<std::int64_t>();
+  c.expected_batch_size = json.at("expected_batch_size").get<double>();
+  c.clip_norm = json.at("clip_norm").get<double>();
+  const Json& rule = json.at("weight_rule");
+  c.weight_rule = rule.at("name").get<std::string>();
+  for (const auto& [name, value] : rule.at("parameters").items())
+    c.weight_rule_parameters.emplace(name, value.get<double>());
+  c.weight_rule_bound = rule.at("bound").get<double>();
+  c.planned = figure_of(json.at("planned"));
+  c.executed = figure_of(json.at("executed"));
+  c.not_covered = json.at("not_covered").get<std::vector<std::string>>();
+  c.noise_generator = json.at("randomness").at("noise_generator").get<std::string>();
+  c.key_source = json.at("randomness").at("key_source").get<std::string>();
+  if (json.contains("stamp")) {
+    const auto stamp = json.at("stamp").get<std::string>();
+    constexpr std::string_view kPrefix = "NOT PRIVATE: ";
+    if (!stamp.starts_with(kPrefix)) throw std::invalid_argument("unknown stamp");
+    c.not_private = stamp.substr(kPrefix.size());
+  }
+  c.ledger_records = json.at("ledger").at("records").get<std::int64_t>();
+  c.ledger_head_hash = json.at("ledger").at("head_hash").get<std::string>();
+  return c;
+}
+
+}  // namespace
+
+std::string to_json(const Certificate& c) {
+  validate(c);
+  Json json;
+  json["schema"] = kCertificateSchema;
+  json["sotto_version"] = c.sotto_version;
+  json["private"] = !c.not_private;
+  if (c.not_private) json["stamp"] = "NOT PRIVATE: " + *c.not_private;
+  json["statement"] = statement(c);
+  json["adjacency"] = to_string(*c.adjacency);
+  json["unit"] = "record";
+  json["sampler"] = "poisson";
+  json["accountant"] = {{"name", c.accountant_name}, {"version", c.accountant_version}};
+  json["noise_multiplier"] = c.noise_multiplier;
+  json["sampling_rate"] = c.sampling_rate;
+  json["dataset_size_declared"] = c.dataset_size_declared;
+  json["expected_batch_size"] = c.expected_batch_size;
+  json["clip_norm"] = c.clip_norm;
+  Json parameters = Json::object();
+  for (const auto& [name, value] : c.weight_rule_parameters) parameters[name] = value;
+  json["weight_rule"] = {{"name", c.weight_rule}, {"parameters", parameters}, {"bound", c.weight_rule_bound}};
+  json["planned"] = figure_json(c.planned);
+  json["executed"] = figure_json(c.executed);
+  json["executed"]["valid_only_if"] = certificate_text::kStoppingCondition;
+  json["not_covered"] = c.not_covered;
+  json["randomness"] = {{"noise_generator", c.noise_generator}, {"key_source", c.key_source}};
+  json["ledger"] = {{"records", c.ledger_records}, {"head_hash", c.ledger_head_hash}};
+  return json.dump(2) + "\n";
+}
+
+Certificate parse_certificate(std::string_view text) {
+  try {
+    Certificate certificate = from_json(Json::parse(text));
+    if (to_json(certificate) != text)
+      throw std::invalid_argument("the text is not what this version writes for these figures");
+    return certificate;
+  } catch (const std::exception& error) {
+    throw DataError(std::string("[parse_certificate] ") + error.what() +
+                    "; the certificate was edited, cut, or written by "
+                    "another version");
+  }
+}
+
+}  // namespace sotto::privacy

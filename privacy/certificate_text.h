@@ -1,0 +1,16 @@
+#pragma once
+// Texts that the statement and the JSON of a certificate share.
+
+#include <string>
+#include <string_view>
+
+namespace sotto::privacy::certificate_text {
+
+inline constexpr std::string_view kStoppingCondition =
+    "the stopping time did not depend on the data or on outputs of the run";
+
+// The smallest decimal with four places whose double is at least `value`; value finite and >= 0. Applying it to its own
+// result changes nothing.
+std::string rounded_up(double value);
+
+}  // namespace sotto::privacy::certificate_text

@@ -1,0 +1,221 @@
+#include <gtest/gtest.h>
+#include <sotto/privacy/certificate.h>
+#include <sotto/privacy/certificate_text.h>
+#include <sotto/privacy/error.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <random>
+
+#include "../support/scratch_folder.h"
+
+namespace sotto::privacy {
+namespace {
+
+const double kNan = std::numeric_limits<double>::quiet_NaN();
+const double kInfinity = std::numeric_limits<double>::infinity();
+
+Certificate example() {
+  Certificate c;
+  c.sotto_version = "0.1.0";
+  c.adjacency = Adjacency::add_remove;
+  c.accountant_name = "rdp";
+  c.accountant_version = "1";
+  c.noise_multiplier = 1.1;
+  c.sampling_rate = 256.0 / 64000;
+  c.dataset_size_declared = 64000;
+  c.expected_batch_size = 256;
+  c.clip_norm = 0.5;
+  c.weight_rule = "flat";
+  c.weight_rule_parameters = {{"clip_norm", 0.5}};
+  c.weight_rule_bound = 0.5;
+  c.planned = {1000, 1.25001, 1e-5};
+  c.executed = {400, 0.9, 1e-5};
+  c.not_covered = {"the choice of hyper-parameters", "the time that steps take"};
+  c.noise_generator = "ChaCha20";
+  c.key_source = "operating system";
+  c.ledger_records = 402;
+  c.ledger_head_hash = std::string(64, 'a');
+  return c;
+}
+
+// The golden text: whoever changes it must think about every word.
+TEST(Certificate, StatementIsCompleteForAStoppedRun) {
+  EXPECT_EQ(
+      statement(example()),
+      "Everything released from the noised gradient sums of this run, the trained model and all its checkpoints "
+      "included, is (1.2501, 1e-05)-differentially private for the 1000 planned steps. Two data sets are neighbours "
+      "when they differ by the addition or removal of one record; the unit of privacy is one record. Each step "
+      "includes every record independently with probability 0.004 (256 expected of 64000 declared), limits the "
+      "contribution of a record to norm 0.5 by the rule flat, and adds Gaussian noise of standard deviation 1.1 times "
+      "that norm to every coordinate of the sum. The epsilon is an upper bound computed by accountant rdp version 1. "
+      "400 of the planned steps were executed; for these the figure is (0.9000, 1e-05), which may be quoted only if "
+      "the stopping time did not depend on the data or on outputs of the run. Not covered: the choice of "
+      "hyper-parameters; the time that steps take.");
+}
+
+TEST(Certificate, StatementOfACompleteRunQuotesOneFigure) {
+  Certificate c = example();
+  c.executed = c.planned;
+  const std::string text = statement(c);
+  EXPECT_NE(text.find("All planned steps were executed."), std::string::npos);
+  EXPECT_EQ(text.find("may be quoted only if"), std::string::npos);
+  EXPECT_EQ(text.find("1.2501"), text.rfind("1.2501"));
+}
+
+TEST(Certificate, StatementNamesTheAdjacency) {
+  Certificate c = example();
+  c.adjacency = Adjacency::zero_out;
+  EXPECT_NE(statement(c).find("by the replacement of one record by a null record"), std::string::npos);
+  c.adjacency = Adjacency::replace_one;
+  EXPECT_NE(statement(c).find("by the replacement of one record by another"), std::string::npos);
+}
+
+TEST(Certificate, RunThatIsNotPrivateQuotesNoFigure) {
+  Certificate c = example();
+  c.not_private = "test keys were used";
+  EXPECT_EQ(statement(c), "NOT PRIVATE: test keys were used. No privacy guarantee may be quoted for this run.");
+  const std::string json = to_json(c);
+  EXPECT_NE(json.find("\"private\": false"), std::string::npos);
+  EXPECT_NE(json.find("\"stamp\": \"NOT PRIVATE: test keys were used\""), std::string::npos);
+  EXPECT_EQ(parse_certificate(json).not_private, "test keys were used");
+  EXPECT_EQ(to_json(example()).find("stamp"), std::string::npos);
+}
+
+TEST(Certificate, JsonRoundTripsUpToTheRoundingOfEpsilon) {
+  Certificate c = example();
+  const Certificate found = parse_certificate(to_json(c));
+  c.planned.epsilon = 1.2501;
+  EXPECT_EQ(found, c);
+  EXPECT_EQ(to_json(found), to_json(example()));
+}
+
+TEST(Certificate, EpsilonIsRoundedUpAndRoundingIsIdempotent) {
+  EXPECT_EQ(certificate_text::rounded_up(0), "0.0000");
+  EXPECT_EQ(certificate_text::rounded_up(1e-300), "0.0001");
+  EXPECT_EQ(certificate_text::rounded_up(1.0), "1.0000");
+  EXPECT_EQ(certificate_text::rounded_up(std::nextafter(1.0, 2.0)), "1.0001");
+  EXPECT_EQ(certificate_text::rounded_up(2.99991), "3.0000");
+  std::mt19937_64 generator(1);
+  std::uniform_real_distribution<double> logarithm(-12, 12);
+  for (int i = 0; i < 100000; ++i) {
+    const double epsilon = std::pow(10.0, logarithm(generator));
+    const std::string text = certificate_text::rounded_up(epsilon);
+    const double shown = std::strtod(text.c_str(), nullptr);
+    ASSERT_GE(shown, epsilon);
+    ASSERT_LE(shown, epsilon + 1.01e-4);
+    ASSERT_EQ(certificate_text::rounded_up(shown), text);
+  }
+}
+
+// Neither a figure nor the statement can be edited alone.
+TEST(Certificate, NoByteChangesUnnoticed) {
+  const std::string json = to_json(example());
+  // Free fields may be changed consistently; then the result differs from the original.
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    std::string edited = json;
+    edited[i] = edited[i] == '1' ? '2' : '1';
+    try {
+      EXPECT_NE(parse_certificate(edited), parse_certificate(json)) << i;
+      EXPECT_TRUE(edited.find(statement(example())) != std::string::npos) << "the statement was changed";
+    } catch (const DataError&) {
+    }
+  }
+  for (std::size_t length = 0; length < json.size(); ++length)
+    ASSERT_THROW(parse_certificate(json.substr(0, length)), DataError) << length;
+}
+
+TEST(Certificate, FiguresThatDisagreeWithTheStatementAreRefused) {
+  const std::string json = to_json(example());
+  const auto refuses = [&](const std::string& from, const std::string& to) {
+    std::string edited = json;
+    const std::size_t at = edited.rfind(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    edited.replace(at, from.size(), to);
+    EXPECT_THROW(parse_certificate(edited), DataError) << to;
+  };
+  refuses("\"epsilon\": 1.2501", "\"epsilon\": 0.9501");
+  refuses("\"steps\": 1000", "\"steps\": 500");
+  refuses("\"noise_multiplier\": 1.1", "\"noise_multiplier\": 2.1");
+  refuses("\"private\": true", "\"private\": false");
+  refuses("\"schema\": 1", "\"schema\": 2");
+  refuses("\"unit\": \"record\"", "\"unit\": \"user\"");
+  refuses("}\n", "}\n\n");
+}
+
+TEST(Certificate, FileHoldsTheCanonicalText) {
+  const testing::ScratchFolder folder;
+  const auto path = folder.path() / "certificate.json";
+  write_certificate(path, example());
+  std::ifstream file(path, std::ios::binary);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), to_json(example()));
+}
+
+TEST(Certificate, HalfFilledCertificatesAreRefused) {
+  const auto refuses = [](const char* what, const std::function<void(Certificate&)>& change) {
+    Certificate c = example();
+    change(c);
+    EXPECT_THROW(validate(c), UsageError) << what;
+    EXPECT_THROW(to_json(c), UsageError) << what;
+    EXPECT_THROW(statement(c), UsageError) << what;
+  };
+  EXPECT_THROW(validate(Certificate{}), UsageError);
+  refuses("version", [](auto& c) { c.sotto_version.clear(); });
+  refuses("adjacency", [](auto& c) { c.adjacency.reset(); });
+  refuses("accountant name", [](auto& c) { c.accountant_name.clear(); });
+  refuses("accountant version", [](auto& c) { c.accountant_version.clear(); });
+  refuses("weight rule", [](auto& c) { c.weight_rule.clear(); });
+  refuses("not covered", [](auto& c) { c.not_covered.clear(); });
+  refuses("empty clause", [](auto& c) { c.not_covered.emplace_back(); });
+  refuses("noise generator", [](auto& c) { c.noise_generator.clear(); });
+  refuses("key source", [](auto& c) { c.key_source.clear(); });
+  refuses("stamp without reason", [](auto& c) { c.not_private = ""; });
+  refuses("head hash", [](auto& c) { c.ledger_head_hash = "abc"; });
+  refuses("head hash digits", [](auto& c) { c.ledger_head_hash[5] = 'G'; });
+  for (double bad : {kNan, kInfinity, -kInfinity, 0.0, -1.0}) {
+    refuses("noise multiplier", [&](auto& c) { c.noise_multiplier = bad; });
+    refuses("sampling rate", [&](auto& c) { c.sampling_rate = bad; });
+    refuses("expected batch size", [&](auto& c) { c.expected_batch_size = bad; });
+    refuses("clip norm", [&](auto& c) { c.clip_norm = bad; });
+    refuses("bound", [&](auto& c) { c.weight_rule_bound = bad; });
+    refuses("delta", [&](auto& c) { c.planned.delta = c.executed.delta = bad; });
+  }
+  for (double bad : {kNan, kInfinity, -kInfinity, -1e-9}) {
+    refuses("planned epsilon", [&](auto& c) { c.planned.epsilon = bad; });
+    refuses("executed epsilon", [&](auto& c) { c.executed.epsilon = bad; });
+  }
+  for (double bad : {kNan, kInfinity}) refuses("parameter", [&](auto& c) { c.weight_rule_parameters["r"] = bad; });
+  for (std::int64_t bad : {std::int64_t{0}, std::int64_t{-1}, kMaxCount + 1})
+    refuses("dataset size", [&](auto& c) { c.dataset_size_declared = bad; });
+  for (std::int64_t bad : {std::int64_t{0}, std::int64_t{-1}}) {
+    refuses("planned steps", [&](auto& c) { c.planned.steps = bad; });
+    refuses("ledger records", [&](auto& c) { c.ledger_records = bad; });
+  }
+  refuses("executed steps", [](auto& c) { c.executed.steps = -1; });
+  refuses("sampling rate above one", [](auto& c) { c.sampling_rate = 1.5; });
+}
+
+TEST(Certificate, InconsistentFiguresAreRefused) {
+  const auto refuses = [](const std::function<void(Certificate&)>& change) {
+    Certificate c = example();
+    change(c);
+    EXPECT_THROW(validate(c), UsageError);
+  };
+  refuses([](auto& c) { c.executed.steps = c.planned.steps + 1; });
+  refuses([](auto& c) { c.executed.epsilon = c.planned.epsilon + 0.01; });
+  refuses([](auto& c) { c.executed.delta = 1e-6; });
+  refuses([](auto& c) { c.expected_batch_size = 255; });
+}
+
+TEST(Certificate, StandardExclusionsAreAcceptable) {
+  Certificate c = example();
+  c.not_covered = standard_exclusions();
+  EXPECT_NO_THROW(validate(c));
+}
+
+}  // namespace
+}  // namespace sotto::privacy
