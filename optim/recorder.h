@@ -8,8 +8,10 @@
 
 #include <ATen/core/Tensor.h>
 #include <sotto/optim/batch_position.h>
+#include <sotto/optim/named_parameter.h>
 #include <sotto/optim/parameter_use.h>
 #include <torch/csrc/autograd/edge.h>
+#include <torch/csrc/autograd/function.h>
 
 #include <cstdint>
 #include <functional>
@@ -19,11 +21,6 @@
 #include <vector>
 
 namespace sotto::optim {
-
-struct NamedParameter {
-  std::string name;
-  at::Tensor tensor;  // a leaf that requires grad
-};
 
 // A tensor made of parameters alone: a parameter itself, or for example its transpose.
 struct ParameterExpression {

@@ -279,8 +279,8 @@ OutputPositions pad(const OperatorCall& call) {
   return same_for_all(call, position);
 }
 
-// equal compares whole batches, which is harmless only for a tensor compared with itself (attention layers ask whether query
-// and key are one tensor).
+// equal compares whole batches, which is harmless only for a tensor compared with itself (attention layers ask whether
+// query and key are one tensor).
 OutputPositions equal(const OperatorCall& call) {
   if (!call.tensor(0).is_same(call.tensor(1))) refuse("makes control flow depend on the records of the whole batch");
   return {};

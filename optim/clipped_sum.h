@@ -1,0 +1,31 @@
+#pragma once
+// The weighted sum of the per-record gradients of one logical batch, together with the bound S on what one record can
+// change in it. It holds private data: the only thing that can be done with one is GaussianMechanism::release.
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+namespace sotto::optim {
+
+class ClippedSum {
+ public:
+  ClippedSum(ClippedSum&&) noexcept = default;
+  ClippedSum& operator=(ClippedSum&&) noexcept = default;
+  ClippedSum(const ClippedSum&) = delete;  // a sum is released once
+  ClippedSum& operator=(const ClippedSum&) = delete;
+
+  // S: adding or removing one record changes the sum by at most this much in Euclidean norm, over all parameters.
+  double sensitivity() const { return sensitivity_; }
+
+ private:
+  friend class Clipper;            // makes one
+  friend class GaussianMechanism;  // consumes one
+
+  ClippedSum(std::vector<at::Tensor> sums, double sensitivity) : sums_(std::move(sums)), sensitivity_(sensitivity) {}
+
+  std::vector<at::Tensor> sums_;  // in the order of the tape's parameters
+  double sensitivity_;
+};
+
+}  // namespace sotto::optim

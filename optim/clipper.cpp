@@ -1,0 +1,54 @@
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+#include <sotto/optim/clipper.h>
+#include <sotto/privacy/error.h>
+
+namespace sotto::optim {
+
+Clipper::Clipper(std::vector<NamedParameter> parameters, std::vector<at::Tensor> constants, WeightRule rule,
+                 std::vector<size_t> groups, TapeOptions options)
+    : tape_(std::move(parameters), std::move(constants), std::move(groups), options), rule_(std::move(rule)) {
+  if (static_cast<size_t>(rule_.group_count()) != tape_.group_count()) {
+    throw UsageError(fmt::format("[Clipper] the weight rule has {} clip norm(s) and the parameters are in {} group(s)",
+                                 rule_.group_count(), tape_.group_count()));
+  }
+}
+
+void Clipper::add(const std::vector<at::Tensor>& inputs, const Losses& losses, const std::vector<bool>& active) {
+  PerRecordGradients gradients = tape_.run(inputs, losses, active);
+  std::vector<std::vector<float>> weights(tape_.group_count());
+  for (size_t group = 0; group < weights.size(); ++group) {
+    weights[group].resize(static_cast<size_t>(gradients.batch()), 0.0f);
+  }
+  for (int64_t i = 0; i < gradients.batch(); ++i) {
+    if (!active.empty() && !active[static_cast<size_t>(i)]) continue;
+    bool finite = true;
+    for (size_t group = 0; group < weights.size(); ++group)
+      finite = finite && std::isfinite(gradients.norm_bound(group, i));
+    // A record with a gradient that is not finite in any group is left out of all: half a record has no meaning.
+    if (!finite) continue;
+    for (size_t group = 0; group < weights.size(); ++group) {
+      weights[group][static_cast<size_t>(i)] =
+          rule_.weight(gradients.norm_bound(group, i), static_cast<int64_t>(group));
+    }
+  }
+  if (sums_.empty()) {
+    for (const NamedParameter& parameter : tape_.parameters()) {
+      sums_.push_back(at::zeros(parameter.tensor.sizes(), parameter.tensor.options().requires_grad(false)));
+    }
+  }
+  gradients.add_weighted(weights, sums_);
+}
+
+ClippedSum Clipper::take() {
+  std::vector<at::Tensor> sums = std::move(sums_);
+  sums_.clear();
+  if (sums.empty()) {
+    for (const NamedParameter& parameter : tape_.parameters()) {
+      sums.push_back(at::zeros(parameter.tensor.sizes(), parameter.tensor.options().requires_grad(false)));
+    }
+  }
+  return {std::move(sums), rule_.sensitivity()};
+}
+
+}  // namespace sotto::optim

@@ -1,0 +1,39 @@
+#pragma once
+// Sums the weighted per-record gradients of a logical batch, physical batch by physical batch.
+
+#include <sotto/optim/clipped_sum.h>
+#include <sotto/optim/tape.h>
+#include <sotto/optim/weight_rule.h>
+
+#include <functional>
+#include <vector>
+
+namespace sotto::optim {
+
+// Maps a physical batch of B records to their B losses.
+using Losses = std::function<at::Tensor(const std::vector<at::Tensor>& inputs)>;
+
+class Clipper {
+ public:
+  // `groups[p]` is the group of parameter p; empty unless the rule is per group. Throws UsageError when the numbers of
+  // groups disagree.
+  Clipper(std::vector<NamedParameter> parameters, std::vector<at::Tensor> constants, WeightRule rule,
+          std::vector<size_t> groups = {}, TapeOptions options = {});
+
+  // Adds the records of one physical batch; active[i] = false marks padding, which adds nothing. A record whose
+  // gradient is not finite adds nothing either.
+  void add(const std::vector<at::Tensor>& inputs, const Losses& losses, const std::vector<bool>& active);
+
+  // The sum of everything added since the last call (zeros when nothing was: an empty batch is an ordinary outcome).
+  ClippedSum take();
+
+  const std::vector<NamedParameter>& parameters() const { return tape_.parameters(); }
+  const WeightRule& rule() const { return rule_; }
+
+ private:
+  Tape tape_;
+  WeightRule rule_;
+  std::vector<at::Tensor> sums_;
+};
+
+}  // namespace sotto::optim

@@ -1,0 +1,64 @@
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+#include <sotto/kernels/gaussian_noise.h>
+#include <sotto/optim/gaussian_mechanism.h>
+#include <sotto/privacy/error.h>
+
+#include <limits>
+
+namespace sotto::optim {
+namespace {
+
+// Large enough to hide the cost of a task, small enough to keep a piece in cache between noise and division.
+constexpr int64_t kElementsPerTask = 1 << 15;
+
+template <class T>
+void add_noise_and_divide(std::span<const std::uint32_t, 8> key, kernels::NoiseCounter counter, double stddev,
+                          double divisor, at::Tensor& tensor) {
+  T* values = tensor.mutable_data_ptr<T>();
+  at::parallel_for(0, tensor.numel(), kElementsPerTask, [&](int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; at += kElementsPerTask) {
+      const int64_t count = std::min(kElementsPerTask, end - at);
+      kernels::add_gaussian_noise(key, counter, static_cast<std::uint64_t>(at), static_cast<size_t>(count), stddev,
+                                  values + at);
+      for (int64_t i = at; i < at + count; ++i) values[i] = static_cast<T>(values[i] / divisor);
+    }
+  });
+}
+
+}  // namespace
+
+GaussianMechanism::GaussianMechanism(privacy::PoissonSampled event, int64_t divisor, privacy::SecretKey noise_key)
+    : event_(event), divisor_(divisor), noise_key_(std::move(noise_key)) {
+  privacy::validate(event_);
+  if (divisor < 1) throw UsageError(fmt::format("[GaussianMechanism] divisor must be >= 1: got {}", divisor));
+}
+
+PrivateGradient GaussianMechanism::release(ClippedSum&& sum, privacy::Ledger& ledger) {
+  ClippedSum owned = std::move(sum);
+  const std::int64_t step = ledger.next_step();
+  if (step < 0 || step > std::numeric_limits<std::uint32_t>::max()) {
+    throw UsageError(
+        fmt::format("[GaussianMechanism::release] step must fit the noise counter, 0 .. 2^32 - 1: got {}", step));
+  }
+  ledger.reserve(step, event_, owned.sensitivity(), noise_key_.commitment());
+
+  at::NoGradGuard no_grad;
+  const double stddev = event_.mechanism.noise_multiplier * owned.sensitivity();
+  for (size_t t = 0; t < owned.sums_.size(); ++t) {
+    at::Tensor& tensor = owned.sums_[t];
+    SOTTO_ASSERT(tensor.is_contiguous());
+    const kernels::NoiseCounter counter{static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(t)};
+    const auto divisor = static_cast<double>(divisor_);
+    if (tensor.scalar_type() == at::kFloat) {
+      add_noise_and_divide<float>(noise_key_.words(), counter, stddev, divisor, tensor);
+    } else {
+      SOTTO_ASSERT(tensor.scalar_type() == at::kDouble);
+      add_noise_and_divide<double>(noise_key_.words(), counter, stddev, divisor, tensor);
+    }
+  }
+  return PrivateGradient(std::move(owned.sums_));
+}
+
+}  // namespace sotto::optim

@@ -1,0 +1,47 @@
+#pragma once
+// A gradient that went through the mechanism: it may be shown to anyone, and it is the only thing that sotto writes to
+// parameters' .grad.
+
+#include <ATen/core/Tensor.h>
+#include <sotto/optim/named_parameter.h>
+
+#include <vector>
+
+namespace sotto::optim {
+
+// Remembers which tensors were written to .grad, so that a gradient replaced or changed afterwards is noticed.
+class WrittenGradient {
+ public:
+  // Throws UsageError naming the parameter whose .grad is another tensor or was changed since. Writes through raw
+  // pointers are not seen.
+  void check() const;
+
+ private:
+  friend class PrivateGradient;
+  struct Entry {
+    NamedParameter parameter;
+    at::Tensor gradient;
+    int64_t version;
+  };
+  std::vector<Entry> entries_;
+};
+
+class PrivateGradient {
+ public:
+  PrivateGradient(PrivateGradient&&) noexcept = default;
+  PrivateGradient& operator=(PrivateGradient&&) noexcept = default;
+  PrivateGradient(const PrivateGradient&) = delete;
+  PrivateGradient& operator=(const PrivateGradient&) = delete;
+
+  // Replaces every parameter's .grad. The parameters are those the sum was made for, in the same order.
+  WrittenGradient write_to(const std::vector<NamedParameter>& parameters) &&;
+
+  const std::vector<at::Tensor>& values() const { return values_; }
+
+ private:
+  friend class GaussianMechanism;
+  explicit PrivateGradient(std::vector<at::Tensor> values) : values_(std::move(values)) {}
+  std::vector<at::Tensor> values_;
+};
+
+}  // namespace sotto::optim

@@ -1,0 +1,209 @@
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sotto/kernels/gaussian_noise.h>
+#include <sotto/optim/private_training.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/rdp_accountant.h>
+#include <torch/optim/lbfgs.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace sotto::optim {
+namespace {
+
+constexpr const char* kAccountantName = "rdp";
+constexpr const char* kAccountantVersion = "1";
+// The Gaussian transform cannot reach the outermost tail; over all draws of a run that must not matter beside delta.
+constexpr double kLargestTailShareOfDelta = 1e-3;
+
+privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensitivity, const privacy::SecretKey& noise,
+                            const privacy::SecretKey& sampler) {
+  const bool secret = noise.is_secret() && sampler.is_secret();
+  const privacy::LedgerKeys keys{noise.commitment(), sampler.commitment(), secret};
+  if (!options.resume) {
+    privacy::LedgerHeader header;
+    header.adjacency = options.plan.adjacency();
+    header.dataset_size = options.plan.dataset_size();
+    header.delta = options.plan.delta();
+    header.event = options.plan.step_event();
+    header.sensitivity = sensitivity;
+    header.steps = options.plan.steps();
+    header.accountant_name = kAccountantName;
+    header.accountant_version = kAccountantVersion;
+    header.keys_are_secret = secret;
+    return privacy::Ledger::create(options.ledger, header, keys);
+  }
+  privacy::Ledger ledger = privacy::Ledger::open(options.ledger, keys);
+  const privacy::LedgerHeader& header = ledger.contents().header;
+  const bool same = header.adjacency == options.plan.adjacency() &&
+                    header.dataset_size == options.plan.dataset_size() && header.delta == options.plan.delta() &&
+                    header.steps == options.plan.steps() && header.sensitivity == sensitivity &&
+                    privacy::same_parameters(header.event, options.plan.step_event());
+  if (!same) {
+    throw LedgerError(
+        fmt::format("[PrivateTraining] the ledger {} was started with another plan: a run is resumed with the "
+                    "plan that it began with",
+                    options.ledger.string()));
+  }
+  return ledger;
+}
+
+void check_missing_tail(const std::vector<NamedParameter>& parameters, const privacy::PrivacyPlan& plan) {
+  double draws = 0.0;
+  for (const NamedParameter& parameter : parameters) draws += static_cast<double>(parameter.tensor.numel());
+  const double missing = kernels::missing_tail_mass() * draws * static_cast<double>(plan.steps());
+  if (missing > kLargestTailShareOfDelta * plan.delta()) {
+    throw UsageError(
+        fmt::format("[PrivateTraining] the noise generator misses a tail of probability {:.3g} over the whole run, "
+                    "which must stay below {} delta = {:.3g}: use a larger delta or fewer steps",
+                    missing, kLargestTailShareOfDelta, kLargestTailShareOfDelta * plan.delta()));
+  }
+}
+
+PrivateTrainingOptions with_module_constants(PrivateTrainingOptions options, const torch::nn::Module& module) {
+  for (const at::Tensor& buffer : module.buffers()) options.constants.push_back(buffer);
+  for (const at::Tensor& parameter : module.parameters()) {
+    if (!parameter.requires_grad()) options.constants.push_back(parameter);
+  }
+  return options;
+}
+
+}  // namespace
+
+std::vector<NamedParameter> trainable_parameters(const torch::nn::Module& module) {
+  std::vector<NamedParameter> result;
+  std::set<const c10::TensorImpl*> seen;  // a tied parameter is listed under each of its names
+  for (const auto& item : module.named_parameters()) {
+    if (item.value().requires_grad() && seen.insert(item.value().unsafeGetTensorImpl()).second) {
+      result.push_back({item.key(), item.value()});
+    }
+  }
+  return result;
+}
+
+std::vector<size_t> module_groups(const std::vector<NamedParameter>& parameters) {
+  std::map<std::string, size_t> index;
+  std::vector<size_t> groups;
+  for (const NamedParameter& parameter : parameters) {
+    const size_t dot = parameter.name.rfind('.');
+    const std::string owner = dot == std::string::npos ? "" : parameter.name.substr(0, dot);
+    groups.push_back(index.emplace(owner, index.size()).first->second);
+  }
+  return groups;
+}
+
+PrivateTraining::PrivateTraining(const torch::nn::Module& module, torch::optim::Optimizer& optimizer, Records records,
+                                 PrivateTrainingOptions options)
+    : PrivateTraining(trainable_parameters(module), optimizer, std::move(records),
+                      with_module_constants(options, module),
+                      options.rule.per_group() ? module_groups(trainable_parameters(module)) : std::vector<size_t>{}) {}
+
+PrivateTraining::PrivateTraining(std::vector<NamedParameter> parameters, torch::optim::Optimizer& optimizer,
+                                 Records records, PrivateTrainingOptions options, std::vector<size_t> groups)
+    : PrivateTraining(std::move(parameters), optimizer, std::move(records), options, std::move(groups), [&] {
+        if (!options.insecure_test_seed) {
+          return Keys{privacy::SecretKey::from_operating_system(), privacy::SecretKey::from_operating_system()};
+        }
+        const privacy::SecretKey root = privacy::SecretKey::insecure_for_tests(*options.insecure_test_seed);
+        return Keys{root.derive("noise"), root.derive("sampler")};
+      }()) {}
+
+PrivateTraining::PrivateTraining(std::vector<NamedParameter> parameters, torch::optim::Optimizer& optimizer,
+                                 Records records, PrivateTrainingOptions options, std::vector<size_t> groups, Keys keys)
+    : options_(std::move(options)),
+      records_(std::move(records)),
+      optimizer_(optimizer),
+      clipper_(std::move(parameters), options_.constants, options_.rule, std::move(groups), options_.tape),
+      ledger_(open_ledger(options_, options_.rule.sensitivity(), keys.noise, keys.sampler)),
+      sampler_(options_.plan.sampling_rate(), std::move(keys.sampler)),
+      mechanism_(sampler_.event(options_.plan.step_event().mechanism), options_.plan.expected_batch_size(),
+                 std::move(keys.noise)) {
+  if (options_.physical_batch < 1) {
+    throw UsageError(fmt::format("[PrivateTraining] physical_batch must be >= 1: got {}", options_.physical_batch));
+  }
+  check_missing_tail(clipper_.parameters(), options_.plan);
+  check_optimizer();
+}
+
+void PrivateTraining::check_optimizer() const {
+  if (dynamic_cast<const torch::optim::LBFGS*>(&optimizer_) != nullptr) {
+    throw UsageError(
+        "[PrivateTraining] LBFGS evaluates the loss several times per step through a closure, which would query "
+        "the private records without a charge: use an optimizer without a closure, such as SGD or Adam");
+  }
+  std::set<const c10::TensorImpl*> ours;
+  for (const NamedParameter& parameter : clipper_.parameters()) ours.insert(parameter.tensor.unsafeGetTensorImpl());
+  std::set<const c10::TensorImpl*> theirs;
+  for (const auto& group : optimizer_.param_groups()) {
+    for (const at::Tensor& parameter : group.params()) {
+      if (parameter.requires_grad() && !ours.contains(parameter.unsafeGetTensorImpl())) {
+        throw UsageError(
+            fmt::format("[PrivateTraining] the optimizer holds a trainable parameter of sizes {} that the private "
+                        "step does not know: its gradient could only be a raw one",
+                        fmt::format("[{}]", fmt::join(parameter.sizes().begin(), parameter.sizes().end(), ", "))));
+      }
+      theirs.insert(parameter.unsafeGetTensorImpl());
+    }
+  }
+  for (const NamedParameter& parameter : clipper_.parameters()) {
+    if (!theirs.contains(parameter.tensor.unsafeGetTensorImpl())) {
+      throw UsageError(
+          fmt::format("[PrivateTraining] parameter {} is trainable but the optimizer does not hold it: freeze it "
+                      "or add it to the optimizer",
+                      parameter.name));
+    }
+  }
+}
+
+int64_t PrivateTraining::steps_charged() const {
+  int64_t total = 0;
+  for (const privacy::SelfComposed& event : ledger_.spent()) total += event.count;
+  return total;
+}
+
+double PrivateTraining::epsilon() const {
+  return privacy::RdpAccountant(options_.plan.adjacency(), ledger_.spent()).epsilon(options_.plan.delta());
+}
+
+void PrivateTraining::compute_gradient(const Losses& losses) {
+  if (finished()) {
+    throw BudgetExhausted(
+        fmt::format("[PrivateTraining::step] all {} planned steps are charged: another one would exceed the "
+                    "budget of epsilon {:.6g} at delta {:.6g}",
+                    options_.plan.steps(), options_.plan.epsilon(), options_.plan.delta()));
+  }
+  const std::vector<int64_t> sample = sampler_.sample(records_.count);
+  // The analysis of the batch position needs two places; one record is padded to two.
+  const auto size = static_cast<size_t>(std::max<int64_t>(2, options_.physical_batch));
+  const auto real = static_cast<size_t>(options_.physical_batch);
+  for (size_t begin = 0; begin < sample.size(); begin += real) {
+    const size_t count = std::min(real, sample.size() - begin);
+    at::Tensor indices = at::empty({static_cast<int64_t>(size)}, at::kLong);
+    std::vector<bool> active(size, false);
+    for (size_t i = 0; i < size; ++i) {
+      active[i] = i < count;
+      indices.mutable_data_ptr<int64_t>()[i] = sample[begin + (active[i] ? i : 0)];
+    }
+    clipper_.add(records_.fetch(indices), losses, active);
+  }
+  written_ = mechanism_.release(clipper_.take(), ledger_).write_to(clipper_.parameters());
+}
+
+void PrivateTraining::update() {
+  if (!written_)
+    throw UsageError("[PrivateTraining::update] there is no gradient to apply: call compute_gradient() first");
+  written_->check();
+  check_optimizer();
+  optimizer_.step();
+  written_.reset();
+}
+
+void PrivateTraining::step(const Losses& losses) {
+  compute_gradient(losses);
+  update();
+}
+
+}  // namespace sotto::optim

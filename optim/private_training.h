@@ -1,0 +1,102 @@
+#pragma once
+// Private training of an unmodified model with any optimizer of torch::optim that needs no closure.
+//
+//   sotto::optim::PrivateTraining training(*model, sgd, sotto::optim::tensor_records({images, labels}),
+//       {.plan = sotto::privacy::PrivacyPlan({.adjacency = sotto::privacy::Adjacency::add_remove, .dataset_size =
+//       60000,
+//                                             .expected_batch_size = 256, .steps = 1000, .delta = 1e-5, .epsilon
+//                                             = 3.0}),
+//        .rule = sotto::optim::WeightRule::psac(0.1), .ledger = "run/ledger.jsonl"});
+//   while (!training.finished()) training.step([&](const auto& batch) {
+//     return cross_entropy(model->forward(batch[0]), batch[1], reduction_none); });
+//   std::cout << training.epsilon();
+//
+// One step: draw a Poisson sample, sum weighted per-record gradients over physical batches of fixed shape, charge the
+// ledger, add noise once, divide by the expected batch size, write .grad, run the optimizer. A step with an empty
+// sample is a step like any other. The model may contain anything that the tape has rules for; what it has no rule for
+// is refused.
+
+#include <sotto/optim/clipper.h>
+#include <sotto/optim/gaussian_mechanism.h>
+#include <sotto/optim/records.h>
+#include <sotto/privacy/plan.h>
+#include <sotto/privacy/poisson_sampler.h>
+#include <torch/nn/module.h>
+#include <torch/optim/optimizer.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+namespace sotto::optim {
+
+struct PrivateTrainingOptions {
+  privacy::PrivacyPlan plan;
+  WeightRule rule;
+  std::filesystem::path ledger;  // created, or continued when `resume`
+  bool resume = false;
+  int64_t physical_batch = 512;            // records per forward pass; changes rounding, memory and speed, nothing else
+  std::vector<at::Tensor> constants = {};  // tensors the losses use that are no inputs, parameters or buffers
+  TapeOptions tape = {};
+  // Keys from a seed instead of the operating system: repeatable, and NOT PRIVATE. The ledger and everything derived
+  // from it carries that stamp.
+  std::optional<std::uint64_t> insecure_test_seed = std::nullopt;
+};
+
+class PrivateTraining {
+ public:
+  // Trains the module's parameters that require grad; the others and its buffers are constants. For a per-group rule
+  // every module with parameters of its own is a group. The optimizer must hold exactly these parameters. Throws
+  // UsageError when something cannot be trained privately, LedgerError and IoError as privacy/ledger.h says.
+  PrivateTraining(const torch::nn::Module& module, torch::optim::Optimizer& optimizer, Records records,
+                  PrivateTrainingOptions options);
+  // The same for parameters that belong to no torch::nn::Module (a TorchScript module, loose tensors).
+  PrivateTraining(std::vector<NamedParameter> parameters, torch::optim::Optimizer& optimizer, Records records,
+                  PrivateTrainingOptions options, std::vector<size_t> groups = {});
+
+  // compute_gradient() and update(). Throws BudgetExhausted when all planned steps are charged.
+  void step(const Losses& losses);
+
+  // Draws a batch, charges the step and writes the private gradient to .grad, where it may be read.
+  void compute_gradient(const Losses& losses);
+  // Checks that every .grad is the tensor that compute_gradient() wrote, unchanged, and runs the optimizer's step.
+  // Throws UsageError otherwise.
+  void update();
+
+  bool finished() const { return steps_charged() >= options_.plan.steps(); }
+  int64_t steps_charged() const;
+  // Upper bound, from the ledger, for the steps charged so far, at the plan's delta.
+  double epsilon() const;
+
+  const privacy::PrivacyPlan& plan() const { return options_.plan; }
+  const WeightRule& rule() const { return clipper_.rule(); }
+  const privacy::Ledger& ledger() const { return ledger_; }
+  // False when insecure_test_seed was given: NOT PRIVATE.
+  bool is_private() const { return !options_.insecure_test_seed.has_value(); }
+
+ private:
+  struct Keys {
+    privacy::SecretKey noise;
+    privacy::SecretKey sampler;
+  };
+  PrivateTraining(std::vector<NamedParameter> parameters, torch::optim::Optimizer& optimizer, Records records,
+                  PrivateTrainingOptions options, std::vector<size_t> groups, Keys keys);
+  void check_optimizer() const;
+
+  PrivateTrainingOptions options_;
+  Records records_;
+  torch::optim::Optimizer& optimizer_;
+  Clipper clipper_;
+  privacy::Ledger ledger_;
+  privacy::PoissonSampler sampler_;
+  GaussianMechanism mechanism_;
+  std::optional<WrittenGradient> written_;
+};
+
+// The parameters of a module that require grad, by their names, and the groups of a per-group rule: one per module that
+// has parameters of its own.
+std::vector<NamedParameter> trainable_parameters(const torch::nn::Module& module);
+std::vector<size_t> module_groups(const std::vector<NamedParameter>& parameters);
+
+}  // namespace sotto::optim

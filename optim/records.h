@@ -1,0 +1,22 @@
+#pragma once
+// The private records of a run: how many are held and how to fetch some of them as tensors.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace sotto::optim {
+
+struct Records {
+  // The number of records really held. Only the sampler reads it: under add/remove adjacency it is private.
+  int64_t count = 0;
+  // indices [B] (int64) -> the tensors that the losses take, each with the batch in dimension 0.
+  std::function<std::vector<at::Tensor>(const at::Tensor& indices)> fetch;
+};
+
+// Records stored in tensors that share dimension 0, e.g. {images, labels}. Throws UsageError when they do not.
+Records tensor_records(std::vector<at::Tensor> tensors);
+
+}  // namespace sotto::optim
