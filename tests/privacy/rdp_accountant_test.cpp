@@ -64,12 +64,29 @@ TEST(Conversion, DeltaAndEpsilonFormsAreInverse) {
   }
 }
 
+// The same formulas in extended precision, term by term, may not come out above what we call an upper bound.
+TEST(Conversion, RoundsUp) {
+  std::mt19937_64 random(19);
+  std::uniform_real_distribution<double> uniform(0, 1);
+  for (int i = 0; i < 5000; ++i) {
+    const double order = 1 + std::pow(10, 8 * uniform(random) - 3), delta = std::pow(10, -1 - 30 * uniform(random));
+    const double rdp = std::pow(10, 18 * uniform(random) - 15);
+    SCOPED_TRACE(testing::Message() << rdp << ", " << order << ", " << delta);
+    const long double a = order, d = delta, r = rdp;
+    const long double standard = r + std::log((a - 1) / a) - (std::log(d) + std::log(a)) / (a - 1);
+    EXPECT_GE(epsilon_at_order(rdp, order, delta, Conversion::standard), standard - 1e-18L * (r + 1 / (a - 1)));
+    if ((a - 1) * r > 10000) continue;
+    const long double asoodeh = std::log1p(std::expm1((a - 1) * r) / (a * d)) / (a - 1);
+    EXPECT_GE(epsilon_at_order(rdp, order, delta, Conversion::asoodeh), asoodeh);
+  }
+}
+
 TEST(Conversion, InfiniteRdpGivesNoGuarantee) {
   for (const Conversion conversion : {Conversion::standard, Conversion::asoodeh, Conversion::classic})
     EXPECT_EQ(epsilon_at_order(kInfinity, 2, 1e-5, conversion), kInfinity);
   EXPECT_EQ(delta_at_order(kInfinity, 2, 1, Conversion::standard), 1);
   EXPECT_EQ(epsilon_from_rdp([](double) { return kInfinity; }, 1e-5), kInfinity);
-  EXPECT_EQ(epsilon_from_rdp([](double order) { return order < 1.5 ? 1.0 : kInfinity; }, 1e-5) < 100, true);
+  EXPECT_LT(epsilon_from_rdp([](double order) { return order < 1.5 ? 1.0 : kInfinity; }, 1e-5), 100);
 }
 
 TEST(Conversion, RefusesMeaninglessInput) {
@@ -124,6 +141,33 @@ TEST(RdpAccountant, IsAnUpperBoundOfTheExactEpsilon) {
     EXPECT_LE(epsilon, 4 * row.number("eps_max"));
     // The other way round: at the exact epsilon, delta must not be smaller than the exact delta.
     EXPECT_GE(run.delta(row.number("eps_max") - row.number("tol")), row.number("delta") * (1 - 1e-9));
+  }
+}
+
+TEST(RdpAccountant, CurveIsAnUpperBoundIncludingRounding) {
+  for (const GoldenRow& row : read_golden("golden_rdp.csv")) {
+    const double bound = accountant(row.number("q"), row.number("sigma"), 1).rdp(row.number("alpha"));
+    const double exact = row.number("rdp_remove");
+    EXPECT_GE(bound, exact * (1 + 1e-12)) << row.text("q") << ", " << row.text("sigma") << ", " << row.text("alpha");
+    EXPECT_LE(bound, exact * (1 + 2e-11));
+  }
+}
+
+// The whole input domain, absurd corners included: an answer in [0, infinity], and no hang.
+TEST(RdpAccountant, AnswersEveryValidQuestion) {
+  std::mt19937_64 random(23);
+  std::uniform_real_distribution<double> uniform(0, 1);
+  for (int i = 0; i < 400; ++i) {
+    const double q = std::pow(10, -320 * std::pow(uniform(random), 4));
+    const double s = std::pow(10, 600 * std::pow(uniform(random) - 0.5, 3) * 4);
+    const auto steps = static_cast<int64_t>(std::pow(2, 53 * uniform(random)));
+    const double delta = 0.999 * std::pow(10, -320 * std::pow(uniform(random), 3));
+    SCOPED_TRACE(testing::Message() << q << ", " << s << ", " << steps << ", " << delta);
+    const RdpAccountant run = accountant(q, s, steps);
+    const double epsilon = run.epsilon(delta), delta_at_one = run.delta(1);
+    EXPECT_GE(epsilon, 0);
+    EXPECT_GT(delta_at_one, 0);
+    EXPECT_LE(delta_at_one, 1);
   }
 }
 
