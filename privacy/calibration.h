@@ -24,7 +24,8 @@ struct Calibration {
 Calibration<double> smallest_noise_multiplier(Adjacency adjacency, const PrivacyBudget& budget, double sampling_rate,
                                               int64_t steps);
 
-// Largest number of releases of `step`, 1 .. 2^53: one more would exceed the budget, up to the accountant's own rounding.
+// Largest number of releases of `step`, 1 .. 2^53: one more would exceed the budget, up to the accountant's own
+// rounding.
 Calibration<int64_t> largest_steps(Adjacency adjacency, const PrivacyBudget& budget, const PoissonSampled& step);
 
 // Largest sampling rate, at most 1, for `steps` (1 .. 2^53) releases with noise_multiplier > 0, to about nine digits.

@@ -51,6 +51,7 @@ TEST(Conversion, ZeroRdpIsNotAProof) {
   EXPECT_GT(epsilon_at_order(0, 1 + 1e-8, 1e-3, Conversion::standard), 0);
   EXPECT_GT(epsilon_from_rdp([](double) { return 0.0; }, 1e-9), 0);
   EXPECT_GT(delta_from_rdp([](double) { return 0.0; }, 1), 0);
+  EXPECT_GT(delta_at_order(0, 2, 1, Conversion::asoodeh), 0);
 }
 
 TEST(Conversion, DeltaAndEpsilonFormsAreInverse) {
