@@ -4,7 +4,7 @@
 
 namespace sotto::kernels::detail {
 
-extern const GaussianNoiseKernel kGaussianNoise_avx2;
-const GaussianNoiseKernel kGaussianNoise_avx2{"avx2", add_noise<float>, add_noise<double>};
+extern const GaussianNoiseKernel gaussian_noise_avx2;
+const GaussianNoiseKernel gaussian_noise_avx2{"avx2", add_noise<float>, add_noise<double>};
 
 }  // namespace sotto::kernels::detail

@@ -4,7 +4,7 @@
 
 namespace sotto::kernels::detail {
 
-extern const GaussianNoiseKernel kGaussianNoise_avx512;
-const GaussianNoiseKernel kGaussianNoise_avx512{"avx512", add_noise<float>, add_noise<double>};
+extern const GaussianNoiseKernel gaussian_noise_avx512;
+const GaussianNoiseKernel gaussian_noise_avx512{"avx512", add_noise<float>, add_noise<double>};
 
 }  // namespace sotto::kernels::detail

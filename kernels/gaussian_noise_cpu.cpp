@@ -13,8 +13,8 @@ namespace sotto::kernels {
 namespace detail {
 
 #if defined(SOTTO_X86_64)
-extern const GaussianNoiseKernel kGaussianNoise_avx2;
-extern const GaussianNoiseKernel kGaussianNoise_avx512;
+extern const GaussianNoiseKernel gaussian_noise_avx2;
+extern const GaussianNoiseKernel gaussian_noise_avx512;
 #endif
 
 std::span<const GaussianNoiseKernel> supported_gaussian_noise_kernels() {
@@ -22,8 +22,8 @@ std::span<const GaussianNoiseKernel> supported_gaussian_noise_kernels() {
     std::vector<GaussianNoiseKernel> found;
 #if defined(SOTTO_X86_64)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-      found.push_back(kGaussianNoise_avx512);
-    if (__builtin_cpu_supports("avx2")) found.push_back(kGaussianNoise_avx2);
+      found.push_back(gaussian_noise_avx512);
+    if (__builtin_cpu_supports("avx2")) found.push_back(gaussian_noise_avx2);
 #endif
     found.push_back({"baseline", add_noise<float>, add_noise<double>});
     return found;

@@ -57,8 +57,8 @@ SOTTO_INLINE V zip(V a, V b, Indices<i...>) {
 }
 template <int kUpper, class V>
 SOTTO_INLINE V zip(V a, V b) {
-  constexpr int n = sizeof(V) / sizeof(a[0]);
-  return zip<n, kUpper>(a, b, typename CountTo<n>::Type{});
+  constexpr int kCount = sizeof(V) / sizeof(a[0]);
+  return zip<kCount, kUpper>(a, b, typename CountTo<kCount>::Type{});
 }
 template <class To, class From>
 SOTTO_INLINE To bits_of(From x) {
@@ -203,11 +203,11 @@ template <class V>
 SOTTO_INLINE void to_element_order(V* v) {
   for (int round = 0; round < 3; ++round) {
     V w[kLanesPerBlock];
-    for (int i = 0; i < 4; ++i) {
+    for (std::size_t i = 0; i < 4; ++i) {
       w[2 * i] = zip<0>(v[i], v[i + 4]);
       w[2 * i + 1] = zip<1>(v[i], v[i + 4]);
     }
-    for (int i = 0; i < kLanesPerBlock; ++i) v[i] = w[i];
+    for (std::size_t i = 0; i < kLanesPerBlock; ++i) v[i] = w[i];
   }
 }
 
@@ -226,7 +226,7 @@ SOTTO_INLINE VectorOf<float>::Type join(Single low, Single high, Indices<i...>) 
 
 SOTTO_INLINE void add_group(const Blocks& blocks, double stddev, float* out) {
   VectorOf<float>::Type lane[kLanesPerBlock];
-  for (int pair = 0; pair < 4; ++pair) {
+  for (std::size_t pair = 0; pair < 4; ++pair) {
     const Word* w = blocks.word + 4 * pair;
     Real first[2], second[2];
     normal_pair(bits_of<Long>(zip<0>(w[0], w[1])), bits_of<Long>(zip<0>(w[2], w[3])), stddev, first[0], second[0]);
@@ -237,12 +237,12 @@ SOTTO_INLINE void add_group(const Blocks& blocks, double stddev, float* out) {
         join(__builtin_convertvector(second[0], Single), __builtin_convertvector(second[1], Single), All{});
   }
   to_element_order(lane);
-  for (int i = 0; i < kLanesPerBlock; ++i) add_to(out + i * kBlocks, lane[i]);
+  for (std::size_t i = 0; i < kLanesPerBlock; ++i) add_to(out + i * kBlocks, lane[i]);
 }
 
 SOTTO_INLINE void add_group(const Blocks& blocks, double stddev, double* out) {
   Real low[kLanesPerBlock], high[kLanesPerBlock];
-  for (int pair = 0; pair < 4; ++pair) {
+  for (std::size_t pair = 0; pair < 4; ++pair) {
     const Word* w = blocks.word + 4 * pair;
     normal_pair(bits_of<Long>(zip<0>(w[0], w[1])), bits_of<Long>(zip<0>(w[2], w[3])), stddev, low[2 * pair],
                 low[2 * pair + 1]);
@@ -251,8 +251,8 @@ SOTTO_INLINE void add_group(const Blocks& blocks, double stddev, double* out) {
   }
   to_element_order(low);
   to_element_order(high);
-  for (int i = 0; i < kLanesPerBlock; ++i) add_to(out + i * kHalf, low[i]);
-  for (int i = 0; i < kLanesPerBlock; ++i) add_to(out + kGroup / 2 + i * kHalf, high[i]);
+  for (std::size_t i = 0; i < kLanesPerBlock; ++i) add_to(out + i * kHalf, low[i]);
+  for (std::size_t i = 0; i < kLanesPerBlock; ++i) add_to(out + kGroup / 2 + i * kHalf, high[i]);
 }
 
 template <class T>

@@ -78,6 +78,7 @@ struct Kernels {
   void (*weighted_sum)(const T*, std::size_t, std::size_t, std::size_t, const T*, T*);
 };
 
+// NOLINTBEGIN(bugprone-macro-parentheses): attributes cannot stand in parentheses.
 #define SOTTO_DEFINE_KERNELS(suffix, attributes)                                                                       \
   template <class T>                                                                                                   \
   attributes void squared_norms_##suffix(const T* rows, std::size_t row_count, std::size_t columns,                    \
@@ -93,9 +94,10 @@ struct Kernels {
 SOTTO_DEFINE_KERNELS(baseline, )
 #if defined(__x86_64__)
 SOTTO_DEFINE_KERNELS(avx2, __attribute__((target("avx2,fma"))))
-SOTTO_DEFINE_KERNELS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,prefer-vector-width=512"))))
+SOTTO_DEFINE_KERNELS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw"))))
 #endif
 #undef SOTTO_DEFINE_KERNELS
+// NOLINTEND(bugprone-macro-parentheses)
 
 template <class T>
 Kernels<T> choose() {

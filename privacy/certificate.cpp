@@ -43,10 +43,6 @@ std::string_view neighbours(Adjacency adjacency) {
 
 }  // namespace
 
-bool operator==(const CertifiedFigure& a, const CertifiedFigure& b) {
-  return a.steps == b.steps && a.epsilon == b.epsilon && a.delta == b.delta;
-}
-
 std::vector<std::string> standard_exclusions() {
   return {"the choice of hyper-parameters by other runs on the same data",
           "vocabularies, normalisation and other statistics taken from the data before training",

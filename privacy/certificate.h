@@ -26,6 +26,8 @@ struct CertifiedFigure {
   std::int64_t steps = -1;                                    // >= 0
   double epsilon = std::numeric_limits<double>::quiet_NaN();  // upper bound; finite, >= 0
   double delta = std::numeric_limits<double>::quiet_NaN();    // 0 < delta < 1
+
+  friend bool operator==(const CertifiedFigure&, const CertifiedFigure&) = default;
 };
 
 struct Certificate {
@@ -52,7 +54,6 @@ struct Certificate {
 
   friend bool operator==(const Certificate&, const Certificate&) = default;
 };
-bool operator==(const CertifiedFigure& a, const CertifiedFigure& b);
 
 // What no run of this version covers; callers append what their run adds.
 std::vector<std::string> standard_exclusions();

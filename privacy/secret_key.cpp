@@ -97,7 +97,7 @@ std::string SecretKey::commitment() const {
   std::array<char, kLabel.size() + sizeof(words_)> message;
   std::memcpy(message.data(), kLabel.data(), kLabel.size());
   std::memcpy(message.data() + kLabel.size(), words().data(), sizeof(words_));
-  const std::string digest = sha256_hex({message.data(), message.size()});
+  std::string digest = sha256_hex({message.data(), message.size()});
   OPENSSL_cleanse(message.data(), message.size());
   return digest;
 }
