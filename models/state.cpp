@@ -1,0 +1,115 @@
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sotto/models/state.h>
+#include <sotto/privacy/error.h>
+
+#include <cstring>
+#include <set>
+
+namespace sotto::models {
+namespace {
+
+constexpr std::size_t kMostListed = 5;
+
+at::ScalarType scalar_type(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f64:
+      return at::kDouble;
+    case Dtype::f32:
+      return at::kFloat;
+    case Dtype::f16:
+      return at::kHalf;
+    case Dtype::bf16:
+      return at::kBFloat16;
+    case Dtype::i64:
+      return at::kLong;
+    case Dtype::i32:
+      return at::kInt;
+    case Dtype::u8:
+      return at::kByte;
+  }
+  throw InternalError("[state] a value outside of the enumeration Dtype");
+}
+
+Dtype file_type(const NamedTensor& named) {
+  for (const Dtype dtype : {Dtype::f64, Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64, Dtype::i32, Dtype::u8})
+    if (scalar_type(dtype) == named.tensor.scalar_type()) return dtype;
+  throw UsageError(fmt::format("[save_state] tensor '{}': element type {} cannot be stored", named.name,
+                               c10::toString(named.tensor.scalar_type())));
+}
+
+void check_dense(const NamedTensor& named, const char* function) {
+  if (!named.tensor.defined() || named.tensor.layout() != at::kStrided)
+    throw UsageError(fmt::format("[{}] tensor '{}' is undefined or not dense", function, named.name));
+}
+
+std::string describe(const at::IntArrayRef& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+// What keeps the file from being loaded into these tensors; empty when nothing does.
+std::vector<std::string> mismatches(const SafetensorsFile& file, const std::vector<NamedTensor>& tensors) {
+  std::vector<std::string> result;
+  std::set<std::string> names;
+  for (const NamedTensor& named : tensors) {
+    names.insert(named.name);
+    const TensorView* stored = file.find(named.name);
+    if (stored == nullptr) {
+      result.push_back(fmt::format("'{}' is missing", named.name));
+    } else if (scalar_type(stored->dtype) != named.tensor.scalar_type()) {
+      result.push_back(fmt::format("'{}' is of type {} where the model has {}", named.name, dtype_name(stored->dtype),
+                                   c10::toString(named.tensor.scalar_type())));
+    } else if (named.tensor.sizes() != at::IntArrayRef(stored->shape)) {
+      result.push_back(fmt::format("'{}' has shape {} where the model has {}", named.name, describe(stored->shape),
+                                   describe(named.tensor.sizes())));
+    }
+  }
+  for (const TensorView& stored : file.tensors())
+    if (!names.contains(stored.name)) result.push_back(fmt::format("'{}' is not in the model", stored.name));
+  return result;
+}
+
+}  // namespace
+
+void save_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
+  std::vector<at::Tensor> kept;  // contiguous copies on the CPU, where needed, live until the file is written
+  std::vector<TensorView> views;
+  for (const NamedTensor& named : tensors) {
+    check_dense(named, "save_state");
+    const Dtype dtype = file_type(named);
+    kept.push_back(named.tensor.detach().to(at::kCPU).contiguous());
+    const at::Tensor& values = kept.back();
+    views.push_back({named.name,
+                     dtype,
+                     values.sizes().vec(),
+                     {static_cast<const std::byte*>(values.const_data_ptr()), values.nbytes()}});
+  }
+  write_safetensors(path, views, metadata);
+}
+
+Metadata load_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors) {
+  for (const NamedTensor& named : tensors) check_dense(named, "load_state");
+  const SafetensorsFile file = SafetensorsFile::read(path);
+  std::vector<std::string> wrong = mismatches(file, tensors);
+  if (!wrong.empty()) {
+    const std::size_t total = wrong.size();
+    if (total > kMostListed) {
+      wrong.resize(kMostListed);
+      wrong.push_back(fmt::format("and {} more", total - kMostListed));
+    }
+    throw DataError(fmt::format("[load_state] {} does not fit the model: {}; names, types and shapes must be the same",
+                                path.string(), fmt::join(wrong, "; ")));
+  }
+  const at::NoGradGuard no_grad;
+  for (const NamedTensor& named : tensors) {
+    const TensorView& stored = *file.find(named.name);
+    const at::Tensor values = at::empty(stored.shape, scalar_type(stored.dtype));
+    if (!stored.bytes.empty()) std::memcpy(values.mutable_data_ptr(), stored.bytes.data(), stored.bytes.size());
+    named.tensor.copy_(values);
+  }
+  return file.metadata();
+}
+
+}  // namespace sotto::models

@@ -1,0 +1,27 @@
+#pragma once
+// Saving and loading the tensors of a model as a safetensors file.
+
+#include <ATen/core/Tensor.h>
+#include <sotto/models/safetensors.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace sotto::models {
+
+struct NamedTensor {
+  std::string name;
+  at::Tensor tensor;
+};
+
+// Writes the values of the tensors, wherever they live, in the order and with the errors of write_safetensors. Throws
+// UsageError for an undefined or sparse tensor, or an element type that the format here does not know.
+void save_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
+                const Metadata& metadata = {});
+
+// Copies the values of a file into the tensors and returns its metadata. The file must hold these names and no other,
+// each with the same element type and shape; otherwise DataError lists what is wrong, and no tensor was changed.
+Metadata load_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors);
+
+}  // namespace sotto::models
