@@ -28,7 +28,8 @@ endif()
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch
   REQUIRED_VARS LibTorch_CPU_LIBRARY LibTorch_C10_LIBRARY LibTorch_INCLUDE_DIR
-  VERSION_VAR LibTorch_VERSION)
+  VERSION_VAR LibTorch_VERSION
+  REASON_FAILURE_MESSAGE "set LibTorch_ROOT to a folder that holds LibTorch's include/ and lib/ (in a clone of sotto, tools/setup.sh installs one)")
 mark_as_advanced(LibTorch_INCLUDE_DIR LibTorch_CPU_LIBRARY LibTorch_C10_LIBRARY)
 
 if(LibTorch_FOUND AND NOT LibTorch_VERSION IN_LIST SOTTO_LIBTORCH_VERSIONS)
