@@ -2,8 +2,8 @@
 // The errors that every room of sotto throws, one type per exit code of the command line.
 //
 // Messages have the form "[function] what was wrong: value got; what is allowed", so that a user can act on the message
-// alone. A broken invariant of sotto itself is not a user's error: it goes through SOTTO_ASSERT, which is active in every
-// build type because LibTorch headers force NDEBUG.
+// alone. A broken invariant of sotto itself is not a user's error: it goes through SOTTO_ASSERT, which is active in
+// every build type because LibTorch headers force NDEBUG.
 
 #include <stdexcept>
 #include <string>
@@ -58,9 +58,9 @@ struct BudgetExhausted : Error {
 #define SOTTO_STRINGIFY_DETAIL(x) #x
 #define SOTTO_STRINGIFY(x) SOTTO_STRINGIFY_DETAIL(x)
 // Checks an invariant of sotto itself; throws InternalError naming the place.
-#define SOTTO_ASSERT(condition)                                                                               \
-  do {                                                                                                        \
-    if (!(condition))                                                                                         \
-      throw ::sotto::InternalError("[" __FILE__ ":" SOTTO_STRINGIFY(__LINE__) "] broken invariant: " #condition \
-                                   "; this is a bug in sotto, please report it");                             \
+#define SOTTO_ASSERT(condition)                                                                      \
+  do {                                                                                               \
+    if (!(condition))                                                                                \
+      throw ::sotto::InternalError("[" __FILE__ ":" SOTTO_STRINGIFY(                                 \
+          __LINE__) "] broken invariant: " #condition "; this is a bug in sotto, please report it"); \
   } while (false)
