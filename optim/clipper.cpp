@@ -7,7 +7,9 @@ namespace sotto::optim {
 
 Clipper::Clipper(std::vector<NamedParameter> parameters, std::vector<at::Tensor> constants, WeightRule rule,
                  std::vector<size_t> groups, TapeOptions options)
-    : tape_(std::move(parameters), std::move(constants), std::move(groups), options), rule_(std::move(rule)) {
+    : tape_(std::move(parameters), std::move(constants), std::move(groups), options),
+      rule_(std::move(rule)),
+      phase_ended_(options.phase_ended) {
   if (static_cast<size_t>(rule_.group_count()) != tape_.group_count()) {
     throw UsageError(fmt::format("[Clipper] the weight rule has {} clip norm(s) and the parameters are in {} group(s)",
                                  rule_.group_count(), tape_.group_count()));
@@ -38,6 +40,7 @@ void Clipper::add(const std::vector<at::Tensor>& inputs, const Losses& losses, c
     }
   }
   gradients.add_weighted(weights, sums_);
+  if (phase_ended_) phase_ended_("weighted sum");
 }
 
 ClippedSum Clipper::take() {

@@ -33,6 +33,7 @@ class Clipper {
  private:
   Tape tape_;
   WeightRule rule_;
+  std::function<void(std::string_view phase)> phase_ended_;
   std::vector<at::Tensor> sums_;
 };
 

@@ -1,6 +1,5 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/bmm.h>
-#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/sum.h>
 #include <sotto/optim/matrix_use.h>
@@ -90,15 +89,10 @@ class MatrixUse final : public ParameterUse {
     if (strategy_ == Strategy::keep) plan.keep_bytes_left -= batch_ * bytes_per_record;
   }
 
-  // [B, T] norms of the factors, in double.
-  static at::Tensor factor_norms(const at::Tensor& factor) {
-    return at::linalg_vector_norm(factor, 2, at::IntArrayRef{2}, false, at::kDouble);
-  }
-
   void add_rank_one(SquaredNorms& norms) {
-    const at::Tensor product = (factor_norms(left_) * factor_norms(right_)).contiguous();
-    const double* value = product.const_data_ptr<double>();
-    for (int64_t i = 0; i < batch_; ++i) norms.computed[static_cast<size_t>(i)] += value[i] * value[i];
+    const std::vector<double> left = row_squared_norms(left_);
+    const std::vector<double> right = row_squared_norms(right_);
+    for (size_t i = 0; i < left.size(); ++i) norms.computed[i] += left[i] * right[i];
   }
 
   // |g|^2 = sum_{t,s} <left_t, left_s> <right_t, right_s>. With inner products of length p and d accumulated in the
@@ -116,14 +110,19 @@ class MatrixUse final : public ParameterUse {
     const double gamma_left = gamma(left_.size(2) + 1);
     const double gamma_right = gamma(right_.size(2) + 1);
     const double factor = gamma_left + gamma_right + gamma_left * gamma_right + 8.0 * unit;
-    const at::Tensor bound = (factor_norms(left_) * factor_norms(right_)).sum({1}).contiguous();
-    const double* bounds = bound.const_data_ptr<double>();
+    const std::vector<double> left_norms = row_squared_norms(left_);
+    const std::vector<double> right_norms = row_squared_norms(right_);
+    const auto positions = static_cast<size_t>(left_.size(1));
     for (int64_t i = 0; i < batch_; ++i) {
+      double bound = 0.0;  // sum_t |left_t| |right_t|
+      for (size_t t = static_cast<size_t>(i) * positions; t < static_cast<size_t>(i + 1) * positions; ++t) {
+        bound += std::sqrt(left_norms[t]) * std::sqrt(right_norms[t]);
+      }
       const at::Tensor left = left_[i];
       const at::Tensor right = right_[i];
       const at::Tensor terms = left.mm(left.t()).mul_(right.mm(right.t()));
       norms.computed[static_cast<size_t>(i)] += at::sum(terms, at::kDouble).item<double>();
-      norms.slack[static_cast<size_t>(i)] += factor * bounds[i] * bounds[i];
+      norms.slack[static_cast<size_t>(i)] += factor * bound * bound;
     }
   }
 

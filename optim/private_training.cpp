@@ -187,9 +187,12 @@ void PrivateTraining::compute_gradient(const Losses& losses) {
       active[i] = i < count;
       indices.mutable_data_ptr<int64_t>()[i] = sample[begin + (active[i] ? i : 0)];
     }
-    clipper_.add(records_.fetch(indices), losses, active);
+    const std::vector<at::Tensor> inputs = records_.fetch(indices);
+    if (options_.tape.phase_ended) options_.tape.phase_ended("sample and fetch");
+    clipper_.add(inputs, losses, active);
   }
   written_ = mechanism_.release(clipper_.take(), ledger_).write_to(clipper_.parameters());
+  if (options_.tape.phase_ended) options_.tape.phase_ended("charge and noise");
 }
 
 void PrivateTraining::update() {
@@ -199,6 +202,7 @@ void PrivateTraining::update() {
   check_optimizer();
   optimizer_.step();
   written_.reset();
+  if (options_.tape.phase_ended) options_.tape.phase_ended("update");
 }
 
 void PrivateTraining::step(const Losses& losses) {

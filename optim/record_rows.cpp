@@ -6,6 +6,8 @@
 #include <sotto/optim/record_rows.h>
 #include <sotto/privacy/error.h>
 
+#include <algorithm>
+
 namespace sotto::optim {
 namespace {
 
@@ -22,6 +24,7 @@ void for_dtype(const at::Tensor& tensor, const char* function, Function&& apply)
 }
 
 constexpr int64_t kColumnsPerTask = 4096;
+constexpr int64_t kElementsPerTask = 1 << 15;
 
 }  // namespace
 
@@ -31,12 +34,20 @@ void add_row_norms(const at::Tensor& rows, int64_t first, SquaredNorms& norms) {
   for_dtype(data, "add_row_norms", [&](auto zero) {
     using T = decltype(zero);
     const T* values = data.const_data_ptr<T>();
-    at::parallel_for(0, data.size(0), 1, [&](int64_t begin, int64_t end) {
-      kernels::add_row_squared_norms(values + begin * columns, static_cast<size_t>(end - begin),
-                                     static_cast<size_t>(columns), static_cast<size_t>(columns),
-                                     norms.computed.data() + first + begin);
-    });
+    at::parallel_for(0, data.size(0), std::max<int64_t>(1, kElementsPerTask / std::max<int64_t>(1, columns)),
+                     [&](int64_t begin, int64_t end) {
+                       kernels::add_row_squared_norms(values + begin * columns, static_cast<size_t>(end - begin),
+                                                      static_cast<size_t>(columns), static_cast<size_t>(columns),
+                                                      norms.computed.data() + first + begin);
+                     });
   });
+}
+
+std::vector<double> row_squared_norms(const at::Tensor& matrices) {
+  SquaredNorms norms{
+      std::vector<double>(static_cast<size_t>(matrices.numel() / std::max<int64_t>(1, matrices.size(-1))), 0.0), {}};
+  add_row_norms(matrices.reshape({-1, matrices.size(-1)}), 0, norms);
+  return std::move(norms.computed);
 }
 
 void add_row_sum(const at::Tensor& rows, const at::Tensor& weights, at::Tensor& total) {

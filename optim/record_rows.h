@@ -13,6 +13,9 @@ namespace sotto::optim {
 // weight rule's margin does not cover; the caller's bound does (tape.h).
 void add_row_norms(const at::Tensor& rows, int64_t first, SquaredNorms& norms);
 
+// Squared norms of the rows along the last dimension, in order: one entry per row.
+std::vector<double> row_squared_norms(const at::Tensor& matrices);
+
 // total[N] += sum_i weights[i] rows[i]; rows of weight 0 are not read. `weights` has the dtype of `rows`.
 void add_row_sum(const at::Tensor& rows, const at::Tensor& weights, at::Tensor& total);
 

@@ -215,6 +215,10 @@ PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
     at::AutoGradMode with_gradients(true);
     result.recording_ = record(parameters_, constants_, inputs, [&] { return losses(inputs); });
   }
+  const auto ended = [&](std::string_view phase) {
+    if (options_.phase_ended) options_.phase_ended(phase);
+  };
+  ended("forward");
   Recording& recording = result.recording_;
   result.batch_ = recording.batch;
 
@@ -237,6 +241,7 @@ PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
   const std::vector<at::Tensor> captured =
       execute({torch::autograd::impl::gradient_edge(recording.losses)}, {seed}, /*keep_graph=*/false, edges);
 
+  ended("backward");
   UsePlan plan{options_.force_strategy, options_.keep_bytes, options_.chunk_bytes};
   result.of_parameter_.resize(parameters_.size());
   for (size_t u = 0; u < recording.uses.size(); ++u) {
@@ -260,6 +265,7 @@ PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
   }
   recording.losses.reset();
   result.compute_norms();
+  ended("norms");
   return result;
 }
 

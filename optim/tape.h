@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sotto::optim {
@@ -24,6 +25,8 @@ struct TapeOptions {
   Strategy force_strategy = Strategy::automatic;  // for tests and measurements; a strategy that cannot apply is ignored
   int64_t keep_bytes = 1LL << 30;    // memory for per-record gradients that are kept between norm and weighted sum
   int64_t chunk_bytes = 64LL << 20;  // size of one piece of those that are not
+  // Called when a phase of a step has ended ("forward", "backward", "norms", ...), for measurements.
+  std::function<void(std::string_view phase)> phase_ended = {};
 };
 
 // The per-record gradients of one physical batch of B records. Valid until the parameters change.
