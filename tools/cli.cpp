@@ -1,6 +1,7 @@
 #include <sotto/privacy/error.h>
 #include <sotto/tools/account_command.h>
 #include <sotto/tools/cli.h>
+#include <sotto/tools/train_command.h>
 
 #include <CLI/CLI.hpp>
 #include <exception>
@@ -21,7 +22,9 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
     CLI::App app("Differentially private training for LibTorch", "sotto");
     app.set_version_flag("--version", "sotto " SOTTO_VERSION);
     app.require_subcommand(1);
+    int exit_code = static_cast<int>(ExitCode::done);
     add_account_command(app, out, err);
+    add_train_commands(app, out, err, exit_code);
     try {
       app.parse(argc, argv);
     } catch (const CLI::Success& request) {  // --help, --version
@@ -33,7 +36,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
       throw UsageError(std::string(error.what()) + "; try --help");
     }
     if (!out.flush()) throw IoError("[sotto] cannot write to the standard output; is the disk full?");
-    return static_cast<int>(ExitCode::done);
+    return exit_code;
   } catch (const Error& error) {
     return report(error.what(), error.code(), err);
   } catch (const std::exception& error) {

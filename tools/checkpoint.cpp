@@ -1,0 +1,76 @@
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/zeros_like.h>
+#include <fmt/format.h>
+#include <sotto/models/state.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/ledger_contents.h>
+#include <sotto/tools/checkpoint.h>
+#include <sotto/tools/numbers.h>
+
+#include <fstream>
+
+namespace sotto::tools {
+namespace {
+
+// The momentum of each parameter; zeros, which mean the same as none, are made where there is none yet.
+std::vector<models::NamedTensor> state_tensors(const models::VisionModel& model, torch::optim::SGD& optimizer) {
+  std::vector<models::NamedTensor> result;
+  for (const auto& item : model.named_parameters()) {
+    result.push_back({"model." + item.key(), item.value()});
+    auto& slot = optimizer.state()[item.value().unsafeGetTensorImpl()];
+    if (slot == nullptr) slot = std::make_unique<torch::optim::SGDParamState>();
+    auto& state = static_cast<torch::optim::SGDParamState&>(*slot);
+    if (!state.momentum_buffer().defined()) state.momentum_buffer(at::zeros_like(item.value().detach()));
+    result.push_back({"momentum." + item.key(), state.momentum_buffer()});
+  }
+  return result;
+}
+
+const std::string& field(const models::Metadata& metadata, const char* name, const std::filesystem::path& path) {
+  const auto found = metadata.find(name);
+  if (found == metadata.end())
+    throw DataError(fmt::format("[checkpoint] {} is not a checkpoint: it has no '{}'", path.string(), name));
+  return found->second;
+}
+
+}  // namespace
+
+void save_checkpoint(const std::filesystem::path& path, const models::VisionModel& model, torch::optim::SGD& optimizer,
+                     const CheckpointState& state) {
+  models::save_state(path, state_tensors(model, optimizer),
+                     {{"applied_steps", fmt::format("{}", state.applied_steps)},
+                      {"ledger_head", state.ledger_head},
+                      {"finished", state.finished ? "yes" : "no"}});
+}
+
+CheckpointState load_checkpoint(const std::filesystem::path& path, models::VisionModel& model,
+                                torch::optim::SGD& optimizer) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored))
+    throw UsageError(fmt::format("[resume] there is no checkpoint {}: this run cannot be continued", path.string()));
+  const at::NoGradGuard no_grad;
+  const models::Metadata metadata = models::load_state(path, state_tensors(model, optimizer));
+  CheckpointState state;
+  state.ledger_head = field(metadata, "ledger_head", path);
+  state.finished = field(metadata, "finished", path) == "yes";
+  try {
+    state.applied_steps = parse_integer("applied_steps", field(metadata, "applied_steps", path));
+  } catch (const UsageError& error) {
+    throw DataError(fmt::format("[checkpoint] {}: {}", path.string(), error.what()));
+  }
+  return state;
+}
+
+void check_anchor(const std::filesystem::path& ledger, const CheckpointState& state) {
+  if (privacy::read_ledger(ledger).head_hash == state.ledger_head) return;
+  // The chain is intact, so a line that names the anchor as its predecessor follows the anchored line.
+  std::ifstream lines(ledger);
+  const std::string anchor = fmt::format("\"{}\"", state.ledger_head);
+  for (std::string line; std::getline(lines, line);)
+    if (!state.ledger_head.empty() && line.find(anchor) != std::string::npos) return;
+  throw LedgerError(fmt::format("[resume] the ledger {} does not contain the line that the checkpoint was written after: "
+                                "it was cut or belongs to another run",
+                                ledger.string()));
+}
+
+}  // namespace sotto::tools

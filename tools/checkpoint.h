@@ -1,0 +1,32 @@
+#pragma once
+// The checkpoint of a run: model, momentum, number of applied steps and the head of the ledger at that moment. Neither
+// keys nor positions of noise or sampler are in it: a continued run draws new ones.
+
+#include <sotto/models/vision.h>
+#include <torch/optim/sgd.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace sotto::tools {
+
+struct CheckpointState {
+  int64_t applied_steps = 0;  // updates that the model has seen; at most the steps charged
+  std::string ledger_head;    // SHA-256 of the ledger's last line; empty without a ledger
+  bool finished = false;
+};
+
+// The file appears whole or not at all. Throws IoError.
+void save_checkpoint(const std::filesystem::path& path, const models::VisionModel& model, torch::optim::SGD& optimizer,
+                     const CheckpointState& state);
+
+// Fills model and optimizer. Throws UsageError when there is no such file and DataError when it does not fit.
+CheckpointState load_checkpoint(const std::filesystem::path& path, models::VisionModel& model,
+                                torch::optim::SGD& optimizer);
+
+// Throws LedgerError when the ledger is missing or damaged, or does not contain the line that the checkpoint anchors:
+// it was cut or belongs to another run.
+void check_anchor(const std::filesystem::path& ledger, const CheckpointState& state);
+
+}  // namespace sotto::tools

@@ -1,0 +1,97 @@
+#include <fmt/format.h>
+#include <sotto/privacy/error.h>
+#include <sotto/tools/config_file.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <sstream>
+#include <vector>
+
+namespace sotto::tools {
+namespace {
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row.back();
+}
+
+const char* nearest_key(std::string_view name) {
+  const auto keys = train_keys();
+  return std::ranges::min_element(keys, {}, [&](const TrainKey& key) { return edit_distance(name, key.name); })->name;
+}
+
+[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& what) {
+  throw UsageError(fmt::format("[--config] {}: {}", path.string(), what));
+}
+
+std::string value_text(const std::filesystem::path& path, const TrainKey& key, const toml::node& node) {
+  switch (key.kind()) {
+    case TrainKey::Kind::text:
+      if (const auto* text = node.as_string()) return text->get();
+      refuse(path, fmt::format("the value of '{}' must be a text in quotes", key.name));
+    case TrainKey::Kind::flag:
+      if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+      refuse(path, fmt::format("the value of '{}' must be true or false", key.name));
+    case TrainKey::Kind::integer:
+      if (const auto* integer = node.as_integer()) return fmt::format("{}", integer->get());
+      refuse(path, fmt::format("the value of '{}' must be an integer", key.name));
+    case TrainKey::Kind::real:
+      if (const auto* integer = node.as_integer()) return fmt::format("{}", integer->get());
+      if (const auto* real = node.as_floating_point()) return fmt::format("{}", real->get());
+      refuse(path, fmt::format("the value of '{}' must be a number", key.name));
+  }
+  throw InternalError("[--config] unknown kind of key");
+}
+
+}  // namespace
+
+KeyTexts read_config(const std::filesystem::path& path) {
+  std::error_code ignored;
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream || !std::filesystem::is_regular_file(path, ignored)) refuse(path, "there is no such file to read");
+  std::ostringstream text;
+  text << stream.rdbuf();
+  toml::table table;
+  try {
+    table = toml::parse(text.view());
+  } catch (const toml::parse_error& error) {
+    refuse(path, fmt::format("not TOML, line {}: {}", error.source().begin.line, error.description()));
+  }
+  KeyTexts result;
+  for (const auto& [name, node] : table) {
+    const TrainKey* key = find_train_key(name.str());
+    if (key == nullptr)
+      refuse(path, fmt::format("unknown key '{}'; did you mean '{}'?", name.str(), nearest_key(name.str())));
+    result[std::string(name.str())] = value_text(path, *key, node);
+  }
+  return result;
+}
+
+std::string format_config(const TrainOptions& options, const std::string& heading) {
+  std::string text;
+  std::istringstream lines(heading);
+  for (std::string line; std::getline(lines, line);) text += "# " + line + "\n";
+  for (const TrainKey& key : train_keys()) {
+    const auto value = key.get(options);
+    if (!value) continue;
+    // JSON's escapes are among those of TOML.
+    text += fmt::format("{} = {}\n", key.name,
+                        key.kind() == TrainKey::Kind::text ? nlohmann::json(*value).dump() : *value);
+  }
+  return text;
+}
+
+}  // namespace sotto::tools

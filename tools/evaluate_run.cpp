@@ -1,0 +1,46 @@
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+#include <sotto/models/state.h>
+#include <sotto/privacy/error.h>
+#include <sotto/tools/evaluate_run.h>
+#include <sotto/tools/run_folder.h>
+#include <sotto/tools/training_data.h>
+
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+namespace sotto::tools {
+
+void evaluate_run(const TrainingJob& job) {
+  const TrainingPlan plan = make_training_plan(job.options);
+  const auto test = read_test_data(job.options, plan);
+  if (!test)
+    throw UsageError("[evaluate] this run has no test data: give --test-images and --test-labels");
+  const RunFolder folder(job.run);
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder.model(), ignored))
+    throw UsageError(fmt::format("[evaluate] {} holds no model yet; finish the run with 'sotto resume {}'",
+                                 job.run.string(), job.run.string()));
+  const auto model = models::make_vision_model(job.options.model, image_shape(*test, plan));
+  std::vector<models::NamedTensor> tensors;
+  for (const auto& item : model->named_parameters()) tensors.push_back({item.key(), item.value()});
+  {
+    const at::NoGradGuard no_grad;
+    models::load_state(folder.model(), tensors);
+  }
+  const int64_t records = test->labels.size(0);
+  const int64_t correct = count_correct(*model, *test);
+  const double accuracy = static_cast<double>(correct) / static_cast<double>(records);
+  if (job.json) {
+    nlohmann::ordered_json object = {
+        {"accuracy", accuracy}, {"correct", correct}, {"test_records", records}, {"run", job.run.string()}};
+    if (!plan.not_private.empty()) object["not_private"] = plan.not_private;
+    *job.out << object.dump(2) << '\n';
+    return;
+  }
+  if (!plan.not_private.empty()) *job.out << "NOT PRIVATE: " << plan.not_private << '\n';
+  *job.out << fmt::format("test accuracy     {:.4f} ({} of {} records, treated as public)\n", accuracy, correct,
+                          records);
+}
+
+}  // namespace sotto::tools

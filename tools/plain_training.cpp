@@ -1,0 +1,30 @@
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/randperm.h>
+#include <sotto/tools/plain_training.h>
+
+#include <algorithm>
+
+namespace sotto::tools {
+
+PlainTraining::PlainTraining(models::VisionModel& model, torch::optim::Optimizer& optimizer, optim::Records records,
+                             int64_t batch, int64_t physical_batch)
+    : model_(model),
+      optimizer_(optimizer),
+      records_(std::move(records)),
+      batch_(batch),
+      physical_batch_(physical_batch) {}
+
+void PlainTraining::step() {
+  if (position_ == 0) order_ = at::randperm(records_.count, at::kLong);
+  const int64_t end = std::min(position_ + batch_, records_.count);
+  const auto size = static_cast<double>(end - position_);
+  optimizer_.zero_grad();
+  for (int64_t begin = position_; begin < end; begin += physical_batch_) {
+    const auto inputs = records_.fetch(order_.slice(0, begin, std::min(begin + physical_batch_, end)));
+    at::cross_entropy_loss(model_.forward(inputs[0]), inputs[1], {}, at::Reduction::Sum).div(size).backward();
+  }
+  optimizer_.step();
+  position_ = end == records_.count ? 0 : end;
+}
+
+}  // namespace sotto::tools

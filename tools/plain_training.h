@@ -1,0 +1,28 @@
+#pragma once
+// The baseline without privacy: SGD on batches of shuffled records. NOT PRIVATE.
+
+#include <sotto/tools/image_tensors.h>
+#include <torch/optim/optimizer.h>
+
+#include <cstdint>
+
+namespace sotto::tools {
+
+class PlainTraining {
+ public:
+  // Each step uses `batch` records (fewer at the end of an epoch), `physical_batch` of them per forward pass.
+  PlainTraining(models::VisionModel& model, torch::optim::Optimizer& optimizer, optim::Records records, int64_t batch,
+                int64_t physical_batch);
+  void step();
+
+ private:
+  models::VisionModel& model_;
+  torch::optim::Optimizer& optimizer_;
+  optim::Records records_;
+  int64_t batch_;
+  int64_t physical_batch_;
+  at::Tensor order_;
+  int64_t position_ = 0;
+};
+
+}  // namespace sotto::tools

@@ -1,0 +1,38 @@
+#include <fmt/format.h>
+#include <sotto/tools/run_certificate.h>
+
+namespace sotto::tools {
+
+privacy::Certificate run_certificate(const TrainOptions& options, const TrainingPlan& plan,
+                                     const optim::PrivateTraining& training) {
+  const privacy::PrivacyPlan& privacy = training.plan();
+  const privacy::LedgerContents& ledger = training.ledger().contents();
+  privacy::Certificate result;
+  result.sotto_version = SOTTO_VERSION;
+  result.adjacency = privacy.adjacency();
+  result.accountant_name = ledger.header.accountant_name;
+  result.accountant_version = ledger.header.accountant_version;
+  result.noise_multiplier = privacy.noise_multiplier();
+  result.sampling_rate = privacy.sampling_rate();
+  result.dataset_size_declared = privacy.dataset_size();
+  result.expected_batch_size = static_cast<double>(privacy.expected_batch_size());
+  result.clip_norm = options.clip_norm;
+  result.weight_rule = training.rule().name();
+  for (const auto& [name, value] : training.rule().parameters()) result.weight_rule_parameters[name] = value;
+  result.weight_rule_bound = training.rule().sensitivity();
+  result.planned = {.steps = privacy.steps(), .epsilon = privacy.epsilon(), .delta = privacy.delta()};
+  result.executed = {.steps = training.steps_charged(), .epsilon = training.epsilon(), .delta = privacy.delta()};
+  result.not_covered = privacy::standard_exclusions();
+  result.not_covered.push_back("the test records, which are treated as public");
+  result.not_covered.push_back(
+      fmt::format("the scaling of pixels, which is the public constant {} and was fitted to no record", kPixelScaling));
+  result.noise_generator = "ChaCha20, Box-Muller with a 64-bit radius, in double precision";
+  result.key_source = training.is_private() ? "operating system, getrandom(2), new keys at every start"
+                                            : "test seed, which can be repeated by anyone";
+  if (!plan.not_private.empty()) result.not_private = plan.not_private;
+  result.ledger_records = ledger.records;
+  result.ledger_head_hash = ledger.head_hash;
+  return result;
+}
+
+}  // namespace sotto::tools

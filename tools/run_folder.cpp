@@ -1,0 +1,61 @@
+#include <fmt/format.h>
+#include <sotto/privacy/error.h>
+#include <sotto/tools/run_folder.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace sotto::tools {
+
+void RunFolder::require_free() const {
+  std::error_code error;
+  if (!std::filesystem::exists(path_, error)) return;
+  if (!std::filesystem::is_directory(path_, error))
+    throw UsageError(fmt::format("[--output] {} is not a folder; choose another", path_.string()));
+  if (std::filesystem::exists(config(), error) || std::filesystem::exists(ledger(), error))
+    throw UsageError(fmt::format("[--output] {} already holds a run; choose another folder, or continue it with 'sotto "
+                                 "resume {}'",
+                                 path_.string(), path_.string()));
+  if (!std::filesystem::is_empty(path_, error) || error)
+    throw UsageError(fmt::format("[--output] {} is not empty; choose another folder", path_.string()));
+}
+
+void RunFolder::require_run() const {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(config(), error))
+    throw UsageError(fmt::format("[RUN] {} is not the folder of a run: it has no config.toml", path_.string()));
+}
+
+bool RunFolder::claim() const {
+  std::error_code error;
+  const bool made = std::filesystem::create_directories(path_, error);
+  if (error) throw IoError(fmt::format("[--output] cannot make the folder {}: {}", path_.string(), error.message()));
+  std::FILE* file = std::fopen(config().c_str(), "wx");
+  if (file == nullptr) {
+    const int reason = errno;
+    if (reason == EEXIST)
+      throw UsageError(fmt::format("[--output] {} already holds a run; choose another folder", path_.string()));
+    if (made) std::filesystem::remove(path_, error);
+    throw IoError(fmt::format("[--output] cannot write to {}: {}", path_.string(), std::strerror(reason)));
+  }
+  std::fclose(file);
+  return made;
+}
+
+void RunFolder::discard(bool folder) const noexcept {
+  std::error_code ignored;
+  for (const auto& file : {config(), ledger(), metrics(), checkpoint(), model(), certificate(), not_private()})
+    std::filesystem::remove(file, ignored);
+  if (folder) std::filesystem::remove(path_, ignored);
+}
+
+std::filesystem::path free_run_folder(const std::string& name) {
+  std::error_code ignored;
+  for (int n = 1;; ++n) {
+    std::filesystem::path path = std::filesystem::path("runs") / (n == 1 ? name : fmt::format("{}-{}", name, n));
+    if (!std::filesystem::exists(path, ignored)) return path;
+  }
+}
+
+}  // namespace sotto::tools

@@ -1,0 +1,47 @@
+#pragma once
+// The folder of a run and what lies in it.
+//
+//   config.toml         every option, as `sotto train --config` takes them
+//   ledger.jsonl        the privacy ledger; absent when the run is NOT PRIVATE by rule none
+//   metrics.jsonl       one JSON object per evaluation: step, epsilon so far, test accuracy, seconds
+//   checkpoint.safetensors  model, momentum and step number, for `sotto resume`
+//   model.safetensors   the model
+//   certificate.json    what may be said about the privacy of the run; absent for rule none
+//   NOT_PRIVATE.txt     the reason, when the run is NOT PRIVATE
+
+#include <filesystem>
+#include <string>
+
+namespace sotto::tools {
+
+class RunFolder {
+ public:
+  explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path config() const { return path_ / "config.toml"; }
+  std::filesystem::path ledger() const { return path_ / "ledger.jsonl"; }
+  std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
+  std::filesystem::path checkpoint() const { return path_ / "checkpoint.safetensors"; }
+  std::filesystem::path model() const { return path_ / "model.safetensors"; }
+  std::filesystem::path certificate() const { return path_ / "certificate.json"; }
+  std::filesystem::path not_private() const { return path_ / "NOT_PRIVATE.txt"; }
+
+  // Throws UsageError when the folder holds anything, so that no run is ever overwritten, or cannot be one.
+  void require_free() const;
+  // Throws UsageError when there is no run in it.
+  void require_run() const;
+  // Makes the folder where it is missing and claims it by an empty config.toml, which only one process can. Returns
+  // whether the folder was made. Throws UsageError when another run has claimed it, IoError.
+  bool claim() const;
+  // Removes the files of a run and, when `folder` is set, the folder. For one that was claimed and charged nothing.
+  void discard(bool folder) const noexcept;
+
+ private:
+  std::filesystem::path path_;
+};
+
+// runs/NAME, or runs/NAME-2 and so on when that is taken.
+std::filesystem::path free_run_folder(const std::string& name);
+
+}  // namespace sotto::tools

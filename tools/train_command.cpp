@@ -1,0 +1,149 @@
+#include <sotto/privacy/error.h>
+#include <sotto/tools/config_file.h>
+#include <sotto/tools/run_folder.h>
+#include <sotto/tools/train_command.h>
+#include <sotto/tools/training_library.h>
+#include <sotto/tools/training_plan.h>
+
+#include <memory>
+#include <ostream>
+
+namespace sotto::tools {
+namespace {
+
+struct Flags {
+  std::map<std::string, std::string> texts;  // one for each key
+  std::map<std::string, bool> switches;
+  std::string config;
+  std::string output;
+  bool json = false;
+};
+
+constexpr const char* kTrainExample = R"(Examples:
+  $ sotto train fashion-mnist --epsilon 3 --delta 1e-5 --output runs/first
+  $ sotto train --train-images scans.idx.gz --train-labels kinds.idx.gz --dataset-size 20000 --epsilon 2 --delta 1e-6
+  $ sotto train --config run.toml --epochs 10      # keys of the file are the flags; flags win
+
+Ctrl-C finishes the step, writes a checkpoint and tells how to go on. Nothing computed from training records is shown
+except through the private steps.
+)";
+
+constexpr const char* kResumeExample = R"(Example:
+  $ sotto resume runs/first
+
+Every step that the ledger charged stays charged, also when a crash lost its result; noise and sampling get new keys.
+)";
+
+constexpr const char* kEvaluateExample = R"(Example:
+  $ sotto evaluate runs/first --json
+
+Test records are treated as public: their accuracy is shown as it is.
+)";
+
+// The flags that were typed, with their texts.
+KeyTexts typed(const CLI::App& command, const Flags& flags) {
+  KeyTexts result;
+  for (const auto& [name, text] : flags.texts)
+    if (command.count(name == "dataset" ? name : "--" + name) > 0) result[name] = text;
+  for (const auto& [name, on] : flags.switches)
+    if (command.count("--" + name) > 0) result[name] = on ? "true" : "false";
+  return result;
+}
+
+std::string absolute(const std::string& path) {
+  return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
+}
+
+void add_keys(CLI::App& command, Flags& flags) {
+  const TrainOptions defaults;
+  for (const TrainKey& key : train_keys()) {
+    const std::string name = key.name;
+    if (name == "dataset") {
+      command.add_option("dataset", flags.texts[name], key.help)->type_name(key.value_name);
+    } else if (key.kind() == TrainKey::Kind::flag) {
+      command.add_flag("--" + name, flags.switches[name], key.help);
+    } else {
+      const auto preset = key.get(defaults);
+      command.add_option("--" + name, flags.texts[name], key.help + (preset ? " [" + *preset + "]" : std::string()))
+          ->type_name(key.value_name);
+    }
+  }
+}
+
+void train(const CLI::App& command, const Flags& flags, TrainingJob job, int& exit_code) {
+  TrainOptions options =
+      train_options(flags.config.empty() ? KeyTexts{} : read_config(flags.config), typed(command, flags));
+  // A run can be resumed from another folder.
+  for (std::string* path : {&options.train_images, &options.train_labels, &options.test_images, &options.test_labels})
+    *path = absolute(*path);
+  make_training_plan(options);  // refuses before LibTorch is loaded
+  const std::string name = (options.dataset.empty() ? "own" : options.dataset) + "-" + options.rule;
+  job.kind = TrainingJob::Kind::train;
+  job.options = std::move(options);
+  job.run = flags.output.empty() ? free_run_folder(name) : std::filesystem::path(flags.output);
+  RunFolder(job.run).require_free();
+  exit_code = run_training_job(job);
+}
+
+}  // namespace
+
+void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int& exit_code) {
+  const auto flags = std::make_shared<Flags>();
+  const auto job = [flags, &out, &err] {
+    TrainingJob result;
+    result.json = flags->json;
+    result.out = &out;
+    result.err = &err;
+    return result;
+  };
+
+  CLI::App* command = app.add_subcommand("train", "Train a model under differential privacy");
+  command->footer(kTrainExample);
+  add_keys(*command, *flags);
+  command->add_option("--config", flags->config, "TOML file with the same keys; flags win")->type_name("FILE");
+  command->add_option("--output", flags->output, "Folder for the run; must not hold one [runs/DATASET-RULE]")
+      ->type_name("RUN");
+  command->add_flag("--json", flags->json, "Print one JSON object on the standard output");
+  command->callback([=, &exit_code] { train(*command, *flags, job(), exit_code); });
+
+  const auto run = std::make_shared<std::string>();
+  command = app.add_subcommand("resume", "Continue a run that was stopped");
+  command->footer(kResumeExample);
+  command->add_option("run", *run, "Folder of the run")->type_name("RUN")->required();
+  command->add_flag("--json", flags->json, "Print one JSON object on the standard output");
+  command->callback([=, &exit_code] {
+    const RunFolder folder(*run);
+    folder.require_run();
+    TrainingJob resume = job();
+    resume.kind = TrainingJob::Kind::resume;
+    resume.run = *run;
+    resume.options = train_options(read_config(folder.config()), {});
+    exit_code = run_training_job(resume);
+  });
+
+  const auto test = std::make_shared<std::pair<std::string, std::string>>();
+  command = app.add_subcommand("evaluate", "Test accuracy of the model of a run");
+  command->footer(kEvaluateExample);
+  command->add_option("run", *run, "Folder of the run")->type_name("RUN")->required();
+  CLI::Option* images =
+      command->add_option("--test-images", test->first, "Test pictures instead of those of the run")->type_name("FILE");
+  CLI::Option* labels = command->add_option("--test-labels", test->second, "Their labels")->type_name("FILE");
+  images->needs(labels);
+  labels->needs(images);
+  command->add_flag("--json", flags->json, "Print one JSON object on the standard output");
+  command->callback([=, &exit_code] {
+    const RunFolder folder(*run);
+    folder.require_run();
+    TrainingJob evaluate = job();
+    evaluate.kind = TrainingJob::Kind::evaluate;
+    evaluate.run = *run;
+    evaluate.options = train_options(read_config(folder.config()), {});
+    if (!test->first.empty()) {
+      evaluate.options.test_images = absolute(test->first);
+      evaluate.options.test_labels = absolute(test->second);
+    }
+    exit_code = run_training_job(evaluate);
+  });
+}
+
+}  // namespace sotto::tools

@@ -1,0 +1,144 @@
+#include <fmt/format.h>
+#include <sotto/privacy/error.h>
+#include <sotto/tools/numbers.h>
+#include <sotto/tools/train_options.h>
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+#include <vector>
+
+namespace sotto::tools {
+namespace {
+
+template <typename T>
+struct Unwrapped {
+  using Type = T;
+};
+template <typename T>
+struct Unwrapped<std::optional<T>> {
+  using Type = T;
+};
+template <typename Member>
+using ValueOf = typename Unwrapped<std::remove_reference_t<decltype(std::declval<TrainOptions&>().*Member{})>>::Type;
+
+// Giving one of a line unsets the others of that line.
+constexpr std::array<std::array<std::string_view, 2>, 5> kExclusive = {{{"epsilon", "noise-multiplier"},
+                                                                        {"epochs", "steps"},
+                                                                        {"dataset", "train-images"},
+                                                                        {"dataset", "train-labels"},
+                                                                        {"dataset", "dataset-size"}}};
+
+}  // namespace
+
+TrainKey::Kind TrainKey::kind() const {
+  return std::visit(
+      [](auto m) {
+        using Value = ValueOf<decltype(m)>;
+        if constexpr (std::is_same_v<Value, std::string>) return Kind::text;
+        if constexpr (std::is_same_v<Value, bool>) return Kind::flag;
+        if constexpr (std::is_same_v<Value, int64_t>) return Kind::integer;
+        return Kind::real;
+      },
+      member);
+}
+
+void TrainKey::set(TrainOptions& options, const std::string& text) const {
+  const std::string flag = fmt::format("--{}", name);
+  std::visit(
+      [&](auto m) {
+        using Value = ValueOf<decltype(m)>;
+        if constexpr (std::is_same_v<Value, std::string>) {
+          options.*m = text;
+        } else if constexpr (std::is_same_v<Value, bool>) {
+          if (text != "true" && text != "false")
+            throw UsageError(fmt::format("[{}] bad value: '{}'; allowed are true and false", flag, text));
+          options.*m = text == "true";
+        } else if constexpr (std::is_same_v<Value, int64_t>) {
+          options.*m = parse_integer(flag, text);
+        } else {
+          options.*m = parse_real(flag, text);
+        }
+      },
+      member);
+}
+
+std::optional<std::string> TrainKey::get(const TrainOptions& options) const {
+  return std::visit(
+      [&](auto m) -> std::optional<std::string> {
+        using Held = std::remove_cvref_t<decltype(options.*m)>;
+        if constexpr (std::is_same_v<Held, std::string>) {
+          if ((options.*m).empty()) return std::nullopt;
+          return options.*m;
+        } else if constexpr (std::is_same_v<Held, bool>) {
+          if (!(options.*m)) return std::nullopt;
+          return "true";
+        } else if constexpr (std::is_arithmetic_v<Held>) {
+          return fmt::format("{}", options.*m);
+        } else {
+          if (!(options.*m)) return std::nullopt;
+          return fmt::format("{}", *(options.*m));
+        }
+      },
+      member);
+}
+
+std::span<const TrainKey> train_keys() {
+  using O = TrainOptions;
+  static const std::vector<TrainKey> keys = {
+      {"dataset", &O::dataset, "PRESET", "fashion-mnist or mnist"},
+      {"train-images", &O::train_images, "FILE", "Training pictures of your own, IDX, plain or gzip"},
+      {"train-labels", &O::train_labels, "FILE", "Their labels, IDX"},
+      {"test-images", &O::test_images, "FILE", "Test pictures, IDX; treated as public"},
+      {"test-labels", &O::test_labels, "FILE", "Their labels, IDX; treated as public"},
+      {"dataset-size", &O::dataset_size, "N", "Declared number of training records; mandatory for your own files"},
+      {"classes", &O::classes, "N", "Number of classes of your own files [10]"},
+      {"epsilon", &O::epsilon, "EPSILON", "Privacy budget; the noise follows from it"},
+      {"noise-multiplier", &O::noise_multiplier, "SIGMA", "Noise standard deviation / clip norm, instead of --epsilon"},
+      {"delta", &O::delta, "DELTA", "Probability of failure [1e-5 when that is below 1 / dataset size]"},
+      {"rule", &O::rule, "RULE", "psac, flat, auto-s or nsgd; none is plain SGD and NOT PRIVATE"},
+      {"psac-r", &O::psac_r, "R", "r of psac"},
+      {"auto-s-gamma", &O::auto_s_gamma, "GAMMA", "gamma of auto-s"},
+      {"nsgd-r", &O::nsgd_r, "R", "r of nsgd"},
+      {"per-group", &O::per_group, "", "Clip every layer on its own, to clip norm / sqrt(layers); rule flat only"},
+      {"clip-norm", &O::clip_norm, "C", "Bound on the norm of a record's gradient"},
+      {"model", &O::model, "MODEL", "cnn (Tramer and Boneh) or mlp (1024, 1024)"},
+      {"batch", &O::batch, "B", "Expected batch size; Poisson samples vary around it"},
+      {"epochs", &O::epochs, "N", "Train for ceil(N * dataset size / batch) steps [40]"},
+      {"steps", &O::steps, "T", "Train for T steps, instead of --epochs"},
+      {"lr", &O::lr, "RATE", "Learning rate of SGD [4; 0.1 for rule none]"},
+      {"momentum", &O::momentum, "BETA", "Momentum of SGD"},
+      {"physical-batch", &O::physical_batch, "B", "Records per forward pass; changes speed and memory only"},
+      {"threads", &O::threads, "N", "Threads for arithmetic; 0: one per core"},
+      {"insecure-test-seed", &O::insecure_test_seed, "SEED", "Repeatable noise and sampling, for tests: NOT PRIVATE"},
+  };
+  return keys;
+}
+
+const TrainKey* find_train_key(std::string_view name) {
+  const auto keys = train_keys();
+  const auto key = std::ranges::find_if(keys, [&](const TrainKey& k) { return k.name == name; });
+  return key == keys.end() ? nullptr : &*key;
+}
+
+TrainOptions train_options(const KeyTexts& file, const KeyTexts& flags) {
+  KeyTexts merged = file;
+  for (const auto& [name, text] : flags) {
+    for (const auto& pair : kExclusive) {
+      for (const size_t mine : {0, 1}) {
+        const std::string other(pair[1 - mine]);
+        if (name == pair[mine] && !flags.contains(other)) merged.erase(other);
+      }
+    }
+    merged[name] = text;
+  }
+  TrainOptions options;
+  for (const auto& [name, text] : merged) {
+    const TrainKey* key = find_train_key(name);
+    SOTTO_ASSERT(key != nullptr);
+    key->set(options, text);
+  }
+  return options;
+}
+
+}  // namespace sotto::tools

@@ -1,0 +1,46 @@
+// The two functions that the program looks up in libsotto_train.so; see training_job.h.
+
+#include <sotto/privacy/error.h>
+#include <sotto/tools/evaluate_run.h>
+#include <sotto/tools/training_job.h>
+#include <sotto/tools/training_run.h>
+
+#include <exception>
+#include <string>
+
+namespace {
+
+using namespace sotto;
+using tools::TrainingJob;
+
+ExitCode run(const TrainingJob& job) {
+  switch (job.kind) {
+    case TrainingJob::Kind::train:
+      return tools::TrainingRun(job).train();
+    case TrainingJob::Kind::resume:
+      return tools::TrainingRun(job).resume();
+    case TrainingJob::Kind::evaluate:
+      tools::evaluate_run(job);
+      return ExitCode::done;
+  }
+  throw InternalError("[sotto_training_run] unknown kind of job");
+}
+
+// LibTorch appends a stack trace to its messages.
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+}  // namespace
+
+extern "C" const char* sotto_training_version() { return SOTTO_TRAINING_INTERFACE; }
+
+extern "C" void sotto_training_run(const TrainingJob* job, tools::TrainingOutcome* outcome) {
+  try {
+    outcome->exit_code = static_cast<int>(run(*job));
+  } catch (const Error& error) {
+    *outcome = {static_cast<int>(error.code()), error.what()};
+  } catch (const std::bad_alloc&) {
+    *outcome = {static_cast<int>(ExitCode::internal), "out of memory; try a smaller --physical-batch"};
+  } catch (const std::exception& error) {
+    *outcome = {static_cast<int>(ExitCode::internal), first_line(error.what())};
+  }
+}

@@ -1,0 +1,40 @@
+#pragma once
+// What the program asks of libsotto_train.so, the library that it loads for work with LibTorch. Program and library
+// come from one build: the version text is compared before anything else is called.
+
+#include <sotto/tools/train_options.h>
+
+#include <filesystem>
+#include <iosfwd>
+#include <string>
+
+namespace sotto::tools {
+
+struct TrainingJob {
+  enum class Kind { train, resume, evaluate };
+
+  Kind kind = Kind::train;
+  TrainOptions options;        // of the run, as read from RUN/config.toml when it exists
+  std::filesystem::path run;   // the folder of the run
+  bool json = false;           // one JSON object on `out`, people's text on `err`
+  std::ostream* out = nullptr;
+  std::ostream* err = nullptr;
+};
+
+// Nothing is thrown across the boundary: exit_code is one of privacy/error.h, and `error` the sentence when it is not
+// 0 and not one of the two for signals.
+struct TrainingOutcome {
+  int exit_code = 0;
+  std::string error;
+};
+
+inline constexpr const char* kTrainingLibrary = "libsotto_train.so";
+inline constexpr const char* kTrainingVersionSymbol = "sotto_training_version";
+inline constexpr const char* kTrainingRunSymbol = "sotto_training_run";
+using TrainingVersionFunction = const char*();
+using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
+
+// Raised with every change of the types above.
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 1"
+
+}  // namespace sotto::tools

@@ -1,0 +1,57 @@
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <sotto/privacy/error.h>
+#include <sotto/tools/training_library.h>
+
+#include <cstdlib>
+#include <vector>
+
+namespace sotto::tools {
+namespace {
+
+std::filesystem::path find_library() {
+  std::vector<std::filesystem::path> folders;
+  if (const char* chosen = std::getenv("SOTTO_LIBRARY_PATH"); chosen != nullptr && *chosen != '\0') {
+    folders = {chosen};
+  } else {
+    std::error_code ignored;
+    const auto beside = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+    folders = {beside, beside / ".." / "lib", beside / ".." / SOTTO_LIBRARY_FOLDER};
+  }
+  std::string searched;
+  for (const auto& folder : folders) {
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(folder / kTrainingLibrary, ignored)) return folder / kTrainingLibrary;
+    searched += (searched.empty() ? "" : ", ") + folder.lexically_normal().string();
+  }
+  throw UsageError(fmt::format("[sotto] training needs {}, which is in none of: {}; build sotto with "
+                               "SOTTO_BUILD_TRAINING=ON, or set SOTTO_LIBRARY_PATH to the folder that holds it",
+                               kTrainingLibrary, searched));
+}
+
+template <typename Function>
+Function* symbol(void* library, const std::filesystem::path& path, const char* name) {
+  void* address = ::dlsym(library, name);
+  if (address == nullptr)
+    throw UsageError(fmt::format("[sotto] {} is not a training library of sotto: it has no {}", path.string(), name));
+  return reinterpret_cast<Function*>(address);
+}
+
+}  // namespace
+
+int run_training_job(const TrainingJob& job) {
+  const std::filesystem::path path = find_library();
+  // Never closed: LibTorch keeps threads and registrations until the process ends.
+  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) throw UsageError(fmt::format("[sotto] cannot load {}: {}", path.string(), ::dlerror()));
+  const std::string version = symbol<TrainingVersionFunction>(library, path, kTrainingVersionSymbol)();
+  if (version != SOTTO_TRAINING_INTERFACE)
+    throw UsageError(fmt::format("[sotto] {} is of version '{}'; this program needs '{}'", path.string(), version,
+                                 SOTTO_TRAINING_INTERFACE));
+  TrainingOutcome outcome;
+  symbol<TrainingRunFunction>(library, path, kTrainingRunSymbol)(&job, &outcome);
+  if (!outcome.error.empty()) throw Error(static_cast<ExitCode>(outcome.exit_code), outcome.error);
+  return outcome.exit_code;
+}
+
+}  // namespace sotto::tools

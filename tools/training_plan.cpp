@@ -1,0 +1,186 @@
+#include <fmt/format.h>
+#include <sotto/data/dataset.h>
+#include <sotto/privacy/error.h>
+#include <sotto/tools/numbers.h>
+#include <sotto/tools/training_plan.h>
+
+#include <array>
+#include <cmath>
+#include <limits>
+
+namespace sotto::tools {
+namespace {
+
+constexpr int64_t kDefaultClasses = 10;
+constexpr int64_t kDefaultEpochs = 40;
+constexpr double kDefaultDelta = 1e-5;
+constexpr double kDefaultLr = 4;
+constexpr double kDefaultPlainLr = 0.1;
+constexpr int64_t kMaxPhysicalBatch = 1 << 20;
+constexpr int64_t kMaxThreads = 1024;
+constexpr int kShownDigits = 6;
+
+void check_choice(const char* flag, const std::string& value, std::initializer_list<const char*> allowed) {
+  std::string list;
+  for (const char* choice : allowed) {
+    if (value == choice) return;
+    list += (list.empty() ? "" : ", ") + std::string(choice);
+  }
+  throw UsageError(fmt::format("[{}] unknown value: '{}'; allowed are {}", flag, value, list));
+}
+
+void check_positive(const char* flag, double value) {
+  if (!(std::isfinite(value) && value > 0))
+    throw UsageError(fmt::format("[{}] bad value: {}; must be finite and above 0", flag, value));
+}
+
+void check_integer(const char* flag, int64_t value, int64_t least, int64_t most) {
+  if (value < least || value > most)
+    throw UsageError(fmt::format("[{}] bad value: {}; allowed is {} to {}", flag, value, least, most));
+}
+
+void check_data(const TrainOptions& o) {
+  const bool own = !o.train_images.empty() || !o.train_labels.empty();
+  if (o.dataset.empty() && !own)
+    throw UsageError("[train] no data: name a preset (fashion-mnist or mnist), or give --train-images, --train-labels "
+                     "and --dataset-size");
+  if (!o.dataset.empty() && own)
+    throw UsageError("[train] a preset and --train-images or --train-labels exclude each other");
+  if (own && (o.train_images.empty() || o.train_labels.empty()))
+    throw UsageError("[train] --train-images and --train-labels belong together: only one of them was given");
+  if (o.test_images.empty() != o.test_labels.empty())
+    throw UsageError("[train] --test-images and --test-labels belong together: only one of them was given");
+  if (own && !o.dataset_size)
+    throw UsageError("[--dataset-size] missing: the size of your own data must be declared, because sampling rate, "
+                     "steps and delta may not depend on a count of the private file");
+  if (!own && o.classes) throw UsageError("[--classes] not allowed with a preset, which declares its own");
+}
+
+int64_t declared_size(const TrainOptions& o) {
+  if (o.dataset.empty()) return *o.dataset_size;
+  const data::ImagePreset& preset = data::image_preset(o.dataset);
+  if (o.dataset_size && *o.dataset_size != preset.train_size)
+    throw UsageError(fmt::format("[--dataset-size] bad value: {}; {} is declared to have {} records", *o.dataset_size,
+                                 preset.name, preset.train_size));
+  return preset.train_size;
+}
+
+int64_t planned_steps(const TrainOptions& o, int64_t dataset_size) {
+  if (o.epochs && o.steps) throw UsageError("[train] --epochs and --steps exclude each other");
+  if (o.steps) {
+    check_integer("--steps", *o.steps, 1, privacy::kMaxCount);
+    return *o.steps;
+  }
+  const int64_t epochs = o.epochs.value_or(kDefaultEpochs);
+  check_integer("--epochs", epochs, 1, std::numeric_limits<int64_t>::max() / privacy::kMaxCount);
+  return (epochs * dataset_size + o.batch - 1) / o.batch;
+}
+
+privacy::PrivacyPlan privacy_plan(const TrainOptions& o, const TrainingPlan& plan) {
+  if (o.epsilon.has_value() == o.noise_multiplier.has_value())
+    throw UsageError(o.epsilon ? "[train] --epsilon and --noise-multiplier exclude each other"
+                               : "[train] no budget: give --epsilon, or --noise-multiplier, or --rule none for a run "
+                                 "that is NOT PRIVATE");
+  if (!o.delta && !(kDefaultDelta < 1.0 / static_cast<double>(plan.dataset_size)))
+    throw UsageError(fmt::format("[--delta] missing: the default {} is not below 1 / dataset size = 1 / {}; choose one "
+                                 "that is",
+                                 kDefaultDelta, plan.dataset_size));
+  return privacy::PrivacyPlan({.adjacency = privacy::Adjacency::add_remove,
+                               .dataset_size = plan.dataset_size,
+                               .expected_batch_size = o.batch,
+                               .steps = plan.steps,
+                               .delta = o.delta.value_or(kDefaultDelta),
+                               .epsilon = o.epsilon,
+                               .noise_multiplier = o.noise_multiplier});
+}
+
+std::string rule_text(const TrainOptions& o) {
+  if (o.rule == "psac") return fmt::format("psac, r {}", o.psac_r);
+  if (o.rule == "auto-s") return fmt::format("auto-s, gamma {}", o.auto_s_gamma);
+  if (o.rule == "nsgd") return fmt::format("nsgd, r {}", o.nsgd_r);
+  return o.per_group ? "flat, each layer on its own" : o.rule;
+}
+
+}  // namespace
+
+TrainingPlan make_training_plan(const TrainOptions& o) {
+  check_data(o);
+  check_choice("--rule", o.rule, {"psac", "flat", "auto-s", "nsgd", "none"});
+  check_choice("--model", o.model, {"cnn", "mlp"});
+  check_positive("--psac-r", o.psac_r);
+  check_positive("--auto-s-gamma", o.auto_s_gamma);
+  check_positive("--nsgd-r", o.nsgd_r);
+  check_positive("--clip-norm", o.clip_norm);
+  if (o.lr) check_positive("--lr", *o.lr);
+  if (!(o.momentum >= 0 && o.momentum < 1))
+    throw UsageError(fmt::format("[--momentum] bad value: {}; allowed is 0 <= momentum < 1", o.momentum));
+  check_integer("--physical-batch", o.physical_batch, 1, kMaxPhysicalBatch);
+  check_integer("--threads", o.threads, 0, kMaxThreads);
+  if (o.per_group && o.rule != "flat") throw UsageError("[--per-group] only --rule flat clips per group");
+
+  const bool plain = o.rule == "none";
+  TrainingPlan plan;
+  plan.dataset_size = declared_size(o);
+  plan.classes = o.dataset.empty() ? o.classes.value_or(kDefaultClasses) : data::image_preset(o.dataset).classes;
+  check_integer("--classes", plan.classes, 2, 256);
+  check_integer("--dataset-size", plan.dataset_size, 1, privacy::kMaxCount);
+  check_integer("--batch", o.batch, 1, plan.dataset_size);
+  plan.steps = planned_steps(o, plan.dataset_size);
+  plan.lr = o.lr.value_or(plain ? kDefaultPlainLr : kDefaultLr);
+  if (plain) {
+    if (o.epsilon || o.noise_multiplier || o.delta)
+      throw UsageError(fmt::format("[--rule none] is plain training and NOT PRIVATE: it has no {}; remove one of the two",
+                                   o.epsilon ? "--epsilon" : o.delta ? "--delta" : "--noise-multiplier"));
+    plan.not_private = "trained by plain SGD, without clipping and without noise";
+    return plan;
+  }
+  plan.privacy = privacy_plan(o, plan);
+  if (o.insecure_test_seed) plan.not_private = "noise and sampling came from a test seed and can be repeated by anyone";
+  return plan;
+}
+
+std::string describe(const TrainOptions& o, const TrainingPlan& plan) {
+  std::string text;
+  if (!plan.not_private.empty()) text += fmt::format("NOT PRIVATE: {}\n", plan.not_private);
+  text += fmt::format("data              {}\n", o.dataset.empty() ? o.train_images : o.dataset);
+  text += fmt::format("model             {}, SGD with lr {} and momentum {}\n", o.model, plan.lr, o.momentum);
+  if (plan.privacy) {
+    const privacy::PrivacyPlan& p = *plan.privacy;
+    text += fmt::format("adjacency         {}: one record more or less\n", privacy::to_string(p.adjacency()));
+    text += "unit of privacy   one record\n";
+    text += fmt::format("sampling rate     {:.6g} = {} expected / {} declared, Poisson\n", p.sampling_rate(),
+                        p.expected_batch_size(), p.dataset_size());
+    text += fmt::format("steps             {}{}\n", p.steps(),
+                        o.steps ? ""
+                                : fmt::format(" = ceil({} epochs x {} / {})", o.epochs.value_or(kDefaultEpochs),
+                                              p.dataset_size(), p.expected_batch_size()));
+    text += fmt::format("weight rule       {}; clip norm {}\n", rule_text(o), o.clip_norm);
+    text += fmt::format("noise multiplier  {}\n", format_rounded_up(p.noise_multiplier(), kShownDigits));
+    text += fmt::format("guarantee         epsilon {} at delta {} for all {} steps (upper bound, rdp)\n",
+                        shown_epsilon(o, p.epsilon()), p.delta(), p.steps());
+    for (const std::string& warning : p.warnings()) text += fmt::format("warning           {}\n", warning);
+  } else {
+    text += fmt::format("steps             {} of {} shuffled records\n", plan.steps, o.batch);
+    text += "guarantee         none\n";
+  }
+  return text;
+}
+
+TrainOptions resolved(TrainOptions options, const TrainingPlan& plan) {
+  options.steps = plan.steps;
+  options.epochs.reset();
+  options.lr = plan.lr;
+  if (options.dataset.empty()) options.classes = plan.classes;
+  if (plan.privacy) options.delta = plan.privacy->delta();
+  return options;
+}
+
+std::string shown_epsilon(const TrainOptions& options, double epsilon) {
+  const std::string text = format_rounded_up(epsilon, kShownDigits);
+  // Rounding up must not show more than the target, which is a bound as well.
+  if (options.epsilon && epsilon <= *options.epsilon && parse_real("epsilon", text) > *options.epsilon)
+    return fmt::format("{}", *options.epsilon);
+  return text;
+}
+
+}  // namespace sotto::tools

@@ -1,0 +1,39 @@
+#pragma once
+// What follows from TrainOptions before any record is read: the number of steps, the privacy plan and the sentences
+// that tell the user what is about to happen. Only declared quantities enter.
+
+#include <sotto/privacy/plan.h>
+#include <sotto/tools/train_options.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace sotto::tools {
+
+struct TrainingPlan {
+  int64_t dataset_size = 0;  // declared
+  int64_t classes = 0;
+  int64_t steps = 0;
+  double lr = 0;
+  std::optional<privacy::PrivacyPlan> privacy;  // none for rule "none"
+  // Why the run is NOT PRIVATE; empty for a private one.
+  std::string not_private;
+};
+
+// Throws UsageError for every value or combination that is not allowed, in one sentence.
+TrainingPlan make_training_plan(const TrainOptions& options);
+
+// The plan for people: several lines, with its warnings.
+std::string describe(const TrainOptions& options, const TrainingPlan& plan);
+
+// An upper bound of `epsilon` with few digits, not above the target where `epsilon` is not.
+std::string shown_epsilon(const TrainOptions& options, double epsilon);
+
+// The options with everything that the plan decided filled in, so that a run can be continued from them.
+TrainOptions resolved(TrainOptions options, const TrainingPlan& plan);
+
+// How pixels become numbers. A public constant: nothing here is fitted to the records.
+inline constexpr const char* kPixelScaling = "x / 255";
+
+}  // namespace sotto::tools

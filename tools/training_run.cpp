@@ -1,0 +1,254 @@
+#include <ATen/Parallel.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <fmt/format.h>
+#include <sotto/models/state.h>
+#include <sotto/privacy/atomic_file.h>
+#include <sotto/tools/config_file.h>
+#include <sotto/tools/progress.h>
+#include <sotto/tools/run_certificate.h>
+#include <sotto/tools/stop_signal.h>
+#include <sotto/tools/training_data.h>
+#include <sotto/tools/training_run.h>
+#include <torch/utils.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <random>
+
+namespace sotto::tools {
+namespace {
+
+constexpr std::chrono::seconds kCheckpointInterval{60};
+constexpr int64_t kEvaluations = 10;  // over the whole run, the last one included
+
+optim::WeightRule weight_rule(const TrainOptions& o, size_t groups) {
+  if (o.rule == "psac") return optim::WeightRule::psac(o.clip_norm, o.psac_r);
+  if (o.rule == "auto-s") return optim::WeightRule::auto_s(o.clip_norm, o.auto_s_gamma);
+  if (o.rule == "nsgd") return optim::WeightRule::nsgd(o.clip_norm, o.nsgd_r);
+  if (!o.per_group) return optim::WeightRule::flat(o.clip_norm);
+  return optim::WeightRule::flat_per_group(
+      std::vector<double>(groups, o.clip_norm / std::sqrt(static_cast<double>(groups))));
+}
+
+size_t count_groups(const torch::nn::Module& model) {
+  const auto groups = optim::module_groups(optim::trainable_parameters(model));
+  return groups.empty() ? 1 : *std::ranges::max_element(groups) + 1;
+}
+
+uint64_t initialisation_seed(const TrainOptions& options) {
+  if (options.insecure_test_seed) return static_cast<uint64_t>(*options.insecure_test_seed);
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+void append_line(const std::filesystem::path& path, const std::string& line) {
+  std::FILE* file = std::fopen(path.c_str(), "a");
+  bool written = file != nullptr && std::fputs((line + "\n").c_str(), file) >= 0;
+  if (file != nullptr) written = std::fclose(file) == 0 && written;
+  if (!written) throw IoError(fmt::format("[train] cannot write to {}; is the disk full?", path.string()));
+}
+
+}  // namespace
+
+TrainingRun::TrainingRun(const TrainingJob& job)
+    : job_(job), folder_(job.run), plan_(make_training_plan(job.options)) {
+  if (job.options.threads > 0) at::set_num_threads(static_cast<int>(job.options.threads));
+  ImageTensors training = read_training_data(job.options, plan_);
+  test_ = read_test_data(job.options, plan_);
+  if (test_ && test_->pixels.sizes().slice(1) != training.pixels.sizes().slice(1))
+    throw DataError("[train] training and test pictures differ in height or width");
+  torch::manual_seed(initialisation_seed(job.options));
+  model_ = models::make_vision_model(job.options.model, image_shape(training, plan_));
+  optimizer_ = std::make_unique<torch::optim::SGD>(
+      model_->parameters(), torch::optim::SGDOptions(plan_.lr).momentum(job.options.momentum));
+  records_ = image_records(std::move(training));
+}
+
+std::ostream& TrainingRun::text() const { return job_.json ? *job_.err : *job_.out; }
+
+double TrainingRun::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+int64_t TrainingRun::steps_done() const { return private_ ? private_->steps_charged() : applied_steps_; }
+
+void TrainingRun::start(bool resume) {
+  const TrainOptions& o = job_.options;
+  if (!plan_.privacy) {
+    plain_ = std::make_unique<PlainTraining>(*model_, *optimizer_, records_, o.batch, o.physical_batch);
+    return;
+  }
+  optim::PrivateTrainingOptions options{.plan = *plan_.privacy,
+                                        .rule = weight_rule(o, count_groups(*model_)),
+                                        .ledger = folder_.ledger(),
+                                        .resume = resume,
+                                        .physical_batch = o.physical_batch};
+  // A test seed must not repeat its draws after a resume.
+  if (o.insecure_test_seed)
+    options.insecure_test_seed = static_cast<uint64_t>(*o.insecure_test_seed) + static_cast<uint64_t>(applied_steps_);
+  private_ = std::make_unique<optim::PrivateTraining>(*model_, *optimizer_, records_, std::move(options));
+}
+
+ExitCode TrainingRun::train() {
+  const bool made = folder_.claim();
+  try {
+    const std::string heading = plan_.not_private.empty() ? "" : "NOT PRIVATE: " + plan_.not_private;
+    privacy::write_file_atomically(folder_.config(), format_config(resolved(job_.options, plan_), heading));
+    if (!heading.empty()) privacy::write_file_atomically(folder_.not_private(), heading + "\n");
+    start(false);
+    save(false);
+    text() << describe(job_.options, plan_) << "run               " << folder_.path().string() << std::endl;
+    return loop();
+  } catch (...) {
+    if (steps_done() == 0) folder_.discard(made);
+    throw;
+  }
+}
+
+ExitCode TrainingRun::resume() {
+  const CheckpointState state = load_checkpoint(folder_.checkpoint(), *model_, *optimizer_);
+  if (state.finished)
+    throw UsageError(fmt::format("[resume] {} is finished: all {} planned steps were taken", folder_.path().string(),
+                                 plan_.steps));
+  if (plan_.privacy) check_anchor(folder_.ledger(), state);
+  applied_steps_ = state.applied_steps;
+  start(true);
+  text() << describe(job_.options, plan_)
+         << fmt::format("run               {}, {} of {} steps {}\n", folder_.path().string(), steps_done(), plan_.steps,
+                        private_ ? "charged" : "taken");
+  if (const int64_t lost = steps_done() - applied_steps_; lost > 0)
+    text() << fmt::format("warning           {} charged step{} came after the checkpoint: the model lacks {}, and the "
+                          "charge stays\n",
+                          lost, lost == 1 ? "" : "s", lost == 1 ? "it" : "them");
+  text().flush();
+  return loop();
+}
+
+void TrainingRun::step() {
+  if (private_) {
+    private_->step([this](const std::vector<at::Tensor>& inputs) {
+      return at::cross_entropy_loss(model_->forward(inputs[0]), inputs[1], {}, at::Reduction::None);
+    });
+  } else {
+    plain_->step();
+  }
+  ++applied_steps_;
+}
+
+ExitCode TrainingRun::loop() {
+  const StopSignal stop;
+  std::optional<double> accuracy;
+  {
+    Progress progress(*job_.err, ::isatty(STDERR_FILENO) != 0, steps_done(), plan_.steps);
+    const auto spent = [&]() -> std::string {
+      if (!private_) return ", NOT PRIVATE";
+      return fmt::format(", epsilon {} spent{}", shown_epsilon(job_.options, private_->epsilon()),
+                         plan_.not_private.empty() ? "" : ", NOT PRIVATE");
+    };
+    auto saved = std::chrono::steady_clock::now();
+    while (steps_done() < plan_.steps) {
+      if (const auto code = stop.requested()) {
+        save(false);
+        write_artefacts();
+        progress.line(fmt::format("stopped after {} of {} steps; continue with: sotto resume {}", steps_done(),
+                                  plan_.steps, folder_.path().string()));
+        report(std::nullopt, false);
+        return *code;
+      }
+      step();
+      progress.step(steps_done(), spent);
+      if (const auto now = std::chrono::steady_clock::now(); now - saved > kCheckpointInterval) {
+        save(false);
+        saved = now;
+      }
+      const int64_t done = steps_done();
+      if (done < plan_.steps && done * kEvaluations / plan_.steps != (done - 1) * kEvaluations / plan_.steps) {
+        if (const auto seen = evaluate())
+          progress.line(fmt::format("step {} of {}: test accuracy {:.4f}{}", done, plan_.steps, *seen, spent()));
+      }
+    }
+    accuracy = evaluate();
+  }
+  write_artefacts();
+  save(true);
+  report(accuracy, true);
+  return ExitCode::done;
+}
+
+void TrainingRun::save(bool finished) {
+  save_checkpoint(folder_.checkpoint(), *model_, *optimizer_,
+                  {.applied_steps = applied_steps_,
+                   .ledger_head = private_ ? private_->ledger().head_hash() : "",
+                   .finished = finished});
+}
+
+std::optional<double> TrainingRun::evaluate() {
+  std::optional<double> accuracy;
+  if (test_)
+    accuracy = static_cast<double>(count_correct(*model_, *test_)) / static_cast<double>(test_->labels.size(0));
+  nlohmann::ordered_json line = {{"step", steps_done()}, {"epsilon", nullptr}, {"accuracy", nullptr},
+                                 {"seconds", seconds()}};
+  if (private_) line["epsilon"] = private_->epsilon();
+  if (accuracy) line["accuracy"] = *accuracy;
+  if (!plan_.not_private.empty()) line["not_private"] = plan_.not_private;
+  append_line(folder_.metrics(), line.dump());
+  return accuracy;
+}
+
+void TrainingRun::write_artefacts() const {
+  models::Metadata metadata = {{"model", job_.options.model}, {"pixel_scaling", kPixelScaling}};
+  if (private_) {
+    const privacy::Certificate certificate = run_certificate(job_.options, plan_, *private_);
+    metadata["privacy"] = privacy::statement(certificate);
+    privacy::write_certificate(folder_.certificate(), certificate);
+  } else {
+    metadata["privacy"] = "NOT PRIVATE: " + plan_.not_private;
+  }
+  std::vector<models::NamedTensor> tensors;
+  for (const auto& item : model_->named_parameters()) tensors.push_back({item.key(), item.value()});
+  models::save_state(folder_.model(), tensors, metadata);
+}
+
+void TrainingRun::report(std::optional<double> accuracy, bool finished) const {
+  const double taken = seconds();
+  nlohmann::ordered_json object;
+  object["accuracy"] = accuracy ? nlohmann::ordered_json(*accuracy) : nlohmann::ordered_json(nullptr);
+  object["epsilon"] = nullptr;
+  object["delta"] = nullptr;
+  object["noise_multiplier"] = nullptr;
+  object["sampling_rate"] = nullptr;
+  if (private_) {
+    object["epsilon"] = private_->epsilon();
+    object["delta"] = plan_.privacy->delta();
+    object["noise_multiplier"] = plan_.privacy->noise_multiplier();
+    object["sampling_rate"] = plan_.privacy->sampling_rate();
+  }
+  object["steps"] = steps_done();
+  object["steps_planned"] = plan_.steps;
+  object["steps_applied"] = applied_steps_;
+  object["rule"] = job_.options.rule;
+  object["model"] = job_.options.model;
+  object["seconds"] = taken;
+  object["run"] = folder_.path().string();
+  object["finished"] = finished;
+  if (!plan_.not_private.empty()) object["not_private"] = plan_.not_private;
+  if (job_.json) *job_.out << object.dump(2) << '\n';
+  if (!finished) return;
+
+  std::ostream& out = text();
+  if (!plan_.not_private.empty()) out << "NOT PRIVATE: " << plan_.not_private << '\n';
+  if (accuracy)
+    out << fmt::format("test accuracy     {:.4f} on {} records, treated as public\n", *accuracy, test_->labels.size(0));
+  if (private_)
+    out << fmt::format("epsilon           {} at delta {}, for {} steps charged in the ledger\n",
+                       shown_epsilon(job_.options, private_->epsilon()), plan_.privacy->delta(), steps_done());
+  out << fmt::format("time              {:.1f} s\n", taken);
+  out << fmt::format("run               {}: {}model.safetensors, metrics.jsonl\n", folder_.path().string(),
+                     private_ ? "certificate.json, ledger.jsonl, " : "");
+  out.flush();
+}
+
+}  // namespace sotto::tools

@@ -1,0 +1,53 @@
+#pragma once
+// One run of `sotto train` or `sotto resume`, from its files to its artefacts.
+
+#include <sotto/optim/private_training.h>
+#include <sotto/tools/checkpoint.h>
+#include <sotto/tools/image_tensors.h>
+#include <sotto/tools/plain_training.h>
+#include <sotto/tools/run_folder.h>
+#include <sotto/tools/training_job.h>
+#include <sotto/tools/training_plan.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+namespace sotto::tools {
+
+class TrainingRun {
+ public:
+  // Reads the data. Throws the errors of data/ and of the plan.
+  explicit TrainingRun(const TrainingJob& job);
+
+  // Claims the folder and trains. When nothing was charged yet, an error leaves nothing behind.
+  ExitCode train();
+  // Continues from the checkpoint with the ledger's spend and new keys.
+  ExitCode resume();
+ private:
+  void start(bool resume);
+  ExitCode loop();
+  void step();
+  void save(bool finished);
+  // Accuracy on the test records, which also goes to metrics.jsonl; nothing without test records.
+  std::optional<double> evaluate();
+  void write_artefacts() const;
+  void report(std::optional<double> accuracy, bool finished) const;
+  int64_t steps_done() const;  // charged, or taken where nothing is charged
+  double seconds() const;
+  std::ostream& text() const;  // for people
+
+  const TrainingJob& job_;
+  RunFolder folder_;
+  TrainingPlan plan_;
+  optim::Records records_;
+  std::optional<ImageTensors> test_;
+  std::shared_ptr<models::VisionModel> model_;
+  std::unique_ptr<torch::optim::SGD> optimizer_;
+  std::unique_ptr<optim::PrivateTraining> private_;
+  std::unique_ptr<PlainTraining> plain_;
+  int64_t applied_steps_ = 0;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace sotto::tools
