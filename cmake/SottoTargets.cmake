@@ -26,10 +26,11 @@ function(sotto_room name)
     FILES_MATCHING PATTERN "*.h")
 endfunction()
 
-# sotto_test(NAME LABEL fast|slow SOURCES ... LINKS ... [TIMEOUT seconds])
-# One GoogleTest program per unit; every test case is its own CTest entry.
+# sotto_test(NAME [WHOLE] LABEL fast|slow SOURCES ... LINKS ... [TIMEOUT seconds])
+# One GoogleTest program per unit; every test case is its own CTest entry, or with WHOLE the program is one entry: loading
+# LibTorch takes longer than most of its cases.
 function(sotto_test name)
-  cmake_parse_arguments(TEST "" "LABEL;TIMEOUT" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(TEST "WHOLE" "LABEL;TIMEOUT" "SOURCES;LINKS" ${ARGN})
   if(NOT TEST_LABEL)
     set(TEST_LABEL fast)
   endif()
@@ -40,6 +41,11 @@ function(sotto_test name)
   target_compile_options(${name} PRIVATE -O1) # tests of LibTorch code take minutes to compile otherwise
   target_compile_definitions(${name} PRIVATE SOTTO_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden")
   target_link_libraries(${name} PRIVATE ${TEST_LINKS} sotto_warnings GTest::gtest_main)
+  if(TEST_WHOLE)
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES LABELS "${TEST_LABEL}" TIMEOUT ${TEST_TIMEOUT})
+    return()
+  endif()
   gtest_discover_tests(${name} TEST_PREFIX "${name}." NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST
     PROPERTIES LABELS "${TEST_LABEL}" TIMEOUT ${TEST_TIMEOUT})
 endfunction()

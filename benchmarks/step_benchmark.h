@@ -1,0 +1,46 @@
+#pragma once
+// One private training step against one plain step of the same network on the same records, in one process.
+//
+// A step is forward pass, gradient, noise and charge where private, and the SGD update. Plain and private steps
+// alternate; the ratio is the median of the ratios of neighbouring pairs, so a machine that changes its speed changes
+// both sides.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sotto::benchmarks {
+
+struct StepBenchmarkOptions {
+  std::string model = "mlp";  // mlp, cnn, encoder, embedding-bag
+  int64_t batch = 0;          // 0: the model's own (512, 512, 16, 256)
+  int pairs = 9;              // >= 7
+  int threads = 0;            // 0: as LibTorch chooses
+};
+
+struct StepBenchmarkResult {
+  std::string model;
+  int64_t batch = 0;
+  int64_t parameters = 0;
+  int threads = 0;
+  int pairs = 0;
+  double seconds_plain = 0.0;    // median
+  double seconds_private = 0.0;  // median
+  double ratio_time = 0.0;       // median of private / plain over pairs
+  double ratio_time_min = 0.0;
+  double ratio_time_max = 0.0;
+  int64_t peak_bytes_plain =
+      0;  // most bytes held through LibTorch's CPU allocator during a step, above those before it
+  int64_t peak_bytes_private = 0;
+  double ratio_peak_memory = 0.0;
+  std::vector<std::pair<std::string, double>> phases;  // seconds of each phase of the private step, medians
+};
+
+// Throws UsageError for an unknown model or numbers outside their ranges.
+StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options);
+
+std::string to_json(const StepBenchmarkResult& result);
+std::string to_text(const StepBenchmarkResult& result);
+
+}  // namespace sotto::benchmarks

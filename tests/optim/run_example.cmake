@@ -1,0 +1,11 @@
+# Runs the library example in an empty folder; its accuracy and epsilon must lie in the windows that its records allow.
+file(REMOVE_RECURSE "${FOLDER}")
+file(MAKE_DIRECTORY "${FOLDER}")
+execute_process(COMMAND "${PROGRAM}" "${FOLDER}/ledger.jsonl" OUTPUT_VARIABLE output RESULT_VARIABLE status)
+message("${output}")
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "private_finetune ended with ${status}")
+endif()
+if(NOT output MATCHES "accuracy 0\\.(8|9)[0-9]*, epsilon (2\\.[5-9][0-9]*|3) at delta 1e-05")
+  message(FATAL_ERROR "private_finetune: unexpected result")
+endif()
