@@ -1,5 +1,6 @@
 #include <sotto/privacy/error.h>
 #include <sotto/tools/account_command.h>
+#include <sotto/tools/bench_command.h>
 #include <sotto/tools/cli.h>
 #include <sotto/tools/train_command.h>
 
@@ -25,6 +26,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
     int exit_code = static_cast<int>(ExitCode::done);
     add_account_command(app, out, err);
     add_train_commands(app, out, err, exit_code);
+    add_bench_command(app, out, err, exit_code);
     try {
       app.parse(argc, argv);
     } catch (const CLI::Success& request) {  // --help, --version

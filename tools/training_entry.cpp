@@ -1,17 +1,25 @@
 // The two functions that the program looks up in libsotto_train.so; see training_job.h.
 
+#include <sotto/benchmarks/step_benchmark.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/evaluate_run.h>
 #include <sotto/tools/training_job.h>
 #include <sotto/tools/training_run.h>
 
 #include <exception>
+#include <ostream>
 #include <string>
 
 namespace {
 
 using namespace sotto;
 using tools::TrainingJob;
+
+void bench_step(const TrainingJob& job) {
+  const benchmarks::StepBenchmarkResult result = benchmarks::run_step_benchmark(
+      {.model = job.bench.model, .batch = job.bench.batch, .pairs = job.bench.pairs, .threads = job.bench.threads});
+  *job.out << (job.json ? benchmarks::to_json(result) + "\n" : benchmarks::to_text(result));
+}
 
 ExitCode run(const TrainingJob& job) {
   switch (job.kind) {
@@ -22,16 +30,23 @@ ExitCode run(const TrainingJob& job) {
     case TrainingJob::Kind::evaluate:
       tools::evaluate_run(job);
       return ExitCode::done;
+    case TrainingJob::Kind::bench_step:
+      bench_step(job);
+      return ExitCode::done;
   }
   throw InternalError("[sotto_training_run] unknown kind of job");
 }
 
 // LibTorch appends a stack trace to its messages.
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
 
 }  // namespace
 
-extern "C" const char* sotto_training_version() { return SOTTO_TRAINING_INTERFACE; }
+extern "C" const char* sotto_training_version() {
+  return SOTTO_TRAINING_INTERFACE;
+}
 
 extern "C" void sotto_training_run(const TrainingJob* job, tools::TrainingOutcome* outcome) {
   try {

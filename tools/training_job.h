@@ -10,13 +10,22 @@
 
 namespace sotto::tools {
 
+// Of `sotto bench step`; 0 means the default of the model or of the machine.
+struct BenchOptions {
+  std::string model;
+  int64_t batch = 0;
+  int pairs = 9;
+  int threads = 0;
+};
+
 struct TrainingJob {
-  enum class Kind { train, resume, evaluate };
+  enum class Kind { train, resume, evaluate, bench_step };
 
   Kind kind = Kind::train;
-  TrainOptions options;        // of the run, as read from RUN/config.toml when it exists
-  std::filesystem::path run;   // the folder of the run
-  bool json = false;           // one JSON object on `out`, people's text on `err`
+  TrainOptions options;       // of the run, as read from RUN/config.toml when it exists
+  std::filesystem::path run;  // the folder of the run
+  BenchOptions bench;         // kind == bench_step
+  bool json = false;          // one JSON object on `out`, people's text on `err`
   std::ostream* out = nullptr;
   std::ostream* err = nullptr;
 };
@@ -35,6 +44,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 1"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 2"
 
 }  // namespace sotto::tools
