@@ -60,8 +60,8 @@ int64_t default_batch(const std::string& model) {
 Subject make_subject(const std::string& model, int64_t batch) {
   constexpr models::ImageShape kPicture{.height = 28, .width = 28, .classes = 10};
   if (model == "mlp" || model == "cnn") {
-    return subject(models::make_vision_model(model, kPicture), torch::randn({batch, 1, kPicture.height, kPicture.width}),
-                   kPicture.classes);
+    return subject(models::make_vision_model(model, kPicture),
+                   torch::randn({batch, 1, kPicture.height, kPicture.width}), kPicture.classes);
   }
   const models::EncoderOptions encoder;
   const auto tokens = [&](int64_t length) { return torch::randint(encoder.vocabulary, {batch, length}, torch::kLong); };

@@ -2,16 +2,15 @@
 //
 //   private_finetune [LEDGER]
 //
-// The records are made up (two noisy clusters), so the program runs anywhere in seconds. It prints the accuracy on fresh
-// records and the epsilon that the ledger accounts for.
+// The records are made up (two noisy clusters), so the program runs anywhere in seconds. It prints the accuracy on
+// fresh records and the epsilon that the ledger accounts for.
 
+#include <sotto/optim/private_training.h>
+#include <sotto/privacy/error.h>
 #include <torch/torch.h>
 
 #include <filesystem>
 #include <iostream>
-
-#include <sotto/optim/private_training.h>
-#include <sotto/privacy/error.h>
 
 namespace nn = torch::nn;
 
