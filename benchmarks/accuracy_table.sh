@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# The table of test accuracies in the README: Fashion-MNIST at epsilon 3, delta 1e-5, with the settings of Tramer and Boneh
+# (cnn, batch 2048, lr 4, momentum 0.9, clip norm 0.1, 40 epochs), the rules flat and psac, three runs each.
+#
+#   benchmarks/accuracy_table.sh [--runs N] [--folder DIR] [OPTION OF sotto train ...]
+#
+# Can be stopped and started again: finished runs are kept, an interrupted one is resumed. Runs lie in DIR
+# (default: runs/accuracy). Environment: SOTTO=PROGRAM (default: the release build)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+runs=3
+folder=runs/accuracy
+while [ $# -gt 0 ]; do
+  case $1 in
+    -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+    --runs) runs=${2:?"--runs needs a number"}; shift 2 ;;
+    --folder) folder=${2:?"--folder needs a path"}; shift 2 ;;
+    *) break ;;
+  esac
+done
+sotto=${SOTTO:-build/release/tools/sotto}
+[ -x "$sotto" ] || { echo "accuracy_table: no program $sotto; build it, or set SOTTO" >&2; exit 64; }
+mkdir -p "$folder"
+
+# value FILE KEY: a number of sotto's JSON output
+value() { sed -n "s/^  \"$2\": \([-0-9.e+]*\),\{0,1\}$/\1/p" "$1"; }
+
+rules=(flat psac)
+for rule in "${rules[@]}"; do
+  for ((n = 1; n <= runs; ++n)); do
+    run=$folder/$rule-$n
+    [ ! -s "$run.json" ] || continue
+    echo "accuracy_table: $rule, run $n of $runs" >&2
+    if [ -e "$run/checkpoint.safetensors" ]; then
+      "$sotto" resume "$run" --json >"$run.part"
+    else
+      "$sotto" train fashion-mnist --epsilon 3 --delta 1e-5 --rule "$rule" --output "$run" --json "$@" >"$run.part"
+    fi
+    mv "$run.part" "$run.json"
+  done
+done
+
+printf '| rule | runs | mean accuracy | lowest | highest | epsilon | noise multiplier | steps | mean seconds |\n'
+printf '|---|---|---|---|---|---|---|---|---|\n'
+for rule in "${rules[@]}"; do
+  for ((n = 1; n <= runs; ++n)); do
+    file=$folder/$rule-$n.json
+    echo "$(value "$file" accuracy) $(value "$file" epsilon) $(value "$file" noise_multiplier)" \
+      "$(value "$file" steps) $(value "$file" seconds)"
+  done | LC_ALL=C awk -v rule="$rule" '
+    NR == 1 { low = high = $1 }
+    { sum += $1; seconds += $5; if ($1 < low) low = $1; if ($1 > high) high = $1; if ($2 > epsilon) epsilon = $2 }
+    END {
+      printf "| %s | %d | %.2f %% | %.2f %% | %.2f %% | %.4f | %.4f | %d | %.0f |\n", rule, NR, 100 * sum / NR, 100 * low,
+        100 * high, epsilon, $3, $4, seconds / NR
+    }'
+done

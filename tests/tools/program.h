@@ -1,0 +1,84 @@
+#pragma once
+// Runs the real program and keeps what it prints.
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../support/scratch_folder.h"
+
+namespace sotto::tools::testing {
+
+inline std::string content(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+struct Outcome {
+  int exit_code = -1;  // -1: ended by a signal
+  std::string out, err;
+};
+
+class Program {
+ public:
+  // Starts `sotto` with these arguments; `prepare` runs in the child before.
+  explicit Program(const std::vector<std::string>& arguments, const std::function<void()>& prepare = {}) {
+    std::vector<std::string> words = arguments;
+    words.insert(words.begin(), SOTTO_PROGRAM);
+    std::vector<char*> pointers;
+    for (std::string& word : words) pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    const std::string out = (files_.path() / "out").string(), err = (files_.path() / "err").string();
+    child_ = ::fork();
+    if (child_ != 0) return;
+    ::dup2(::open(out.c_str(), O_CREAT | O_WRONLY, 0600), STDOUT_FILENO);
+    ::dup2(::open(err.c_str(), O_CREAT | O_WRONLY, 0600), STDERR_FILENO);
+    if (prepare) prepare();
+    ::execv(SOTTO_PROGRAM, pointers.data());
+    ::_exit(127);
+  }
+  ~Program() {
+    if (child_ > 0) ::kill(child_, SIGKILL), finish();
+  }
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  // Waits until `ready` and then sends the signal; false when that did not happen within a minute.
+  bool signal_when(const std::function<bool()>& ready, int signal) const {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (!ready()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return ::kill(child_, signal) == 0;
+  }
+
+  Outcome finish() {
+    int status = 0;
+    ::waitpid(child_, &status, 0);
+    child_ = -1;
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content(files_.path() / "out"), content(files_.path() / "err")};
+  }
+
+ private:
+  sotto::testing::ScratchFolder files_;
+  pid_t child_ = -1;
+};
+
+inline Outcome run(const std::vector<std::string>& arguments, const std::function<void()>& prepare = {}) {
+  return Program(arguments, prepare).finish();
+}
+
+}  // namespace sotto::tools::testing

@@ -1,0 +1,317 @@
+// Whole runs of `sotto train`, `sotto resume` and `sotto evaluate` on a small data set. Runs the real program.
+
+#include <gtest/gtest.h>
+#include <sotto/privacy/certificate.h>
+#include <sotto/privacy/ledger_contents.h>
+#include <sys/resource.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "program.h"
+#include "small_images.h"
+
+namespace sotto::tools {
+namespace {
+
+using nlohmann::json;
+using testing::content, testing::Outcome, testing::Program, testing::run, testing::SmallImages;
+using Words = std::vector<std::string>;
+
+constexpr const char* kDelta = "0.0001";
+
+Words operator+(Words words, const Words& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+int64_t charged(const std::filesystem::path& ledger) {
+  int64_t total = 0;
+  for (const auto& event : privacy::read_ledger(ledger).spent) total += event.count;
+  return total;
+}
+
+class TrainRun : public ::testing::Test {
+ protected:
+  TrainRun()
+      : train_(testing::write_small_images(folder_, "train", 300)),
+        test_(testing::write_small_images(folder_, "test", 50, 2)) {}
+
+  Words data(const SmallImages& images) const {
+    return {"train",     "--train-images", images.images, "--train-labels", images.labels, "--dataset-size", "300",
+            "--batch",   "40",             "--threads",   "1",              "--physical-batch", "32"};
+  }
+  Words base() const { return data(train_) + Words{"--test-images", test_.images, "--test-labels", test_.labels}; }
+  Words private_run(const std::string& steps) const {
+    return base() + Words{"--epsilon", "3", "--delta", kDelta, "--steps", steps, "--output", run_path().string(),
+                          "--json"};
+  }
+  std::filesystem::path run_path() const { return folder_.path() / "run"; }
+  std::filesystem::path ledger() const { return run_path() / "ledger.jsonl"; }
+  bool ledger_has_lines(size_t lines) const {
+    const std::string text = content(ledger());
+    return static_cast<size_t>(std::ranges::count(text, '\n')) >= lines;
+  }
+  privacy::Certificate certificate() const {
+    return privacy::parse_certificate(content(run_path() / "certificate.json"));
+  }
+  double account_epsilon(double noise_multiplier, const std::string& steps) const {
+    char noise[40];
+    std::snprintf(noise, sizeof noise, "%.17g", noise_multiplier);
+    const Outcome outcome = run({"account", "epsilon", "--dataset-size", "300", "--batch", "40", "--noise-multiplier",
+                                 noise, "--steps", steps, "--delta", kDelta, "--json"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return json::parse(outcome.out).at("epsilon");
+  }
+  void expect_failure(const Outcome& outcome, int exit_code, const std::string& what) const {
+    EXPECT_EQ(outcome.exit_code, exit_code) << outcome.err;
+    EXPECT_EQ(outcome.err.rfind("sotto: ", 0), 0u) << outcome.err;
+    EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1) << "not one line: " << outcome.err;
+    EXPECT_NE(outcome.err.find(what), std::string::npos) << outcome.err;
+  }
+
+  sotto::testing::ScratchFolder folder_;
+  SmallImages train_, test_;
+};
+
+TEST_F(TrainRun, ArtefactsExistAndAgreeWithAccount) {
+  const Outcome outcome = run(private_run("12"));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const json result = json::parse(outcome.out);
+  const double epsilon = account_epsilon(result.at("noise_multiplier"), "12");
+  EXPECT_EQ(result.at("epsilon").get<double>(), epsilon);
+  EXPECT_LE(epsilon, 3);
+  EXPECT_EQ(result.at("steps"), 12);
+  EXPECT_EQ(result.at("sampling_rate").get<double>(), 40.0 / 300);
+
+  const privacy::Certificate certificate = this->certificate();
+  EXPECT_FALSE(certificate.not_private.has_value());
+  EXPECT_EQ(certificate.planned.steps, 12);
+  EXPECT_EQ(certificate.executed.steps, 12);
+  EXPECT_EQ(certificate.dataset_size_declared, 300);
+  EXPECT_GE(certificate.planned.epsilon, epsilon);
+  EXPECT_LE(certificate.planned.epsilon, epsilon + 1e-4);  // rounded up to four decimals
+  const privacy::LedgerContents contents = privacy::read_ledger(ledger());
+  EXPECT_EQ(certificate.ledger_head_hash, contents.head_hash);
+  EXPECT_EQ(charged(ledger()), 12);
+  EXPECT_TRUE(contents.header.keys_are_secret);
+
+  std::istringstream lines(content(run_path() / "metrics.jsonl"));
+  json last;
+  for (std::string line; std::getline(lines, line);) last = json::parse(line);
+  EXPECT_EQ(last.at("step"), 12);
+  EXPECT_EQ(last.at("accuracy"), result.at("accuracy"));
+  EXPECT_FALSE(std::filesystem::exists(run_path() / "NOT_PRIVATE.txt"));
+
+  const Outcome evaluated = run({"evaluate", run_path().string(), "--json"});
+  ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
+  EXPECT_EQ(json::parse(evaluated.out).at("accuracy"), result.at("accuracy"));
+  expect_failure(run(private_run("12")), 64, "already holds a run");
+  expect_failure(run({"resume", run_path().string()}), 64, "finished");
+}
+
+TEST_F(TrainRun, EveryRuleTrainsWithItsBound) {
+  const std::vector<Words> rules = {{"--rule", "flat"}, {"--rule", "flat", "--per-group"}, {"--rule", "auto-s"},
+                                    {"--rule", "nsgd"}, {"--model", "mlp"}};
+  for (const Words& rule : rules) {
+    std::filesystem::remove_all(run_path());
+    const Outcome outcome = run(private_run("2") + rule);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_NEAR(certificate().weight_rule_bound, 0.1, 1e-12) << rule.back();
+  }
+}
+
+// A model that learns nothing, or a step that is not applied, stays near one in ten.
+TEST_F(TrainRun, LearnsASimpleTask) {
+  const Outcome outcome =
+      run(base() + Words{"--noise-multiplier", "0.3", "--delta", kDelta, "--steps", "150", "--lr", "2", "--output",
+                         run_path().string(), "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_GT(json::parse(outcome.out).at("accuracy").get<double>(), 0.6);
+}
+
+TEST_F(TrainRun, ResumeAfterASignalChargesThePlanAndNoMore) {
+  for (const auto& [signal, code] : {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}}) {
+    std::filesystem::remove_all(run_path());
+    Program program(private_run("150"));
+    ASSERT_TRUE(program.signal_when([&] { return ledger_has_lines(6); }, signal));
+    const Outcome stopped = program.finish();
+    ASSERT_EQ(stopped.exit_code, code) << stopped.err;
+    EXPECT_NE(stopped.err.find("sotto resume " + run_path().string()), std::string::npos) << stopped.err;
+    const json partial = json::parse(stopped.out);
+    const int64_t before = charged(ledger());
+    ASSERT_LT(before, 150) << "the signal came too late";
+    EXPECT_EQ(partial.at("steps"), before);
+    EXPECT_EQ(partial.at("steps_applied"), before);  // the step in hand was finished
+    EXPECT_EQ(certificate().executed.steps, before);
+    EXPECT_EQ(certificate().planned.steps, 150);
+
+    const Outcome resumed = run({"resume", run_path().string(), "--json"});
+    ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+    const json result = json::parse(resumed.out);
+    EXPECT_EQ(charged(ledger()), 150);
+    EXPECT_EQ(result.at("steps_applied"), 150);
+    EXPECT_EQ(result.at("epsilon").get<double>(), account_epsilon(result.at("noise_multiplier"), "150"));
+    EXPECT_EQ(certificate().executed.steps, 150);
+
+    const privacy::LedgerContents contents = privacy::read_ledger(ledger());
+    ASSERT_EQ(contents.incarnations.size(), 2u);
+    EXPECT_NE(contents.incarnations[0].noise_key, contents.incarnations[1].noise_key);
+    EXPECT_NE(contents.incarnations[0].sampler_key, contents.incarnations[1].sampler_key);
+  }
+}
+
+TEST_F(TrainRun, KilledRunIsNeverUnderCounted) {
+  Program program(private_run("150"));
+  ASSERT_TRUE(program.signal_when([&] { return ledger_has_lines(12); }, SIGKILL));
+  EXPECT_EQ(program.finish().exit_code, -1);
+  const int64_t before = charged(ledger());
+  ASSERT_GE(before, 1);
+  ASSERT_LT(before, 150);
+  const Outcome resumed = run({"resume", run_path().string(), "--json"});
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  const json result = json::parse(resumed.out);
+  EXPECT_EQ(result.at("steps"), 150);
+  // The checkpoint is the one of step 0: everything charged before stays charged although it is lost.
+  EXPECT_EQ(result.at("steps_applied"), 150 - before);
+  EXPECT_NE(resumed.err.find("the charge stays"), std::string::npos) << resumed.err;
+  EXPECT_EQ(charged(ledger()), 150);
+}
+
+TEST_F(TrainRun, ResumeRefusesALedgerThatDoesNotFit) {
+  Program program(private_run("150"));
+  ASSERT_TRUE(program.signal_when([&] { return ledger_has_lines(8); }, SIGINT));
+  ASSERT_EQ(program.finish().exit_code, 130);
+  const std::string whole = content(ledger());
+  const auto write_ledger = [&](const std::string& text) {
+    std::ofstream(ledger(), std::ios::binary) << text;
+  };
+  const Words resume = {"resume", run_path().string()};
+
+  write_ledger(whole.substr(0, whole.rfind('\n', whole.size() - 2) + 1));  // one record less
+  expect_failure(run(resume), 78, "was cut");
+  std::string edited = whole;
+  edited[whole.size() / 2] ^= 1;
+  write_ledger(edited);
+  expect_failure(run(resume), 78, "ledger");
+  std::filesystem::remove(ledger());
+  expect_failure(run(resume), 78, "ledger");
+  write_ledger(whole);
+  const auto checkpoint = run_path() / "checkpoint.safetensors";
+  std::filesystem::resize_file(checkpoint, std::filesystem::file_size(checkpoint) - 1);
+  expect_failure(run(resume), 65, "checkpoint");
+  std::filesystem::remove(checkpoint);
+  expect_failure(run(resume), 64, "no checkpoint");
+  EXPECT_EQ(content(ledger()), whole) << "a refused resume changed the ledger";
+}
+
+TEST_F(TrainRun, BadFilesAreRefusedAndLeaveNothing) {
+  using data::testing::idx_header, data::testing::joined;
+  const auto with = [&](const std::string& images, const std::string& labels) {
+    Outcome outcome = run(data({images, labels}) + Words{"--epsilon", "3", "--delta", kDelta, "--output",
+                                                         run_path().string()});
+    EXPECT_FALSE(std::filesystem::exists(run_path()));
+    return outcome;
+  };
+  expect_failure(with((folder_.path() / "nowhere").string(), train_.labels), 65, "nowhere");
+  const std::string whole = content(train_.images);
+  sotto::testing::Bytes cut(whole.begin(), whole.end() - 1);
+  expect_failure(with(folder_.write("cut", cut).string(), train_.labels), 65, "cut");
+  expect_failure(with(train_.images, test_.labels), 65, "");
+  expect_failure(with(train_.labels, train_.images), 65, "");
+  const auto high = folder_.write("high", joined(idx_header({300}), sotto::testing::Bytes(300, 10)));
+  expect_failure(with(train_.images, high.string()), 65, "high");
+  const auto tiny = folder_.write("tiny", joined(idx_header({300, 8, 8}), sotto::testing::Bytes(300 * 64, 1)));
+  expect_failure(with(tiny.string(), train_.labels), 64, "too small");
+}
+
+TEST_F(TrainRun, FullDiskIsAnErrorOfItsOwnAndLeavesNothing) {
+  const Outcome outcome = run(private_run("3"), [] {
+    ::signal(SIGXFSZ, SIG_IGN);  // writes beyond the limit fail as they do on a full disk
+    const rlimit limit{20000, 20000};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  });
+  expect_failure(outcome, 74, "checkpoint");
+  EXPECT_FALSE(std::filesystem::exists(run_path()));
+}
+
+TEST_F(TrainRun, FullDiskLaterKeepsTheRunResumable) {
+  // Small batches, so that the ledger is soon larger than a checkpoint.
+  const Words words = {"train",   "--train-images", train_.images,      "--train-labels", train_.labels,
+                       "--dataset-size", "300",     "--noise-multiplier", "1",            "--delta",
+                       kDelta,    "--steps",        "2000",             "--batch",        "2",
+                       "--physical-batch", "2",     "--threads",        "1",              "--output",
+                       run_path().string()};
+  // Room for the checkpoint, and for the ledger up to some step.
+  const Outcome outcome = run(words, [] {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{240000, 240000};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  });
+  EXPECT_EQ(outcome.exit_code, 74) << outcome.err;
+  const int64_t before = charged(ledger());
+  EXPECT_GT(before, 10);
+  ASSERT_LT(before, 2000);
+  Program program({"resume", run_path().string()});
+  ASSERT_TRUE(program.signal_when([&] { return charged(ledger()) > before + 2; }, SIGINT));
+  EXPECT_EQ(program.finish().exit_code, 130);
+}
+
+TEST_F(TrainRun, PlainTrainingIsStampedEverywhere) {
+  const Words words = base() + Words{"--rule", "none", "--steps", "3", "--output", run_path().string()};
+  const Outcome outcome = run(words);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("NOT PRIVATE"), std::string::npos);
+  for (const char* file : {"NOT_PRIVATE.txt", "config.toml", "model.safetensors"})
+    EXPECT_NE(content(run_path() / file).find("NOT PRIVATE"), std::string::npos) << file;
+  EXPECT_NE(content(run_path() / "metrics.jsonl").find("not_private"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(run_path() / "certificate.json"));
+  EXPECT_FALSE(std::filesystem::exists(ledger()));
+  EXPECT_NE(run({"evaluate", run_path().string()}).out.find("NOT PRIVATE"), std::string::npos);
+}
+
+TEST_F(TrainRun, TestSeedIsRepeatableAndStampedEverywhere) {
+  const Words words = base() + Words{"--noise-multiplier", "1", "--delta", kDelta, "--steps", "3",
+                                     "--insecure-test-seed", "7", "--output"};
+  for (const char* name : {"a", "b"}) {
+    const auto path = folder_.path() / name;
+    const Outcome outcome = run(words + Words{path.string()});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_NE(outcome.out.find("NOT PRIVATE"), std::string::npos);
+    for (const char* file : {"NOT_PRIVATE.txt", "config.toml", "model.safetensors", "certificate.json"})
+      EXPECT_NE(content(path / file).find("NOT PRIVATE"), std::string::npos) << file;
+    EXPECT_NE(content(path / "metrics.jsonl").find("not_private"), std::string::npos);
+    EXPECT_NE(run({"evaluate", path.string()}).out.find("NOT PRIVATE"), std::string::npos);
+  }
+  // The statement in the header names the ledger's random identifier nowhere, so the files are equal.
+  EXPECT_EQ(content(folder_.path() / "a/model.safetensors"), content(folder_.path() / "b/model.safetensors"));
+}
+
+// Everything shown, and every figure written, comes from the declaration: another number of records with other
+// contents changes no character of it. Times and random identifiers are left out.
+TEST_F(TrainRun, NothingShownDependsOnTheRecords) {
+  const auto shown = [&](const SmallImages& images) {
+    std::filesystem::remove_all(run_path());
+    const Outcome outcome = run(data(images) + Words{"--epsilon", "3", "--delta", kDelta, "--steps", "4", "--output",
+                                                     run_path().string(), "--json"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    json result = json::parse(outcome.out);
+    result.erase("seconds");
+    std::string text = result.dump();
+    std::istringstream lines(outcome.err), metrics(content(run_path() / "metrics.jsonl"));
+    for (std::string line; std::getline(lines, line);)
+      if (line.rfind("time ", 0) != 0 && line.rfind("data ", 0) != 0) text += line + '\n';
+    for (std::string line; std::getline(metrics, line);) {
+      json object = json::parse(line);
+      object.erase("seconds");
+      text += object.dump() + '\n';
+    }
+    privacy::Certificate certificate = this->certificate();
+    certificate.ledger_head_hash = std::string(64, '0');
+    return text + privacy::to_json(certificate);
+  };
+  EXPECT_EQ(shown(train_), shown(testing::write_small_images(folder_, "other", 170, 3)));
+}
+
+}  // namespace
+}  // namespace sotto::tools
