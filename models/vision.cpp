@@ -12,9 +12,10 @@ namespace {
 
 void check(const ImageShape& shape) {
   if (shape.height < 1 || shape.width < 1 || shape.classes < 2) {
-    throw UsageError(fmt::format("[VisionModel] pictures of {} x {} with {} classes; sizes must be at least 1 and "
-                                 "classes at least 2",
-                                 shape.height, shape.width, shape.classes));
+    throw UsageError(
+        fmt::format("[VisionModel] pictures of {} x {} with {} classes; sizes must be at least 1 and "
+                    "classes at least 2",
+                    shape.height, shape.width, shape.classes));
   }
 }
 
@@ -28,8 +29,9 @@ class Cnn : public VisionModel {
   explicit Cnn(const ImageShape& shape) {
     const int64_t positions = features(shape.height) * features(shape.width);
     if (positions == 0) {
-      throw UsageError(fmt::format("[make_cnn] pictures of {} x {} are too small for this network; the least is {} x {}",
-                                   shape.height, shape.width, least_size(), least_size()));
+      throw UsageError(
+          fmt::format("[make_cnn] pictures of {} x {} are too small for this network; the least is {} x {}",
+                      shape.height, shape.width, least_size(), least_size()));
     }
     using torch::nn::Conv2d, torch::nn::Conv2dOptions, torch::nn::Linear;
     conv1_ = register_module("conv1", Conv2d(Conv2dOptions(1, kFirst, 8).stride(2).padding(2)));

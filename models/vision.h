@@ -13,8 +13,8 @@
 namespace sotto::models {
 
 struct ImageShape {
-  int64_t height = 0;  // >= 1
-  int64_t width = 0;   // >= 1
+  int64_t height = 0;   // >= 1
+  int64_t width = 0;    // >= 1
   int64_t classes = 0;  // >= 2
 };
 

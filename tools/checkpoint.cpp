@@ -68,9 +68,10 @@ void check_anchor(const std::filesystem::path& ledger, const CheckpointState& st
   const std::string anchor = fmt::format("\"{}\"", state.ledger_head);
   for (std::string line; std::getline(lines, line);)
     if (!state.ledger_head.empty() && line.find(anchor) != std::string::npos) return;
-  throw LedgerError(fmt::format("[resume] the ledger {} does not contain the line that the checkpoint was written after: "
-                                "it was cut or belongs to another run",
-                                ledger.string()));
+  throw LedgerError(
+      fmt::format("[resume] the ledger {} does not contain the line that the checkpoint was written after: "
+                  "it was cut or belongs to another run",
+                  ledger.string()));
 }
 
 }  // namespace sotto::tools

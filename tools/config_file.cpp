@@ -88,8 +88,8 @@ std::string format_config(const TrainOptions& options, const std::string& headin
     const auto value = key.get(options);
     if (!value) continue;
     // JSON's escapes are among those of TOML.
-    text += fmt::format("{} = {}\n", key.name,
-                        key.kind() == TrainKey::Kind::text ? nlohmann::json(*value).dump() : *value);
+    text +=
+        fmt::format("{} = {}\n", key.name, key.kind() == TrainKey::Kind::text ? nlohmann::json(*value).dump() : *value);
   }
   return text;
 }

@@ -14,8 +14,7 @@ namespace sotto::tools {
 void evaluate_run(const TrainingJob& job) {
   const TrainingPlan plan = make_training_plan(job.options);
   const auto test = read_test_data(job.options, plan);
-  if (!test)
-    throw UsageError("[evaluate] this run has no test data: give --test-images and --test-labels");
+  if (!test) throw UsageError("[evaluate] this run has no test data: give --test-images and --test-labels");
   const RunFolder folder(job.run);
   std::error_code ignored;
   if (!std::filesystem::exists(folder.model(), ignored))

@@ -21,7 +21,9 @@ ImageTensors image_tensors(const data::LabelledImages& images) {
   return result;
 }
 
-at::Tensor scaled(const at::Tensor& pixels) { return pixels.to(at::kFloat).div_(kLargestPixel); }
+at::Tensor scaled(const at::Tensor& pixels) {
+  return pixels.to(at::kFloat).div_(kLargestPixel);
+}
 
 optim::Records image_records(ImageTensors images) {
   const int64_t count = images.labels.size(0);

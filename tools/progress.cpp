@@ -2,6 +2,7 @@
 #include <sotto/tools/progress.h>
 
 #include <algorithm>
+#include <cmath>
 #include <ostream>
 
 namespace sotto::tools {
@@ -12,7 +13,7 @@ constexpr std::chrono::seconds kPlainLine{10};
 constexpr int64_t kBarWidth = 24;
 
 std::string duration(double seconds) {
-  const auto whole = static_cast<int64_t>(seconds + 0.5);
+  const int64_t whole = std::llround(seconds);
   if (whole >= 3600) return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
@@ -22,7 +23,9 @@ std::string duration(double seconds) {
 Progress::Progress(std::ostream& stream, bool terminal, int64_t done, int64_t total)
     : stream_(stream), terminal_(terminal), first_(done), total_(total), start_(Clock::now()) {}
 
-Progress::~Progress() { clear(); }
+Progress::~Progress() {
+  clear();
+}
 
 void Progress::clear() {
   if (bar_) stream_ << "\r\033[K" << std::flush;

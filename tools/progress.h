@@ -1,6 +1,6 @@
 #pragma once
-// How far a run is: a bar that is redrawn on a terminal, a plain line now and then elsewhere. Shows the number of steps,
-// their speed, the time left and the epsilon spent, and nothing that was computed from records.
+// How far a run is: a bar that is redrawn on a terminal, a plain line now and then elsewhere. Shows the number of
+// steps, their speed, the time left and the epsilon spent, and nothing that was computed from records.
 
 #include <chrono>
 #include <cstdint>

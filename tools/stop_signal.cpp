@@ -5,7 +5,9 @@ namespace {
 
 volatile std::sig_atomic_t received = 0;
 
-void note(int signal) { received = signal; }
+void note(int signal) {
+  received = signal;
+}
 
 }  // namespace
 

@@ -30,7 +30,7 @@ struct TrainOptions {
   std::optional<double> lr;              // 4, or 0.1 when rule is "none"
   double momentum = 0.9;
   int64_t physical_batch = 512;
-  int64_t threads = 0;                         // 0: as many as there are cores
+  int64_t threads = 0;                        // 0: as many as there are cores
   std::optional<int64_t> insecure_test_seed;  // NOT PRIVATE
 };
 

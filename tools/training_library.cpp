@@ -24,9 +24,10 @@ std::filesystem::path find_library() {
     if (std::filesystem::is_regular_file(folder / kTrainingLibrary, ignored)) return folder / kTrainingLibrary;
     searched += (searched.empty() ? "" : ", ") + folder.lexically_normal().string();
   }
-  throw UsageError(fmt::format("[sotto] training needs {}, which is in none of: {}; build sotto with "
-                               "SOTTO_BUILD_TRAINING=ON, or set SOTTO_LIBRARY_PATH to the folder that holds it",
-                               kTrainingLibrary, searched));
+  throw UsageError(
+      fmt::format("[sotto] training needs {}, which is in none of: {}; build sotto with "
+                  "SOTTO_BUILD_TRAINING=ON, or set SOTTO_LIBRARY_PATH to the folder that holds it",
+                  kTrainingLibrary, searched));
 }
 
 template <typename Function>

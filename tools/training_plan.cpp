@@ -42,8 +42,9 @@ void check_integer(const char* flag, int64_t value, int64_t least, int64_t most)
 void check_data(const TrainOptions& o) {
   const bool own = !o.train_images.empty() || !o.train_labels.empty();
   if (o.dataset.empty() && !own)
-    throw UsageError("[train] no data: name a preset (fashion-mnist or mnist), or give --train-images, --train-labels "
-                     "and --dataset-size");
+    throw UsageError(
+        "[train] no data: name a preset (fashion-mnist or mnist), or give --train-images, --train-labels "
+        "and --dataset-size");
   if (!o.dataset.empty() && own)
     throw UsageError("[train] a preset and --train-images or --train-labels exclude each other");
   if (own && (o.train_images.empty() || o.train_labels.empty()))
@@ -51,8 +52,9 @@ void check_data(const TrainOptions& o) {
   if (o.test_images.empty() != o.test_labels.empty())
     throw UsageError("[train] --test-images and --test-labels belong together: only one of them was given");
   if (own && !o.dataset_size)
-    throw UsageError("[--dataset-size] missing: the size of your own data must be declared, because sampling rate, "
-                     "steps and delta may not depend on a count of the private file");
+    throw UsageError(
+        "[--dataset-size] missing: the size of your own data must be declared, because sampling rate, "
+        "steps and delta may not depend on a count of the private file");
   if (!own && o.classes) throw UsageError("[--classes] not allowed with a preset, which declares its own");
 }
 
@@ -82,9 +84,10 @@ privacy::PrivacyPlan privacy_plan(const TrainOptions& o, const TrainingPlan& pla
                                : "[train] no budget: give --epsilon, or --noise-multiplier, or --rule none for a run "
                                  "that is NOT PRIVATE");
   if (!o.delta && !(kDefaultDelta < 1.0 / static_cast<double>(plan.dataset_size)))
-    throw UsageError(fmt::format("[--delta] missing: the default {} is not below 1 / dataset size = 1 / {}; choose one "
-                                 "that is",
-                                 kDefaultDelta, plan.dataset_size));
+    throw UsageError(
+        fmt::format("[--delta] missing: the default {} is not below 1 / dataset size = 1 / {}; choose one "
+                    "that is",
+                    kDefaultDelta, plan.dataset_size));
   return privacy::PrivacyPlan({.adjacency = privacy::Adjacency::add_remove,
                                .dataset_size = plan.dataset_size,
                                .expected_batch_size = o.batch,
@@ -129,8 +132,11 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   plan.lr = o.lr.value_or(plain ? kDefaultPlainLr : kDefaultLr);
   if (plain) {
     if (o.epsilon || o.noise_multiplier || o.delta)
-      throw UsageError(fmt::format("[--rule none] is plain training and NOT PRIVATE: it has no {}; remove one of the two",
-                                   o.epsilon ? "--epsilon" : o.delta ? "--delta" : "--noise-multiplier"));
+      throw UsageError(
+          fmt::format("[--rule none] is plain training and NOT PRIVATE: it has no {}; remove one of the two",
+                      o.epsilon ? "--epsilon"
+                      : o.delta ? "--delta"
+                                : "--noise-multiplier"));
     plan.not_private = "trained by plain SGD, without clipping and without noise";
     return plan;
   }
@@ -176,7 +182,7 @@ TrainOptions resolved(TrainOptions options, const TrainingPlan& plan) {
 }
 
 std::string shown_epsilon(const TrainOptions& options, double epsilon) {
-  const std::string text = format_rounded_up(epsilon, kShownDigits);
+  std::string text = format_rounded_up(epsilon, kShownDigits);
   // Rounding up must not show more than the target, which is a bound as well.
   if (options.epsilon && epsilon <= *options.epsilon && parse_real("epsilon", text) > *options.epsilon)
     return fmt::format("{}", *options.epsilon);

@@ -53,8 +53,7 @@ void append_line(const std::filesystem::path& path, const std::string& line) {
 
 }  // namespace
 
-TrainingRun::TrainingRun(const TrainingJob& job)
-    : job_(job), folder_(job.run), plan_(make_training_plan(job.options)) {
+TrainingRun::TrainingRun(const TrainingJob& job) : job_(job), folder_(job.run), plan_(make_training_plan(job.options)) {
   if (job.options.threads > 0) at::set_num_threads(static_cast<int>(job.options.threads));
   ImageTensors training = read_training_data(job.options, plan_);
   test_ = read_test_data(job.options, plan_);
@@ -62,18 +61,22 @@ TrainingRun::TrainingRun(const TrainingJob& job)
     throw DataError("[train] training and test pictures differ in height or width");
   torch::manual_seed(initialisation_seed(job.options));
   model_ = models::make_vision_model(job.options.model, image_shape(training, plan_));
-  optimizer_ = std::make_unique<torch::optim::SGD>(
-      model_->parameters(), torch::optim::SGDOptions(plan_.lr).momentum(job.options.momentum));
+  optimizer_ = std::make_unique<torch::optim::SGD>(model_->parameters(),
+                                                   torch::optim::SGDOptions(plan_.lr).momentum(job.options.momentum));
   records_ = image_records(std::move(training));
 }
 
-std::ostream& TrainingRun::text() const { return job_.json ? *job_.err : *job_.out; }
+std::ostream& TrainingRun::text() const {
+  return job_.json ? *job_.err : *job_.out;
+}
 
 double TrainingRun::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-int64_t TrainingRun::steps_done() const { return private_ ? private_->steps_charged() : applied_steps_; }
+int64_t TrainingRun::steps_done() const {
+  return private_ ? private_->steps_charged() : applied_steps_;
+}
 
 void TrainingRun::start(bool resume) {
   const TrainOptions& o = job_.options;
@@ -111,8 +114,8 @@ ExitCode TrainingRun::train() {
 ExitCode TrainingRun::resume() {
   const CheckpointState state = load_checkpoint(folder_.checkpoint(), *model_, *optimizer_);
   if (state.finished)
-    throw UsageError(fmt::format("[resume] {} is finished: all {} planned steps were taken", folder_.path().string(),
-                                 plan_.steps));
+    throw UsageError(
+        fmt::format("[resume] {} is finished: all {} planned steps were taken", folder_.path().string(), plan_.steps));
   if (plan_.privacy) check_anchor(folder_.ledger(), state);
   applied_steps_ = state.applied_steps;
   start(true);
@@ -120,9 +123,10 @@ ExitCode TrainingRun::resume() {
          << fmt::format("run               {}, {} of {} steps {}\n", folder_.path().string(), steps_done(), plan_.steps,
                         private_ ? "charged" : "taken");
   if (const int64_t lost = steps_done() - applied_steps_; lost > 0)
-    text() << fmt::format("warning           {} charged step{} came after the checkpoint: the model lacks {}, and the "
-                          "charge stays\n",
-                          lost, lost == 1 ? "" : "s", lost == 1 ? "it" : "them");
+    text() << fmt::format(
+        "warning           {} charged step{} came after the checkpoint: the model lacks {}, and the "
+        "charge stays\n",
+        lost, lost == 1 ? "" : "s", lost == 1 ? "it" : "them");
   text().flush();
   return loop();
 }
@@ -189,8 +193,8 @@ std::optional<double> TrainingRun::evaluate() {
   std::optional<double> accuracy;
   if (test_)
     accuracy = static_cast<double>(count_correct(*model_, *test_)) / static_cast<double>(test_->labels.size(0));
-  nlohmann::ordered_json line = {{"step", steps_done()}, {"epsilon", nullptr}, {"accuracy", nullptr},
-                                 {"seconds", seconds()}};
+  nlohmann::ordered_json line = {
+      {"step", steps_done()}, {"epsilon", nullptr}, {"accuracy", nullptr}, {"seconds", seconds()}};
   if (private_) line["epsilon"] = private_->epsilon();
   if (accuracy) line["accuracy"] = *accuracy;
   if (!plan_.not_private.empty()) line["not_private"] = plan_.not_private;

@@ -24,6 +24,7 @@ class TrainingRun {
   ExitCode train();
   // Continues from the checkpoint with the ledger's spend and new keys.
   ExitCode resume();
+
  private:
   void start(bool resume);
   ExitCode loop();

@@ -69,7 +69,8 @@ class Program {
     int status = 0;
     ::waitpid(child_, &status, 0);
     child_ = -1;
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content(files_.path() / "out"), content(files_.path() / "err")};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content(files_.path() / "out"),
+            content(files_.path() / "err")};
   }
 
  private:

@@ -38,13 +38,14 @@ class TrainRun : public ::testing::Test {
         test_(testing::write_small_images(folder_, "test", 50, 2)) {}
 
   Words data(const SmallImages& images) const {
-    return {"train",     "--train-images", images.images, "--train-labels", images.labels, "--dataset-size", "300",
-            "--batch",   "40",             "--threads",   "1",              "--physical-batch", "32"};
+    return {"train", "--train-images", images.images, "--train-labels", images.labels, "--dataset-size",
+            "300",   "--batch",        "40",          "--threads",      "1",           "--physical-batch",
+            "32"};
   }
   Words base() const { return data(train_) + Words{"--test-images", test_.images, "--test-labels", test_.labels}; }
   Words private_run(const std::string& steps) const {
-    return base() + Words{"--epsilon", "3", "--delta", kDelta, "--steps", steps, "--output", run_path().string(),
-                          "--json"};
+    return base() +
+           Words{"--epsilon", "3", "--delta", kDelta, "--steps", steps, "--output", run_path().string(), "--json"};
   }
   std::filesystem::path run_path() const { return folder_.path() / "run"; }
   std::filesystem::path ledger() const { return run_path() / "ledger.jsonl"; }
@@ -111,8 +112,11 @@ TEST_F(TrainRun, ArtefactsExistAndAgreeWithAccount) {
 }
 
 TEST_F(TrainRun, EveryRuleTrainsWithItsBound) {
-  const std::vector<Words> rules = {{"--rule", "flat"}, {"--rule", "flat", "--per-group"}, {"--rule", "auto-s"},
-                                    {"--rule", "nsgd"}, {"--model", "mlp"}};
+  const std::vector<Words> rules = {{"--rule", "flat"},
+                                    {"--rule", "flat", "--per-group"},
+                                    {"--rule", "auto-s"},
+                                    {"--rule", "nsgd"},
+                                    {"--model", "mlp"}};
   for (const Words& rule : rules) {
     std::filesystem::remove_all(run_path());
     const Outcome outcome = run(private_run("2") + rule);
@@ -123,9 +127,8 @@ TEST_F(TrainRun, EveryRuleTrainsWithItsBound) {
 
 // A model that learns nothing, or a step that is not applied, stays near one in ten.
 TEST_F(TrainRun, LearnsASimpleTask) {
-  const Outcome outcome =
-      run(base() + Words{"--noise-multiplier", "0.3", "--delta", kDelta, "--steps", "150", "--lr", "2", "--output",
-                         run_path().string(), "--json"});
+  const Outcome outcome = run(base() + Words{"--noise-multiplier", "0.3", "--delta", kDelta, "--steps", "150", "--lr",
+                                             "2", "--output", run_path().string(), "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_GT(json::parse(outcome.out).at("accuracy").get<double>(), 0.6);
 }
@@ -183,9 +186,7 @@ TEST_F(TrainRun, ResumeRefusesALedgerThatDoesNotFit) {
   ASSERT_TRUE(program.signal_when([&] { return ledger_has_lines(8); }, SIGINT));
   ASSERT_EQ(program.finish().exit_code, 130);
   const std::string whole = content(ledger());
-  const auto write_ledger = [&](const std::string& text) {
-    std::ofstream(ledger(), std::ios::binary) << text;
-  };
+  const auto write_ledger = [&](const std::string& text) { std::ofstream(ledger(), std::ios::binary) << text; };
   const Words resume = {"resume", run_path().string()};
 
   write_ledger(whole.substr(0, whole.rfind('\n', whole.size() - 2) + 1));  // one record less
@@ -208,8 +209,8 @@ TEST_F(TrainRun, ResumeRefusesALedgerThatDoesNotFit) {
 TEST_F(TrainRun, BadFilesAreRefusedAndLeaveNothing) {
   using data::testing::idx_header, data::testing::joined;
   const auto with = [&](const std::string& images, const std::string& labels) {
-    Outcome outcome = run(data({images, labels}) + Words{"--epsilon", "3", "--delta", kDelta, "--output",
-                                                         run_path().string()});
+    Outcome outcome =
+        run(data({images, labels}) + Words{"--epsilon", "3", "--delta", kDelta, "--output", run_path().string()});
     EXPECT_FALSE(std::filesystem::exists(run_path()));
     return outcome;
   };
@@ -237,10 +238,26 @@ TEST_F(TrainRun, FullDiskIsAnErrorOfItsOwnAndLeavesNothing) {
 
 TEST_F(TrainRun, FullDiskLaterKeepsTheRunResumable) {
   // Small batches, so that the ledger is soon larger than a checkpoint.
-  const Words words = {"train",   "--train-images", train_.images,      "--train-labels", train_.labels,
-                       "--dataset-size", "300",     "--noise-multiplier", "1",            "--delta",
-                       kDelta,    "--steps",        "2000",             "--batch",        "2",
-                       "--physical-batch", "2",     "--threads",        "1",              "--output",
+  const Words words = {"train",
+                       "--train-images",
+                       train_.images,
+                       "--train-labels",
+                       train_.labels,
+                       "--dataset-size",
+                       "300",
+                       "--noise-multiplier",
+                       "1",
+                       "--delta",
+                       kDelta,
+                       "--steps",
+                       "2000",
+                       "--batch",
+                       "2",
+                       "--physical-batch",
+                       "2",
+                       "--threads",
+                       "1",
+                       "--output",
                        run_path().string()};
   // Room for the checkpoint, and for the ledger up to some step.
   const Outcome outcome = run(words, [] {
@@ -271,7 +288,7 @@ TEST_F(TrainRun, PlainTrainingIsStampedEverywhere) {
 }
 
 TEST_F(TrainRun, TestSeedIsRepeatableAndStampedEverywhere) {
-  const Words words = base() + Words{"--noise-multiplier", "1", "--delta", kDelta, "--steps", "3",
+  const Words words = base() + Words{"--noise-multiplier",   "1", "--delta", kDelta, "--steps", "3",
                                      "--insecure-test-seed", "7", "--output"};
   for (const char* name : {"a", "b"}) {
     const auto path = folder_.path() / name;

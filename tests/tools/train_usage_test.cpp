@@ -57,10 +57,10 @@ TEST_F(TrainUsage, RefusesNoiseOutOfRange) {
 
 TEST_F(TrainUsage, RefusesNumbersOutOfRange) {
   for (const char* flag :
-       {"--clip-norm=0", "--clip-norm=-1", "--clip-norm=nan", "--clip-norm=inf", "--psac-r=0", "--psac-r=nan",
-        "--auto-s-gamma=0", "--auto-s-gamma=-1", "--nsgd-r=0", "--lr=0", "--lr=inf", "--momentum=1", "--momentum=-0.1",
-        "--batch=0", "--batch=60001", "--batch=1.5", "--epochs=0", "--epochs=-1", "--steps=0", "--physical-batch=0",
-        "--threads=-1"}) {
+       {"--clip-norm=0",    "--clip-norm=-1",     "--clip-norm=nan", "--clip-norm=inf", "--psac-r=0", "--psac-r=nan",
+        "--auto-s-gamma=0", "--auto-s-gamma=-1",  "--nsgd-r=0",      "--lr=0",          "--lr=inf",   "--momentum=1",
+        "--momentum=-0.1",  "--batch=0",          "--batch=60001",   "--batch=1.5",     "--epochs=0", "--epochs=-1",
+        "--steps=0",        "--physical-batch=0", "--threads=-1"}) {
     const std::string text = flag;
     expect_preset_error({"--epsilon", "3", text}, text.substr(0, text.find('=')).substr(2));
   }
@@ -118,8 +118,8 @@ TEST_F(TrainUsage, FlagsWinOverTheConfig) {
   const std::string file = config("dataset = \"mnist\"\nepsilon = 3\nbatch = 0\nepochs = 2\n");
   expect_error({"train", "--config", file}, 64, "--batch");
   // The flags replace the bad batch and the keys that they exclude, so that the next mistake is seen.
-  expect_error({"train", "--config", file, "--batch", "10", "--steps", "5", "--noise-multiplier", "1", "--lr", "-1"}, 64,
-               "--lr");
+  expect_error({"train", "--config", file, "--batch", "10", "--steps", "5", "--noise-multiplier", "1", "--lr", "-1"},
+               64, "--lr");
 }
 
 TEST_F(TrainUsage, ExistingRunsAndFilesAreNeverOverwritten) {
@@ -127,8 +127,7 @@ TEST_F(TrainUsage, ExistingRunsAndFilesAreNeverOverwritten) {
   folder_.write("other/notes", {'x'});
   folder_.write("file", {'x'});
   for (const char* name : {"taken", "other", "file"}) {
-    const Outcome outcome =
-        run({"train", "mnist", "--epsilon", "3", "--output", (folder_.path() / name).string()});
+    const Outcome outcome = run({"train", "mnist", "--epsilon", "3", "--output", (folder_.path() / name).string()});
     EXPECT_EQ(outcome.exit_code, 64) << outcome.err;
     EXPECT_NE(outcome.err.find(name), std::string::npos) << outcome.err;
   }
