@@ -1,6 +1,8 @@
 #include <sotto/optim/batch_position.h>
 #include <sotto/privacy/error.h>
 
+#include <functional>
+#include <numeric>
 #include <vector>
 
 namespace sotto::optim {
@@ -8,6 +10,10 @@ namespace sotto::optim {
 std::optional<BatchPosition> reshape_position(at::IntArrayRef from, BatchPosition position, int64_t batch,
                                               at::IntArrayRef to) {
   SOTTO_ASSERT(batch >= 2);
+  const auto elements = [](at::IntArrayRef sizes) {
+    return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>());
+  };
+  if (elements(from) != elements(to)) return std::nullopt;  // viewed as another dtype
   // Stride of the batch digit in the row-major linear index.
   int64_t stride = position.inner;
   for (size_t d = static_cast<size_t>(position.dim) + 1; d < from.size(); ++d) stride *= from[d];

@@ -21,7 +21,7 @@ struct BatchPosition {
 };
 
 // The position after a row-major reshape of sizes `from` to sizes `to`, or nothing when the batch index would be split
-// over several dimensions. Both products are equal; batch >= 2.
+// over several dimensions, or the numbers of elements differ. batch >= 2.
 std::optional<BatchPosition> reshape_position(at::IntArrayRef from, BatchPosition position, int64_t batch,
                                               at::IntArrayRef to);
 
