@@ -4,6 +4,7 @@
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
+#include <sotto/optim/full_precision.h>
 #include <sotto/optim/record_rows.h>
 #include <sotto/optim/tape.h>
 #include <sotto/privacy/error.h>
@@ -125,6 +126,7 @@ void PerRecordGradients::norms_of_general(SquaredNorms& norms, size_t group) {
 }
 
 void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& weights, std::vector<at::Tensor>& sums) {
+  const FullPrecision full_precision;
   at::NoGradGuard no_grad;
   SOTTO_ASSERT(weights.size() == norms_.size() && sums.size() == parameters_->size());
   const auto weights_of = [&](size_t group, const at::Tensor& like) {
@@ -207,6 +209,7 @@ Tape::Tape(std::vector<NamedParameter> parameters, std::vector<at::Tensor> const
 PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
                              const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
                              const std::vector<bool>& active) {
+  const FullPrecision full_precision;
   PerRecordGradients result;
   result.parameters_ = &parameters_;
   result.groups_ = &groups_;
@@ -225,7 +228,10 @@ PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
   at::NoGradGuard no_grad;
   at::Tensor seed = at::ones_like(recording.losses);
   if (!active.empty()) {
-    SOTTO_ASSERT(static_cast<int64_t>(active.size()) == recording.batch);
+    if (static_cast<int64_t>(active.size()) != recording.batch) {
+      throw UsageError(
+          fmt::format("[Tape] the inputs hold {} records: {} were asked for", recording.batch, active.size()));
+    }
     for (size_t i = 0; i < active.size(); ++i) {
       if (!active[i]) seed[static_cast<int64_t>(i)].zero_();
     }
@@ -251,8 +257,14 @@ PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
       use.use.reset();  // this use has no influence on the losses
       continue;
     }
-    use.use->bind(gradient, plan);
     const ParameterExpression& expression = recording.expressions[use.expression];
+    if (gradient.scalar_type() != at::kFloat && gradient.scalar_type() != at::kDouble) {
+      throw UsageError(
+          fmt::format("[Tape] operator {} uses parameter {} in dtype {}: norms and sums need float or double. Run the "
+                      "layer in float, without autocast",
+                      use.operator_name, expression.parameter_names, c10::toString(gradient.scalar_type())));
+    }
+    use.use->bind(gradient, plan);
     for (size_t p : expression.parameters) {
       result.of_parameter_[p].uses.push_back(u);
       if (expression.form == ParameterExpression::Form::general) result.of_parameter_[p].general = true;
