@@ -25,6 +25,15 @@ UsePointer linear(const OperatorCall& call, size_t argument, BatchPosition outpu
   return nullptr;
 }
 
+void require_one_for_all_places(const OperatorCall& call, size_t argument, BatchPosition output) {
+  const at::Tensor& parameter = call.tensor(argument);
+  const int64_t aligned = output.dim - (call.outputs.at(0).dim() - parameter.dim());
+  if (aligned >= 0 && parameter.size(aligned) != 1) {
+    throw Refusal{
+        "adds a parameter with one entry per place in the batch, so that a record's gradient depends on its place"};
+  }
+}
+
 // mm(self, mat2)
 UsePointer mm(const OperatorCall& call, size_t argument, BatchPosition output) {
   if (argument != 1) return nullptr;
@@ -33,21 +42,19 @@ UsePointer mm(const OperatorCall& call, size_t argument, BatchPosition output) {
 
 // addmm(self, mat1, mat2, *, beta, alpha)
 UsePointer addmm(const OperatorCall& call, size_t argument, BatchPosition output) {
-  if (argument == 0) return make_bias_use(call.tensor(0).sizes(), output, call.batch, call.number(3));
+  if (argument == 0) {
+    require_one_for_all_places(call, 0, output);
+    return make_bias_use(call.tensor(0).sizes(), output, call.batch, call.number(3));
+  }
   if (argument != 2) return nullptr;
   return make_matrix_use(call.tensor(1), *call.position(1), output, call.batch, /*transposed=*/true, call.number(4));
 }
 
 // add(self, other, *, alpha); sub differs in the sign of other
 UsePointer added(const OperatorCall& call, size_t argument, BatchPosition output, double sign) {
-  const at::Tensor& parameter = call.tensor(argument);
-  const int64_t aligned = output.dim - (call.outputs.at(0).dim() - parameter.dim());
-  if (aligned >= 0 && parameter.size(aligned) != 1) {
-    throw Refusal{
-        "adds a parameter with one entry per place in the batch, so that a record's gradient depends on its place"};
-  }
+  require_one_for_all_places(call, argument, output);
   const double scale = argument == 1 ? sign * call.number(2) : 1.0;
-  return make_bias_use(parameter.sizes(), output, call.batch, scale);
+  return make_bias_use(call.tensor(argument).sizes(), output, call.batch, scale);
 }
 UsePointer add(const OperatorCall& call, size_t argument, BatchPosition output) {
   return argument <= 1 ? added(call, argument, output, 1.0) : nullptr;

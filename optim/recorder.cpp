@@ -6,11 +6,15 @@
 #include <sotto/optim/transfer_rules.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/accumulate_grad.h>
+#include <torch/csrc/autograd/functions/tensor.h>
 #include <torch/csrc/autograd/variable.h>
 
 #include <map>
 #include <optional>
 #include <set>
+#include <string_view>
+#include <typeinfo>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -35,6 +39,7 @@ struct Tracked {
   enum class Kind { constant, parameter, records } kind = Kind::constant;
   BatchPosition position;  // kind == records
   size_t expression = 0;   // kind == parameter
+  bool outlives = false;   // exists before and after the model runs: what is written to it reaches the next batch
 };
 
 struct TrackedEntry {
@@ -77,7 +82,8 @@ class Recorder {
 
  private:
   struct Frame : at::ObserverContext {
-    bool ignored = false;  // nested inside an operator that is handled as a whole
+    bool ignored = false;         // nested inside an operator that is handled as a whole
+    bool varying_target = false;  // in place: the target held another value for every place of the batch
     const OperatorInfo* info = nullptr;
     OperatorCall call;
     // Autograd nodes of the arguments before the operator ran (an in-place operator replaces its argument's).
@@ -96,6 +102,7 @@ class Recorder {
   void handle_batch_free(Frame& frame);
   void handle_records(Frame& frame);
   void check_in_place(const OperatorCall& call, const at::Tensor& output, const std::optional<BatchPosition>& position);
+  bool uniform_target(const OperatorCall& call) const;
   void note_uses(Frame& frame, const OutputPositions& positions);
   void mark_known(const Frame& frame, const at::Tensor& output);
   std::string names_of(const OperatorCall& call) const;
@@ -119,7 +126,7 @@ thread_local Recorder* Recorder::active_ = nullptr;
 Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
                    const std::vector<at::Tensor>& inputs)
     : parameters_(parameters) {
-  for (const at::Tensor& constant : constants) track(constant, {Tracked::Kind::constant, {}, 0});
+  for (const at::Tensor& constant : constants) track(constant, {Tracked::Kind::constant, {}, 0, true});
   for (size_t p = 0; p < parameters.size(); ++p) {
     const at::Tensor& tensor = parameters[p].tensor;
     recording_.expressions.push_back({tensor, {p}, ParameterExpression::Form::identity, parameters[p].name});
@@ -135,7 +142,10 @@ Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vec
     recording_.batch = input.size(0);
     track(input, {Tracked::Kind::records, {0, 1, 1}, 0});
   }
-  SOTTO_ASSERT(recording_.batch >= 2);
+  if (recording_.batch < 2) {
+    throw UsageError(fmt::format(
+        "[Tape] a batch needs at least two places: got {}. Pad it with a copy that is not active", recording_.batch));
+  }
 }
 
 void Recorder::track(const at::Tensor& tensor, Tracked tracked) {
@@ -233,11 +243,25 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
                       frame.info->name, names_of(frame.call)));
     }
     ++ignoring_;  // its parts need no look of their own
+    if (records && frame.info->in_place) frame.varying_target = !uniform_target(frame.call);
   } catch (...) {
     error_ = std::current_exception();
     frame.ignored = true;
     ++ignoring_;
   }
+}
+
+// Whether the target of an in-place operator holds records, or the same value for every record.
+bool Recorder::uniform_target(const OperatorCall& call) const {
+  if (call.position(0) || call.name == "aten::copy") return true;
+  bool uniform = true;
+  for (size_t a = 1; a < call.arguments.size(); ++a) {
+    if (auto position = call.position(a)) {
+      position->dim += call.tensor(0).dim() - call.tensor(a).dim();
+      uniform = uniform && same_for_every_record(call.tensor(0), *position, call.batch);
+    }
+  }
+  return uniform;
 }
 
 void Recorder::end(const at::RecordFunction& function, Frame& frame) {
@@ -325,6 +349,7 @@ void Recorder::handle_records(Frame& frame) {
       track(call.outputs[o], {Tracked::Kind::constant, {}, 0});
     }
   }
+  if (frame.varying_target) refuse_varying();
   note_uses(frame, positions);
 }
 
@@ -336,7 +361,7 @@ void Recorder::check_in_place(const OperatorCall& call, const at::Tensor& output
   }
   const Tracked* target = find(output);
   if (target && target->kind == Tracked::Kind::parameter) throw Refusal{"writes records into a parameter"};
-  const bool owned = !output.is_view() && output.storage().use_count() == 1;
+  const bool owned = !(target && target->outlives) && !output.is_view() && output.storage().use_count() == 1;
   if (!owned) {
     throw Refusal{
         "writes records into a buffer, or into a part of a tensor that carried none; build the tensor with cat or "
@@ -400,6 +425,29 @@ void Recorder::check_losses(const at::Tensor& losses) const {
   }
 }
 
+// The operators were seen in the forward pass; their backward passes keep records apart because they are LibTorch's
+// own. Code of the program that runs in the backward pass could mix records unseen.
+void check_backward_is_known(torch::autograd::Node& node) {
+  using torch::autograd::AccumulateGrad;
+  using torch::autograd::CopySlices;
+  // The nodes of LibTorch's operators are those of one namespace, here as the compiler writes it.
+  constexpr std::string_view kGenerated = "N5torch8autograd9generated";
+  const std::type_info& type = typeid(node);
+  if (!std::string_view(type.name()).starts_with(kGenerated) && type != typeid(CopySlices) &&
+      type != typeid(AccumulateGrad)) {
+    throw UsageError(
+        fmt::format("[Tape] the losses depend on {}, a custom autograd function: what its backward pass does with "
+                    "the records cannot be seen. {}",
+                    node.name(), kRegisterHint));
+  }
+  if (!node.pre_hooks().empty() || !node.post_hooks().empty() || !node.tensor_pre_hooks().empty()) {
+    throw UsageError(
+        fmt::format("[Tape] a gradient hook is registered at {}: what it does with the records cannot be seen. Remove "
+                    "the hook; a gradient can be changed after it was released",
+                    node.name()));
+  }
+}
+
 // Complete mediation: every path from the losses to a trainable parameter leads through a recorded use. Custom autograd
 // functions hide their inner operators and are found here.
 void Recorder::check_mediation(const at::Tensor& losses) const {
@@ -413,13 +461,14 @@ void Recorder::check_mediation(const at::Tensor& losses) const {
     if (expression.value.grad_fn()) parameter_nodes.insert(expression.value.grad_fn().get());
   }
   std::unordered_set<const torch::autograd::Node*> seen;
-  std::vector<const torch::autograd::Node*> open = {losses.grad_fn().get()};
+  std::vector<torch::autograd::Node*> open = {losses.grad_fn().get()};
   while (!open.empty()) {
-    const torch::autograd::Node* node = open.back();
+    torch::autograd::Node* node = open.back();
     open.pop_back();
     if (node == nullptr || !seen.insert(node).second) continue;
+    check_backward_is_known(*node);
     for (const torch::autograd::Edge& edge : node->next_edges()) {
-      const torch::autograd::Node* next = edge.function.get();
+      torch::autograd::Node* next = edge.function.get();
       if (next == nullptr) continue;
       const auto accumulator = accumulators.find(next);
       const bool reaches_parameter = accumulator != accumulators.end() || parameter_nodes.contains(next);

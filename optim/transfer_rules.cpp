@@ -1,3 +1,5 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/equal.h>
 #include <fmt/format.h>
 #include <sotto/optim/transfer_rules.h>
 #include <sotto/privacy/error.h>
@@ -38,6 +40,12 @@ void require_constant(const OperatorCall& call, size_t argument) {
   if (call.position(argument)) refuse(kMixes);
 }
 
+// `tensor` has no records, but its dimension `dim` may line up with the batch: then it must treat all records alike.
+void require_uniform(const OperatorCall& call, const at::Tensor& tensor, int64_t dim, BatchPosition position) {
+  position.dim = dim;
+  if (!same_for_every_record(tensor, position, call.batch)) refuse_varying();
+}
+
 // Aligns shapes from the right, as broadcasting does. All arguments that carry records must agree.
 OutputPositions broadcast(const OperatorCall& call) {
   int64_t rank = 0;
@@ -54,6 +62,12 @@ OutputPositions broadcast(const OperatorCall& call) {
     });
   }
   if (!result) refuse("takes records in an argument that its transfer rule does not follow");
+  for (size_t a = call.in_place ? 1 : 0; a < call.arguments.size();
+       ++a) {  // a target is looked at before it is changed
+    for_each_tensor(call.arguments[a], [&](const at::Tensor& tensor) {
+      if (!call.position_of(tensor)) require_uniform(call, tensor, result->dim + tensor.dim() - rank, *result);
+    });
+  }
   return same_for_all(call, *result);
 }
 
@@ -86,10 +100,12 @@ BatchPosition product_position(const OperatorCall& call, size_t left_argument, s
   }
   if (left) {
     if (left->dim == column) refuse(kMixes);
+    if (left->dim < row) require_uniform(call, call.tensor(right_argument), left->dim, *left);
     return *left;
   }
   if (right) {
     if (right->dim == row) refuse(kMixes);
+    if (right->dim < row) require_uniform(call, call.tensor(left_argument), right->dim, *right);
     return *right;
   }
   refuse("takes records in an argument that its transfer rule does not follow");
@@ -107,6 +123,8 @@ OutputPositions add_product(const OperatorCall& call) {
   if (auto added = call.position(0)) {
     added->dim += kRank - call.tensor(0).dim();
     if (!(*added == result)) refuse(kMixes);
+  } else {
+    require_uniform(call, call.tensor(0), result.dim + call.tensor(0).dim() - kRank, result);
   }
   return same_for_all(call, result);
 }
@@ -246,6 +264,9 @@ std::optional<BatchPosition> common_position(const OperatorCall& call) {
     if (result && !(*result == *position)) refuse(kMixes);
     result = position;
   });
+  for_each_tensor(call.arguments.at(0), [&](const at::Tensor& tensor) {
+    if (result && !call.position_of(tensor)) require_uniform(call, tensor, result->dim, *result);
+  });
   return result;
 }
 
@@ -290,6 +311,12 @@ OutputPositions constant_output(const OperatorCall& call) {
   return OutputPositions(call.outputs.size());
 }
 
+// Another dtype or device for argument 0; of the other tensor, if there is one, only that is used.
+OutputPositions converted(const OperatorCall& call) {
+  const auto position = call.position(0);
+  return position ? same_for_all(call, *position) : constant_output(call);
+}
+
 OutputPositions embedding(const OperatorCall& call) {
   require_constant(call, 0);
   return same_for_all(call, required(call, 1));
@@ -297,6 +324,8 @@ OutputPositions embedding(const OperatorCall& call) {
 
 OutputPositions layer_norm(const OperatorCall& call) {
   const BatchPosition position = required(call, 0);
+  require_constant(call, 2);
+  require_constant(call, 3);
   const auto normalized = static_cast<int64_t>(call.integers(1).size());
   if (position.dim >= call.tensor(0).dim() - normalized) refuse(kMixes);
   return same_for_all(call, position);
@@ -304,12 +333,15 @@ OutputPositions layer_norm(const OperatorCall& call) {
 
 OutputPositions group_norm(const OperatorCall& call) {
   const BatchPosition position = required(call, 0);
+  require_constant(call, 1);
+  require_constant(call, 2);
   if (position.dim != 0) refuse(kMixes);
   return same_for_all(call, position);
 }
 
 OutputPositions batch_norm(const OperatorCall& call) {
   const BatchPosition position = required(call, 0);
+  for (size_t a = 1; a <= 4; ++a) require_constant(call, a);
   if (call.flag(5)) {
     refuse(
         "is batch norm in training mode: it normalises with the statistics of the whole batch, so that every record "
@@ -336,6 +368,8 @@ OutputPositions attention(const OperatorCall& call) {
   if (auto mask = call.position(3)) {
     mask->dim += call.tensor(0).dim() - call.tensor(3).dim();
     if (*mask != position) refuse(kMixes);
+  } else if (call.has_tensor(3)) {
+    require_uniform(call, call.tensor(3), position.dim + call.tensor(3).dim() - call.tensor(0).dim(), position);
   }
   return same_for_all(call, position);
 }
@@ -349,8 +383,8 @@ constexpr std::string_view kElementwise =
     "hardtanh isfinite isinf isnan le leaky_relu lerp lift_fresh log log1p log2 log_sigmoid "
     "log_sigmoid_forward logaddexp logical_and logical_not logical_or lt masked_fill maximum minimum mish "
     "mul nan_to_num native_dropout ne neg normal ones_like pow rand_like randn_like reciprocal relu relu6 "
-    "round rsqrt rsub selu sigmoid sign silu sin sinh softplus softshrink softsign sqrt square sub tan "
-    "tanh threshold to type_as uniform xlogy zero zeros_like _to_copy ";
+    "round rsqrt rsub selu sigmoid sign silu sin sinh softplus softshrink sqrt square sub tan "
+    "tanh threshold uniform xlogy zero zeros_like _to_copy ";
 
 using Table = std::map<std::string, TransferRule, std::less<>>;
 
@@ -387,6 +421,8 @@ const Table& table() {
     for (const char* name : {"aten::new_empty", "aten::new_zeros", "aten::new_ones", "aten::new_full"}) {
       t.emplace(name, &constant_output);
     }
+    t.emplace("aten::to", &converted);
+    t.emplace("aten::type_as", &converted);
     t.emplace("aten::_softmax", &along_dim<1>);
     t.emplace("aten::_log_softmax", &along_dim<1>);
     t.emplace("aten::softmax", &along_dim<1>);
@@ -445,6 +481,25 @@ const Table& table() {
 }
 
 }  // namespace
+
+bool same_for_every_record(const at::Tensor& tensor, BatchPosition position, int64_t batch) {
+  if (position.dim < 0 || tensor.size(position.dim) == 1 || tensor.stride(position.dim) == 0) return true;
+  const at::Tensor records = batch_first(tensor, position, batch);
+  return at::equal(records, records.slice(0, 0, 1).expand_as(records));
+}
+
+void refuse_varying() {
+  refuse(
+      "takes a tensor that holds another value for every place in the batch, so that a record's gradient depends on "
+      "its "
+      "place. Pass values that belong to a record as an input; draw random ones with rand_like or randn_like");
+}
+
+std::vector<std::string_view> transfer_rule_names() {
+  std::vector<std::string_view> names;
+  for (const auto& [name, rule] : table()) names.push_back(name);
+  return names;
+}
 
 TransferRule find_transfer_rule(std::string_view name) {
   const auto found = table().find(name);

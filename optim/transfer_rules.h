@@ -20,5 +20,14 @@ using TransferRule = OutputPositions (*)(const OperatorCall&);
 
 // The rule for a schema name ("aten::linear"), or nullptr.
 TransferRule find_transfer_rule(std::string_view name);
+// All schema names that have one, in alphabetical order.
+std::vector<std::string_view> transfer_rule_names();
+
+// Whether a tensor without records has the same values for every record at `position`: a record's loss must not depend
+// on its place in the batch, because leaving a record out moves all that follow it. Compares the values where the
+// dimension is not broadcast.
+bool same_for_every_record(const at::Tensor& tensor, BatchPosition position, int64_t batch);
+// Throws the Refusal for a tensor that has not.
+[[noreturn]] void refuse_varying();
 
 }  // namespace sotto::optim
