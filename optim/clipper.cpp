@@ -17,6 +17,16 @@ Clipper::Clipper(std::vector<NamedParameter> parameters, std::vector<at::Tensor>
 }
 
 void Clipper::add(const std::vector<at::Tensor>& inputs, const Losses& losses, const std::vector<bool>& active) {
+  try {
+    add_weighted(inputs, losses, active);
+  } catch (...) {
+    discard();  // a sum over a part of the batch must not be taken for one over the whole
+    throw;
+  }
+}
+
+void Clipper::add_weighted(const std::vector<at::Tensor>& inputs, const Losses& losses,
+                           const std::vector<bool>& active) {
   PerRecordGradients gradients = tape_.run(inputs, losses, active);
   std::vector<std::vector<float>> weights(tape_.group_count());
   for (size_t group = 0; group < weights.size(); ++group) {

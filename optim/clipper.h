@@ -21,16 +21,21 @@ class Clipper {
           std::vector<size_t> groups = {}, TapeOptions options = {});
 
   // Adds the records of one physical batch; active[i] = false marks padding, which adds nothing. A record whose
-  // gradient is not finite adds nothing either.
+  // gradient is not finite adds nothing either. When it throws, all that was added since take() is forgotten.
   void add(const std::vector<at::Tensor>& inputs, const Losses& losses, const std::vector<bool>& active);
 
   // The sum of everything added since the last call (zeros when nothing was: an empty batch is an ordinary outcome).
   ClippedSum take();
 
+  // Forgets what was added since the last take().
+  void discard() { sums_.clear(); }
+
   const std::vector<NamedParameter>& parameters() const { return tape_.parameters(); }
   const WeightRule& rule() const { return rule_; }
 
  private:
+  void add_weighted(const std::vector<at::Tensor>& inputs, const Losses& losses, const std::vector<bool>& active);
+
   Tape tape_;
   WeightRule rule_;
   std::function<void(std::string_view phase)> phase_ended_;

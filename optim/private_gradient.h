@@ -13,7 +13,7 @@ namespace sotto::optim {
 class WrittenGradient {
  public:
   // Throws UsageError naming the parameter whose .grad is another tensor or was changed since. Writes through raw
-  // pointers are not seen.
+  // pointers and through .data() are not seen.
   void check() const;
 
  private:

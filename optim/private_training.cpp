@@ -117,10 +117,16 @@ PrivateTraining::PrivateTraining(std::vector<NamedParameter> parameters, torch::
       records_(std::move(records)),
       optimizer_(optimizer),
       clipper_(std::move(parameters), options_.constants, options_.rule, std::move(groups), options_.tape),
-      ledger_(open_ledger(options_, options_.rule.sensitivity(), keys.noise, keys.sampler)),
+      ledger_([&] {
+        check_before_start();
+        return open_ledger(options_, options_.rule.sensitivity(), keys.noise, keys.sampler);
+      }()),
       sampler_(options_.plan.sampling_rate(), std::move(keys.sampler)),
       mechanism_(sampler_.event(options_.plan.step_event().mechanism), options_.plan.expected_batch_size(),
-                 std::move(keys.noise)) {
+                 std::move(keys.noise)) {}
+
+// Before the ledger is created: a run that is refused leaves nothing behind.
+void PrivateTraining::check_before_start() const {
   if (options_.physical_batch < 1) {
     throw UsageError(fmt::format("[PrivateTraining] physical_batch must be >= 1: got {}", options_.physical_batch));
   }
@@ -139,10 +145,11 @@ void PrivateTraining::check_optimizer() const {
   std::set<const c10::TensorImpl*> theirs;
   for (const auto& group : optimizer_.param_groups()) {
     for (const at::Tensor& parameter : group.params()) {
-      if (parameter.requires_grad() && !ours.contains(parameter.unsafeGetTensorImpl())) {
+      const bool moves = parameter.requires_grad() || parameter.grad().defined();
+      if (moves && !ours.contains(parameter.unsafeGetTensorImpl())) {
         throw UsageError(
-            fmt::format("[PrivateTraining] the optimizer holds a trainable parameter of sizes {} that the private "
-                        "step does not know: its gradient could only be a raw one",
+            fmt::format("[PrivateTraining] the optimizer holds a parameter of sizes {} that is trainable or has a "
+                        "gradient, and that the private step does not know: its gradient could only be a raw one",
                         fmt::format("[{}]", fmt::join(parameter.sizes().begin(), parameter.sizes().end(), ", "))));
       }
       theirs.insert(parameter.unsafeGetTensorImpl());
@@ -175,6 +182,7 @@ void PrivateTraining::compute_gradient(const Losses& losses) {
                     "budget of epsilon {:.6g} at delta {:.6g}",
                     options_.plan.steps(), options_.plan.epsilon(), options_.plan.delta()));
   }
+  clipper_.discard();  // what an earlier call left when the fetch of a later physical batch threw
   const std::vector<int64_t> sample = sampler_.sample(records_.count);
   // The analysis of the batch position needs two places; one record is padded to two.
   const auto size = static_cast<size_t>(std::max<int64_t>(2, options_.physical_batch));

@@ -82,6 +82,7 @@ class PrivateTraining {
   };
   PrivateTraining(std::vector<NamedParameter> parameters, torch::optim::Optimizer& optimizer, Records records,
                   PrivateTrainingOptions options, std::vector<size_t> groups, Keys keys);
+  void check_before_start() const;
   void check_optimizer() const;
 
   PrivateTrainingOptions options_;
