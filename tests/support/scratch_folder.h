@@ -17,10 +17,15 @@ using Bytes = std::vector<std::uint8_t>;
 
 class ScratchFolder {
  public:
-  ScratchFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sotto-test-XXXXXX").string();
+  explicit ScratchFolder(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string pattern = (parent / "sotto-test-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
     path_ = pattern;
+  }
+  // In memory where possible, for tests that flush thousands of times.
+  static std::filesystem::path memory() {
+    const std::filesystem::path folder = "/dev/shm";
+    return ::access(folder.c_str(), W_OK) == 0 ? folder : std::filesystem::temp_directory_path();
   }
   ~ScratchFolder() {
     std::error_code ignored;

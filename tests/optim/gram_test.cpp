@@ -1,0 +1,90 @@
+// The Gram form of a squared norm cancels: with nearly constant activations and output gradients that sum to zero over
+// the positions, float arithmetic leaves nothing of it, and a weight taken from it emits several times the clip norm.
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <sotto/optim/clipper.h>
+
+#include "clipped_sum_access.h"
+
+namespace sotto::optim {
+namespace {
+
+using at::Tensor;
+
+constexpr int64_t kRecords = 2;
+constexpr int64_t kPositions = 128;
+constexpr int64_t kWidth = 384;
+constexpr double kClipNorm = 0.1;
+
+// losses_i = sum over positions of <slope, W x>, so that the output gradient is `slope`.
+struct Cancelling {
+  Tensor weight = at::randn({kWidth, kWidth}).requires_grad_();
+  Tensor activation = at::ones({kRecords, kPositions, kWidth}) + 3e-6 * at::randn({kRecords, kPositions, kWidth});
+  Tensor slope = at::randn({kRecords, kPositions, kWidth});
+
+  Cancelling() {
+    slope = slope - slope.mean(1, true);
+    slope = slope - slope.mean(1, true);
+  }
+  std::vector<NamedParameter> parameters() const { return {{"weight", weight}}; }
+  std::vector<Tensor> inputs() const { return {activation, slope}; }
+  static Tensor losses(const Tensor& parameter, const std::vector<Tensor>& x) {
+    return (at::linear(x[0], parameter) * x[1]).sum({1, 2});
+  }
+  double true_norm(int64_t record) const {
+    return slope[record].t().to(at::kDouble).mm(activation[record].to(at::kDouble)).norm().item<double>();
+  }
+};
+
+class Gram : public ::testing::Test {
+ protected:
+  Gram() { at::manual_seed(5); }
+};
+
+TEST_F(Gram, NormBoundHoldsWhereFloatCancels) {
+  const Cancelling model;
+  Tape tape(model.parameters(), {}, {}, {.force_strategy = Strategy::gram});
+  const PerRecordGradients gradients =
+      tape.run(model.inputs(), [&](const auto& x) { return Cancelling::losses(model.weight, x); });
+  EXPECT_EQ(gradients.describe().at(0), "weight aten::linear gram");
+  bool useless = false;
+  for (int64_t i = 0; i < kRecords; ++i) {
+    const double truth = model.true_norm(i);
+    const double computed = gradients.squared_norms(0).computed.at(static_cast<size_t>(i));
+    useless = useless || computed < 0.25 * truth * truth || computed > 4.0 * truth * truth;
+    EXPECT_GE(gradients.norm_bound(0, i), truth);
+  }
+  EXPECT_TRUE(useless) << "the case does not cancel: it proves nothing";
+}
+
+TEST_F(Gram, ContributionStaysWithinTheClipNorm) {
+  for (const Strategy strategy : {Strategy::gram, Strategy::keep, Strategy::drop, Strategy::automatic}) {
+    const Cancelling model;
+    for (int64_t i = 0; i < kRecords; ++i) {
+      Clipper clipper(model.parameters(), {}, WeightRule::flat(kClipNorm), {}, {.force_strategy = strategy});
+      std::vector<bool> active(kRecords, false);
+      active[static_cast<size_t>(i)] = true;
+      clipper.add(
+          model.inputs(), [&](const auto& x) { return Cancelling::losses(model.weight, x); }, active);
+      const double contribution = ClippedSumTestAccess::values(clipper.take())[0].to(at::kDouble).norm().item<double>();
+      EXPECT_LE(contribution, kClipNorm * (1.0 + 1e-4)) << to_string(strategy);
+      EXPECT_GT(contribution, 0.0) << to_string(strategy);
+    }
+  }
+}
+
+TEST_F(Gram, MaterialisedNormIsAccurate) {
+  const Cancelling model;
+  for (const Strategy strategy : {Strategy::automatic, Strategy::keep, Strategy::drop}) {
+    Tape tape(model.parameters(), {}, {}, {.force_strategy = strategy});
+    const PerRecordGradients gradients =
+        tape.run(model.inputs(), [&](const auto& x) { return Cancelling::losses(model.weight, x); });
+    for (int64_t i = 0; i < kRecords; ++i) {
+      EXPECT_NEAR(gradients.norm_bound(0, i) / model.true_norm(i), 1.0, 0.02) << to_string(strategy);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sotto::optim
