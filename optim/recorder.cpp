@@ -2,19 +2,16 @@
 #include <ATen/record_function.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sotto/optim/graph_check.h>
 #include <sotto/optim/recorder.h>
 #include <sotto/optim/transfer_rules.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/function.h>
-#include <torch/csrc/autograd/functions/accumulate_grad.h>
-#include <torch/csrc/autograd/functions/tensor.h>
 #include <torch/csrc/autograd/variable.h>
 
 #include <map>
 #include <optional>
 #include <set>
-#include <string_view>
-#include <typeinfo>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -68,11 +65,6 @@ const std::set<std::string, std::less<>>& rearranging_operators() {
   return names;
 }
 
-const char* const kRegisterHint =
-    "Use one of the operators listed in optim/parameter_use.cpp, freeze the parameter (requires_grad_(false)), or add "
-    "a "
-    "rule for the operator";
-
 class Recorder {
  public:
   Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
@@ -107,7 +99,6 @@ class Recorder {
   void mark_known(const Frame& frame, const at::Tensor& output);
   std::string names_of(const OperatorCall& call) const;
   void check_losses(const at::Tensor& losses) const;
-  void check_mediation(const at::Tensor& losses) const;
 
   static thread_local Recorder* active_;
 
@@ -425,77 +416,6 @@ void Recorder::check_losses(const at::Tensor& losses) const {
   }
 }
 
-// The operators were seen in the forward pass; their backward passes keep records apart because they are LibTorch's
-// own. Code of the program that runs in the backward pass could mix records unseen.
-void check_backward_is_known(torch::autograd::Node& node) {
-  using torch::autograd::AccumulateGrad;
-  using torch::autograd::CopySlices;
-  // The nodes of LibTorch's operators are those of one namespace, here as the compiler writes it.
-  constexpr std::string_view kGenerated = "N5torch8autograd9generated";
-  const std::type_info& type = typeid(node);
-  if (!std::string_view(type.name()).starts_with(kGenerated) && type != typeid(CopySlices) &&
-      type != typeid(AccumulateGrad)) {
-    throw UsageError(
-        fmt::format("[Tape] the losses depend on {}, a custom autograd function: what its backward pass does with "
-                    "the records cannot be seen. {}",
-                    node.name(), kRegisterHint));
-  }
-  if (!node.pre_hooks().empty() || !node.post_hooks().empty() || !node.tensor_pre_hooks().empty()) {
-    throw UsageError(
-        fmt::format("[Tape] a gradient hook is registered at {}: what it does with the records cannot be seen. Remove "
-                    "the hook; a gradient can be changed after it was released",
-                    node.name()));
-  }
-}
-
-// Complete mediation: every path from the losses to a trainable parameter leads through a recorded use. Custom autograd
-// functions hide their inner operators and are found here.
-void Recorder::check_mediation(const at::Tensor& losses) const {
-  std::unordered_map<const torch::autograd::Node*, const std::string*> accumulators;
-  for (const NamedParameter& parameter : parameters_) {
-    const auto node = torch::autograd::impl::grad_accumulator(parameter.tensor);
-    accumulators.emplace(node.get(), &parameter.name);
-  }
-  std::unordered_set<const torch::autograd::Node*> parameter_nodes;
-  for (const ParameterExpression& expression : recording_.expressions) {
-    if (expression.value.grad_fn()) parameter_nodes.insert(expression.value.grad_fn().get());
-  }
-  std::unordered_set<const torch::autograd::Node*> seen;
-  std::vector<torch::autograd::Node*> open = {losses.grad_fn().get()};
-  while (!open.empty()) {
-    torch::autograd::Node* node = open.back();
-    open.pop_back();
-    if (node == nullptr || !seen.insert(node).second) continue;
-    check_backward_is_known(*node);
-    for (const torch::autograd::Edge& edge : node->next_edges()) {
-      torch::autograd::Node* next = edge.function.get();
-      if (next == nullptr) continue;
-      const auto accumulator = accumulators.find(next);
-      const bool reaches_parameter = accumulator != accumulators.end() || parameter_nodes.contains(next);
-      if (reaches_parameter && !known_consumers_.contains(node)) {
-        throw UsageError(
-            fmt::format("[Tape] parameter {} is consumed by {}, an autograd node that no recorded operator accounts "
-                        "for (a custom autograd "
-                        "function?), so that its per-record gradient is unknown. {}",
-                        accumulator == accumulators.end() ? "(through an expression)" : *accumulator->second,
-                        node->name(), kRegisterHint));
-      }
-      open.push_back(next);
-    }
-  }
-  std::set<std::string> unused;
-  for (const NamedParameter& parameter : parameters_) {
-    const auto node = torch::autograd::impl::grad_accumulator(parameter.tensor);
-    if (!seen.contains(node.get())) unused.insert(parameter.name);
-  }
-  if (!unused.empty()) {
-    throw UsageError(fmt::format(
-        "[Tape] trainable parameter {} has no influence on the losses: remove it, use it, or freeze it with "
-        "requires_grad_(false)",
-        fmt::join(unused.begin(), unused.end(), ", ")));
-  }
-}
-
 Recording Recorder::run(const std::function<at::Tensor()>& model) {
   SOTTO_ASSERT(active_ == nullptr);
   struct Session {
@@ -523,7 +443,7 @@ Recording Recorder::run(const std::function<at::Tensor()>& model) {
   }
   if (error_) std::rethrow_exception(error_);
   check_losses(recording_.losses);
-  check_mediation(recording_.losses);
+  check_graph(recording_.losses, parameters_, recording_.expressions, known_consumers_);
   return std::move(recording_);
 }
 

@@ -1,0 +1,91 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sotto/optim/graph_check.h>
+#include <sotto/privacy/error.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/accumulate_grad.h>
+#include <torch/csrc/autograd/functions/tensor.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <set>
+#include <string_view>
+#include <typeinfo>
+#include <unordered_map>
+
+namespace sotto::optim {
+namespace {
+
+// The operators were seen in the forward pass; their backward passes keep records apart because they are LibTorch's
+// own. Code of the program that runs in the backward pass could mix records unseen.
+void check_backward_is_known(torch::autograd::Node& node) {
+  using torch::autograd::AccumulateGrad;
+  using torch::autograd::CopySlices;
+  // The nodes of LibTorch's operators are those of one namespace, here as the compiler writes it.
+  constexpr std::string_view kGenerated = "N5torch8autograd9generated";
+  const std::type_info& type = typeid(node);
+  if (!std::string_view(type.name()).starts_with(kGenerated) && type != typeid(CopySlices) &&
+      type != typeid(AccumulateGrad)) {
+    throw UsageError(
+        fmt::format("[Tape] the losses depend on {}, a custom autograd function: what its backward pass does with "
+                    "the records cannot be seen. {}",
+                    node.name(), kRegisterHint));
+  }
+  if (!node.pre_hooks().empty() || !node.post_hooks().empty() || !node.tensor_pre_hooks().empty()) {
+    throw UsageError(
+        fmt::format("[Tape] a gradient hook is registered at {}: what it does with the records cannot be seen. Remove "
+                    "the hook; a gradient can be changed after it was released",
+                    node.name()));
+  }
+}
+
+}  // namespace
+
+void check_graph(const at::Tensor& losses, const std::vector<NamedParameter>& parameters,
+                 const std::vector<ParameterExpression>& expressions,
+                 const std::unordered_set<const torch::autograd::Node*>& known_consumers) {
+  std::unordered_map<const torch::autograd::Node*, const std::string*> accumulators;
+  for (const NamedParameter& parameter : parameters) {
+    const auto node = torch::autograd::impl::grad_accumulator(parameter.tensor);
+    accumulators.emplace(node.get(), &parameter.name);
+  }
+  std::unordered_set<const torch::autograd::Node*> parameter_nodes;
+  for (const ParameterExpression& expression : expressions) {
+    if (expression.value.grad_fn()) parameter_nodes.insert(expression.value.grad_fn().get());
+  }
+  std::unordered_set<const torch::autograd::Node*> seen;
+  std::vector<torch::autograd::Node*> open = {losses.grad_fn().get()};
+  while (!open.empty()) {
+    torch::autograd::Node* node = open.back();
+    open.pop_back();
+    if (node == nullptr || !seen.insert(node).second) continue;
+    check_backward_is_known(*node);
+    for (const torch::autograd::Edge& edge : node->next_edges()) {
+      torch::autograd::Node* next = edge.function.get();
+      if (next == nullptr) continue;
+      const auto accumulator = accumulators.find(next);
+      const bool reaches_parameter = accumulator != accumulators.end() || parameter_nodes.contains(next);
+      if (reaches_parameter && !known_consumers.contains(node)) {
+        throw UsageError(
+            fmt::format("[Tape] parameter {} is consumed by {}, an autograd node that no recorded operator accounts "
+                        "for (a custom autograd "
+                        "function?), so that its per-record gradient is unknown. {}",
+                        accumulator == accumulators.end() ? "(through an expression)" : *accumulator->second,
+                        node->name(), kRegisterHint));
+      }
+      open.push_back(next);
+    }
+  }
+  std::set<std::string> unused;
+  for (const NamedParameter& parameter : parameters) {
+    const auto node = torch::autograd::impl::grad_accumulator(parameter.tensor);
+    if (!seen.contains(node.get())) unused.insert(parameter.name);
+  }
+  if (!unused.empty()) {
+    throw UsageError(fmt::format(
+        "[Tape] trainable parameter {} has no influence on the losses: remove it, use it, or freeze it with "
+        "requires_grad_(false)",
+        fmt::join(unused.begin(), unused.end(), ", ")));
+  }
+}
+
+}  // namespace sotto::optim

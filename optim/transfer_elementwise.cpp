@@ -1,0 +1,74 @@
+// Transfer rules of operators that work element by element, and of the few that return constants.
+
+#include <sotto/optim/transfer_table.h>
+
+#include <sstream>
+#include <string_view>
+
+namespace sotto::optim {
+namespace {
+
+// Element-wise losses: broadcast when reduction == none (0).
+template <size_t kReduction>
+OutputPositions unreduced(const OperatorCall& call) {
+  if (call.integer(kReduction) != 0) {
+    refuse("averages or sums the losses of different records: ask for one loss per record (reduction none)");
+  }
+  return broadcast(call);
+}
+
+OutputPositions where(const OperatorCall& call) {
+  if (call.arguments.size() < 3) refuse("returns a shape that depends on the records");
+  return broadcast(call);
+}
+
+// equal compares whole batches, which is harmless only for a tensor compared with itself (attention layers ask whether
+// query and key are one tensor).
+OutputPositions equal(const OperatorCall& call) {
+  if (!call.tensor(0).is_same(call.tensor(1))) refuse("makes control flow depend on the records of the whole batch");
+  return {};
+}
+
+OutputPositions constant_output(const OperatorCall& call) {
+  return OutputPositions(call.outputs.size());
+}
+
+// Another dtype or device for argument 0; of the other tensor, if there is one, only that is used.
+OutputPositions converted(const OperatorCall& call) {
+  const auto position = call.position(0);
+  return position ? same_for_all(call, *position) : constant_output(call);
+}
+
+// Operators whose every output element depends on the elements of the arguments at the same place alone. Random ones
+// draw from a generator, which does not depend on records.
+constexpr std::string_view kElementwise =
+    "abs acos add addcdiv addcmul alias asin atan atan2 bernoulli bitwise_and bitwise_not bitwise_or ceil "
+    "celu clamp clamp_max clamp_min clone contiguous copy cos cosh detach div dropout elu empty_like eq "
+    "erf exp expm1 feature_dropout fill floor full_like ge gelu gt hardshrink hardsigmoid hardswish "
+    "hardtanh isfinite isinf isnan le leaky_relu lerp lift_fresh log log1p log2 log_sigmoid "
+    "log_sigmoid_forward logaddexp logical_and logical_not logical_or lt masked_fill maximum minimum mish "
+    "mul nan_to_num native_dropout ne neg normal ones_like pow rand_like randn_like reciprocal relu relu6 "
+    "round rsqrt rsub selu sigmoid sign silu sin sinh softplus softshrink sqrt square sub tan "
+    "tanh threshold uniform xlogy zero zeros_like _to_copy ";
+
+}  // namespace
+
+void add_elementwise_rules(TransferTable& table) {
+  std::istringstream names{std::string(kElementwise)};
+  for (std::string name; names >> name;) table.emplace("aten::" + name, &broadcast);
+  table.emplace("aten::where", &where);
+  table.emplace("aten::equal", &equal);
+  table.emplace("aten::to", &converted);
+  table.emplace("aten::type_as", &converted);
+  table.emplace("aten::mse_loss", &unreduced<2>);
+  table.emplace("aten::l1_loss", &unreduced<2>);
+  table.emplace("aten::smooth_l1_loss", &unreduced<2>);
+  table.emplace("aten::huber_loss", &unreduced<2>);
+  table.emplace("aten::binary_cross_entropy", &unreduced<3>);
+  table.emplace("aten::binary_cross_entropy_with_logits", &unreduced<4>);
+  for (const char* name : {"aten::new_empty", "aten::new_zeros", "aten::new_ones", "aten::new_full"}) {
+    table.emplace(name, &constant_output);
+  }
+}
+
+}  // namespace sotto::optim
