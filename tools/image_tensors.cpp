@@ -22,7 +22,7 @@ ImageTensors image_tensors(const data::LabelledImages& images) {
 }
 
 at::Tensor scaled(const at::Tensor& pixels) {
-  return pixels.to(at::kFloat).div_(kLargestPixel);
+  return pixels.to(at::kFloat).div_(kLargestPixel / 2).sub_(1);
 }
 
 optim::Records image_records(ImageTensors images) {

@@ -34,6 +34,6 @@ std::string shown_epsilon(const TrainOptions& options, double epsilon);
 TrainOptions resolved(TrainOptions options, const TrainingPlan& plan);
 
 // How pixels become numbers. A public constant: nothing here is fitted to the records.
-inline constexpr const char* kPixelScaling = "x / 255";
+inline constexpr const char* kPixelScaling = "x / 127.5 - 1";
 
 }  // namespace sotto::tools
