@@ -80,6 +80,8 @@ class Recorder {
     OperatorCall call;
     // Autograd nodes of the arguments before the operator ran (an in-place operator replaces its argument's).
     std::unordered_set<const torch::autograd::Node*> argument_nodes;
+    // Keep those nodes: the one of a parameter lives only while it is held.
+    std::vector<torch::autograd::Edge> argument_edges;
   };
 
   static std::unique_ptr<at::ObserverContext> on_start(const at::RecordFunction& function);
@@ -209,7 +211,8 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
       for_each_tensor(argument, [&](const at::Tensor& tensor) {
         if (classify(tensor, frame.info->name).kind == Tracked::Kind::records) records = true;
         if (tensor.requires_grad()) {
-          frame.argument_nodes.insert(torch::autograd::impl::gradient_edge(tensor).function.get());
+          frame.argument_edges.push_back(torch::autograd::impl::gradient_edge(tensor));
+          frame.argument_nodes.insert(frame.argument_edges.back().function.get());
         }
       });
     }

@@ -81,6 +81,22 @@ TEST(Recorder, AcceptsTheModelThatTheRefusedOnesVary) {
       "");
 }
 
+// Parameters that were never used before, as in the first step: nodes of the graph that live for a moment only must not
+// be mistaken for others that get their address.
+TEST(Recorder, AcceptsFreshModelsEveryTime) {
+  for (int run = 0; run < 60; ++run) {
+    std::vector<Tensor> fragments;  // other addresses in every round
+    for (int i = 0; i < run; ++i) fragments.push_back(torch::ones({1}).requires_grad_() * 2.0);
+    EXPECT_EQ(refusal(loose({weight({5}), weight({5}), weight({4, 5}), weight({4}), weight({3, 4}), weight({3})},
+                            {records({kRecords, 7, 5})},
+                            [](auto& p, auto& x) {
+                              const Tensor y = torch::linear(torch::layer_norm(x[0], {5}, p[0], p[1]), p[2], p[3]);
+                              return per_record(torch::linear(torch::sin(y), p[4], p[5]));
+                            })),
+              "");
+  }
+}
+
 // Records that meet, in sight of the losses or behind detach() and no_grad.
 
 TEST(Recorder, RefusesTheMeanOfTheBatch) {
