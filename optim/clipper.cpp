@@ -1,6 +1,7 @@
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <sotto/optim/clipper.h>
+#include <sotto/optim/full_precision.h>
 #include <sotto/privacy/error.h>
 
 namespace sotto::optim {
@@ -27,6 +28,7 @@ void Clipper::add(const std::vector<at::Tensor>& inputs, const Losses& losses, c
 
 void Clipper::add_weighted(const std::vector<at::Tensor>& inputs, const Losses& losses,
                            const std::vector<bool>& active) {
+  const FullPrecision full_precision;
   PerRecordGradients gradients = tape_.run(inputs, losses, active);
   std::vector<std::vector<float>> weights(tape_.group_count());
   for (size_t group = 0; group < weights.size(); ++group) {

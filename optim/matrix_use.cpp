@@ -48,9 +48,7 @@ class MatrixUse final : public ParameterUse {
         add_gram(norms);
         break;
       default:
-        for (int64_t begin = 0; begin < batch_; begin += chunk_) {
-          add_row_norms(per_record(begin, std::min(batch_, begin + chunk_)), begin, norms);
-        }
+        add_materialised(norms);
     }
   }
 
@@ -101,29 +99,60 @@ class MatrixUse final : public ParameterUse {
   // |left_t||right_t|)^2. Where activations and gradients cancel, that bound is what keeps the weight from being too
   // large.
   void add_gram(SquaredNorms& norms) {
-    const double unit = left_.scalar_type() == at::kFloat ? std::numeric_limits<float>::epsilon() / 2.0
-                                                          : std::numeric_limits<double>::epsilon() / 2.0;
-    const auto gamma = [unit](int64_t length) {
-      const double k = static_cast<double>(length) * unit;
-      return k / (1.0 - k);
-    };
     const double gamma_left = gamma(left_.size(2) + 1);
     const double gamma_right = gamma(right_.size(2) + 1);
-    const double factor = gamma_left + gamma_right + gamma_left * gamma_right + 8.0 * unit;
-    const std::vector<double> left_norms = row_squared_norms(left_);
-    const std::vector<double> right_norms = row_squared_norms(right_);
-    const auto positions = static_cast<size_t>(left_.size(1));
+    const double factor = gamma_left + gamma_right + gamma_left * gamma_right + 8.0 * unit_roundoff();
+    const std::vector<double> bounds = outer_product_norms();
     for (int64_t i = 0; i < batch_; ++i) {
-      double bound = 0.0;  // sum_t |left_t| |right_t|
-      for (size_t t = static_cast<size_t>(i) * positions; t < static_cast<size_t>(i + 1) * positions; ++t) {
-        bound += std::sqrt(left_norms[t]) * std::sqrt(right_norms[t]);
-      }
+      const double bound = bounds[static_cast<size_t>(i)];
       const at::Tensor left = left_[i];
       const at::Tensor right = right_[i];
       const at::Tensor terms = left.mm(left.t()).mul_(right.mm(right.t()));
       norms.computed[static_cast<size_t>(i)] += at::sum(terms, at::kDouble).item<double>();
       norms.slack[static_cast<size_t>(i)] += factor * bound * bound;
     }
+  }
+
+  void add_materialised(SquaredNorms& norms) {
+    SquaredNorms own{std::vector<double>(static_cast<size_t>(batch_), 0.0), {}};
+    for (int64_t begin = 0; begin < batch_; begin += chunk_) {
+      add_row_norms(per_record(begin, std::min(batch_, begin + chunk_)), begin, own);
+    }
+    for (size_t i = 0; i < own.computed.size(); ++i) norms.computed[i] += own.computed[i];
+    if (!kept_.defined()) add_product_slack(own.computed, norms);
+  }
+
+  // A gradient that is formed again for the weighted sum is rounded differently: each is off the exact one by at most
+  // e = gamma_T sum_t |left_t||right_t|, so that computed + 2 e bounds what is summed. Matters where positions cancel.
+  void add_product_slack(const std::vector<double>& computed, SquaredNorms& norms) const {
+    const double gamma_positions = gamma(left_.size(1) + 1);
+    const std::vector<double> bounds = outer_product_norms();
+    for (int64_t i = 0; i < batch_; ++i) {
+      const auto record = static_cast<size_t>(i);
+      const double error = 2.0 * gamma_positions * bounds[record];
+      norms.slack[record] += error * (2.0 * std::sqrt(computed[record]) + error);
+    }
+  }
+
+  double unit_roundoff() const {
+    return left_.scalar_type() == at::kFloat ? std::numeric_limits<float>::epsilon() / 2.0
+                                             : std::numeric_limits<double>::epsilon() / 2.0;
+  }
+  double gamma(int64_t length) const {
+    const double k = static_cast<double>(length) * unit_roundoff();
+    return k / (1.0 - k);
+  }
+
+  // sum_t |left_t| |right_t| of every record.
+  std::vector<double> outer_product_norms() const {
+    const std::vector<double> left_norms = row_squared_norms(left_);
+    const std::vector<double> right_norms = row_squared_norms(right_);
+    const auto positions = static_cast<size_t>(left_.size(1));
+    std::vector<double> sums(static_cast<size_t>(batch_), 0.0);
+    for (size_t t = 0; t < left_norms.size(); ++t) {
+      sums[t / positions] += std::sqrt(left_norms[t]) * std::sqrt(right_norms[t]);
+    }
+    return sums;
   }
 
   SavedTensor activation_;

@@ -12,15 +12,15 @@ namespace {
 
 using at::Tensor;
 
-constexpr int64_t kRecords = 2;
+constexpr int64_t kRecords = 4;
 constexpr int64_t kPositions = 128;
 constexpr int64_t kWidth = 384;
-constexpr double kClipNorm = 0.1;
+constexpr double kClipNorm = 1e-3;  // a quarter of the true norms
 
 // losses_i = sum over positions of <slope, W x>, so that the output gradient is `slope`.
 struct Cancelling {
   Tensor weight = at::randn({kWidth, kWidth}).requires_grad_();
-  Tensor activation = at::ones({kRecords, kPositions, kWidth}) + 3e-6 * at::randn({kRecords, kPositions, kWidth});
+  Tensor activation = 0.3 * at::ones({kRecords, kPositions, kWidth}) + 1e-6 * at::randn({kRecords, kPositions, kWidth});
   Tensor slope = at::randn({kRecords, kPositions, kWidth});
 
   Cancelling() {
@@ -48,14 +48,15 @@ TEST_F(Gram, NormBoundHoldsWhereFloatCancels) {
   const PerRecordGradients gradients =
       tape.run(model.inputs(), [&](const auto& x) { return Cancelling::losses(model.weight, x); });
   EXPECT_EQ(gradients.describe().at(0), "weight aten::linear gram");
-  bool useless = false;
   for (int64_t i = 0; i < kRecords; ++i) {
     const double truth = model.true_norm(i);
     const double computed = gradients.squared_norms(0).computed.at(static_cast<size_t>(i));
-    useless = useless || computed < 0.25 * truth * truth || computed > 4.0 * truth * truth;
+    // Otherwise the case does not cancel and proves nothing. A weight from this norm would let the whole gradient
+    // through.
+    EXPECT_LT(computed, truth * truth / 16.0);
+    EXPECT_GT(truth, 4.0 * kClipNorm);
     EXPECT_GE(gradients.norm_bound(0, i), truth);
   }
-  EXPECT_TRUE(useless) << "the case does not cancel: it proves nothing";
 }
 
 TEST_F(Gram, ContributionStaysWithinTheClipNorm) {
@@ -76,7 +77,7 @@ TEST_F(Gram, ContributionStaysWithinTheClipNorm) {
 
 TEST_F(Gram, MaterialisedNormIsAccurate) {
   const Cancelling model;
-  for (const Strategy strategy : {Strategy::automatic, Strategy::keep, Strategy::drop}) {
+  for (const Strategy strategy : {Strategy::automatic, Strategy::keep}) {
     Tape tape(model.parameters(), {}, {}, {.force_strategy = strategy});
     const PerRecordGradients gradients =
         tape.run(model.inputs(), [&](const auto& x) { return Cancelling::losses(model.weight, x); });
