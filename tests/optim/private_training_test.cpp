@@ -357,6 +357,23 @@ TEST_F(PrivateTrainingTest, OneMoreRecordChangesNothingButTheSum) {
   EXPECT_TRUE(privacy::same_parameters(one.ledger.event, more.ledger.event));
 }
 
+// The same with a record that contributes exactly nothing: whatever the number of records found reached would show.
+TEST_F(PrivateTrainingTest, NumberOfRecordsReachesNothing) {
+  std::vector<Tensor> gradient;
+  for (const int64_t count : {kRecords, kRecords + 1}) {
+    auto net = network(torch::kDouble);
+    torch::optim::SGD optimizer(net->parameters(), 0.1);
+    auto records = data(count, torch::kDouble);
+    if (count > kRecords) records[0][kRecords].fill_(std::numeric_limits<double>::quiet_NaN());
+    Overrides overrides;
+    overrides.plan.expected_batch_size = kRecords;
+    PrivateTraining training(*net, optimizer, tensor_records(records), options(overrides, std::to_string(count)));
+    training.compute_gradient(losses_of(net));
+    gradient.push_back(flat(gradients(net)));
+  }
+  EXPECT_TRUE(gradient[0].allclose(gradient[1], 1e-12, 1e-15));
+}
+
 // Charging.
 
 TEST_F(PrivateTrainingTest, StopsWhenThePlanIsSpent) {
