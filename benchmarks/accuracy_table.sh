@@ -23,21 +23,23 @@ sotto=${SOTTO:-build/release/tools/sotto}
 [ -x "$sotto" ] || { echo "accuracy_table: no program $sotto; build it, or set SOTTO" >&2; exit 64; }
 mkdir -p "$folder"
 
-# value FILE KEY: a number of sotto's JSON output
-value() { sed -n "s/^  \"$2\": \([-0-9.e+]*\),\{0,1\}$/\1/p" "$1"; }
+# last RUN KEY: a number of the run's newest line of metrics
+last() { tail -n 1 "$1/metrics.jsonl" 2>/dev/null | sed -n "s/.*\"$2\":\([-0-9.e+]*\).*/\1/p"; }
+planned_steps() { sed -n 's/^steps = //p' "$1/config.toml"; }
+noise_multiplier() { sed -n 's/^  "noise_multiplier": \([-0-9.e+]*\),$/\1/p' "$1/certificate.json"; }
+finished() { [ -s "$1/certificate.json" ] && [ "$(last "$1" step)" = "$(planned_steps "$1")" ]; }
 
 rules=(flat psac)
 for rule in "${rules[@]}"; do
   for ((n = 1; n <= runs; ++n)); do
     run=$folder/$rule-$n
-    [ ! -s "$run.json" ] || continue
+    ! finished "$run" 2>/dev/null || continue
     echo "accuracy_table: $rule, run $n of $runs" >&2
-    if [ -e "$run/checkpoint.safetensors" ]; then
-      "$sotto" resume "$run" --json >"$run.part"
+    if [ -e "$run" ]; then
+      "$sotto" resume "$run" >&2
     else
-      "$sotto" train fashion-mnist --epsilon 3 --delta 1e-5 --rule "$rule" --output "$run" --json "$@" >"$run.part"
+      "$sotto" train fashion-mnist --epsilon 3 --delta 1e-5 --rule "$rule" --output "$run" "$@" >&2
     fi
-    mv "$run.part" "$run.json"
   done
 done
 
@@ -45,9 +47,8 @@ printf '| rule | runs | mean accuracy | lowest | highest | epsilon | noise multi
 printf '|---|---|---|---|---|---|---|---|---|\n'
 for rule in "${rules[@]}"; do
   for ((n = 1; n <= runs; ++n)); do
-    file=$folder/$rule-$n.json
-    echo "$(value "$file" accuracy) $(value "$file" epsilon) $(value "$file" noise_multiplier)" \
-      "$(value "$file" steps) $(value "$file" seconds)"
+    run=$folder/$rule-$n
+    echo "$(last "$run" accuracy) $(last "$run" epsilon) $(noise_multiplier "$run") $(last "$run" step) $(last "$run" seconds)"
   done | LC_ALL=C awk -v rule="$rule" '
     NR == 1 { low = high = $1 }
     { sum += $1; seconds += $5; if ($1 < low) low = $1; if ($1 > high) high = $1; if ($2 > epsilon) epsilon = $2 }
