@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 #include <sotto/optim/named_parameter.h>
 
+#include <cstdint>
 #include <vector>
 
 namespace sotto::optim {
@@ -12,8 +13,8 @@ namespace sotto::optim {
 // Remembers which tensors were written to .grad, so that a gradient replaced or changed afterwards is noticed.
 class WrittenGradient {
  public:
-  // Throws UsageError naming the parameter whose .grad is another tensor or was changed since. Writes through raw
-  // pointers and through .data() are not seen.
+  // Throws UsageError naming the parameter whose .grad is another tensor or was changed since, also
+  // through .data() or a raw pointer. One pass over the gradients.
   void check() const;
 
  private:
@@ -22,6 +23,7 @@ class WrittenGradient {
     NamedParameter parameter;
     at::Tensor gradient;
     int64_t version;
+    uint64_t checksum;
   };
   std::vector<Entry> entries_;
 };

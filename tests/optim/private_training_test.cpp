@@ -207,6 +207,9 @@ TEST_F(PrivateTrainingTest, NoticesAGradientThatWasReplacedOrChanged) {
       {"zeroed", [](nn::Sequential net) { net->parameters()[3].grad().zero_(); }},
       {"scaled", [](nn::Sequential net) { net->parameters()[2].mutable_grad().mul_(0.5); }},
       {"part changed", [](nn::Sequential net) { net->parameters()[2].grad()[0].add_(1.0); }},
+      {"through .data()", [](nn::Sequential net) { net->parameters()[2].grad().data().mul_(0.5); }},
+      {"raw pointer", [](nn::Sequential net) { net->parameters()[2].grad().mutable_data_ptr<float>()[0] += 1.0f; }},
+      {"clip_grad_norm_", [](nn::Sequential net) { nn::utils::clip_grad_norm_(net->parameters(), 1e-6); }},
       {"zero_grad", [](nn::Sequential net) { net->zero_grad(); }},
       {"backward", [](nn::Sequential net) { losses_of(net)(data()).sum().backward(); }}};
   for (const auto& [name, tamper] : tampering) {
