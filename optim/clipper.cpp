@@ -4,6 +4,8 @@
 #include <sotto/optim/full_precision.h>
 #include <sotto/privacy/error.h>
 
+#include <cmath>
+
 namespace sotto::optim {
 
 Clipper::Clipper(std::vector<NamedParameter> parameters, std::vector<at::Tensor> constants, WeightRule rule,

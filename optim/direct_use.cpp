@@ -3,6 +3,8 @@
 #include <sotto/optim/direct_use.h>
 #include <sotto/optim/record_rows.h>
 
+#include <algorithm>
+
 namespace sotto::optim {
 namespace {
 

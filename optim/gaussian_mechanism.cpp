@@ -5,6 +5,7 @@
 #include <sotto/optim/gaussian_mechanism.h>
 #include <sotto/privacy/error.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace sotto::optim {
@@ -12,6 +13,8 @@ namespace {
 
 // Large enough to hide the cost of a task, small enough to keep a piece in cache between noise and division.
 constexpr int64_t kElementsPerTask = 1 << 15;
+constexpr double kSmallestDeviation = 1e-30;
+constexpr double kLargestDeviation = 1e30;
 
 template <class T>
 void add_noise_and_divide(std::span<const std::uint32_t, 8> key, kernels::NoiseCounter counter, double stddev,
@@ -42,10 +45,16 @@ PrivateGradient GaussianMechanism::release(ClippedSum&& sum, privacy::Ledger& le
     throw UsageError(
         fmt::format("[GaussianMechanism::release] step must fit the noise counter, 0 .. 2^32 - 1: got {}", step));
   }
+  const double stddev = event_.mechanism.noise_multiplier * owned.sensitivity();
+  if (!(stddev >= kSmallestDeviation && stddev <= kLargestDeviation)) {
+    throw UsageError(
+        fmt::format("[GaussianMechanism::release] the standard deviation of the noise must be {} .. {}, where float "
+                    "numbers neither vanish nor overflow: got {}; choose another clip norm",
+                    kSmallestDeviation, kLargestDeviation, stddev));
+  }
   ledger.reserve(step, event_, owned.sensitivity(), noise_key_.commitment());
 
   at::NoGradGuard no_grad;
-  const double stddev = event_.mechanism.noise_multiplier * owned.sensitivity();
   for (size_t t = 0; t < owned.sums_.size(); ++t) {
     at::Tensor& tensor = owned.sums_[t];
     SOTTO_ASSERT(tensor.is_contiguous());

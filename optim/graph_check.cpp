@@ -30,6 +30,8 @@ void check_backward_is_known(torch::autograd::Node& node) {
                     "the records cannot be seen. {}",
                     node.name(), kRegisterHint));
   }
+  // A view changed in place hides the operator's own node.
+  if (auto* copy = dynamic_cast<CopySlices*>(&node); copy != nullptr && copy->fn) check_backward_is_known(*copy->fn);
   if (!node.pre_hooks().empty() || !node.post_hooks().empty() || !node.tensor_pre_hooks().empty()) {
     throw UsageError(
         fmt::format("[Tape] a gradient hook is registered at {}: what it does with the records cannot be seen. Remove "

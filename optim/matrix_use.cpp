@@ -6,6 +6,7 @@
 #include <sotto/optim/record_rows.h>
 #include <sotto/privacy/error.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 

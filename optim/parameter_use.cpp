@@ -135,6 +135,7 @@ UsePointer group_norm(const OperatorCall& call, size_t argument, BatchPosition o
 
 // batch_norm(input, weight?, bias?, running_mean?, running_var?, training, momentum, eps, cudnn_enabled), not training
 UsePointer batch_norm(const OperatorCall& call, size_t argument, BatchPosition output) {
+  if (output.dim != 0) throw Refusal{"normalises channels with the records elsewhere than in dimension 0"};
   if (argument == 2) return make_channel_bias_use(output, call.batch);
   if (argument != 1) return nullptr;
   return channel_scale(output, call.batch,

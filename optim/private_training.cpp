@@ -8,6 +8,7 @@
 #include <torch/optim/lbfgs.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -54,12 +55,14 @@ privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensit
 void check_missing_tail(const std::vector<NamedParameter>& parameters, const privacy::PrivacyPlan& plan) {
   double draws = 0.0;
   for (const NamedParameter& parameter : parameters) draws += static_cast<double>(parameter.tensor.numel());
-  const double missing = kernels::missing_tail_mass() * draws * static_cast<double>(plan.steps());
+  // Replacing both of two neighbouring distributions by ones that miss a mass m adds m (1 + e^epsilon) to delta.
+  const double missing =
+      kernels::missing_tail_mass() * draws * static_cast<double>(plan.steps()) * (1.0 + std::exp(plan.epsilon()));
   if (missing > kLargestTailShareOfDelta * plan.delta()) {
-    throw UsageError(
-        fmt::format("[PrivateTraining] the noise generator misses a tail of probability {:.3g} over the whole run, "
-                    "which must stay below {} delta = {:.3g}: use a larger delta or fewer steps",
-                    missing, kLargestTailShareOfDelta, kLargestTailShareOfDelta * plan.delta()));
+    throw UsageError(fmt::format(
+        "[PrivateTraining] the noise generator misses a tail that adds {:.3g} to delta over the whole "
+        "run, which must stay below {} delta = {:.3g}: use a larger delta, a smaller epsilon or fewer steps",
+        missing, kLargestTailShareOfDelta, kLargestTailShareOfDelta * plan.delta()));
   }
 }
 

@@ -142,6 +142,8 @@ Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vec
 }
 
 void Recorder::track(const at::Tensor& tensor, Tracked tracked) {
+  // An in-place operator changes what a buffer holds, not that the next batch sees it.
+  if (const Tracked* before = find(tensor)) tracked.outlives = tracked.outlives || before->outlives;
   tracked_.insert_or_assign(tensor.unsafeGetTensorImpl(), TrackedEntry{tracked, WeakImpl(tensor.getIntrusivePtr())});
 }
 

@@ -50,6 +50,22 @@ bool PerRecordGradients::through_expression(size_t use) const {
   return recording_.expressions[recording_.uses[use].expression].form != ParameterExpression::Form::identity;
 }
 
+// The rows of a parameter with several uses: summed over the uses, chunk by chunk. Norm and weighted sum must come from
+// the same rows, because uses may cancel.
+void PerRecordGradients::for_each_summed_rows(
+    size_t parameter, const std::function<void(int64_t begin, const at::Tensor& rows)>& visit) const {
+  const std::vector<size_t>& uses = of_parameter_[parameter].uses;
+  const at::Tensor& tensor = (*parameters_)[parameter].tensor;
+  const int64_t bytes = tensor.numel() * static_cast<int64_t>(tensor.element_size());
+  const int64_t chunk = std::max<int64_t>(1, chunk_bytes_ / std::max<int64_t>(1, bytes));
+  for (int64_t begin = 0; begin < batch_; begin += chunk) {
+    const int64_t end = std::min(batch_, begin + chunk);
+    at::Tensor rows = recording_.uses[uses[0]].use->per_record(begin, end).clone();
+    for (size_t u = 1; u < uses.size(); ++u) rows.add_(recording_.uses[uses[u]].use->per_record(begin, end));
+    visit(begin, rows);
+  }
+}
+
 void PerRecordGradients::compute_norms() {
   size_t group_count = 1;
   for (size_t group : *groups_) group_count = std::max(group_count, group + 1);
@@ -63,17 +79,10 @@ void PerRecordGradients::compute_norms() {
       recording_.uses[of.uses[0]].use->add_squared_norms(norms);
       continue;
     }
-    const at::Tensor& parameter = (*parameters_)[p].tensor;
-    const int64_t bytes = parameter.numel() * static_cast<int64_t>(parameter.element_size());
-    const int64_t chunk = std::max<int64_t>(1, chunk_bytes_ / std::max<int64_t>(1, bytes));
-    for (int64_t begin = 0; begin < batch_; begin += chunk) {
-      const int64_t end = std::min(batch_, begin + chunk);
-      at::Tensor rows = recording_.uses[of.uses[0]].use->per_record(begin, end).clone();
-      for (size_t u = 1; u < of.uses.size(); ++u) rows.add_(recording_.uses[of.uses[u]].use->per_record(begin, end));
-      add_row_norms(rows, begin, norms);
-    }
+    for_each_summed_rows(p, [&](int64_t begin, const at::Tensor& rows) { add_row_norms(rows, begin, norms); });
   }
-  for (size_t group = 0; group < group_count; ++group) norms_of_general(norms_[group], group);
+  for_each_general_row(
+      [&](size_t p, int64_t i, const at::Tensor& row) { add_row_norms(row, i, norms_[(*groups_)[p]]); });
 }
 
 // Gradients of the parameters from gradients of expressions: one entry per parameter, undefined where none arrives.
@@ -90,11 +99,12 @@ std::vector<at::Tensor> PerRecordGradients::pull_back(const std::vector<at::Tens
 
 // Parameters that reach a use through a function of parameters: the record's gradient is pulled back through that
 // function, one record at a time. Exact for any function; the price is one small backward pass per record.
-void PerRecordGradients::norms_of_general(SquaredNorms& norms, size_t group) {
+void PerRecordGradients::for_each_general_row(
+    const std::function<void(size_t parameter, int64_t record, const at::Tensor& row)>& visit) const {
   std::vector<size_t> members;
   std::set<size_t> expressions;
   for (size_t p = 0; p < of_parameter_.size(); ++p) {
-    if (!of_parameter_[p].general || (*groups_)[p] != group) continue;
+    if (!of_parameter_[p].general) continue;
     members.push_back(p);
     for (size_t u : of_parameter_[p].uses) {
       if (through_expression(u)) expressions.insert(recording_.uses[u].expression);
@@ -114,13 +124,14 @@ void PerRecordGradients::norms_of_general(SquaredNorms& norms, size_t group) {
     }
     const std::vector<at::Tensor> pulled = pull_back(gradients, order);
     for (size_t p : members) {
-      at::Tensor total = pulled[p].defined() ? pulled[p].reshape({1, -1}).clone()
-                                             : at::zeros({1, (*parameters_)[p].tensor.numel()},
-                                                         (*parameters_)[p].tensor.options().requires_grad(false));
+      const at::Tensor& parameter = (*parameters_)[p].tensor;
+      at::Tensor row = pulled[p].defined()
+                           ? pulled[p].reshape({1, -1}).clone()
+                           : at::zeros({1, parameter.numel()}, parameter.options().requires_grad(false));
       for (size_t u : of_parameter_[p].uses) {
-        if (!through_expression(u)) total.add_(recording_.uses[u].use->per_record(i, i + 1));
+        if (!through_expression(u)) row.add_(recording_.uses[u].use->per_record(i, i + 1));
       }
-      add_row_norms(total, i, norms);
+      visit(p, i, row);
     }
   }
 }
@@ -136,36 +147,30 @@ void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& wei
     std::copy(of_group.begin(), of_group.end(), tensor.mutable_data_ptr<float>());
     return tensor.to(like.device(), like.scalar_type());
   };
-  std::set<size_t> expressions;
   for (size_t p = 0; p < of_parameter_.size(); ++p) {
+    const OfParameter& of = of_parameter_[p];
+    if (of.general || of.uses.empty()) continue;
     const at::Tensor weight = weights_of((*groups_)[p], sums[p]);
     at::Tensor total = sums[p].view({-1});
-    for (size_t u : of_parameter_[p].uses) {
-      if (through_expression(u)) {
-        expressions.insert(recording_.uses[u].expression);
-      } else {
-        recording_.uses[u].use->add_weighted(weight, total);
-      }
-    }
-  }
-  if (expressions.empty()) return;
-  // The pull-back is linear: the weighted sum of the expression's gradients is pulled back once per group.
-  for (size_t group = 0; group < weights.size(); ++group) {
-    std::vector<size_t> order(expressions.begin(), expressions.end());
-    std::vector<at::Tensor> gradients;
-    for (size_t e : order) {
-      const at::Tensor& value = recording_.expressions[e].value;
+    if (of.uses.size() > 1) {
+      for_each_summed_rows(p, [&](int64_t begin, const at::Tensor& rows) {
+        add_row_sum(rows, weight.slice(0, begin, begin + rows.size(0)), total);
+      });
+    } else if (!through_expression(of.uses[0])) {
+      recording_.uses[of.uses[0]].use->add_weighted(weight, total);
+    } else {
+      // The elements of the parameter in another order: pulled back once, after the sum.
+      const size_t expression = recording_.uses[of.uses[0]].expression;
+      const at::Tensor& value = recording_.expressions[expression].value;
       at::Tensor sum = at::zeros({value.numel()}, value.options().requires_grad(false));
-      for (const RecordedUse& use : recording_.uses) {
-        if (use.expression == e && use.use) use.use->add_weighted(weights_of(group, sum), sum);
-      }
-      gradients.push_back(sum.view(value.sizes()));
-    }
-    const std::vector<at::Tensor> pulled = pull_back(gradients, order);
-    for (size_t p = 0; p < pulled.size(); ++p) {
-      if (pulled[p].defined() && (*groups_)[p] == group) sums[p].add_(pulled[p]);
+      recording_.uses[of.uses[0]].use->add_weighted(weight, sum);
+      sums[p].add_(pull_back({sum.view(value.sizes())}, {expression})[p]);
     }
   }
+  for_each_general_row([&](size_t p, int64_t i, const at::Tensor& row) {
+    const float weight = weights[(*groups_)[p]][static_cast<size_t>(i)];
+    if (weight != 0.0f) sums[p].view({1, -1}).add_(row, weight);
+  });
 }
 
 std::vector<std::string> PerRecordGradients::describe() const {

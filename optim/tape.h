@@ -55,7 +55,10 @@ class PerRecordGradients {
     bool general = false;      // some use goes through an expression that needs a pull-back per record
   };
   void compute_norms();
-  void norms_of_general(SquaredNorms& norms, size_t group);
+  void for_each_summed_rows(size_t parameter,
+                            const std::function<void(int64_t begin, const at::Tensor& rows)>& visit) const;
+  void for_each_general_row(
+      const std::function<void(size_t parameter, int64_t record, const at::Tensor& row)>& visit) const;
   std::vector<at::Tensor> pull_back(const std::vector<at::Tensor>& expression_gradients,
                                     const std::vector<size_t>& expressions) const;
   bool through_expression(size_t use) const;

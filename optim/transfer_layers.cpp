@@ -88,7 +88,13 @@ OutputPositions group_norm(const OperatorCall& call) {
   const BatchPosition position = required(call, 0);
   require_constant(call, 1);
   require_constant(call, 2);
+  const at::Tensor& input = call.tensor(0);
   if (position.dim != 0) refuse(kMixes);
+  // The sizes are arguments of their own (N, C, HxW): with others, one group would reach into the next record.
+  if (call.integer(3) != input.size(0) || call.integer(4) != input.size(1) ||
+      call.integer(3) * call.integer(4) * call.integer(5) != input.numel()) {
+    refuse("is given sizes that are not those of its input");
+  }
   return same_for_all(call, position);
 }
 
@@ -117,7 +123,10 @@ OutputPositions nll_loss(const OperatorCall& call) {
 OutputPositions attention(const OperatorCall& call) {
   const BatchPosition position = required(call, 0);
   if (position.dim >= call.tensor(0).dim() - 2) refuse(kMixes);
-  if (call.position(1) != position || call.position(2) != position) refuse(kMixes);
+  for (size_t a = 1; a <= 2; ++a) {
+    // Aligned from the right: with fewer dimensions a record of one would meet all records of the other.
+    if (call.tensor(a).dim() != call.tensor(0).dim() || call.position(a) != position) refuse(kMixes);
+  }
   if (auto mask = call.position(3)) {
     mask->dim += call.tensor(0).dim() - call.tensor(3).dim();
     if (*mask != position) refuse(kMixes);

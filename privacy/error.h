@@ -5,6 +5,10 @@
 // alone. A broken invariant of sotto itself is not a user's error: it goes through SOTTO_ASSERT, which is active in
 // every build type because LibTorch headers force NDEBUG.
 
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+#error "sotto must not be compiled with -ffast-math: it removes the NaN checks and the rounding that bounds rely on"
+#endif
+
 #include <stdexcept>
 #include <string>
 

@@ -239,6 +239,29 @@ TEST_F(ClipperTest, ContributionIsParallelToTheGradient) {
   }
 }
 
+// Two uses whose gradients are each a million times their sum: norm and sum must come from the same rows.
+TEST_F(ClipperTest, UsesThatCancelKeepTheContributionWithinTheClipNorm) {
+  constexpr double kClipNorm = 1e-3;
+  for (const bool through_expression : {false, true}) {
+    const Model model = make(
+        leaves({at::randn({40, 30})}, at::kFloat),
+        [](int64_t n) {
+          return Tensors{at::randn({n, 3, 30})};
+        },
+        [through_expression](const Tensors& p, const Tensors& x) {
+          const Tensor second = through_expression ? p[0] * 1.0 : p[0];
+          return per_record(at::linear(x[0] * 1e6, p[0])) - per_record(at::linear(x[0] * 1e6 + 0.1, second));
+        });
+    const Tensors inputs = model.draw(4);
+    for (size_t i = 0; i < 4; ++i) {
+      std::vector<bool> active(4, false);
+      active[i] = true;
+      const Tensor contribution = flat(sum_of(model, WeightRule::flat(kClipNorm), inputs, active));
+      EXPECT_LE(contribution.norm().item<double>(), kClipNorm * (1 + 1e-6)) << through_expression;
+    }
+  }
+}
+
 // Norms first and one weighted pass afterwards give what weighting materialised gradients one by one gives.
 TEST_F(ClipperTest, SumEqualsTheSumOfWeightedGradients) {
   for (const Model& model : zoo(at::kDouble)) {

@@ -241,6 +241,32 @@ TEST(Recorder, RefusesRecordsWrittenIntoABuffer) {
   EXPECT_TRUE(says(message, {"aten::copy", "writes records into a buffer"}));
 }
 
+TEST(Recorder, RefusesRecordsWrittenIntoABufferThatWasClearedFirst) {
+  const Tensor buffer = torch::zeros({kRecords, 5});
+  const auto message = refusal(loose({weight()}, {records()},
+                                     [buffer](auto& p, auto& x) {
+                                       torch::NoGradGuard no_grad;
+                                       Tensor memory = buffer;
+                                       memory.zero_();
+                                       memory.copy_(x[0]);
+                                       torch::AutoGradMode grad(true);
+                                       return per_record(torch::linear(x[0], p[0]));
+                                     },
+                                     {buffer}));
+  EXPECT_TRUE(says(message, {"aten::copy", "writes records into a buffer"}));
+}
+
+// Key and value [B, T, D] would be broadcast along the heads of the query [B, H, T, D]: with H = B every record would
+// meet all others, and the sizes fit.
+TEST(Recorder, RefusesAttentionBetweenDifferentRanks) {
+  const auto message = refusal(loose({torch::randn({4, 5})}, {torch::randn({kRecords, 3, 5})}, [](auto& p, auto& x) {
+    const Tensor key = torch::linear(x[0], p[0]);
+    const Tensor query = key.unsqueeze(1).expand({-1, kRecords, -1, -1});
+    return per_record(at::scaled_dot_product_attention(query, key, key));
+  }));
+  EXPECT_TRUE(says(message, {"aten::scaled_dot_product_attention", "combines different records"}));
+}
+
 TEST(Recorder, RefusesRunningStatisticsOfRecords) {
   const Tensor buffer = torch::zeros({5});
   const auto message = refusal(loose({weight()}, {records()},
