@@ -43,17 +43,17 @@ for rule in "${rules[@]}"; do
   done
 done
 
-printf '| rule | runs | mean accuracy | lowest | highest | epsilon | noise multiplier | steps | mean seconds |\n'
-printf '|---|---|---|---|---|---|---|---|---|\n'
+printf '| rule | runs | mean accuracy | lowest | highest | epsilon | noise multiplier | steps |\n'
+printf '|---|---|---|---|---|---|---|---|\n'
 for rule in "${rules[@]}"; do
   for ((n = 1; n <= runs; ++n)); do
     run=$folder/$rule-$n
-    echo "$(last "$run" accuracy) $(last "$run" epsilon) $(noise_multiplier "$run") $(last "$run" step) $(last "$run" seconds)"
+    echo "$(last "$run" accuracy) $(last "$run" epsilon) $(noise_multiplier "$run") $(last "$run" step)"
   done | LC_ALL=C awk -v rule="$rule" '
     NR == 1 { low = high = $1 }
-    { sum += $1; seconds += $5; if ($1 < low) low = $1; if ($1 > high) high = $1; if ($2 > epsilon) epsilon = $2 }
+    { sum += $1; if ($1 < low) low = $1; if ($1 > high) high = $1; if ($2 > epsilon) epsilon = $2 }
     END {
-      printf "| %s | %d | %.2f %% | %.2f %% | %.2f %% | %.4f | %.4f | %d | %.0f |\n", rule, NR, 100 * sum / NR, 100 * low,
-        100 * high, epsilon, $3, $4, seconds / NR
+      printf "| %s | %d | %.2f %% | %.2f %% | %.2f %% | %.4f | %.4f | %d |\n", rule, NR, 100 * sum / NR, 100 * low,
+        100 * high, epsilon, $3, $4
     }'
 done

@@ -139,7 +139,7 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
                                    .expected_batch_size = batch,
                                    .steps = 100000,
                                    .delta = 1e-5,
-                                   .noise_multiplier = 1.0});
+                                   .noise_multiplier = 1000.0});  // a finite epsilon for as many steps
   optim::PrivateTraining training(*guarded.module, private_optimizer, optim::tensor_records(guarded.records),
                                   {.plan = plan,
                                    .rule = optim::WeightRule::psac(0.1),

@@ -235,7 +235,7 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
       throw UsageError(
           fmt::format("[Tape] operator {} has no rule that says whether it keeps records apart{}. Express it through "
                       "other operators, or "
-                      "add a transfer rule for it in optim/transfer_rules.cpp",
+                      "add a transfer rule for it in optim/transfer_*.cpp",
                       frame.info->name, names_of(frame.call)));
     }
     ++ignoring_;  // its parts need no look of their own

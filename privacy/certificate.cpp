@@ -47,7 +47,7 @@ std::vector<std::string> standard_exclusions() {
   return {"the choice of hyper-parameters by other runs on the same data",
           "vocabularies, normalisation and other statistics taken from the data before training",
           "metrics, logs and diagnostics computed on private data", "the time that steps take",
-          "attacks on the rounding of floating-point noise"};
+          "the rounding of floating-point sums and noise, and attacks on it"};
 }
 
 void validate(const Certificate& c) {

@@ -24,8 +24,8 @@ constexpr const char* kTrainExample = R"(Examples:
   $ sotto train --train-images scans.idx.gz --train-labels kinds.idx.gz --dataset-size 20000 --epsilon 2 --delta 1e-6
   $ sotto train --config run.toml --epochs 10      # keys of the file are the flags; flags win
 
-Ctrl-C finishes the step, writes a checkpoint and tells how to go on. Nothing computed from training records is shown
-except through the private steps.
+Ctrl-C finishes the step, writes a checkpoint and tells how to go on. Apart from the time that steps take, nothing computed
+from training records is shown except through the private steps.
 )";
 
 constexpr const char* kResumeExample = R"(Example:

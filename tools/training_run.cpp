@@ -193,8 +193,7 @@ std::optional<double> TrainingRun::evaluate() {
   std::optional<double> accuracy;
   if (test_)
     accuracy = static_cast<double>(count_correct(*model_, *test_)) / static_cast<double>(test_->labels.size(0));
-  nlohmann::ordered_json line = {
-      {"step", steps_done()}, {"epsilon", nullptr}, {"accuracy", nullptr}, {"seconds", seconds()}};
+  nlohmann::ordered_json line = {{"step", steps_done()}, {"epsilon", nullptr}, {"accuracy", nullptr}};
   if (private_) line["epsilon"] = private_->epsilon();
   if (accuracy) line["accuracy"] = *accuracy;
   if (!plan_.not_private.empty()) line["not_private"] = plan_.not_private;

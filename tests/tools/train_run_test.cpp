@@ -127,7 +127,7 @@ TEST_F(TrainRun, EveryRuleTrainsWithItsBound) {
 
 // A model that learns nothing, or a step that is not applied, stays near one in ten.
 TEST_F(TrainRun, LearnsASimpleTask) {
-  const Outcome outcome = run(base() + Words{"--noise-multiplier", "0.3", "--delta", kDelta, "--steps", "150", "--lr",
+  const Outcome outcome = run(base() + Words{"--noise-multiplier", "1", "--delta", kDelta, "--steps", "150", "--lr",
                                              "2", "--output", run_path().string(), "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_GT(json::parse(outcome.out).at("accuracy").get<double>(), 0.6);
