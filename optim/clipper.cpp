@@ -5,6 +5,7 @@
 #include <sotto/privacy/error.h>
 
 #include <cmath>
+#include <utility>
 
 namespace sotto::optim {
 
@@ -48,24 +49,21 @@ void Clipper::add_weighted(const std::vector<at::Tensor>& inputs, const Losses& 
           rule_.weight(gradients.norm_bound(group, i), static_cast<int64_t>(group));
     }
   }
-  if (sums_.empty()) {
-    for (const NamedParameter& parameter : tape_.parameters()) {
-      sums_.push_back(at::zeros(parameter.tensor.sizes(), parameter.tensor.options().requires_grad(false)));
-    }
-  }
+  begin_sum();
   gradients.add_weighted(weights, sums_);
   if (phase_ended_) phase_ended_("weighted sum");
 }
 
-ClippedSum Clipper::take() {
-  std::vector<at::Tensor> sums = std::move(sums_);
-  sums_.clear();
-  if (sums.empty()) {
-    for (const NamedParameter& parameter : tape_.parameters()) {
-      sums.push_back(at::zeros(parameter.tensor.sizes(), parameter.tensor.options().requires_grad(false)));
-    }
+void Clipper::begin_sum() {
+  if (!sums_.empty()) return;
+  for (const NamedParameter& parameter : tape_.parameters()) {
+    sums_.push_back(at::zeros(parameter.tensor.sizes(), parameter.tensor.options().requires_grad(false)));
   }
-  return {std::move(sums), rule_.sensitivity()};
+}
+
+ClippedSum Clipper::take() {
+  begin_sum();
+  return {std::exchange(sums_, {}), rule_.sensitivity()};
 }
 
 }  // namespace sotto::optim

@@ -34,6 +34,7 @@ class Clipper {
   const WeightRule& rule() const { return rule_; }
 
  private:
+  void begin_sum();  // zeros, unless a sum is under way
   void add_weighted(const std::vector<at::Tensor>& inputs, const Losses& losses, const std::vector<bool>& active);
 
   Tape tape_;
