@@ -26,6 +26,7 @@ mkdir -p "$folder"
 # last RUN KEY: a number of the run's newest line of metrics
 last() { tail -n 1 "$1/metrics.jsonl" 2>/dev/null | sed -n "s/.*\"$2\":\([-0-9.e+]*\).*/\1/p"; }
 planned_steps() { sed -n 's/^steps = //p' "$1/config.toml"; }
+planned_epsilon() { sed -n '/^  "planned": {/,/}/s/^    "epsilon": \([-0-9.e+]*\),$/\1/p' "$1/certificate.json"; }
 noise_multiplier() { sed -n 's/^  "noise_multiplier": \([-0-9.e+]*\),$/\1/p' "$1/certificate.json"; }
 finished() { [ -s "$1/certificate.json" ] && [ "$(last "$1" step)" = "$(planned_steps "$1")" ]; }
 
@@ -48,7 +49,7 @@ printf '|---|---|---|---|---|---|---|---|\n'
 for rule in "${rules[@]}"; do
   for ((n = 1; n <= runs; ++n)); do
     run=$folder/$rule-$n
-    echo "$(last "$run" accuracy) $(last "$run" epsilon) $(noise_multiplier "$run") $(last "$run" step)"
+    echo "$(last "$run" accuracy) $(planned_epsilon "$run") $(noise_multiplier "$run") $(last "$run" step)"
   done | LC_ALL=C awk -v rule="$rule" '
     NR == 1 { low = high = $1 }
     { sum += $1; if ($1 < low) low = $1; if ($1 > high) high = $1; if ($2 > epsilon) epsilon = $2 }

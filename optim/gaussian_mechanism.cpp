@@ -20,12 +20,13 @@ template <class T>
 void add_noise_and_divide(std::span<const std::uint32_t, 8> key, kernels::NoiseCounter counter, double stddev,
                           double divisor, at::Tensor& tensor) {
   T* values = tensor.mutable_data_ptr<T>();
+  const auto scale = static_cast<T>(1.0 / divisor);
   at::parallel_for(0, tensor.numel(), kElementsPerTask, [&](int64_t begin, int64_t end) {
     for (int64_t at = begin; at < end; at += kElementsPerTask) {
       const int64_t count = std::min(kElementsPerTask, end - at);
       kernels::add_gaussian_noise(key, counter, static_cast<std::uint64_t>(at), static_cast<size_t>(count), stddev,
                                   values + at);
-      for (int64_t i = at; i < at + count; ++i) values[i] = static_cast<T>(values[i] / divisor);
+      for (int64_t i = at; i < at + count; ++i) values[i] *= scale;
     }
   });
 }
@@ -36,6 +37,10 @@ GaussianMechanism::GaussianMechanism(privacy::PoissonSampled event, int64_t divi
     : event_(event), divisor_(divisor), noise_key_(std::move(noise_key)) {
   privacy::validate(event_);
   if (divisor < 1) throw UsageError(fmt::format("[GaussianMechanism] divisor must be >= 1: got {}", divisor));
+}
+
+void GaussianMechanism::begin_charge(double sensitivity, privacy::Ledger& ledger) const {
+  ledger.begin_reserve(ledger.next_step(), event_, sensitivity, noise_key_.commitment());
 }
 
 PrivateGradient GaussianMechanism::release(ClippedSum&& sum, privacy::Ledger& ledger) {

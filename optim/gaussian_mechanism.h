@@ -19,15 +19,23 @@ namespace sotto::optim {
 
 class GaussianMechanism {
  public:
-  // `divisor` >= 1 is the expected batch size. Throws UsageError outside the ranges.
-  GaussianMechanism(privacy::PoissonSampled event, int64_t divisor, privacy::SecretKey noise_key);
-
   // Charges the ledger's next step, then adds noise and divides. Whatever the ledger throws leaves nothing released.
   PrivateGradient release(ClippedSum&& sum, privacy::Ledger& ledger);
+
+  // Starts writing the charge of the next release, of a sum with this sensitivity, while that sum is still computed.
+  void begin_charge(double sensitivity, privacy::Ledger& ledger) const;
 
   const privacy::PoissonSampled& event() const { return event_; }
 
  private:
+  // The event says how the records of every sum were sampled. Only the loop that draws them from a PoissonSampler can
+  // know that, so only it makes a mechanism: batches of a foreign loader cannot be charged as Poisson samples.
+  friend class PrivateTraining;
+  friend struct GaussianMechanismTestAccess;  // as ClippedSumTestAccess, for tests of the noise alone
+
+  // `divisor` >= 1 is the expected batch size. Throws UsageError outside the ranges.
+  GaussianMechanism(privacy::PoissonSampled event, int64_t divisor, privacy::SecretKey noise_key);
+
   privacy::PoissonSampled event_;
   int64_t divisor_;
   privacy::SecretKey noise_key_;

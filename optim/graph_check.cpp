@@ -42,6 +42,23 @@ void check_backward_is_known(torch::autograd::Node& node) {
 
 }  // namespace
 
+void check_losses(const at::Tensor& losses, const BatchPosition* position, int64_t batch) {
+  const bool one_each =
+      position != nullptr && losses.dim() == 1 && *position == BatchPosition{0, 1, 1} && losses.size(0) == batch;
+  if (!one_each) {
+    throw UsageError(fmt::format(
+        "[Tape] the model must return one loss per record, a tensor of sizes [{}]: got {}. Ask the loss "
+        "function for reduction none and sum what remains over all dimensions but the first",
+        batch,
+        losses.defined()
+            ? fmt::format("sizes {}{}", sizes_text(losses.sizes()), position != nullptr ? "" : " that carry no records")
+            : "an undefined tensor"));
+  }
+  if (!losses.requires_grad()) {
+    throw UsageError("[Tape] the losses do not depend on any trainable parameter: is gradient mode switched off?");
+  }
+}
+
 void check_graph(const at::Tensor& losses, const std::vector<NamedParameter>& parameters,
                  const std::vector<ParameterExpression>& expressions,
                  const std::unordered_set<const torch::autograd::Node*>& known_consumers) {
@@ -69,8 +86,7 @@ void check_graph(const at::Tensor& losses, const std::vector<NamedParameter>& pa
       if (reaches_parameter && !known_consumers.contains(node)) {
         throw UsageError(
             fmt::format("[Tape] parameter {} is consumed by {}, an autograd node that no recorded operator accounts "
-                        "for (a custom autograd "
-                        "function?), so that its per-record gradient is unknown. {}",
+                        "for (a custom autograd function?), so that its per-record gradient is unknown. {}",
                         accumulator == accumulators.end() ? "(through an expression)" : *accumulator->second,
                         node->name(), kRegisterHint));
       }

@@ -11,8 +11,11 @@ namespace sotto::optim {
 // Completes messages about an operator without a rule.
 inline constexpr const char* kRegisterHint =
     "Use one of the operators listed in optim/parameter_use.cpp, freeze the parameter (requires_grad_(false)), or add "
-    "a "
-    "rule for the operator";
+    "a rule for the operator";
+
+// The losses must be [batch] with one record each, and require grad. `position` is where they carry records, nullptr
+// when they carry none. Throws UsageError.
+void check_losses(const at::Tensor& losses, const BatchPosition* position, int64_t batch);
 
 // Complete mediation: every path from the losses to a trainable parameter leads through a node in `known_consumers`,
 // those of recorded uses; every node belongs to an operator of LibTorch and has no hooks; every parameter is reached.

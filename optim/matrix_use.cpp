@@ -58,15 +58,28 @@ class MatrixUse final : public ParameterUse {
       add_row_sum(kept_, weights, total);
       return;
     }
-    // One matrix product over all records and positions: sum_i w_i g_i = (w . left)^T right.
-    const at::Tensor left = weighted_rows(left_, weights).reshape({-1, left_.size(2)});
-    const at::Tensor right = selected_rows(right_, weights).reshape({-1, right_.size(2)});
-    total.view({left_.size(2), right_.size(2)}).addmm_(left.t(), right);
+    at::Tensor matrix = total.view({left_.size(2), right_.size(2)});
+    add_product(weights, matrix);
+  }
+
+  void add_weighted_strided(const at::Tensor& weights, at::Tensor& total) override {
+    if (kept_.defined() || total.dim() != 2) {
+      ParameterUse::add_weighted_strided(weights, total);
+    } else {
+      add_product(weights, total);
+    }
   }
 
   Strategy strategy() const override { return strategy_; }
 
  private:
+  void add_product(const at::Tensor& weights, at::Tensor& matrix) const {
+    // One matrix product over all records and positions: sum_i w_i g_i = (w . left)^T right.
+    const at::Tensor left = weighted_rows(left_, weights).reshape({-1, left_.size(2)});
+    const at::Tensor right = selected_rows(right_, weights).reshape({-1, right_.size(2)});
+    matrix.addmm_(left.t(), right);
+  }
+
   void choose(UsePlan& plan) {
     const int64_t positions = left_.size(1);
     const int64_t elements = left_.size(2) * right_.size(2);

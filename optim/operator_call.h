@@ -39,11 +39,13 @@ struct OperatorCall {
   int64_t integer(size_t i) const { return arguments.at(i).toInt(); }
   double number(size_t i) const { return arguments.at(i).toScalar().toDouble(); }
   std::vector<int64_t> integers(size_t i) const { return arguments.at(i).toIntVector(); }
-  bool is_none(size_t i) const { return i >= arguments.size() || arguments[i].isNone(); }
 };
 
 // Every defined tensor inside `value`: a tensor, a list of tensors or of optional tensors.
 void for_each_tensor(const c10::IValue& value, const std::function<void(const at::Tensor&)>& visit);
+
+// "[2, 3]", for messages.
+std::string sizes_text(at::IntArrayRef sizes);
 
 // `dim` counted from the front, 0 <= result < rank.
 inline int64_t wrap_dim(int64_t dim, int64_t rank) {

@@ -1,5 +1,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/rsqrt.h>
+#include <ATen/ops/zeros.h>
 #include <sotto/optim/convolution_use.h>
 #include <sotto/optim/direct_use.h>
 #include <sotto/optim/embedding_use.h>
@@ -165,6 +166,12 @@ const std::map<std::string_view, UseRule>& rules() {
 }
 
 }  // namespace
+
+void ParameterUse::add_weighted_strided(const at::Tensor& weights, at::Tensor& total) {
+  at::Tensor sum = at::zeros({total.numel()}, total.options());
+  add_weighted(weights, sum);
+  total.add_(sum.view(total.sizes()));
+}
 
 const char* to_string(Strategy strategy) {
   switch (strategy) {

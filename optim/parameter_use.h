@@ -14,7 +14,6 @@
 
 namespace sotto::optim {
 
-// Largest gap between a computed squared norm and the true one that the strategy used can leave, see `SquaredNorms`.
 // How the squared norm of a matrix-shaped use is computed. The choice follows from shapes and memory, never from
 // values.
 enum class Strategy {
@@ -52,6 +51,8 @@ class ParameterUse {
   virtual void add_squared_norms(SquaredNorms& norms) = 0;
   // total[N] += sum_i weights[i] g_i. Records with weight 0 add nothing, also when their gradient is NaN.
   virtual void add_weighted(const at::Tensor& weights, at::Tensor& total) = 0;
+  // The same into a tensor of the consumed tensor's sizes and any strides.
+  virtual void add_weighted_strided(const at::Tensor& weights, at::Tensor& total);
 
   virtual Strategy strategy() const = 0;
 };

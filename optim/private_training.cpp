@@ -1,7 +1,7 @@
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sotto/kernels/gaussian_noise.h>
+#include <sotto/optim/operator_call.h>
 #include <sotto/optim/private_training.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/rdp_accountant.h>
@@ -19,17 +19,22 @@ constexpr const char* kAccountantName = "rdp";
 constexpr const char* kAccountantVersion = "1";
 // The Gaussian transform cannot reach the outermost tail; over all draws of a run that must not matter beside delta.
 constexpr double kLargestTailShareOfDelta = 1e-3;
+constexpr size_t kShapes = 8;
 
 privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensitivity, const privacy::SecretKey& noise,
                             const privacy::SecretKey& sampler) {
   const bool secret = noise.is_secret() && sampler.is_secret();
   const privacy::LedgerKeys keys{noise.commitment(), sampler.commitment(), secret};
+  const auto named = options.rule.parameters();
+  const std::map<std::string, double> parameters(named.begin(), named.end());
   if (!options.resume) {
     privacy::LedgerHeader header;
     header.adjacency = options.plan.adjacency();
     header.dataset_size = options.plan.dataset_size();
     header.delta = options.plan.delta();
     header.event = options.plan.step_event();
+    header.weight_rule = options.rule.name();
+    header.weight_rule_parameters = parameters;
     header.sensitivity = sensitivity;
     header.steps = options.plan.steps();
     header.accountant_name = kAccountantName;
@@ -42,11 +47,13 @@ privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensit
   const bool same = header.adjacency == options.plan.adjacency() &&
                     header.dataset_size == options.plan.dataset_size() && header.delta == options.plan.delta() &&
                     header.steps == options.plan.steps() && header.sensitivity == sensitivity &&
+                    header.weight_rule == options.rule.name() && header.weight_rule_parameters == parameters &&
+                    header.accountant_name == kAccountantName && header.accountant_version == kAccountantVersion &&
                     privacy::same_parameters(header.event, options.plan.step_event());
   if (!same) {
     throw LedgerError(
-        fmt::format("[PrivateTraining] the ledger {} was started with another plan: a run is resumed with the "
-                    "plan that it began with",
+        fmt::format("[PrivateTraining] the ledger {} was started with another plan, weight rule or accountant: a run "
+                    "is resumed with those that it began with",
                     options.ledger.string()));
   }
   return ledger;
@@ -64,6 +71,13 @@ void check_missing_tail(const std::vector<NamedParameter>& parameters, const pri
         "run, which must stay below {} delta = {:.3g}: use a larger delta, a smaller epsilon or fewer steps",
         missing, kLargestTailShareOfDelta, kLargestTailShareOfDelta * plan.delta()));
   }
+}
+
+// Places of a physical batch that holds `count` records. A few fixed shapes: a full batch, and for the rest multiples
+// of an eighth of one. The analysis of the batch position needs two places; one record is padded to two.
+size_t places_for(size_t count, size_t physical) {
+  const size_t granule = (physical + kShapes - 1) / kShapes;
+  return std::max<size_t>(2, std::min(physical, (count + granule - 1) / granule * granule));
 }
 
 PrivateTrainingOptions with_module_constants(PrivateTrainingOptions options, const torch::nn::Module& module) {
@@ -153,7 +167,7 @@ void PrivateTraining::check_optimizer() const {
         throw UsageError(
             fmt::format("[PrivateTraining] the optimizer holds a parameter of sizes {} that is trainable or has a "
                         "gradient, and that the private step does not know: its gradient could only be a raw one",
-                        fmt::format("[{}]", fmt::join(parameter.sizes().begin(), parameter.sizes().end(), ", "))));
+                        sizes_text(parameter.sizes())));
       }
       theirs.insert(parameter.unsafeGetTensorImpl());
     }
@@ -187,11 +201,11 @@ void PrivateTraining::compute_gradient(const Losses& losses) {
   }
   clipper_.discard();  // what an earlier call left when the fetch of a later physical batch threw
   const std::vector<int64_t> sample = sampler_.sample(records_.count);
-  // The analysis of the batch position needs two places; one record is padded to two.
-  const auto size = static_cast<size_t>(std::max<int64_t>(2, options_.physical_batch));
-  const auto real = static_cast<size_t>(options_.physical_batch);
-  for (size_t begin = 0; begin < sample.size(); begin += real) {
-    const size_t count = std::min(real, sample.size() - begin);
+  if (accepted_ && !sample.empty()) mechanism_.begin_charge(clipper_.rule().sensitivity(), ledger_);
+  const auto physical = static_cast<size_t>(options_.physical_batch);
+  for (size_t begin = 0; begin < sample.size(); begin += physical) {
+    const size_t count = std::min(physical, sample.size() - begin);
+    const size_t size = places_for(count, physical);
     at::Tensor indices = at::empty({static_cast<int64_t>(size)}, at::kLong);
     std::vector<bool> active(size, false);
     for (size_t i = 0; i < size; ++i) {
@@ -203,6 +217,7 @@ void PrivateTraining::compute_gradient(const Losses& losses) {
     clipper_.add(inputs, losses, active);
   }
   written_ = mechanism_.release(clipper_.take(), ledger_).write_to(clipper_.parameters());
+  accepted_ = accepted_ || !sample.empty();
   if (options_.tape.phase_ended) options_.tape.phase_ended("charge and noise");
 }
 

@@ -1,20 +1,23 @@
 #pragma once
 // Private training of an unmodified model with any optimizer of torch::optim that needs no closure.
 //
-//   sotto::optim::PrivateTraining training(*model, sgd, sotto::optim::tensor_records({images, labels}),
-//       {.plan = sotto::privacy::PrivacyPlan({.adjacency = sotto::privacy::Adjacency::add_remove, .dataset_size =
-//       60000,
-//                                             .expected_batch_size = 256, .steps = 1000, .delta = 1e-5, .epsilon
-//                                             = 3.0}),
-//        .rule = sotto::optim::WeightRule::psac(0.1), .ledger = "run/ledger.jsonl"});
+//   const sotto::privacy::PrivacyPlan plan({.adjacency = sotto::privacy::Adjacency::add_remove,
+//                                           .dataset_size = 60000, .expected_batch_size = 256, .steps = 1000,
+//                                           .delta = 1e-5, .epsilon = 3.0});
+//   sotto::optim::PrivateTraining training(
+//       *model, sgd, sotto::optim::tensor_records({images, labels}),
+//       {.plan = plan, .rule = sotto::optim::WeightRule::psac(0.1), .ledger = "run/ledger.jsonl"});
 //   while (!training.finished()) training.step([&](const auto& batch) {
 //     return cross_entropy(model->forward(batch[0]), batch[1], reduction_none); });
 //   std::cout << training.epsilon();
 //
-// One step: draw a Poisson sample, sum weighted per-record gradients over physical batches of fixed shape, charge the
-// ledger, add noise once, divide by the expected batch size, write .grad, run the optimizer. A step with an empty
-// sample is a step like any other. The model may contain anything that the tape has rules for; what it has no rule for
-// is refused.
+// One step: draw a Poisson sample, sum weighted per-record gradients over physical batches of a few fixed shapes,
+// charge the ledger, add noise once, divide by the expected batch size, write .grad, run the optimizer. A step with an
+// empty sample is a step like any other. The model may contain anything that the tape has rules for; what it has no
+// rule for is refused.
+//
+// From the second step on the charge is written while the step computes. When such a step fails before its noise is
+// drawn, the charge stays and serves the next call.
 
 #include <sotto/optim/clipper.h>
 #include <sotto/optim/gaussian_mechanism.h>
@@ -64,7 +67,7 @@ class PrivateTraining {
   // Throws UsageError otherwise.
   void update();
 
-  bool finished() const { return steps_charged() >= options_.plan.steps(); }
+  bool finished() const { return !ledger_.charging() && steps_charged() >= options_.plan.steps(); }
   int64_t steps_charged() const;
   // Upper bound, from the ledger, for the steps charged so far, at the plan's delta.
   double epsilon() const;
@@ -93,6 +96,7 @@ class PrivateTraining {
   privacy::PoissonSampler sampler_;
   GaussianMechanism mechanism_;
   std::optional<WrittenGradient> written_;
+  bool accepted_ = false;  // a step went through: the model is not one that is refused
 };
 
 // The parameters of a module that require grad, by their names, and the groups of a per-group rule: one per module that

@@ -9,8 +9,8 @@
 
 namespace sotto::optim {
 
-// norms.computed[first + i] += |rows[i]|^2. Rounding: relative 4e-7 at most, see kernels/squared_norms.h, which the
-// weight rule's margin does not cover; the caller's bound does (tape.h).
+// norms.computed[first + i] += |rows[i]|^2. Rounding: that of sums in double, see kernels/squared_norms.h, which
+// PerRecordGradients::norm_bound covers.
 void add_row_norms(const at::Tensor& rows, int64_t first, SquaredNorms& norms);
 
 // Squared norms of the rows along the last dimension, in order: one entry per row.
@@ -25,7 +25,7 @@ at::Tensor record_matrices(const at::Tensor& tensor, BatchPosition position, int
 // `factor` with rows of weight 0 replaced by zeros and the others multiplied by their weight; factor is [B, ...].
 at::Tensor weighted_rows(const at::Tensor& factor, const at::Tensor& weights);
 
-// `factor` with rows of weight 0 replaced by zeros; returned as it is when every element is finite in those rows.
+// `factor` with rows of weight 0 replaced by zeros; returned as it is when there are none.
 at::Tensor selected_rows(const at::Tensor& factor, const at::Tensor& weights);
 
 // An activation kept for later. Reading it after it was overwritten in place is an error.

@@ -1,31 +1,17 @@
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/record_function.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sotto/optim/graph_check.h>
+#include <sotto/optim/operator_catalogue.h>
 #include <sotto/optim/recorder.h>
-#include <sotto/optim/transfer_rules.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
 
-#include <map>
 #include <optional>
-#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
 namespace sotto::optim {
-
-void for_each_tensor(const c10::IValue& value, const std::function<void(const at::Tensor&)>& visit) {
-  if (value.isTensor()) {
-    if (value.toTensor().defined()) visit(value.toTensor());
-  } else if (value.isTensorList()) {
-    for (const at::Tensor& tensor : value.toTensorVector()) visit(tensor);
-  } else if (value.isList()) {
-    for (const c10::IValue& item : value.toListRef()) for_each_tensor(item, visit);
-  }
-}
 
 namespace {
 
@@ -41,28 +27,12 @@ struct Tracked {
 
 struct TrackedEntry {
   Tracked tracked;
-  WeakImpl alive;  // keeps the tensor's address from being given to another tensor
+  WeakImpl alive;       // keeps the tensor's address from being given to another tensor
+  const void* storage;  // what it held when it was tracked: set_data() puts another there without an operator
 };
 
-std::string sizes_text(at::IntArrayRef sizes) {
-  return fmt::format("[{}]", fmt::join(sizes.begin(), sizes.end(), ", "));
-}
-
-// What does not change between calls of one operator.
-struct OperatorInfo {
-  std::string name;
-  bool in_place = false;
-  bool composite = false;
-  bool out_variant = false;
-  TransferRule transfer = nullptr;
-};
-
-// View operators that hold exactly the elements of their argument.
-const std::set<std::string, std::less<>>& rearranging_operators() {
-  static const std::set<std::string, std::less<>> names = {
-      "aten::t",     "aten::transpose", "aten::permute", "aten::view",  "aten::reshape",   "aten::flatten",
-      "aten::alias", "aten::unsqueeze", "aten::squeeze", "aten::clone", "aten::contiguous"};
-  return names;
+const void* storage_of(const at::Tensor& tensor) {
+  return tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
 }
 
 class Recorder {
@@ -89,7 +59,6 @@ class Recorder {
   void start(const at::RecordFunction& function, Frame& frame);
   void end(const at::RecordFunction& function, Frame& frame);
 
-  const OperatorInfo& info_of(const at::RecordFunction& function);
   const Tracked* find(const at::Tensor& tensor) const;
   const Tracked& classify(const at::Tensor& tensor, const std::string& operator_name);
   void track(const at::Tensor& tensor, Tracked tracked);
@@ -100,14 +69,13 @@ class Recorder {
   void note_uses(Frame& frame, const OutputPositions& positions);
   void mark_known(const Frame& frame, const at::Tensor& output);
   std::string names_of(const OperatorCall& call) const;
-  void check_losses(const at::Tensor& losses) const;
 
   static thread_local Recorder* active_;
 
   const std::vector<NamedParameter>& parameters_;
   Recording recording_;
   std::unordered_map<const c10::TensorImpl*, TrackedEntry> tracked_;
-  std::map<std::pair<const char*, const char*>, OperatorInfo> operators_;
+  OperatorCatalogue operators_;
   // Nodes that may lead to a trainable parameter: those of recorded uses and of expressions made of parameters alone.
   std::unordered_set<const torch::autograd::Node*> known_consumers_;
   int ignoring_ = 0;
@@ -144,7 +112,8 @@ Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vec
 void Recorder::track(const at::Tensor& tensor, Tracked tracked) {
   // An in-place operator changes what a buffer holds, not that the next batch sees it.
   if (const Tracked* before = find(tensor)) tracked.outlives = tracked.outlives || before->outlives;
-  tracked_.insert_or_assign(tensor.unsafeGetTensorImpl(), TrackedEntry{tracked, WeakImpl(tensor.getIntrusivePtr())});
+  tracked_.insert_or_assign(tensor.unsafeGetTensorImpl(),
+                            TrackedEntry{tracked, WeakImpl(tensor.getIntrusivePtr()), storage_of(tensor)});
 }
 
 const Tracked* Recorder::find(const at::Tensor& tensor) const {
@@ -153,7 +122,15 @@ const Tracked* Recorder::find(const at::Tensor& tensor) const {
 }
 
 const Tracked& Recorder::classify(const at::Tensor& tensor, const std::string& operator_name) {
-  if (const Tracked* known = find(tensor)) return *known;
+  const auto found = tracked_.find(tensor.unsafeGetTensorImpl());
+  if (found != tracked_.end()) {
+    if (found->second.storage == storage_of(tensor)) return found->second.tracked;
+    throw UsageError(
+        fmt::format("[Tape] operator {} takes a tensor of sizes {} whose storage was replaced while the "
+                    "model ran (set_data), so that it cannot be known which records it holds. Assign a "
+                    "new tensor instead",
+                    operator_name, sizes_text(tensor.sizes())));
+  }
   // Numbers become 0-dimensional tensors without going through the dispatcher.
   if (tensor.dim() == 0 && !tensor.requires_grad()) {
     track(tensor, {});
@@ -162,30 +139,9 @@ const Tracked& Recorder::classify(const at::Tensor& tensor, const std::string& o
   const std::string sizes = sizes_text(tensor.sizes());
   throw UsageError(fmt::format(
       "[Tape] operator {} takes a tensor of sizes {} that is neither an input, a parameter or a buffer of the model, "
-      "nor "
-      "was computed from them by recorded operators, so that it cannot be known which records it holds. Pass it as an "
-      "input (batch in dimension 0), register it as a buffer, or list it under constants",
+      "nor was computed from them by recorded operators, so that it cannot be known which records it holds. Pass it as "
+      "an input (batch in dimension 0), register it as a buffer, or list it under constants",
       operator_name, sizes));
-}
-
-const OperatorInfo& Recorder::info_of(const at::RecordFunction& function) {
-  const auto key = std::make_pair(function.name(), function.overload_name());
-  const auto found = operators_.find(key);
-  if (found != operators_.end()) return found->second;
-  OperatorInfo info;
-  info.name = function.name();
-  if (const auto name = function.operator_name()) {
-    if (const auto handle = c10::Dispatcher::singleton().findOp(*name)) {
-      info.composite = handle->hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd);
-    }
-    info.out_variant = name->overload_name.ends_with("out");
-  }
-  if (info.name.ends_with("_") && !info.name.ends_with("__")) {
-    info.name.pop_back();
-    info.in_place = true;
-  }
-  info.transfer = find_transfer_rule(info.name);
-  return operators_.emplace(key, std::move(info)).first->second;
 }
 
 std::unique_ptr<at::ObserverContext> Recorder::on_start(const at::RecordFunction& function) {
@@ -207,7 +163,7 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
     return;
   }
   try {
-    frame.info = &info_of(function);
+    frame.info = &operators_.of(function);
     bool records = false;
     for (const c10::IValue& argument : function.inputs()) {
       for_each_tensor(argument, [&](const at::Tensor& tensor) {
@@ -234,8 +190,7 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
     if (records && (!frame.info->transfer || frame.info->out_variant)) {
       throw UsageError(
           fmt::format("[Tape] operator {} has no rule that says whether it keeps records apart{}. Express it through "
-                      "other operators, or "
-                      "add a transfer rule for it in optim/transfer_*.cpp",
+                      "other operators, or add a transfer rule for it in optim/transfer_*.cpp",
                       frame.info->name, names_of(frame.call)));
     }
     ++ignoring_;  // its parts need no look of their own
@@ -323,9 +278,11 @@ void Recorder::handle_batch_free(Frame& frame) {
       expression.parameter_names += (expression.parameter_names.empty() ? "" : ", ") + from.parameter_names;
     }
     const ParameterExpression& first = recording_.expressions[sources[0]];
-    if (sources.size() == 1 && rearranging_operators().contains(call.name) &&
-        first.form != ParameterExpression::Form::general && output.numel() == first.value.numel()) {
-      expression.form = ParameterExpression::Form::rearranged;
+    if (sources.size() == 1 && frame.info->rearranging && first.form != ParameterExpression::Form::general &&
+        output.numel() == first.value.numel()) {
+      const at::Tensor& parameter = parameters_[*first.parameters.begin()].tensor;
+      const bool view = output.is_alias_of(parameter) && parameter.is_contiguous();
+      expression.form = view ? ParameterExpression::Form::view : ParameterExpression::Form::rearranged;
     }
     mark_known(frame, output);
     recording_.expressions.push_back(std::move(expression));
@@ -403,24 +360,6 @@ void Recorder::note_uses(Frame& frame, const OutputPositions& positions) {
   }
 }
 
-void Recorder::check_losses(const at::Tensor& losses) const {
-  const Tracked* tracked = losses.defined() ? find(losses) : nullptr;
-  if (!tracked || tracked->kind != Tracked::Kind::records || losses.dim() != 1 ||
-      !(tracked->position == BatchPosition{0, 1, 1}) || losses.size(0) != recording_.batch) {
-    throw UsageError(fmt::format(
-        "[Tape] the model must return one loss per record, a tensor of sizes [{}]: got {}. Ask the loss function for "
-        "reduction none and sum what remains over all dimensions but the first",
-        recording_.batch,
-        losses.defined()
-            ? fmt::format("sizes {}{}", sizes_text(losses.sizes()),
-                          tracked && tracked->kind == Tracked::Kind::records ? "" : " that carry no records")
-            : "an undefined tensor"));
-  }
-  if (!losses.requires_grad()) {
-    throw UsageError("[Tape] the losses do not depend on any trainable parameter: is gradient mode switched off?");
-  }
-}
-
 Recording Recorder::run(const std::function<at::Tensor()>& model) {
   SOTTO_ASSERT(active_ == nullptr);
   struct Session {
@@ -447,7 +386,9 @@ Recording Recorder::run(const std::function<at::Tensor()>& model) {
     }
   }
   if (error_) std::rethrow_exception(error_);
-  check_losses(recording_.losses);
+  const Tracked* tracked = recording_.losses.defined() ? find(recording_.losses) : nullptr;
+  check_losses(recording_.losses, tracked && tracked->kind == Tracked::Kind::records ? &tracked->position : nullptr,
+               recording_.batch);
   check_graph(recording_.losses, parameters_, recording_.expressions, known_consumers_);
   return std::move(recording_);
 }

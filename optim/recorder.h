@@ -26,7 +26,8 @@ namespace sotto::optim {
 struct ParameterExpression {
   enum class Form {
     identity,    // the parameter itself
-    rearranged,  // exactly the elements of one parameter, in another order or shape
+    view,        // a view of one parameter that shows every element once, for example its transpose
+    rearranged,  // exactly the elements of one parameter, copied in another order or shape
     general,     // any other function of parameters
   };
   at::Tensor value;

@@ -19,7 +19,7 @@
 namespace sotto::optim {
 namespace {
 
-// Covers the rounding of the sums of squares in double; 2^53 / 1e9 elements would be needed to exceed it.
+// Covers the rounding of the sums of squares in double for models of up to 1e9 parameters: half of 1e9 * 2^-53 < 1e-7.
 constexpr double kNormMargin = 1e-7;
 
 using torch::autograd::Edge;
@@ -46,8 +46,34 @@ double PerRecordGradients::norm_bound(size_t group, int64_t record) const {
   return std::sqrt(std::max(0.0, squared)) * (1.0 + kNormMargin);
 }
 
-bool PerRecordGradients::through_expression(size_t use) const {
-  return recording_.expressions[recording_.uses[use].expression].form != ParameterExpression::Form::identity;
+ParameterExpression::Form PerRecordGradients::form(size_t use) const {
+  return recording_.expressions[recording_.uses[use].expression].form;
+}
+
+bool PerRecordGradients::through_function(size_t use) const {
+  return form(use) == ParameterExpression::Form::rearranged || form(use) == ParameterExpression::Form::general;
+}
+
+// `values` [..., N] hold a parameter's elements in order; the result shows them as the use saw the parameter. Identity
+// and views only.
+at::Tensor PerRecordGradients::in_place_of(size_t use, const at::Tensor& values) const {
+  const ParameterExpression& expression = recording_.expressions[recording_.uses[use].expression];
+  const at::Tensor& value = expression.value;
+  const at::Tensor& parameter = (*parameters_)[*expression.parameters.begin()].tensor;
+  std::vector<int64_t> sizes(values.sizes().begin(), values.sizes().end() - 1);
+  std::vector<int64_t> strides(values.strides().begin(), values.strides().end() - 1);
+  sizes.insert(sizes.end(), value.sizes().begin(), value.sizes().end());
+  if (expression.form == ParameterExpression::Form::identity) return values.view(sizes);
+  SOTTO_ASSERT(expression.form == ParameterExpression::Form::view && values.is_contiguous());
+  strides.insert(strides.end(), value.strides().begin(), value.strides().end());
+  return values.as_strided(sizes, strides,
+                           values.storage_offset() + value.storage_offset() - parameter.storage_offset());
+}
+
+// rows [n, N] += the rows of one use, for records [begin, begin + n).
+void PerRecordGradients::add_rows(size_t use, int64_t begin, const at::Tensor& rows) const {
+  at::Tensor target = in_place_of(use, rows);
+  target.add_(recording_.uses[use].use->per_record(begin, begin + rows.size(0)).view(target.sizes()));
 }
 
 // The rows of a parameter with several uses: summed over the uses, chunk by chunk. Norm and weighted sum must come from
@@ -60,17 +86,15 @@ void PerRecordGradients::for_each_summed_rows(
   const int64_t chunk = std::max<int64_t>(1, chunk_bytes_ / std::max<int64_t>(1, bytes));
   for (int64_t begin = 0; begin < batch_; begin += chunk) {
     const int64_t end = std::min(batch_, begin + chunk);
-    at::Tensor rows = recording_.uses[uses[0]].use->per_record(begin, end).clone();
-    for (size_t u = 1; u < uses.size(); ++u) rows.add_(recording_.uses[uses[u]].use->per_record(begin, end));
+    at::Tensor rows = at::zeros({end - begin, tensor.numel()}, tensor.options().requires_grad(false));
+    for (size_t use : uses) add_rows(use, begin, rows);
     visit(begin, rows);
   }
 }
 
 void PerRecordGradients::compute_norms() {
-  size_t group_count = 1;
-  for (size_t group : *groups_) group_count = std::max(group_count, group + 1);
   const auto records = static_cast<size_t>(batch_);
-  norms_.assign(group_count, {std::vector<double>(records, 0.0), std::vector<double>(records, 0.0)});
+  norms_.assign(group_count_, {std::vector<double>(records, 0.0), std::vector<double>(records, 0.0)});
   for (size_t p = 0; p < of_parameter_.size(); ++p) {
     const OfParameter& of = of_parameter_[p];
     SquaredNorms& norms = norms_[(*groups_)[p]];
@@ -107,7 +131,7 @@ void PerRecordGradients::for_each_general_row(
     if (!of_parameter_[p].general) continue;
     members.push_back(p);
     for (size_t u : of_parameter_[p].uses) {
-      if (through_expression(u)) expressions.insert(recording_.uses[u].expression);
+      if (through_function(u)) expressions.insert(recording_.uses[u].expression);
     }
   }
   if (members.empty()) return;
@@ -129,7 +153,7 @@ void PerRecordGradients::for_each_general_row(
                            ? pulled[p].reshape({1, -1}).clone()
                            : at::zeros({1, parameter.numel()}, parameter.options().requires_grad(false));
       for (size_t u : of_parameter_[p].uses) {
-        if (!through_expression(u)) row.add_(recording_.uses[u].use->per_record(i, i + 1));
+        if (!through_function(u)) add_rows(u, i, row);
       }
       visit(p, i, row);
     }
@@ -156,10 +180,13 @@ void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& wei
       for_each_summed_rows(p, [&](int64_t begin, const at::Tensor& rows) {
         add_row_sum(rows, weight.slice(0, begin, begin + rows.size(0)), total);
       });
-    } else if (!through_expression(of.uses[0])) {
+    } else if (form(of.uses[0]) == ParameterExpression::Form::identity) {
       recording_.uses[of.uses[0]].use->add_weighted(weight, total);
+    } else if (form(of.uses[0]) == ParameterExpression::Form::view) {
+      at::Tensor seen = in_place_of(of.uses[0], total);
+      recording_.uses[of.uses[0]].use->add_weighted_strided(weight, seen);
     } else {
-      // The elements of the parameter in another order: pulled back once, after the sum.
+      // A copy of the parameter in another order: pulled back once, after the sum.
       const size_t expression = recording_.uses[of.uses[0]].expression;
       const at::Tensor& value = recording_.expressions[expression].value;
       at::Tensor sum = at::zeros({value.numel()}, value.options().requires_grad(false));
@@ -218,6 +245,7 @@ PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
   PerRecordGradients result;
   result.parameters_ = &parameters_;
   result.groups_ = &groups_;
+  result.group_count_ = group_count_;
   result.chunk_bytes_ = options_.chunk_bytes;
   {
     at::AutoGradMode with_gradients(true);
@@ -276,9 +304,9 @@ PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
     }
   }
   for (auto& of : result.of_parameter_) {
-    const bool rearranged =
-        std::any_of(of.uses.begin(), of.uses.end(), [&](size_t u) { return result.through_expression(u); });
-    if (of.uses.size() > 1 && rearranged) of.general = true;
+    const bool function =
+        std::any_of(of.uses.begin(), of.uses.end(), [&](size_t u) { return result.through_function(u); });
+    if (of.uses.size() > 1 && function) of.general = true;
   }
   recording.losses.reset();
   result.compute_norms();

@@ -61,11 +61,15 @@ class PerRecordGradients {
       const std::function<void(size_t parameter, int64_t record, const at::Tensor& row)>& visit) const;
   std::vector<at::Tensor> pull_back(const std::vector<at::Tensor>& expression_gradients,
                                     const std::vector<size_t>& expressions) const;
-  bool through_expression(size_t use) const;
+  ParameterExpression::Form form(size_t use) const;
+  bool through_function(size_t use) const;  // the parameter reaches the use as more than a view of itself
+  at::Tensor in_place_of(size_t use, const at::Tensor& values) const;
+  void add_rows(size_t use, int64_t begin, const at::Tensor& rows) const;
 
   int64_t batch_ = 0;
   const std::vector<NamedParameter>* parameters_ = nullptr;
   const std::vector<size_t>* groups_ = nullptr;
+  size_t group_count_ = 1;
   Recording recording_;
   std::vector<OfParameter> of_parameter_;
   std::vector<SquaredNorms> norms_;  // by group

@@ -31,16 +31,23 @@ class Descriptor {
   int fd_;
 };
 
-void write_all(int fd, std::string_view content, const std::filesystem::path& path) {
+}  // namespace
+
+bool write_fully(int file, std::string_view content) {
   while (!content.empty()) {
-    const ssize_t written = ::write(fd, content.data(), content.size());
+    const ssize_t written = ::write(file, content.data(), content.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) fail(path, "cannot write");
+    if (written <= 0) return false;
     content.remove_prefix(static_cast<size_t>(written));
   }
+  return true;
 }
 
-}  // namespace
+void flush_folder_of(const std::filesystem::path& path) {
+  const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
+  const Descriptor folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0 || ::fsync(folder.get()) != 0) fail(parent, "cannot flush folder");
+}
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
   write_file_atomically(path, std::span<const std::string_view>(&content, 1));
@@ -51,7 +58,8 @@ void write_file_atomically(const std::filesystem::path& path, std::span<const st
   try {
     Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (file.get() < 0) fail(temporary, "cannot create");
-    for (const std::string_view piece : pieces) write_all(file.get(), piece, temporary);
+    for (const std::string_view piece : pieces)
+      if (!write_fully(file.get(), piece)) fail(temporary, "cannot write");
     if (::fsync(file.get()) != 0) fail(temporary, "cannot flush");
     if (file.close() != 0) fail(temporary, "cannot close");
     if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot rename onto");
@@ -59,9 +67,7 @@ void write_file_atomically(const std::filesystem::path& path, std::span<const st
     ::unlink(temporary.c_str());
     throw;
   }
-  const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
-  Descriptor folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0 || ::fsync(folder.get()) != 0) fail(parent, "cannot flush folder");
+  flush_folder_of(path);
 }
 
 }  // namespace sotto::privacy

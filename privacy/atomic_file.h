@@ -15,4 +15,10 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 // The same for content in pieces, written one after the other: nobody has to join a large model in memory first.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces);
 
+// Writes all of `content` to an open file, going on after interruptions. Returns false, with errno set, when it cannot.
+bool write_fully(int file, std::string_view content);
+
+// Flushes the folder that holds `path`, so that a file created or renamed there is found after a crash. Throws IoError.
+void flush_folder_of(const std::filesystem::path& path);
+
 }  // namespace sotto::privacy

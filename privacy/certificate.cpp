@@ -3,6 +3,7 @@
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/certificate_text.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/sha256.h>
 
 #include <cmath>
 
@@ -46,7 +47,11 @@ std::string_view neighbours(Adjacency adjacency) {
 std::vector<std::string> standard_exclusions() {
   return {"the choice of hyper-parameters by other runs on the same data",
           "vocabularies, normalisation and other statistics taken from the data before training",
-          "metrics, logs and diagnostics computed on private data", "the time that steps take",
+          "metrics, logs and diagnostics computed on private data",
+          "a number of steps that was chosen after looking at results of this run",
+          "records that reach the model around the operators that the library can see, through raw pointers, replaced "
+          "storage or other threads",
+          "the time that steps take",
           "the rounding of floating-point sums and noise, and attacks on it"};
 }
 
@@ -84,9 +89,8 @@ void validate(const Certificate& c) {
   check_text("key_source", c.key_source);
   if (c.not_private) check_text("not_private", *c.not_private);
   require(c.ledger_records >= 1, "ledger_records", fmt::format("{}", c.ledger_records), "must be at least 1");
-  require(
-      c.ledger_head_hash.size() == 64 && c.ledger_head_hash.find_first_not_of("0123456789abcdef") == std::string::npos,
-      "ledger_head_hash", "'" + c.ledger_head_hash + "'", "must be 64 lower-case hexadecimal digits");
+  require(is_sha256_hex(c.ledger_head_hash), "ledger_head_hash", "'" + c.ledger_head_hash + "'",
+          "must be 64 lower-case hexadecimal digits");
 }
 
 std::string statement(const Certificate& c) {
@@ -96,16 +100,13 @@ std::string statement(const Certificate& c) {
   const auto epsilon = [](double value) { return certificate_text::rounded_up(value); };
   std::string text = fmt::format(
       "Everything released from the noised gradient sums of this run, the trained model and all its checkpoints "
-      "included, "
-      "is ({}, {})-differentially private for the {} planned steps. Two data sets are neighbours when they differ {}; "
-      "the "
-      "unit of privacy is one record. ",
+      "included, is ({}, {})-differentially private for the {} planned steps. Two data sets are neighbours when they "
+      "differ {}; the unit of privacy is one record. ",
       epsilon(c.planned.epsilon), c.planned.delta, c.planned.steps, neighbours(*c.adjacency));
   text += fmt::format(
       "Each step includes every record independently with probability {} ({} expected of {} declared), limits the "
       "contribution of a record to norm {} by the rule {}, and adds Gaussian noise of standard deviation {} times that "
-      "norm "
-      "to every coordinate of the sum. The epsilon is an upper bound computed by accountant {} version {}. ",
+      "norm to every coordinate of the sum. The epsilon is an upper bound computed by accountant {} version {}. ",
       c.sampling_rate, c.expected_batch_size, c.dataset_size_declared, c.weight_rule_bound, c.weight_rule,
       c.noise_multiplier, c.accountant_name, c.accountant_version);
   if (c.executed.steps == c.planned.steps)

@@ -58,7 +58,7 @@ void check_count(const char* name, std::int64_t value) {
 
 void check_keys(const LedgerKeys& keys) {
   for (const std::string& key : {keys.noise_key, keys.sampler_key})
-    if (key.size() != 64 || key.find_first_not_of("0123456789abcdef") != std::string::npos)
+    if (!is_sha256_hex(key))
       throw UsageError("[Ledger] key commitment: '" + key + "'; must be 64 lower-case hexadecimal digits");
 }
 
@@ -69,19 +69,15 @@ void check_header(const LedgerHeader& header, const LedgerKeys& keys) {
   validate_delta(header.delta);
   validate(header.event);
   check_sensitivity(header.sensitivity);
+  if (header.weight_rule.empty()) throw UsageError("[Ledger::create] weight_rule: empty; it must be stated");
+  for (const auto& [name, value] : header.weight_rule_parameters)
+    if (!(value >= 0) || !std::isfinite(value))
+      throw UsageError("[Ledger::create] weight_rule_parameters: " + name + " = " + std::to_string(value) +
+                       "; must be finite and at least 0");
   if (header.accountant_name.empty() || header.accountant_version.empty())
     throw UsageError("[Ledger::create] accountant: name or version empty; both must be stated");
   if (header.keys_are_secret != keys.secret)
     throw UsageError("[Ledger::create] keys_are_secret: differs between header and keys; must be the same");
-}
-
-void flush_folder(const std::filesystem::path& path) {
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool flushed = fd >= 0 && ::fsync(fd) == 0;
-  const int reason = errno;
-  if (fd >= 0) ::close(fd);
-  if (!flushed) throw IoError("[Ledger] cannot flush folder " + folder.string() + ": " + std::strerror(reason));
 }
 
 // The locked descriptor of the file that `path` names now, not of one that was renamed away meanwhile.
@@ -103,6 +99,7 @@ Ledger::Ledger(Ledger&& other) noexcept
     : path_(std::move(other.path_)),
       file_(std::exchange(other.file_, -1)),
       failed_(other.failed_),
+      pending_(std::exchange(other.pending_, std::nullopt)),
       contents_(std::move(other.contents_)) {}
 
 Ledger& Ledger::operator=(Ledger&& other) noexcept {
@@ -111,6 +108,7 @@ Ledger& Ledger::operator=(Ledger&& other) noexcept {
     path_ = std::move(other.path_);
     file_ = std::exchange(other.file_, -1);
     failed_ = other.failed_;
+    pending_ = std::exchange(other.pending_, std::nullopt);
     contents_ = std::move(other.contents_);
   }
   return *this;
@@ -121,6 +119,7 @@ Ledger::~Ledger() {
 }
 
 void Ledger::close() noexcept {
+  pending_.reset();  // waits for a flush that is under way
   if (file_ >= 0) ::close(file_);
   file_ = -1;
 }
@@ -139,7 +138,7 @@ Ledger Ledger::create(const std::filesystem::path& path, LedgerHeader header, co
     ledger.append(ledger_text::header(header, ledger_text::kNoPrevious) + '\n');
     ledger.contents_ = read_ledger(path);
     ledger.begin_incarnation(keys);
-    flush_folder(path);
+    flush_folder_of(path);
   } catch (...) {
     ::unlink(path.c_str());  // nothing was charged to it
     throw;
@@ -161,12 +160,13 @@ Ledger Ledger::open(const std::filesystem::path& path, const LedgerKeys& keys) {
   Ledger ledger = open_locked();
   LedgerContents found = read_ledger(path);
   if (found.torn) {
-    // Replaced in one rename: at every instant the file charges that step, torn or recovered.
+    // Replaced in one rename: at every instant the file charges a torn step, as torn or as recovered.
     std::ifstream stream(path, std::ios::binary);
     std::string content(static_cast<std::size_t>(found.intact_bytes), '\0');
     stream.read(content.data(), static_cast<std::streamsize>(content.size()));
     if (!stream) throw LedgerError("[Ledger::open] " + path.string() + " changed while it was read");
-    content += ledger_text::recovered(found.last_step, found.event, found.sensitivity, found.head_hash) + '\n';
+    if (found.torn_step)
+      content += ledger_text::recovered(found.last_step, found.event, found.sensitivity, found.head_hash) + '\n';
     write_file_atomically(path, content);
     ledger = open_locked();
     found = read_ledger(path);
@@ -195,17 +195,39 @@ void Ledger::begin_incarnation(const LedgerKeys& keys) {
   ++contents_.records;
 }
 
-void Ledger::reserve(std::int64_t step, const PoissonSampled& event, double sensitivity, std::string_view noise_key) {
+void Ledger::check_charge(std::int64_t step, const PoissonSampled& event, double sensitivity,
+                          std::string_view noise_key) const {
   validate(event);
   check_sensitivity(sensitivity);
-  if (failed_ || file_ < 0)
+  if (file_ < 0 || (failed_ && !pending_))
     throw LedgerError("[Ledger::reserve] an earlier write to " + path_.string() + " failed; resume the run first");
-  if (step < next_step() || step > kMaxCount)
-    throw LedgerError("[Ledger::reserve] step: " + std::to_string(step) + "; must be at least " +
-                      std::to_string(next_step()) + " and at most 2^53, every step is charged once");
   if (noise_key != contents_.incarnations.back().noise_key)
     throw LedgerError("[Ledger::reserve] noise_key: not the key that this incarnation announced");
+  if (pending_) {
+    if (step != pending_->step || !same_parameters(event, pending_->event) || sensitivity != pending_->sensitivity)
+      throw LedgerError("[Ledger::reserve] step " + std::to_string(step) + ": the charge of step " +
+                        std::to_string(pending_->step) + " is on its way; one step is charged at a time");
+  } else if (step < next_step() || step > kMaxCount) {
+    throw LedgerError("[Ledger::reserve] step: " + std::to_string(step) + "; must be at least " +
+                      std::to_string(next_step()) + " and at most 2^53, every step is charged once");
+  }
+}
 
+void Ledger::begin_reserve(std::int64_t step, const PoissonSampled& event, double sensitivity,
+                           std::string_view noise_key) {
+  check_charge(step, event, sensitivity, noise_key);
+  if (!pending_) start_charge(step, event, sensitivity, std::launch::async);
+}
+
+void Ledger::reserve(std::int64_t step, const PoissonSampled& event, double sensitivity, std::string_view noise_key) {
+  check_charge(step, event, sensitivity, noise_key);
+  if (!pending_) start_charge(step, event, sensitivity, std::launch::deferred);
+  const int reason = pending_->flushed.get();
+  pending_.reset();
+  flushed(reason);
+}
+
+void Ledger::start_charge(std::int64_t step, const PoissonSampled& event, double sensitivity, std::launch when) {
   std::string lines, head = contents_.head_hash;
   std::int64_t added = 0;
   const auto add = [&](const std::string& line) {
@@ -216,32 +238,37 @@ void Ledger::reserve(std::int64_t step, const PoissonSampled& event, double sens
   const bool changed = !same_parameters(event, contents_.event) || sensitivity != contents_.sensitivity;
   // Announced on a line of its own, so that a torn reserve is charged with the right parameters.
   if (changed) add(ledger_text::event(event, sensitivity, head));
-  add(ledger_text::reserve(step, event, sensitivity, noise_key, head));
-  append(lines);
+  add(ledger_text::reserve(step, event, sensitivity, contents_.incarnations.back().noise_key, head));
+  write(lines);
 
   contents_.event = event;
   contents_.sensitivity = sensitivity;
   charge_step(contents_, step);
   contents_.head_hash = std::move(head);
   contents_.records += added;
+  pending_ = Pending{step, event, sensitivity,
+                     std::async(when, [file = file_] { return ::fdatasync(file) == 0 ? 0 : errno; })};
+}
+
+// Leaves `failed_` set until the bytes are known to be on the device.
+void Ledger::write(const std::string& lines) {
+  failed_ = true;
+  if (!write_fully(file_, lines))
+    throw IoError("[Ledger] cannot write " + path_.string() + ": " + std::strerror(errno) +
+                  "; the step must not proceed");
+  contents_.intact_bytes += static_cast<std::int64_t>(lines.size());
+}
+
+void Ledger::flushed(int reason) {
+  if (reason != 0)
+    throw IoError("[Ledger] cannot flush " + path_.string() + ": " + std::strerror(reason) +
+                  "; the step must not proceed");
+  failed_ = false;
 }
 
 void Ledger::append(const std::string& lines) {
-  failed_ = true;  // until the bytes are known to be on the device
-  std::string_view rest = lines;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(file_, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0)
-      throw IoError("[Ledger] cannot write " + path_.string() + ": " + std::strerror(errno) +
-                    "; the step must not proceed");
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (::fdatasync(file_) != 0)
-    throw IoError("[Ledger] cannot flush " + path_.string() + ": " + std::strerror(errno) +
-                  "; the step must not proceed");
-  failed_ = false;
-  contents_.intact_bytes += static_cast<std::int64_t>(lines.size());
+  write(lines);
+  flushed(::fdatasync(file_) == 0 ? 0 : errno);
 }
 
 }  // namespace sotto::privacy

@@ -1,14 +1,17 @@
 #pragma once
 // The write-ahead privacy ledger of a run: the file of ledger_contents.h, opened for charging.
 //
-// reserve() returns only after the record lies on the device, so a step whose noise was used is always charged. Nothing
-// is ever removed. One process holds the ledger at a time (flock). A rollback of the whole folder cannot be seen from
-// inside it: keep head_hash() elsewhere to detect that.
+// reserve() returns only after the record lies on the device, so a step whose noise was used is always charged; with
+// begin_reserve() the way to the device overlaps the computation of the step. Nothing is ever removed. One process
+// holds the ledger at a time (flock). A rollback of the whole folder cannot be seen from inside it: keep head_hash()
+// elsewhere to detect that.
 
 #include <sotto/privacy/ledger_contents.h>
 
 #include <cstdint>
 #include <filesystem>
+#include <future>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,7 +31,8 @@ class Ledger {
   // Throws UsageError for a value outside its range, LedgerError when the file exists, IoError when it cannot be
   // written.
   static Ledger create(const std::filesystem::path& path, LedgerHeader header, const LedgerKeys& keys);
-  // Continues a run with new keys. A torn last record is replaced by a "recovered" record that charges one step.
+  // Continues a run with new keys. A torn last record is replaced by a "recovered" record that charges one step, or
+  // removed where it was an incarnation's.
   // Throws LedgerError when the ledger is missing, damaged, held by another process, when a secret key was used by an
   // earlier incarnation, or when test keys and secret keys would be mixed.
   static Ledger open(const std::filesystem::path& path, const LedgerKeys& keys);
@@ -45,13 +49,32 @@ class Ledger {
   // IoError when the record did not reach the device: the step must not proceed.
   void reserve(std::int64_t step, const PoissonSampled& event, double sensitivity, std::string_view noise_key);
 
-  std::int64_t next_step() const { return contents_.last_step + 1; }
+  // Writes the same record and returns while it is on its way to the device. The step counts as spent from here on, but
+  // its noise may only be drawn after reserve() with the same arguments, which waits, returned. Throws like reserve().
+  void begin_reserve(std::int64_t step, const PoissonSampled& event, double sensitivity, std::string_view noise_key);
+
+  bool charging() const { return pending_.has_value(); }  // between begin_reserve() and reserve()
+  // The step to be charged next, or the one whose charge is on its way.
+  std::int64_t next_step() const { return pending_ ? pending_->step : contents_.last_step + 1; }
+  // Charges on their way included.
   const Composed& spent() const { return contents_.spent; }
   const std::string& head_hash() const { return contents_.head_hash; }
   const LedgerContents& contents() const { return contents_; }
 
  private:
+  struct Pending {
+    std::int64_t step;
+    PoissonSampled event;
+    double sensitivity;
+    std::future<int> flushed;  // 0, or the errno of fdatasync
+  };
+
   Ledger(std::filesystem::path path, int file);
+  void check_charge(std::int64_t step, const PoissonSampled& event, double sensitivity,
+                    std::string_view noise_key) const;
+  void start_charge(std::int64_t step, const PoissonSampled& event, double sensitivity, std::launch when);
+  void write(const std::string& lines);
+  void flushed(int reason);
   void append(const std::string& lines);
   void begin_incarnation(const LedgerKeys& keys);
   void close() noexcept;
@@ -59,6 +82,7 @@ class Ledger {
   std::filesystem::path path_;
   int file_ = -1;
   bool failed_ = false;
+  std::optional<Pending> pending_;
   LedgerContents contents_;
 };
 

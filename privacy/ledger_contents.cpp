@@ -52,10 +52,12 @@ class Reader {
     contents_.intact_bytes += static_cast<std::int64_t>(text.size()) + 1;
   }
 
-  // An incomplete last line may be the reserve of a step whose noise was used.
-  void read_torn_tail() {
+  // An incomplete last line may be the reserve of a step whose noise was used, unless it says that it is something
+  // else.
+  void read_torn_tail(std::string_view text) {
     contents_.torn = true;
-    charge_step(contents_, contents_.last_step + 1);
+    contents_.torn_step = !text.starts_with(ledger_text::kIncarnationStart);
+    if (contents_.torn_step) charge_step(contents_, contents_.last_step + 1);
   }
 
   LedgerContents finish() {
@@ -78,6 +80,9 @@ class Reader {
     header.delta = number(line, "delta");
     header.event = event_of(line);
     header.sensitivity = number(line, "sensitivity");
+    header.weight_rule = line.at("weight_rule").at("name").get<std::string>();
+    for (const auto& item : line.at("weight_rule").at("parameters").items())
+      header.weight_rule_parameters[item.key()] = ledger_text::parse_hexadecimal(item.value().get<std::string>());
     header.steps = line.at("steps").get<std::int64_t>();
     header.accountant_name = line.at("accountant").at("name").get<std::string>();
     header.accountant_version = line.at("accountant").at("version").get<std::string>();
@@ -142,7 +147,7 @@ LedgerContents read_ledger(const std::filesystem::path& path) {
     for (; !rest.empty(); ++line) {
       const std::size_t length = rest.find('\n');
       if (length == std::string_view::npos) {
-        if (!reader.empty()) reader.read_torn_tail();
+        if (!reader.empty()) reader.read_torn_tail(rest);
         break;
       }
       reader.read(rest.substr(0, length));

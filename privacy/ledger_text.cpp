@@ -52,6 +52,9 @@ std::string header(const LedgerHeader& header, std::string_view previous) {
   line["delta"] = hexadecimal(header.delta);
   line["sampler"] = "poisson";
   put_event(line, header.event, header.sensitivity);
+  line["weight_rule"] = {{"name", header.weight_rule}, {"parameters", Json::object()}};
+  for (const auto& [name, value] : header.weight_rule_parameters)
+    line["weight_rule"]["parameters"][name] = hexadecimal(value);
   line["steps"] = header.steps;
   line["accountant"] = {{"name", header.accountant_name}, {"version", header.accountant_version}};
   line["stamp"] = header.keys_are_secret ? "" : "NOT PRIVATE";
@@ -65,7 +68,9 @@ std::string incarnation(const LedgerIncarnation& incarnation, std::int64_t numbe
   line["noise_key"] = incarnation.noise_key;
   line["sampler_key"] = incarnation.sampler_key;
   line["time"] = incarnation.time;
-  return finish(std::move(line), previous);
+  std::string text = finish(std::move(line), previous);
+  SOTTO_ASSERT(text.starts_with(kIncarnationStart));
+  return text;
 }
 
 std::string event(const PoissonSampled& event, double sensitivity, std::string_view previous) {

@@ -10,6 +10,8 @@
 namespace sotto::privacy::ledger_text {
 
 inline constexpr int kSchema = 1;
+// How every incarnation line begins, and no other.
+inline constexpr std::string_view kIncarnationStart = R"({"record":"incarnation",)";
 inline constexpr std::string_view kNoPrevious = "0000000000000000000000000000000000000000000000000000000000000000";
 
 // "0x1.8p+1": every finite double >= 0 has one text, and it is exact.

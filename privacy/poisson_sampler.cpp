@@ -8,8 +8,6 @@
 namespace sotto::privacy {
 namespace {
 
-constexpr std::int64_t kMostRecords = std::int64_t{1} << 53;  // every index is exact in a double
-
 double checked_rate(double sampling_rate) {
   if (!(sampling_rate >= 0 && sampling_rate <= 1))
     throw UsageError("[PoissonSampler] sampling_rate: " + std::to_string(sampling_rate) + "; must be in [0, 1]");
@@ -33,7 +31,7 @@ double PoissonSampler::gap() {
 }
 
 std::vector<std::int64_t> PoissonSampler::sample(std::int64_t record_count) {
-  if (record_count < 0 || record_count > kMostRecords)
+  if (record_count < 0 || record_count > kMaxCount)
     throw UsageError("[PoissonSampler::sample] record_count: " + std::to_string(record_count) +
                      "; must be in [0, 2^53]");
   std::vector<std::int64_t> chosen;

@@ -106,8 +106,7 @@ std::string statement(const Answer& answer) {
     return fmt::format("{} give no finite epsilon at delta {} when {}.", run, answer.delta_text, neighbours);
   return fmt::format(
       "{} satisfy ({}, {})-differential privacy when {}: an upper bound by Renyi accounting, which holds only if "
-      "batches are drawn "
-      "by Poisson sampling and each record's gradient is clipped before the noise is added.",
+      "batches are drawn by Poisson sampling and each record's gradient is clipped before the noise is added.",
       run, answer.epsilon_text, answer.delta_text, neighbours);
 }
 
@@ -122,6 +121,7 @@ void print(const Answer& answer, bool json, std::ostream& out) {
                                            {"noise_multiplier", answer.noise_multiplier},
                                            {"steps", answer.steps},
                                            {"sampling_rate", answer.sampling_rate},
+                                           {"sampler", "poisson"},
                                            {"adjacency", std::string(privacy::to_string(answer.adjacency))},
                                            {"method", "rdp"},
                                            {"statement", statement(answer)}};
@@ -133,7 +133,7 @@ void print(const Answer& answer, bool json, std::ostream& out) {
              "delta             {}\n"
              "noise multiplier  {}\n"
              "steps             {}\n"
-             "sampling rate     {}\n"
+             "sampling rate     {} (Poisson)\n"
              "adjacency         {}\n"
              "method            rdp (upper bound)\n"
              "{}\n",
@@ -187,7 +187,7 @@ constexpr const char* kEpsilonExample = R"(Example, Fashion-MNIST for 60 epochs:
   delta             1e-05
   noise multiplier  1.1
   steps             14062
-  sampling rate     0.004266666666666667
+  sampling rate     0.004266666666666667 (Poisson)
   adjacency         add-remove
   method            rdp (upper bound)
   14062 steps of DP-SGD with Poisson sampling rate 0.004266666666666667 and noise multiplier 1.1 satisfy (2.59655, 1e-05)-differential privacy when one record is added or removed: an upper bound by Renyi accounting, which holds only if batches are drawn by Poisson sampling and each record's gradient is clipped before the noise is added.
@@ -199,7 +199,7 @@ constexpr const char* kDeltaExample = R"(Example, the delta that goes with epsil
   delta             1.87564e-08
   noise multiplier  1
   steps             1000
-  sampling rate     0.01
+  sampling rate     0.01 (Poisson)
   adjacency         add-remove
   method            rdp (upper bound)
   1000 steps of DP-SGD with Poisson sampling rate 0.01 and noise multiplier 1 satisfy (3, 1.87564e-08)-differential privacy when one record is added or removed: an upper bound by Renyi accounting, which holds only if batches are drawn by Poisson sampling and each record's gradient is clipped before the noise is added.
@@ -211,7 +211,7 @@ constexpr const char* kNoiseExample = R"(Example, the noise that keeps 1000 step
   delta             1e-05
   noise multiplier  1.51306
   steps             1000
-  sampling rate     0.01
+  sampling rate     0.01 (Poisson)
   adjacency         add-remove
   method            rdp (upper bound)
   1000 steps of DP-SGD with Poisson sampling rate 0.01 and noise multiplier 1.51306 satisfy (1, 1e-05)-differential privacy when one record is added or removed: an upper bound by Renyi accounting, which holds only if batches are drawn by Poisson sampling and each record's gradient is clipped before the noise is added.
@@ -223,7 +223,7 @@ constexpr const char* kStepsExample = R"(Example, how long to train with noise m
   delta             1e-06
   noise multiplier  3
   steps             133
-  sampling rate     0.1
+  sampling rate     0.1 (Poisson)
   adjacency         add-remove
   method            rdp (upper bound)
   133 steps of DP-SGD with Poisson sampling rate 0.1 and noise multiplier 3 satisfy (1.99776, 1e-06)-differential privacy when one record is added or removed: an upper bound by Renyi accounting, which holds only if batches are drawn by Poisson sampling and each record's gradient is clipped before the noise is added.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/atomic_file.h>
+#include <sotto/privacy/certificate_text.h>
 #include <sotto/tools/config_file.h>
 #include <sotto/tools/progress.h>
 #include <sotto/tools/run_certificate.h>
@@ -193,8 +194,8 @@ std::optional<double> TrainingRun::evaluate() {
   std::optional<double> accuracy;
   if (test_)
     accuracy = static_cast<double>(count_correct(*model_, *test_)) / static_cast<double>(test_->labels.size(0));
-  nlohmann::ordered_json line = {{"step", steps_done()}, {"epsilon", nullptr}, {"accuracy", nullptr}};
-  if (private_) line["epsilon"] = private_->epsilon();
+  nlohmann::ordered_json line = {{"step", steps_done()}, {"epsilon_spent", nullptr}, {"accuracy", nullptr}};
+  if (private_) line["epsilon_spent"] = private_->epsilon();
   if (accuracy) line["accuracy"] = *accuracy;
   if (!plan_.not_private.empty()) line["not_private"] = plan_.not_private;
   append_line(folder_.metrics(), line.dump());
@@ -220,11 +221,14 @@ void TrainingRun::report(std::optional<double> accuracy, bool finished) const {
   nlohmann::ordered_json object;
   object["accuracy"] = accuracy ? nlohmann::ordered_json(*accuracy) : nlohmann::ordered_json(nullptr);
   object["epsilon"] = nullptr;
+  object["epsilon_executed"] = nullptr;
   object["delta"] = nullptr;
   object["noise_multiplier"] = nullptr;
   object["sampling_rate"] = nullptr;
   if (private_) {
-    object["epsilon"] = private_->epsilon();
+    object["epsilon"] = plan_.privacy->epsilon();
+    object["epsilon_executed"] = private_->epsilon();
+    if (!finished) object["epsilon_executed_valid_only_if"] = privacy::certificate_text::kStoppingCondition;
     object["delta"] = plan_.privacy->delta();
     object["noise_multiplier"] = plan_.privacy->noise_multiplier();
     object["sampling_rate"] = plan_.privacy->sampling_rate();

@@ -72,7 +72,8 @@ inline Errors compare(const Model& model, TapeOptions options = {}) {
     weights.push_back(0.25f + 0.125f * static_cast<float>(i % 5));
   }
   std::vector<torch::Tensor> sums;
-  for (const NamedParameter& parameter : model.parameters) sums.push_back(torch::zeros_like(parameter.tensor).detach());
+  for (const NamedParameter& parameter : model.parameters)
+    sums.push_back(torch::zeros(parameter.tensor.sizes(), parameter.tensor.options().requires_grad(false)));
   gradients.add_weighted({weights}, sums);
   for (size_t p = 0; p < sums.size(); ++p) {
     torch::Tensor truth = torch::zeros_like(sums[p], torch::kDouble);

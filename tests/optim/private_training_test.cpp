@@ -317,6 +317,34 @@ TEST_F(PrivateTrainingTest, FailedFetchLeavesNothingBehind) {
   EXPECT_TRUE(first_gradient(true, "twice").allclose(once, 1e-4, 1e-6));
 }
 
+// From the second step on the charge is under way while the step computes. A step that fails then leaves its charge to
+// the call that repeats it: nothing is charged twice, and nothing less than every release.
+TEST_F(PrivateTrainingTest, FailedStepLeavesItsChargeToTheNext) {
+  auto net = network();
+  torch::optim::SGD optimizer(net->parameters(), 0.1);
+  Records records = tensor_records(data());
+  bool fail = false;
+  records.fetch = [&, inner = records.fetch](const Tensor& indices) {
+    if (fail) throw std::runtime_error("the disk is gone for a moment");
+    return inner(indices);
+  };
+  PrivateTraining training(*net, optimizer, records, options());
+  int64_t steps = 0;
+  for (; !training.finished(); ++steps) {
+    fail = steps > 0;
+    if (fail) {
+      EXPECT_THROW(training.step(losses_of(net)), std::runtime_error);
+      EXPECT_EQ(privacy::read_ledger(path()).last_step, steps);
+      EXPECT_FALSE(training.finished());
+    }
+    fail = false;
+    training.step(losses_of(net));
+    EXPECT_EQ(training.steps_charged(), steps + 1);
+  }
+  EXPECT_EQ(steps, 6);
+  EXPECT_EQ(privacy::read_ledger(path()).last_step, 5);
+}
+
 TEST_F(PrivateTrainingTest, RefusesFetchesOfAnotherSize) {
   auto net = network();
   torch::optim::SGD optimizer(net->parameters(), 0.1);
@@ -472,7 +500,9 @@ TEST_F(PrivateTrainingTest, ResumesWithItsOwnPlanOnly) {
       {"dataset size", [](Overrides& o) { o.plan.dataset_size = 400, o.plan.expected_batch_size = 80; }},
       {"batch size", [](Overrides& o) { o.plan.expected_batch_size = 20; }},
       {"adjacency", [](Overrides& o) { o.plan.adjacency = privacy::Adjacency::zero_out; }},
-      {"bound", [](Overrides& o) { o.rule = WeightRule::psac(0.6); }}};
+      {"bound", [](Overrides& o) { o.rule = WeightRule::psac(0.6); }},
+      {"rule", [](Overrides& o) { o.rule = WeightRule::flat(0.5); }},
+      {"parameter of the rule", [](Overrides& o) { o.rule = WeightRule::psac(0.5, 0.2); }}};
   for (const auto& [name, change] : others) {
     Overrides other = resumed;
     change(other);

@@ -438,6 +438,18 @@ TEST(Recorder, RefusesAParameterChangedByTheModel) {
   EXPECT_TRUE(says(message, {"weight0", "aten::mul", "changes a parameter"}));
 }
 
+// What a tensor holds can be exchanged without any operator: here records are put into a buffer.
+TEST(Recorder, RefusesAStorageThatWasReplaced) {
+  const Tensor buffer = torch::ones({kRecords, 5});
+  const auto message = refusal(loose({weight()}, {records()},
+                                     [buffer](auto& p, auto& x) {
+                                       buffer.set_data(x[0].detach());
+                                       return per_record(torch::linear(x[0] * buffer, p[0]));
+                                     },
+                                     {buffer}));
+  EXPECT_TRUE(says(message, {"set_data", "aten::mul"})) << message;
+}
+
 TEST(Recorder, RefusesRecordsWrittenIntoAParameter) {
   const auto message = refusal(loose({weight({kRecords, 5})}, {records()}, [](auto& p, auto& x) {
     {

@@ -14,6 +14,7 @@
 
 #include "../support/scratch_folder.h"
 #include "clipped_sum_access.h"
+#include "gaussian_mechanism_access.h"
 
 namespace sotto::optim {
 namespace {
@@ -42,7 +43,7 @@ class Release {
         ledger_(privacy::Ledger::create(
             folder_.path() / "ledger.jsonl", header(setting.rule.sensitivity()),
             {noise_key_.commitment(), SecretKey::insecure_for_tests(seed + 1000).commitment(), false})),
-        mechanism_(event_, kDivisor, std::move(noise_key_)) {}
+        mechanism_(GaussianMechanismTestAccess::make(event_, kDivisor, std::move(noise_key_))) {}
 
   // One step: the noiseless sum is that of an empty batch.
   std::vector<Tensor> step() {
@@ -75,6 +76,7 @@ class Release {
     header.event = event_;
     header.sensitivity = sensitivity;
     header.steps = 100000;
+    header.weight_rule = "any";
     header.accountant_name = "rdp";
     header.accountant_version = "1";
     header.keys_are_secret = false;
@@ -225,14 +227,15 @@ TEST(Release, ChargesExactlyOneStepEach) {
 
 TEST(Release, RefusesAnotherKeyThanTheLedgersIncarnation) {
   Release release(settings()[0], 70);
-  GaussianMechanism other({0.01, {1.3}}, kDivisor, SecretKey::insecure_for_tests(71));
+  GaussianMechanism other =
+      GaussianMechanismTestAccess::make({0.01, {1.3}}, kDivisor, SecretKey::insecure_for_tests(71));
   EXPECT_THROW(other.release(release.clipper().take(), release.ledger()), LedgerError);
   EXPECT_EQ(release.ledger().next_step(), 0);
 }
 
 TEST(Release, RefusesBadDivisorsAndEvents) {
   const auto make = [](double rate, double noise_multiplier, int64_t divisor) {
-    return GaussianMechanism({rate, {noise_multiplier}}, divisor, SecretKey::insecure_for_tests(1));
+    return GaussianMechanismTestAccess::make({rate, {noise_multiplier}}, divisor, SecretKey::insecure_for_tests(1));
   };
   EXPECT_NO_THROW(make(0.1, 1.0, 1));
   EXPECT_THROW(make(0.1, 1.0, 0), UsageError);

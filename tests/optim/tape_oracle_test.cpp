@@ -175,6 +175,29 @@ const std::map<std::string, Factory>& cases() {
           {random({5, 5})}, {random({kRecords, 5})},
           [](auto& p, auto& x) { return torch::linear(torch::tanh(x[0].mm(p[0].t())), p[0].t()); }, dtype);
     };
+    c["TransposedSequenceParameter"] = [](torch::Dtype dtype) {
+      return free_model(
+          {random({5, 4})}, {random({kRecords, 3, 5})}, [](auto& p, auto& x) { return torch::linear(x[0], p[0].t()); },
+          dtype);
+    };
+    c["ParameterStoredInAnotherOrder"] = [](torch::Dtype dtype) {
+      return free_model(
+          {random({5, 4}).t()}, {random({kRecords, 5})},
+          [](auto& p, auto& x) { return x[0].mm(p[0].t()) + torch::linear(x[0], p[0]); }, dtype);
+    };
+    c["PermutedConvolution"] = [](torch::Dtype dtype) {
+      return free_model(
+          {random({3, 3, 2, 4}), random({2, 4})}, {random({kRecords, 2, 5, 5})},
+          [](auto& p, auto& x) {
+            return torch::conv2d(x[0], p[0].permute({3, 2, 0, 1})) + p[1].t().select(1, 0).view({4, 1, 1});
+          },
+          dtype);
+    };
+    c["TransposedEmbeddingUsedTwice"] = [](torch::Dtype dtype) {
+      return free_model(
+          {random({5, 9})}, {tokens({kRecords, 4}, 9)},
+          [](auto& p, auto& x) { return torch::linear(torch::embedding(p[0].t(), x[0]), p[0].t()); }, dtype);
+    };
     c["WeightFromTwoParameters"] = [](torch::Dtype dtype) {
       return free_model(
           {random({4, 5}), random({4, 1}), random({4})}, {random({kRecords, 3, 5})},

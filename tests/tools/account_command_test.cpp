@@ -58,7 +58,8 @@ TEST(AccountCommand, EpsilonMeetsThePublishedValue) {
   EXPECT_EQ(answer.at("sampling_rate").get<double>(), 256.0 / 60000);
   EXPECT_EQ(answer.at("adjacency"), "add-remove");
   EXPECT_EQ(answer.at("method"), "rdp");
-  EXPECT_EQ(answer.size(), 8u);
+  EXPECT_EQ(answer.at("sampler"), "poisson");
+  EXPECT_EQ(answer.size(), 9u);
 }
 
 TEST(AccountCommand, ShownEpsilonIsRoundedUp) {

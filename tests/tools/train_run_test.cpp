@@ -145,6 +145,10 @@ TEST_F(TrainRun, ResumeAfterASignalChargesThePlanAndNoMore) {
     const int64_t before = charged(ledger());
     ASSERT_LT(before, 150) << "the signal came too late";
     EXPECT_EQ(partial.at("steps"), before);
+    // The figure to quote is the plan's; the smaller one comes with its condition.
+    EXPECT_EQ(partial.at("epsilon").get<double>(), account_epsilon(partial.at("noise_multiplier"), "150"));
+    EXPECT_LT(partial.at("epsilon_executed").get<double>(), partial.at("epsilon").get<double>());
+    EXPECT_NE(partial.at("epsilon_executed_valid_only_if").get<std::string>().find("stopping time"), std::string::npos);
     EXPECT_EQ(partial.at("steps_applied"), before);  // the step in hand was finished
     EXPECT_EQ(certificate().executed.steps, before);
     EXPECT_EQ(certificate().planned.steps, 150);

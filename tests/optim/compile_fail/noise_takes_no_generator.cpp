@@ -2,13 +2,17 @@
 #include <ATen/core/Generator.h>
 #include <sotto/optim/gaussian_mechanism.h>
 
-sotto::optim::GaussianMechanism make(sotto::privacy::PoissonSampled event, sotto::privacy::SecretKey key,
-                                     at::Generator generator) {
+namespace sotto::optim {
+// The one place from which the constructor can be reached by hand.
+struct GaussianMechanismTestAccess {
+  static GaussianMechanism make(privacy::PoissonSampled event, privacy::SecretKey key, at::Generator generator) {
 #ifdef SOTTO_CONTROL
-  (void)generator;
-  return {event, 1, std::move(key)};
+    (void)generator;
+    return {event, 1, std::move(key)};
 #else
-  (void)key;
-  return {event, 1, generator};
+    (void)key;
+    return {event, 1, generator};
 #endif
-}
+  }
+};
+}  // namespace sotto::optim

@@ -1,0 +1,31 @@
+#pragma once
+// What does not change between calls of one operator, looked up once per operator and recording.
+
+#include <ATen/record_function.h>
+#include <sotto/optim/transfer_rules.h>
+
+#include <map>
+#include <string>
+#include <utility>
+
+namespace sotto::optim {
+
+struct OperatorInfo {
+  std::string name;  // schema name without the trailing underscore of in-place variants
+  bool in_place = false;
+  bool composite = false;    // made of operators that are recorded themselves
+  bool out_variant = false;  // writes to an argument
+  bool rearranging = false;  // its output holds exactly the elements of its argument
+  TransferRule transfer = nullptr;
+};
+
+class OperatorCatalogue {
+ public:
+  // The reference stays valid as long as the catalogue.
+  const OperatorInfo& of(const at::RecordFunction& function);
+
+ private:
+  std::map<std::pair<const char*, const char*>, OperatorInfo> operators_;  // by the addresses of name and overload
+};
+
+}  // namespace sotto::optim
