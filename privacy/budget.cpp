@@ -7,8 +7,9 @@
 namespace sotto::privacy {
 
 void validate_epsilon(double epsilon) {
-  if (!std::isfinite(epsilon) || epsilon <= 0)
-    throw UsageError(fmt::format("[PrivacyBudget] bad epsilon: {}; allowed is a finite number > 0", epsilon));
+  if (!std::isfinite(epsilon) || epsilon < kSmallestEpsilon)
+    throw UsageError(fmt::format("[PrivacyBudget] bad epsilon: {}; allowed is a finite number from {}", epsilon,
+                                 kSmallestEpsilon));
 }
 
 void validate_delta(double delta) {

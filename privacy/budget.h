@@ -9,11 +9,14 @@
 
 namespace sotto::privacy {
 
-// epsilon: finite, > 0. delta: 0 < delta < 1. Unset is NaN and refused.
+// epsilon: 1e-12 or more, finite. delta: 0 < delta < 1. Unset is NaN and refused.
 struct PrivacyBudget {
   double epsilon = std::numeric_limits<double>::quiet_NaN();
   double delta = std::numeric_limits<double>::quiet_NaN();
 };
+
+// Below this an epsilon is lost in the rounding of the sums it comes from.
+inline constexpr double kSmallestEpsilon = 1e-12;
 
 // Throw UsageError when a value lies outside the range stated above.
 void validate_epsilon(double epsilon);
