@@ -37,8 +37,7 @@ namespace {
 
 void check(std::uint64_t first, std::size_t count, double stddev) {
   if (!std::isfinite(stddev) || stddev < 0)
-    throw std::invalid_argument("[add_gaussian_noise] stddev: " + std::to_string(stddev) +
-                                "; must be finite and at least 0");
+    throw std::invalid_argument("[add_gaussian_noise] stddev is negative or not finite; must be finite and at least 0");
   if (count > std::numeric_limits<std::uint64_t>::max() - first)
     throw std::invalid_argument("[add_gaussian_noise] range of elements: " + std::to_string(first) + " + " +
                                 std::to_string(count) + "; must end below 2^64");

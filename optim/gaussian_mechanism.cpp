@@ -33,10 +33,24 @@ void add_noise_and_divide(std::span<const std::uint32_t, 8> key, kernels::NoiseC
 
 }  // namespace
 
+void check_releasable(double noise_multiplier, double sensitivity, int64_t step) {
+  if (step > std::numeric_limits<std::uint32_t>::max()) {
+    throw UsageError(
+        fmt::format("[GaussianMechanism] step: {}; must be at most 2^32 - 1, what the noise counter holds", step));
+  }
+  const double stddev = noise_multiplier * sensitivity;
+  if (!(stddev >= kSmallestDeviation && stddev <= kLargestDeviation)) {
+    throw UsageError(
+        fmt::format("[GaussianMechanism] standard deviation of the noise: {}; must be {} .. {}, where float numbers "
+                    "neither vanish nor overflow: choose another clip norm",
+                    stddev, kSmallestDeviation, kLargestDeviation));
+  }
+}
+
 GaussianMechanism::GaussianMechanism(privacy::PoissonSampled event, int64_t divisor, privacy::SecretKey noise_key)
     : event_(event), divisor_(divisor), noise_key_(std::move(noise_key)) {
   privacy::validate(event_);
-  if (divisor < 1) throw UsageError(fmt::format("[GaussianMechanism] divisor must be >= 1: got {}", divisor));
+  if (divisor < 1) throw UsageError(fmt::format("[GaussianMechanism] divisor: {}; must be at least 1", divisor));
 }
 
 void GaussianMechanism::begin_charge(double sensitivity, privacy::Ledger& ledger) const {
@@ -46,17 +60,8 @@ void GaussianMechanism::begin_charge(double sensitivity, privacy::Ledger& ledger
 PrivateGradient GaussianMechanism::release(ClippedSum&& sum, privacy::Ledger& ledger) {
   ClippedSum owned = std::move(sum);
   const std::int64_t step = ledger.next_step();
-  if (step < 0 || step > std::numeric_limits<std::uint32_t>::max()) {
-    throw UsageError(
-        fmt::format("[GaussianMechanism::release] step must fit the noise counter, 0 .. 2^32 - 1: got {}", step));
-  }
+  check_releasable(event_.mechanism.noise_multiplier, owned.sensitivity(), step);
   const double stddev = event_.mechanism.noise_multiplier * owned.sensitivity();
-  if (!(stddev >= kSmallestDeviation && stddev <= kLargestDeviation)) {
-    throw UsageError(
-        fmt::format("[GaussianMechanism::release] the standard deviation of the noise must be {} .. {}, where float "
-                    "numbers neither vanish nor overflow: got {}; choose another clip norm",
-                    kSmallestDeviation, kLargestDeviation, stddev));
-  }
   ledger.reserve(step, event_, owned.sensitivity(), noise_key_.commitment());
 
   at::NoGradGuard no_grad;

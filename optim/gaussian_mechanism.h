@@ -3,6 +3,8 @@
 //
 //   release = ( sum + N(0, (noise_multiplier * S)^2 I) ) / divisor
 //
+// (the division is a product with the rounded reciprocal: processing after the noise).
+//
 // S is the sensitivity that the sum carries, the divisor is a declared constant (never the size of the drawn batch).
 // The charge lies on the device before the first random bit is drawn. Noise is added once per logical batch, in the
 // dtype of the parameters, from ChaCha20 with counter (step, tensor, element): see kernels/gaussian_noise.h.
@@ -17,9 +19,14 @@
 
 namespace sotto::optim {
 
+// Throws UsageError when the noise could not be drawn: steps must stay below 2^32, which is what its counter holds, and
+// the standard deviation within 1e-30 .. 1e30, where float numbers neither vanish nor overflow.
+void check_releasable(double noise_multiplier, double sensitivity, int64_t step);
+
 class GaussianMechanism {
  public:
-  // Charges the ledger's next step, then adds noise and divides. Whatever the ledger throws leaves nothing released.
+  // Charges the ledger's next step, then adds noise and divides. Throws UsageError as check_releasable(); whatever it
+  // or the ledger throws leaves nothing released.
   PrivateGradient release(ClippedSum&& sum, privacy::Ledger& ledger);
 
   // Starts writing the charge of the next release, of a sum with this sensitivity, while that sum is still computed.

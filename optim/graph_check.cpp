@@ -47,8 +47,8 @@ void check_losses(const at::Tensor& losses, const BatchPosition* position, int64
       position != nullptr && losses.dim() == 1 && *position == BatchPosition{0, 1, 1} && losses.size(0) == batch;
   if (!one_each) {
     throw UsageError(fmt::format(
-        "[Tape] the model must return one loss per record, a tensor of sizes [{}]: got {}. Ask the loss "
-        "function for reduction none and sum what remains over all dimensions but the first",
+        "[Tape] the model must return one loss per record, a tensor of sizes [{}]: got {}. Ask the loss function for "
+        "reduction none and sum what remains over all dimensions but the first",
         batch,
         losses.defined()
             ? fmt::format("sizes {}{}", sizes_text(losses.sizes()), position != nullptr ? "" : " that carry no records")

@@ -122,8 +122,13 @@ class MatrixUse final : public ParameterUse {
       const at::Tensor left = left_[i];
       const at::Tensor right = right_[i];
       const at::Tensor terms = left.mm(left.t()).mul_(right.mm(right.t()));
-      norms.computed[static_cast<size_t>(i)] += at::sum(terms, at::kDouble).item<double>();
-      norms.slack[static_cast<size_t>(i)] += factor * bound * bound;
+      const auto record = static_cast<size_t>(i);
+      const double computed = at::sum(terms, at::kDouble).item<double>();
+      const double exact = std::max(0.0, computed + factor * bound * bound);
+      // The gradient that is formed for the weighted sum is rounded as well.
+      const double error = gamma(left_.size(1) + 1) * bound;
+      norms.computed[record] += computed;
+      norms.slack[record] += factor * bound * bound + error * (2.0 * std::sqrt(exact) + error);
     }
   }
 

@@ -14,6 +14,18 @@ void for_each_tensor(const c10::IValue& value, const std::function<void(const at
   }
 }
 
+bool may_hide_tensors(const c10::IValue& value) {
+  if (value.isTensor() || value.isTensorList()) return false;
+  if (value.isList()) {
+    for (const c10::IValue& item : value.toListRef())
+      if (may_hide_tensors(item)) return true;
+    return false;
+  }
+  const bool plain = value.isNone() || value.isScalar() || value.isSymInt() || value.isSymFloat() ||
+                     value.isSymBool() || value.isString() || value.isDevice() || value.isGenerator();
+  return !plain;
+}
+
 std::string sizes_text(at::IntArrayRef sizes) {
   return fmt::format("[{}]", fmt::join(sizes.begin(), sizes.end(), ", "));
 }

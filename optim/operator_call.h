@@ -44,6 +44,10 @@ struct OperatorCall {
 // Every defined tensor inside `value`: a tensor, a list of tensors or of optional tensors.
 void for_each_tensor(const c10::IValue& value, const std::function<void(const at::Tensor&)>& visit);
 
+// Whether `value` is of a kind that can hold tensors which for_each_tensor does not show: storages, dictionaries,
+// objects.
+bool may_hide_tensors(const c10::IValue& value);
+
 // "[2, 3]", for messages.
 std::string sizes_text(at::IntArrayRef sizes);
 

@@ -25,7 +25,7 @@ enum class Strategy {
 };
 const char* to_string(Strategy strategy);
 
-// Shared by the uses of one step: what decides the strategies, and buffers that live across steps.
+// Shared by the uses of one step: what decides their strategies.
 struct UsePlan {
   Strategy force = Strategy::automatic;
   int64_t keep_bytes_left = 0;       // budget for kept per-record gradients
@@ -34,7 +34,8 @@ struct UsePlan {
 
 // Squared norms of every record's gradient, each [B] in double.
 //   computed <= true + slack  and  true <= computed + slack
-// Weights are taken from computed + slack.
+// computed + slack also bounds the squared norm of the rounded gradient that add_weighted() sums; weights are taken
+// from it.
 struct SquaredNorms {
   std::vector<double> computed;
   std::vector<double> slack;

@@ -19,7 +19,7 @@ constexpr const char* kAccountantName = "rdp";
 constexpr const char* kAccountantVersion = "1";
 // The Gaussian transform cannot reach the outermost tail; over all draws of a run that must not matter beside delta.
 constexpr double kLargestTailShareOfDelta = 1e-3;
-constexpr size_t kShapes = 8;
+constexpr size_t kShapes = 8;  // sizes that the last physical batch of a step can have
 
 privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensitivity, const privacy::SecretKey& noise,
                             const privacy::SecretKey& sampler) {
@@ -42,8 +42,8 @@ privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensit
     header.keys_are_secret = secret;
     return privacy::Ledger::create(options.ledger, header, keys);
   }
-  privacy::Ledger ledger = privacy::Ledger::open(options.ledger, keys);
-  const privacy::LedgerHeader& header = ledger.contents().header;
+  // Compared before it is opened, so that a run that is refused leaves no trace in it.
+  const privacy::LedgerHeader header = privacy::read_ledger(options.ledger).header;
   const bool same = header.adjacency == options.plan.adjacency() &&
                     header.dataset_size == options.plan.dataset_size() && header.delta == options.plan.delta() &&
                     header.steps == options.plan.steps() && header.sensitivity == sensitivity &&
@@ -56,7 +56,7 @@ privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensit
                     "is resumed with those that it began with",
                     options.ledger.string()));
   }
-  return ledger;
+  return privacy::Ledger::open(options.ledger, keys);
 }
 
 void check_missing_tail(const std::vector<NamedParameter>& parameters, const privacy::PrivacyPlan& plan) {
@@ -145,8 +145,11 @@ PrivateTraining::PrivateTraining(std::vector<NamedParameter> parameters, torch::
 // Before the ledger is created: a run that is refused leaves nothing behind.
 void PrivateTraining::check_before_start() const {
   if (options_.physical_batch < 1) {
-    throw UsageError(fmt::format("[PrivateTraining] physical_batch must be >= 1: got {}", options_.physical_batch));
+    throw UsageError(fmt::format("[PrivateTraining] physical_batch: {}; must be at least 1", options_.physical_batch));
   }
+  if (!records_.fetch)
+    throw UsageError("[PrivateTraining] records.fetch: not set; it must return the tensors of a batch");
+  check_releasable(options_.plan.noise_multiplier(), options_.rule.sensitivity(), options_.plan.steps() - 1);
   check_missing_tail(clipper_.parameters(), options_.plan);
   check_optimizer();
 }

@@ -16,8 +16,9 @@
 // empty sample is a step like any other. The model may contain anything that the tape has rules for; what it has no
 // rule for is refused.
 //
-// From the second step on the charge is written while the step computes. When such a step fails before its noise is
-// drawn, the charge stays and serves the next call.
+// Once a step with records went through, the charge is written while the step computes. When such a step fails before
+// its noise is drawn, the charge stays and serves the next call, which draws a new sample: whether a step fails must
+// not depend on which records were drawn, or sampling is no longer Poisson.
 
 #include <sotto/optim/clipper.h>
 #include <sotto/optim/gaussian_mechanism.h>
@@ -50,7 +51,8 @@ struct PrivateTrainingOptions {
 class PrivateTraining {
  public:
   // Trains the module's parameters that require grad; the others and its buffers are constants. For a per-group rule
-  // every module with parameters of its own is a group. The optimizer must hold exactly these parameters. Throws
+  // every module with parameters of its own is a group. The optimizer must hold all of these, and no other that is
+  // trainable or has a gradient. Throws
   // UsageError when something cannot be trained privately, LedgerError and IoError as privacy/ledger.h says.
   PrivateTraining(const torch::nn::Module& module, torch::optim::Optimizer& optimizer, Records records,
                   PrivateTrainingOptions options);

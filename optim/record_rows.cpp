@@ -96,8 +96,8 @@ SavedTensor::SavedTensor(const at::Tensor& tensor)
 const at::Tensor& SavedTensor::get() const {
   if (static_cast<uint32_t>(tensor_._version()) != version_) {
     throw UsageError(
-        "[Tape] an activation that a per-record gradient needs was overwritten in place: use the "
-        "out-of-place operator in the model");
+        "[Tape] an activation that a per-record gradient needs was overwritten in place: use the out-of-place operator "
+        "in the model");
   }
   return tensor_;
 }

@@ -3,37 +3,17 @@
 #include <sotto/optim/graph_check.h>
 #include <sotto/optim/operator_catalogue.h>
 #include <sotto/optim/recorder.h>
+#include <sotto/optim/tracked_tensors.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
 
 #include <optional>
-#include <unordered_map>
 #include <unordered_set>
 
 namespace sotto::optim {
 
 namespace {
-
-using WeakImpl = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
-
-// What is known of one tensor.
-struct Tracked {
-  enum class Kind { constant, parameter, records } kind = Kind::constant;
-  BatchPosition position;  // kind == records
-  size_t expression = 0;   // kind == parameter
-  bool outlives = false;   // exists before and after the model runs: what is written to it reaches the next batch
-};
-
-struct TrackedEntry {
-  Tracked tracked;
-  WeakImpl alive;       // keeps the tensor's address from being given to another tensor
-  const void* storage;  // what it held when it was tracked: set_data() puts another there without an operator
-};
-
-const void* storage_of(const at::Tensor& tensor) {
-  return tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
-}
 
 class Recorder {
  public:
@@ -59,9 +39,6 @@ class Recorder {
   void start(const at::RecordFunction& function, Frame& frame);
   void end(const at::RecordFunction& function, Frame& frame);
 
-  const Tracked* find(const at::Tensor& tensor) const;
-  const Tracked& classify(const at::Tensor& tensor, const std::string& operator_name);
-  void track(const at::Tensor& tensor, Tracked tracked);
   void handle_batch_free(Frame& frame);
   void handle_records(Frame& frame);
   void check_in_place(const OperatorCall& call, const at::Tensor& output, const std::optional<BatchPosition>& position);
@@ -74,7 +51,7 @@ class Recorder {
 
   const std::vector<NamedParameter>& parameters_;
   Recording recording_;
-  std::unordered_map<const c10::TensorImpl*, TrackedEntry> tracked_;
+  TrackedTensors tensors_;
   OperatorCatalogue operators_;
   // Nodes that may lead to a trainable parameter: those of recorded uses and of expressions made of parameters alone.
   std::unordered_set<const torch::autograd::Node*> known_consumers_;
@@ -87,11 +64,11 @@ thread_local Recorder* Recorder::active_ = nullptr;
 Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
                    const std::vector<at::Tensor>& inputs)
     : parameters_(parameters) {
-  for (const at::Tensor& constant : constants) track(constant, {Tracked::Kind::constant, {}, 0, true});
+  for (const at::Tensor& constant : constants) tensors_.track(constant, {Tracked::Kind::constant, {}, 0, true});
   for (size_t p = 0; p < parameters.size(); ++p) {
     const at::Tensor& tensor = parameters[p].tensor;
     recording_.expressions.push_back({tensor, {p}, ParameterExpression::Form::identity, parameters[p].name});
-    track(tensor, {Tracked::Kind::parameter, {}, p});
+    tensors_.track(tensor, {Tracked::Kind::parameter, {}, p});
   }
   for (const at::Tensor& input : inputs) {
     if (!input.defined() || input.dim() == 0)
@@ -101,47 +78,12 @@ Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vec
           fmt::format("[Tape] inputs disagree on the number of records: {} and {}", recording_.batch, input.size(0)));
     }
     recording_.batch = input.size(0);
-    track(input, {Tracked::Kind::records, {0, 1, 1}, 0});
+    tensors_.track(input, {Tracked::Kind::records, {0, 1, 1}, 0});
   }
   if (recording_.batch < 2) {
     throw UsageError(fmt::format(
         "[Tape] a batch needs at least two places: got {}. Pad it with a copy that is not active", recording_.batch));
   }
-}
-
-void Recorder::track(const at::Tensor& tensor, Tracked tracked) {
-  // An in-place operator changes what a buffer holds, not that the next batch sees it.
-  if (const Tracked* before = find(tensor)) tracked.outlives = tracked.outlives || before->outlives;
-  tracked_.insert_or_assign(tensor.unsafeGetTensorImpl(),
-                            TrackedEntry{tracked, WeakImpl(tensor.getIntrusivePtr()), storage_of(tensor)});
-}
-
-const Tracked* Recorder::find(const at::Tensor& tensor) const {
-  const auto found = tracked_.find(tensor.unsafeGetTensorImpl());
-  return found == tracked_.end() ? nullptr : &found->second.tracked;
-}
-
-const Tracked& Recorder::classify(const at::Tensor& tensor, const std::string& operator_name) {
-  const auto found = tracked_.find(tensor.unsafeGetTensorImpl());
-  if (found != tracked_.end()) {
-    if (found->second.storage == storage_of(tensor)) return found->second.tracked;
-    throw UsageError(
-        fmt::format("[Tape] operator {} takes a tensor of sizes {} whose storage was replaced while the "
-                    "model ran (set_data), so that it cannot be known which records it holds. Assign a "
-                    "new tensor instead",
-                    operator_name, sizes_text(tensor.sizes())));
-  }
-  // Numbers become 0-dimensional tensors without going through the dispatcher.
-  if (tensor.dim() == 0 && !tensor.requires_grad()) {
-    track(tensor, {});
-    return *find(tensor);
-  }
-  const std::string sizes = sizes_text(tensor.sizes());
-  throw UsageError(fmt::format(
-      "[Tape] operator {} takes a tensor of sizes {} that is neither an input, a parameter or a buffer of the model, "
-      "nor was computed from them by recorded operators, so that it cannot be known which records it holds. Pass it as "
-      "an input (batch in dimension 0), register it as a buffer, or list it under constants",
-      operator_name, sizes));
 }
 
 std::unique_ptr<at::ObserverContext> Recorder::on_start(const at::RecordFunction& function) {
@@ -163,11 +105,18 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
     return;
   }
   try {
+    if (!function.operator_name()) return;  // a named block of the program: followed into its parts
     frame.info = &operators_.of(function);
     bool records = false;
     for (const c10::IValue& argument : function.inputs()) {
+      if (may_hide_tensors(argument)) {
+        throw UsageError(
+            fmt::format("[Tape] operator {} takes an argument of kind {}, and what it holds cannot be "
+                        "followed; allowed are tensors, lists of tensors, numbers and text",
+                        frame.info->name, argument.tagKind()));
+      }
       for_each_tensor(argument, [&](const at::Tensor& tensor) {
-        if (classify(tensor, frame.info->name).kind == Tracked::Kind::records) records = true;
+        if (tensors_.classify(tensor, frame.info->name).kind == Tracked::Kind::records) records = true;
         if (tensor.requires_grad()) {
           frame.argument_edges.push_back(torch::autograd::impl::gradient_edge(tensor));
           frame.argument_nodes.insert(frame.argument_edges.back().function.get());
@@ -183,7 +132,7 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
     frame.call.batch = recording_.batch;
     frame.call.arguments.assign(function.inputs().begin(), function.inputs().end());
     frame.call.position_of = [this](const at::Tensor& tensor) -> std::optional<BatchPosition> {
-      const Tracked* tracked = find(tensor);
+      const Tracked* tracked = tensors_.find(tensor);
       if (!tracked || tracked->kind != Tracked::Kind::records) return std::nullopt;
       return tracked->position;
     };
@@ -245,7 +194,7 @@ std::string Recorder::names_of(const OperatorCall& call) const {
   std::string names;
   for (const c10::IValue& argument : call.arguments) {
     for_each_tensor(argument, [&](const at::Tensor& tensor) {
-      const Tracked* tracked = find(tensor);
+      const Tracked* tracked = tensors_.find(tensor);
       if (!tracked || tracked->kind != Tracked::Kind::parameter) return;
       names += (names.empty() ? "" : ", ") + recording_.expressions[tracked->expression].parameter_names;
     });
@@ -258,17 +207,17 @@ void Recorder::handle_batch_free(Frame& frame) {
   std::vector<size_t> sources;
   for (const c10::IValue& argument : call.arguments) {
     for_each_tensor(argument, [&](const at::Tensor& tensor) {
-      const Tracked* tracked = find(tensor);
+      const Tracked* tracked = tensors_.find(tensor);
       if (tracked && tracked->kind == Tracked::Kind::parameter) sources.push_back(tracked->expression);
     });
   }
-  if (call.in_place && !sources.empty() && find(call.tensor(0))->kind == Tracked::Kind::parameter) {
+  if (call.in_place && !sources.empty() && tensors_.find(call.tensor(0))->kind == Tracked::Kind::parameter) {
     throw Refusal{"changes a parameter while the model runs"};
   }
   for (const at::Tensor& output : call.outputs) {
-    if (find(output) && !call.in_place) continue;  // an argument handed through
+    if (tensors_.find(output) && !call.in_place) continue;  // an argument handed through
     if (sources.empty() || !output.requires_grad()) {
-      track(output, {Tracked::Kind::constant, {}, 0});
+      tensors_.track(output, {Tracked::Kind::constant, {}, 0});
       continue;
     }
     ParameterExpression expression{output, {}, ParameterExpression::Form::general, ""};
@@ -286,7 +235,7 @@ void Recorder::handle_batch_free(Frame& frame) {
     }
     mark_known(frame, output);
     recording_.expressions.push_back(std::move(expression));
-    track(output, {Tracked::Kind::parameter, {}, recording_.expressions.size() - 1});
+    tensors_.track(output, {Tracked::Kind::parameter, {}, recording_.expressions.size() - 1});
   }
 }
 
@@ -297,9 +246,9 @@ void Recorder::handle_records(Frame& frame) {
   for (size_t o = 0; o < call.outputs.size(); ++o) {
     if (call.in_place) check_in_place(call, call.outputs[o], positions[o]);
     if (positions[o]) {
-      track(call.outputs[o], {Tracked::Kind::records, *positions[o], 0});
+      tensors_.track(call.outputs[o], {Tracked::Kind::records, *positions[o], 0});
     } else {
-      track(call.outputs[o], {Tracked::Kind::constant, {}, 0});
+      tensors_.track(call.outputs[o], {Tracked::Kind::constant, {}, 0});
     }
   }
   if (frame.varying_target) refuse_varying();
@@ -312,7 +261,7 @@ void Recorder::check_in_place(const OperatorCall& call, const at::Tensor& output
     if (call.position(0) != position) throw Refusal{"writes records over records in another order"};
     return;
   }
-  const Tracked* target = find(output);
+  const Tracked* target = tensors_.find(output);
   if (target && target->kind == Tracked::Kind::parameter) throw Refusal{"writes records into a parameter"};
   const bool owned = !(target && target->outlives) && !output.is_view() && output.storage().use_count() == 1;
   if (!owned) {
@@ -338,7 +287,7 @@ void Recorder::note_uses(Frame& frame, const OutputPositions& positions) {
   for (size_t a = 0; a < call.arguments.size(); ++a) {
     std::vector<size_t> expressions;
     for_each_tensor(call.arguments[a], [&](const at::Tensor& tensor) {
-      const Tracked* tracked = find(tensor);
+      const Tracked* tracked = tensors_.find(tensor);
       if (tracked && tracked->kind == Tracked::Kind::parameter) expressions.push_back(tracked->expression);
     });
     if (expressions.empty()) continue;
@@ -361,7 +310,7 @@ void Recorder::note_uses(Frame& frame, const OutputPositions& positions) {
 }
 
 Recording Recorder::run(const std::function<at::Tensor()>& model) {
-  SOTTO_ASSERT(active_ == nullptr);
+  if (active_ != nullptr) throw UsageError("[Tape] the losses start another recording; one runs at a time");
   struct Session {
     explicit Session(Recorder* recorder) {
       active_ = recorder;
@@ -386,7 +335,7 @@ Recording Recorder::run(const std::function<at::Tensor()>& model) {
     }
   }
   if (error_) std::rethrow_exception(error_);
-  const Tracked* tracked = recording_.losses.defined() ? find(recording_.losses) : nullptr;
+  const Tracked* tracked = recording_.losses.defined() ? tensors_.find(recording_.losses) : nullptr;
   check_losses(recording_.losses, tracked && tracked->kind == Tracked::Kind::records ? &tracked->position : nullptr,
                recording_.batch);
   check_graph(recording_.losses, parameters_, recording_.expressions, known_consumers_);

@@ -11,7 +11,7 @@ namespace {
 
 void require_positive(const char* function, const char* name, double value) {
   if (!std::isfinite(value) || value <= 0.0) {
-    throw UsageError(fmt::format("[WeightRule::{}] {} must be finite and > 0: got {}", function, name, value));
+    throw UsageError(fmt::format("[WeightRule::{}] {}: {}; must be finite and > 0", function, name, value));
   }
 }
 

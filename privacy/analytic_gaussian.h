@@ -16,7 +16,7 @@ double gaussian_log_delta(double mu, double epsilon);
 double gaussian_delta(double mu, double epsilon);
 // Least epsilon >= 0 with gaussian_delta(mu, epsilon) <= delta; mu finite, >= 0; 0 < delta < 1.
 double gaussian_epsilon(double mu, double delta);
-// Least standard deviation / sensitivity, i.e. 1/mu, that is (epsilon, delta)-DP; epsilon finite, > 0; 0 < delta < 1.
+// Least standard deviation / sensitivity, i.e. 1/mu, that is (epsilon, delta)-DP; ranges as in budget.h.
 double gaussian_noise_multiplier(double epsilon, double delta);
 
 }  // namespace sotto::privacy

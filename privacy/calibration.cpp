@@ -113,8 +113,7 @@ Calibration<int64_t> largest_steps(Adjacency adjacency, const PrivacyBudget& bud
   if (const double epsilon = epsilon_at(1); epsilon > budget.epsilon)
     throw UsageError(
         fmt::format("[largest_steps] budget too small for one step: one step has epsilon {:.6g} at delta {}, the "
-                    "budget is {}; raise the noise "
-                    "multiplier, lower the sampling rate or raise the budget",
+                    "budget is {}; raise the noise multiplier, lower the sampling rate or raise the budget",
                     epsilon, budget.delta, budget.epsilon));
   int64_t good = 1, bad = 2;
   while (bad < kMaxCount && quick_epsilon(bad) <= budget.epsilon) {

@@ -3,25 +3,10 @@
 #include <sotto/privacy/certificate_text.h>
 #include <sotto/privacy/error.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
 namespace sotto::privacy {
-
-namespace certificate_text {
-
-std::string rounded_up(double value) {
-  constexpr double kPlace = 1e-4;
-  std::string text = fmt::format("{:.4f}", value);
-  // The nearest decimal may lie below; then the next one lies above.
-  if (std::strtod(text.c_str(), nullptr) < value)
-    text = fmt::format("{:.4f}", std::strtod(text.c_str(), nullptr) + kPlace);
-  SOTTO_ASSERT(std::strtod(text.c_str(), nullptr) >= value);
-  return text;
-}
-
-}  // namespace certificate_text
 
 namespace {
 
@@ -30,7 +15,7 @@ using Json = nlohmann::ordered_json;
 Json figure_json(const CertifiedFigure& figure) {
   Json json;
   json["steps"] = figure.steps;
-  json["epsilon"] = std::strtod(certificate_text::rounded_up(figure.epsilon).c_str(), nullptr);
+  json["epsilon"] = certificate_text::rounded_up_value(figure.epsilon);
   json["delta"] = figure.delta;
   return json;
 }
@@ -110,8 +95,7 @@ Certificate parse_certificate(std::string_view text) {
     return certificate;
   } catch (const std::exception& error) {
     throw DataError(std::string("[parse_certificate] ") + error.what() +
-                    "; the certificate was edited, cut, or written by "
-                    "another version");
+                    "; the certificate was edited, cut, or written by another version");
   }
 }
 

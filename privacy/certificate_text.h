@@ -12,5 +12,7 @@ inline constexpr std::string_view kStoppingCondition =
 // The smallest decimal with four places whose double is at least `value`; value finite and >= 0. Applying it to its own
 // result changes nothing.
 std::string rounded_up(double value);
+// The same as a number.
+double rounded_up_value(double value);
 
 }  // namespace sotto::privacy::certificate_text

@@ -30,7 +30,7 @@ void validate(const Gaussian& event) {
   if (!std::isfinite(event.noise_multiplier) || event.noise_multiplier < 0)
     throw UsageError(
         fmt::format("[Gaussian] bad noise_multiplier: {}; it is the noise standard deviation divided by the clip norm, "
-                    "finite and > 0",
+                    "finite and >= 0",
                     event.noise_multiplier));
 }
 

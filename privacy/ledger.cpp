@@ -1,6 +1,6 @@
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sotto/privacy/atomic_file.h>
-#include <sotto/privacy/budget.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger.h>
 #include <sotto/privacy/ledger_text.h>
@@ -18,6 +18,7 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <system_error>
 #include <utility>
 
 namespace sotto::privacy {
@@ -48,12 +49,7 @@ std::string utc_now() {
 
 void check_sensitivity(double sensitivity) {
   if (!(sensitivity > 0) || !std::isfinite(sensitivity))
-    throw UsageError("[Ledger] sensitivity: " + std::to_string(sensitivity) + "; must be finite and above 0");
-}
-
-void check_count(const char* name, std::int64_t value) {
-  if (value < 1 || value > kMaxCount)
-    throw UsageError(std::string("[Ledger::create] ") + name + ": " + std::to_string(value) + "; must be in [1, 2^53]");
+    throw UsageError(fmt::format("[Ledger] sensitivity: {}; must be finite and above 0", sensitivity));
 }
 
 void check_keys(const LedgerKeys& keys) {
@@ -62,30 +58,15 @@ void check_keys(const LedgerKeys& keys) {
       throw UsageError("[Ledger] key commitment: '" + key + "'; must be 64 lower-case hexadecimal digits");
 }
 
-void check_header(const LedgerHeader& header, const LedgerKeys& keys) {
-  if (!header.adjacency) throw UsageError("[Ledger::create] adjacency: not set; it has no default");
-  check_count("dataset_size", header.dataset_size);
-  check_count("steps", header.steps);
-  validate_delta(header.delta);
-  validate(header.event);
-  check_sensitivity(header.sensitivity);
-  if (header.weight_rule.empty()) throw UsageError("[Ledger::create] weight_rule: empty; it must be stated");
-  for (const auto& [name, value] : header.weight_rule_parameters)
-    if (!(value >= 0) || !std::isfinite(value))
-      throw UsageError("[Ledger::create] weight_rule_parameters: " + name + " = " + std::to_string(value) +
-                       "; must be finite and at least 0");
-  if (header.accountant_name.empty() || header.accountant_version.empty())
-    throw UsageError("[Ledger::create] accountant: name or version empty; both must be stated");
-  if (header.keys_are_secret != keys.secret)
-    throw UsageError("[Ledger::create] keys_are_secret: differs between header and keys; must be the same");
-}
-
 // The locked descriptor of the file that `path` names now, not of one that was renamed away meanwhile.
 void lock(int file, const std::filesystem::path& path) {
-  if (::flock(file, LOCK_EX | LOCK_NB) != 0)
-    throw LedgerError("[Ledger] " + path.string() + " is held by another process; one run, one process");
-  struct stat held {
-  }, named{};
+  if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK)
+      throw LedgerError("[Ledger] " + path.string() + " is held by another process; one run, one process");
+    throw IoError("[Ledger] cannot lock " + path.string() + ": " + std::strerror(errno));
+  }
+  struct stat held = {};
+  struct stat named = {};
   if (::fstat(file, &held) != 0 || ::stat(path.c_str(), &named) != 0 || held.st_ino != named.st_ino ||
       held.st_dev != named.st_dev)
     throw LedgerError("[Ledger] " + path.string() + " was replaced while it was opened; try again");
@@ -126,15 +107,17 @@ void Ledger::close() noexcept {
 
 Ledger Ledger::create(const std::filesystem::path& path, LedgerHeader header, const LedgerKeys& keys) {
   check_keys(keys);
-  check_header(header, keys);
+  validate(header);
+  if (header.keys_are_secret != keys.secret)
+    throw UsageError("[Ledger::create] keys_are_secret: differs between header and keys; must be the same");
   if (header.run.empty()) header.run = random_run();
   const int file = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (file < 0 && errno == EEXIST)
     throw LedgerError("[Ledger::create] " + path.string() + " exists; resume that run, or choose another folder");
   if (file < 0) throw IoError("[Ledger::create] cannot create " + path.string() + ": " + std::strerror(errno));
   Ledger ledger(path, file);
+  lock(file, path);
   try {
-    lock(file, path);
     ledger.append(ledger_text::header(header, ledger_text::kNoPrevious) + '\n');
     ledger.contents_ = read_ledger(path);
     ledger.begin_incarnation(keys);
@@ -246,8 +229,14 @@ void Ledger::start_charge(std::int64_t step, const PoissonSampled& event, double
   charge_step(contents_, step);
   contents_.head_hash = std::move(head);
   contents_.records += added;
-  pending_ = Pending{step, event, sensitivity,
-                     std::async(when, [file = file_] { return ::fdatasync(file) == 0 ? 0 : errno; })};
+  const auto flush = [file = file_] { return ::fdatasync(file) == 0 ? 0 : errno; };
+  std::future<int> flushed;
+  try {
+    flushed = std::async(when, flush);
+  } catch (const std::system_error&) {  // no thread to be had: reserve() flushes itself
+    flushed = std::async(std::launch::deferred, flush);
+  }
+  pending_ = Pending{step, event, sensitivity, std::move(flushed)};
 }
 
 // Leaves `failed_` set until the bytes are known to be on the device.

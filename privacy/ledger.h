@@ -34,7 +34,8 @@ class Ledger {
   // Continues a run with new keys. A torn last record is replaced by a "recovered" record that charges one step, or
   // removed where it was an incarnation's.
   // Throws LedgerError when the ledger is missing, damaged, held by another process, when a secret key was used by an
-  // earlier incarnation, or when test keys and secret keys would be mixed.
+  // earlier incarnation, or when test keys and secret keys would be mixed; UsageError for a malformed commitment,
+  // IoError when it cannot be written.
   static Ledger open(const std::filesystem::path& path, const LedgerKeys& keys);
 
   Ledger(Ledger&& other) noexcept;

@@ -1,8 +1,11 @@
+#include <fmt/format.h>
+#include <sotto/privacy/budget.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger_contents.h>
 #include <sotto/privacy/ledger_text.h>
 #include <sotto/privacy/sha256.h>
 
+#include <cmath>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -87,6 +90,7 @@ class Reader {
     header.accountant_name = line.at("accountant").at("name").get<std::string>();
     header.accountant_version = line.at("accountant").at("version").get<std::string>();
     header.keys_are_secret = line.at("stamp").get<std::string>().empty();
+    validate(header);
     contents_.event = header.event;
     contents_.sensitivity = header.sensitivity;
     expected_ = ledger_text::header(header, previous());
@@ -108,7 +112,7 @@ class Reader {
   // Built from the parameters in force, so that a step with others is refused by the comparison of texts.
   void read_step(const Json& line, bool was_torn) {
     const auto step = line.at("step").get<std::int64_t>();
-    require(step > contents_.last_step, "step numbers must increase");
+    require(step > contents_.last_step && step <= kMaxCount, "step numbers must increase and stay below 2^53");
     require(was_torn || !contents_.incarnations.empty(), "a step before any incarnation");
     expected_ = was_torn ? ledger_text::recovered(step, contents_.event, contents_.sensitivity, previous())
                          : ledger_text::reserve(step, contents_.event, contents_.sensitivity,
@@ -121,6 +125,27 @@ class Reader {
 };
 
 }  // namespace
+
+void validate(const LedgerHeader& header) {
+  const auto check_count = [](const char* name, std::int64_t value) {
+    if (value < 1 || value > kMaxCount)
+      throw UsageError(fmt::format("[LedgerHeader] {}: {}; must be in [1, 2^53]", name, value));
+  };
+  if (!header.adjacency) throw UsageError("[LedgerHeader] adjacency: not set; it has no default");
+  check_count("dataset_size", header.dataset_size);
+  check_count("steps", header.steps);
+  validate_delta(header.delta);
+  validate(header.event);
+  if (header.weight_rule.empty()) throw UsageError("[LedgerHeader] weight_rule: empty; it must be stated");
+  for (const auto& [name, value] : header.weight_rule_parameters)
+    if (!(value >= 0) || !std::isfinite(value))
+      throw UsageError(
+          fmt::format("[LedgerHeader] weight_rule_parameters: {} = {}; must be finite and at least 0", name, value));
+  if (!(header.sensitivity > 0) || !std::isfinite(header.sensitivity))
+    throw UsageError(fmt::format("[LedgerHeader] sensitivity: {}; must be finite and above 0", header.sensitivity));
+  if (header.accountant_name.empty() || header.accountant_version.empty())
+    throw UsageError("[LedgerHeader] accountant: name or version empty; both must be stated");
+}
 
 bool same_parameters(const PoissonSampled& a, const PoissonSampled& b) {
   return a.sampling_rate == b.sampling_rate && a.mechanism.noise_multiplier == b.mechanism.noise_multiplier;

@@ -42,6 +42,9 @@ struct LedgerHeader {
   bool keys_are_secret = false;                                   // false stamps the run NOT PRIVATE
 };
 
+// Throws UsageError naming the field that is unset or out of range. `run` is not looked at.
+void validate(const LedgerHeader& header);
+
 struct LedgerIncarnation {
   std::string noise_key;    // SecretKey::commitment()
   std::string sampler_key;  // SecretKey::commitment()

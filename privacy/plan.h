@@ -22,7 +22,7 @@ struct PrivacyPlanOptions {
   int64_t expected_batch_size = 0;                          // 1 .. dataset_size; drawn batches vary around it
   int64_t steps = 0;                                        // planned releases, 1 .. 2^53
   double delta = std::numeric_limits<double>::quiet_NaN();  // 0 < delta < 1
-  std::optional<double> epsilon = std::nullopt;             // exactly one of these two; epsilon finite, > 0
+  std::optional<double> epsilon = std::nullopt;             // exactly one of these two; see budget.h
   std::optional<double> noise_multiplier = std::nullopt;    // finite, > 0; standard deviation / clip norm
 };
 

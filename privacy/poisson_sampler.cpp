@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/poisson_sampler.h>
 
@@ -10,7 +11,7 @@ namespace {
 
 double checked_rate(double sampling_rate) {
   if (!(sampling_rate >= 0 && sampling_rate <= 1))
-    throw UsageError("[PoissonSampler] sampling_rate: " + std::to_string(sampling_rate) + "; must be in [0, 1]");
+    throw UsageError(fmt::format("[PoissonSampler] sampling_rate: {}; must be in [0, 1]", sampling_rate));
   return sampling_rate;
 }
 

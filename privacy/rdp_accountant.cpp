@@ -56,8 +56,8 @@ double RdpAccountant::epsilon(double delta) const {
 
 double RdpAccountant::delta(double epsilon) const {
   if (sampled_.empty() && squared_gaussian_mean_ == 0) {
-    if (!(epsilon >= 0))
-      throw UsageError(fmt::format("[RdpAccountant] bad epsilon: {}; allowed is a number >= 0", epsilon));
+    if (!(epsilon >= 0 && std::isfinite(epsilon)))
+      throw UsageError(fmt::format("[RdpAccountant] bad epsilon: {}; allowed is a finite number >= 0", epsilon));
     return 0;
   }
   return delta_from_rdp([this](double order) { return rdp(order); }, epsilon);

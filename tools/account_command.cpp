@@ -20,7 +20,6 @@ namespace {
 
 using privacy::Adjacency;
 
-constexpr int kShownDigits = 6;
 constexpr double kRateAgreement = 1e-12;
 
 // The flags as typed; parsed by our own rules because CLI11 takes numbers in the user's locale and lets some nonsense
@@ -90,10 +89,8 @@ privacy::RdpAccountant accountant(const Answer& answer) {
 
 // The target, where rounding would show more than was asked for: it is a bound as well.
 void set_calibrated_epsilon(Answer& answer, double epsilon) {
-  const double target = answer.epsilon;
+  answer.epsilon_text = format_bound(epsilon, answer.epsilon);
   answer.epsilon = epsilon;
-  const std::string text = format_rounded_up(epsilon, kShownDigits);
-  answer.epsilon_text = std::stod(text) > target ? fmt::format("{}", target) : text;
 }
 
 std::string statement(const Answer& answer) {

@@ -61,4 +61,10 @@ std::string format_rounded_up(double value, int digits) {
   return text;
 }
 
+std::string format_bound(double value, std::optional<double> target) {
+  std::string text = format_rounded_up(value, kShownDigits);
+  if (target && value <= *target && parse_real("epsilon", text) > *target) return fmt::format("{}", *target);
+  return text;
+}
+
 }  // namespace sotto::tools

@@ -15,8 +15,8 @@ void RunFolder::require_free() const {
     throw UsageError(fmt::format("[--output] {} is not a folder; choose another", path_.string()));
   if (std::filesystem::exists(config(), error) || std::filesystem::exists(ledger(), error))
     throw UsageError(
-        fmt::format("[--output] {} already holds a run; choose another folder, or continue it with 'sotto "
-                    "resume {}'",
+        fmt::format("[--output] {} already holds a run; choose another folder, or continue it with "
+                    "'sotto resume {}'",
                     path_.string(), path_.string()));
   if (!std::filesystem::is_empty(path_, error) || error)
     throw UsageError(fmt::format("[--output] {} is not empty; choose another folder", path_.string()));

@@ -3,7 +3,7 @@
 //
 //   config.toml         every option, as `sotto train --config` takes them
 //   ledger.jsonl        the privacy ledger; absent when the run is NOT PRIVATE by rule none
-//   metrics.jsonl       one JSON object per evaluation: step, epsilon so far, test accuracy, seconds
+//   metrics.jsonl       one JSON object per evaluation: step, epsilon spent so far, test accuracy
 //   checkpoint.safetensors  model, momentum and step number, for `sotto resume`
 //   model.safetensors   the model
 //   certificate.json    what may be said about the privacy of the run; absent for rule none

@@ -18,7 +18,6 @@ constexpr double kDefaultLr = 4;
 constexpr double kDefaultPlainLr = 0.1;
 constexpr int64_t kMaxPhysicalBatch = 1 << 20;
 constexpr int64_t kMaxThreads = 1024;
-constexpr int kShownDigits = 6;
 
 void check_choice(const char* flag, const std::string& value, std::initializer_list<const char*> allowed) {
   std::string list;
@@ -85,8 +84,8 @@ privacy::PrivacyPlan privacy_plan(const TrainOptions& o, const TrainingPlan& pla
                                  "that is NOT PRIVATE");
   if (!o.delta && !(kDefaultDelta < 1.0 / static_cast<double>(plan.dataset_size)))
     throw UsageError(
-        fmt::format("[--delta] missing: the default {} is not below 1 / dataset size = 1 / {}; choose one "
-                    "that is",
+        fmt::format("[--delta] missing: the default {} is not below 1 / dataset size = 1 / {}; choose "
+                    "one that is",
                     kDefaultDelta, plan.dataset_size));
   return privacy::PrivacyPlan({.adjacency = privacy::Adjacency::add_remove,
                                .dataset_size = plan.dataset_size,
@@ -182,11 +181,7 @@ TrainOptions resolved(TrainOptions options, const TrainingPlan& plan) {
 }
 
 std::string shown_epsilon(const TrainOptions& options, double epsilon) {
-  std::string text = format_rounded_up(epsilon, kShownDigits);
-  // Rounding up must not show more than the target, which is a bound as well.
-  if (options.epsilon && epsilon <= *options.epsilon && parse_real("epsilon", text) > *options.epsilon)
-    return fmt::format("{}", *options.epsilon);
-  return text;
+  return format_bound(epsilon, options.epsilon);
 }
 
 }  // namespace sotto::tools

@@ -1,139 +1,16 @@
 // The sum of clipped per-record gradients: how much one record can change it, what is left out, and that it does not
 // depend on how it is computed.
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <ATen/record_function.h>
-#include <gtest/gtest.h>
-#include <sotto/optim/clipper.h>
 #include <sotto/privacy/error.h>
 
 #include <cmath>
 #include <limits>
 #include <random>
 
-#include "clipped_sum_access.h"
+#include "clipper_models.h"
 
 namespace sotto::optim {
 namespace {
-
-using at::Tensor;
-using Tensors = std::vector<Tensor>;
-
-struct Model {
-  std::vector<NamedParameter> parameters;
-  Losses losses;
-  std::function<Tensors(int64_t records)> draw;
-};
-
-Tensor per_record(const Tensor& activation) {
-  return (activation.flatten(1) * at::ones({1}, activation.options())).sum(1);
-}
-
-Tensors leaves(Tensors tensors, at::ScalarType dtype) {
-  for (Tensor& tensor : tensors) tensor = tensor.to(dtype).detach().requires_grad_();
-  return tensors;
-}
-
-Model make(Tensors p, std::function<Tensors(int64_t)> draw, std::function<Tensor(const Tensors&, const Tensors&)> f) {
-  Model model;
-  for (size_t i = 0; i < p.size(); ++i) model.parameters.push_back({"p" + std::to_string(i), p[i]});
-  model.draw = std::move(draw);
-  model.losses = [p, f](const Tensors& x) { return f(p, x); };
-  return model;
-}
-
-// Every kind of use: rank one, sequence, embedding, convolution, normalisation, biases, tied weights.
-std::vector<Model> zoo(at::ScalarType dtype) {
-  const auto options = at::TensorOptions(dtype);
-  std::vector<Model> models;
-  models.push_back(make(
-      leaves({at::randn({6, 5}), at::randn({6}), at::randn({3, 6})}, dtype),
-      [=](int64_t n) {
-        return Tensors{at::randn({n, 5}, options)};
-      },
-      [](const Tensors& p, const Tensors& x) {
-        return per_record(at::linear(at::tanh(at::linear(x[0], p[0], p[1])), p[2]).pow(2));
-      }));
-  models.push_back(make(
-      leaves({at::randn({5}), at::randn({5}), at::randn({4, 5}), at::randn({4})}, dtype),
-      [=](int64_t n) {
-        return Tensors{at::randn({n, 7, 5}, options)};
-      },
-      [](const Tensors& p, const Tensors& x) {
-        return per_record(at::sin(at::linear(at::layer_norm(x[0], {5}, p[0], p[1]), p[2], p[3])));
-      }));
-  models.push_back(make(
-      leaves({at::randn({9, 4}), at::randn({4, 4})}, dtype),
-      [=](int64_t n) {
-        return Tensors{at::randint(0, 9, {n, 6}, at::kLong)};
-      },
-      [](const Tensors& p, const Tensors& x) {
-        return per_record(at::linear(at::tanh(at::linear(at::embedding(p[0], x[0]), p[1])), p[0]).pow(2));
-      }));
-  models.push_back(make(
-      leaves({at::randn({4, 2, 3, 3}), at::randn({4}), at::randn({4}), at::randn({4})}, dtype),
-      [=](int64_t n) {
-        return Tensors{at::randn({n, 2, 6, 6}, options)};
-      },
-      [](const Tensors& p, const Tensors& x) {
-        return per_record(at::group_norm(at::conv2d(x[0], p[0], p[1]), 2, p[2], p[3]).pow(2));
-      }));
-  return models;
-}
-
-// One weight, gradient equal to the record.
-Model identity(int64_t width, at::ScalarType dtype = at::kDouble) {
-  return make(
-      leaves({at::zeros({1, width})}, dtype),
-      [=](int64_t n) {
-        return Tensors{at::randn({n, width}, at::TensorOptions(dtype))};
-      },
-      [](const Tensors& p, const Tensors& x) { return at::linear(x[0], p[0]).sum(1); });
-}
-
-Tensors sum_of(const Model& model, const WeightRule& rule, const Tensors& inputs, std::vector<bool> active = {},
-               TapeOptions options = {}) {
-  Clipper clipper(model.parameters, {}, rule, {}, options);
-  clipper.add(inputs, model.losses, active);
-  return ClippedSumTestAccess::values(clipper.take());
-}
-
-Tensor flat(const Tensors& tensors) {
-  Tensors parts;
-  for (const Tensor& tensor : tensors) parts.push_back(tensor.to(at::kDouble).reshape({-1}));
-  return at::cat(parts);
-}
-double distance(const Tensors& a, const Tensors& b) {
-  return (flat(a) - flat(b)).norm().item<double>();
-}
-double norm(const Tensors& a) {
-  return flat(a).norm().item<double>();
-}
-bool identical(const Tensors& a, const Tensors& b) {
-  for (size_t t = 0; t < a.size(); ++t) {
-    if (!at::equal(a[t], b[t])) return false;
-  }
-  return a.size() == b.size();
-}
-Tensors rows(const Tensors& inputs, const std::vector<int64_t>& indices) {
-  Tensors result;
-  for (const Tensor& input : inputs) result.push_back(input.index_select(0, at::tensor(indices, at::kLong)));
-  return result;
-}
-
-std::vector<WeightRule> rules(double clip_norm) {
-  return {WeightRule::flat(clip_norm), WeightRule::psac(clip_norm, 0.1), WeightRule::psac(clip_norm, 0.01),
-          WeightRule::auto_s(clip_norm), WeightRule::nsgd(clip_norm)};
-}
-
-class ClipperTest : public ::testing::Test {
- protected:
-  ClipperTest() {
-    at::manual_seed(17);
-    at::set_num_threads(1);  // the models are too small to share
-  }
-};
 
 TEST_F(ClipperTest, OneRecordChangesTheSumByAtMostTheSensitivity) {
   std::mt19937_64 random(3);
@@ -429,89 +306,6 @@ TEST_F(ClipperTest, ClipNormScalesTheSum) {
     const Tensor scaled = flat(sum_of(model, WeightRule::psac(clip_norm), inputs));
     EXPECT_LT((scaled - clip_norm * one).norm().item<double>(), 1e-6 * scaled.norm().item<double>());
   }
-}
-
-// Reduced-precision products: once a program asks for "medium", LibTorch may round the factors of float products to
-// bfloat16. Not every processor has such products, so the modes themselves are watched: no operator of the forward
-// pass, the backward pass, the norms or the sums may run with one.
-class ReducedPrecision : public ClipperTest {
- protected:
-  ReducedPrecision() { reset(); }
-  ~ReducedPrecision() override { reset(); }
-  static void reset() {
-    at::globalContext().setFloat32MatmulPrecision("highest");
-    for (const auto op : {at::Float32Op::MATMUL, at::Float32Op::CONV, at::Float32Op::RNN}) {
-      at::globalContext().setFloat32Precision(at::Float32Backend::MKLDNN, op, at::Float32Precision::NONE);
-    }
-  }
-  static bool reduced(at::Float32Op op) {
-    const auto precision = at::globalContext().float32Precision(at::Float32Backend::MKLDNN, op);
-    return precision == at::Float32Precision::BF16 || precision == at::Float32Precision::TF32;
-  }
-
-  // Sums a batch and counts the operators that run, those in reduced precision apart.
-  struct Count {
-    int all = 0;
-    int reduced = 0;
-    std::string first;  // name of one that ran in reduced precision
-  };
-  static Count operators(const Model& model, TapeOptions options) {
-    static Count count;
-    count = {};
-    Clipper clipper(model.parameters, {}, WeightRule::flat(0.1), {}, options);
-    const Tensors inputs = model.draw(4);
-    const auto handle = at::addThreadLocalCallback(
-        at::RecordFunctionCallback([](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
-          ++count.all;
-          if (reduced(at::Float32Op::MATMUL) || reduced(at::Float32Op::CONV) || reduced(at::Float32Op::RNN)) {
-            ++count.reduced;
-            count.first = count.first.empty() ? function.name() : count.first;
-          }
-          return nullptr;
-        }).scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));
-    clipper.add(inputs, model.losses, {});
-    at::removeCallback(handle);
-    return count;
-  }
-  static void check() {
-    for (const Model& model : zoo(at::kFloat)) {
-      for (const Strategy strategy : {Strategy::gram, Strategy::keep, Strategy::drop}) {
-        const Count count = operators(model, {.force_strategy = strategy});
-        EXPECT_GT(count.all, 20);
-        EXPECT_EQ(count.reduced, 0) << to_string(strategy) << ": " << count.first;
-      }
-    }
-  }
-};
-
-TEST_F(ReducedPrecision, OlderInterfaceDoesNotReachNormsAndSums) {
-  for (const auto& [name, mode] :
-       {std::pair{"medium", at::Float32MatmulPrecision::MEDIUM}, std::pair{"high", at::Float32MatmulPrecision::HIGH}}) {
-    at::globalContext().setFloat32MatmulPrecision(name);
-    ASSERT_TRUE(reduced(at::Float32Op::MATMUL));
-    check();
-    EXPECT_EQ(at::globalContext().float32MatmulPrecision(), mode);  // as the program left it
-  }
-}
-
-TEST_F(ReducedPrecision, NewerInterfaceDoesNotReachNormsAndSums) {
-  for (const auto op : {at::Float32Op::MATMUL, at::Float32Op::CONV}) {
-    at::globalContext().setFloat32Precision(at::Float32Backend::MKLDNN, op, at::Float32Precision::BF16);
-    ASSERT_TRUE(reduced(op));
-    check();
-    EXPECT_EQ(at::globalContext().float32Precision(at::Float32Backend::MKLDNN, op), at::Float32Precision::BF16);
-    at::globalContext().setFloat32Precision(at::Float32Backend::MKLDNN, op, at::Float32Precision::NONE);
-  }
-}
-
-TEST_F(ReducedPrecision, ModesReturnAfterAnError) {
-  at::globalContext().setFloat32MatmulPrecision("medium");
-  const Model model = zoo(at::kFloat)[0];
-  Clipper clipper(model.parameters, {}, WeightRule::flat(1.0));
-  EXPECT_THROW(
-      clipper.add(model.draw(3), [](const Tensors&) -> Tensor { throw std::runtime_error("a user's error"); }, {}),
-      std::runtime_error);
-  EXPECT_TRUE(reduced(at::Float32Op::MATMUL));
 }
 
 }  // namespace

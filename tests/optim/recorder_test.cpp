@@ -1,78 +1,14 @@
-// What the recorder refuses, and that its message says which parameter or operator is meant and what to do. Every model
-// here would train without a complaint in ordinary training.
+// Models whose records could mix: the recorder refuses them, and its message says which operator is meant and what to
+// do. Every one would train without a complaint in ordinary training.
 
-#include <gtest/gtest.h>
-#include <sotto/privacy/error.h>
-#include <torch/script.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/record_function.h>
+#include <torch/library.h>
 
-#include "oracle.h"
+#include "recorder_models.h"
 
 namespace sotto::optim::testing {
 namespace {
-
-namespace nn = torch::nn;
-namespace F = torch::nn::functional;
-using torch::Tensor;
-using Tensors = std::vector<Tensor>;
-using Forward = std::function<Tensor(const Tensors& p, const Tensors& x)>;
-
-constexpr int64_t kRecords = 4;
-
-// Loose parameters and a function of them that returns losses.
-Model loose(Tensors parameters, Tensors inputs, Forward losses, Tensors constants = {}) {
-  auto owned = std::make_shared<Tensors>();
-  Model model;
-  for (size_t p = 0; p < parameters.size(); ++p) {
-    owned->push_back(parameters[p].detach().clone().requires_grad_());
-    model.parameters.push_back({"weight" + std::to_string(p), owned->back()});
-  }
-  model.inputs = std::move(inputs);
-  model.constants = std::move(constants);
-  model.losses = [owned, losses](const Tensors& x) { return losses(*owned, x); };
-  return model;
-}
-
-template <class Holder>
-Model module_model(Holder module, Tensors inputs) {
-  Model model = {named(*module), {}, std::move(inputs), [module](const Tensors& x) mutable {
-                   return module->forward(x[0]).flatten(1).pow(2).sum(1);
-                 }};
-  for (const Tensor& buffer : module->buffers()) model.constants.push_back(buffer);
-  return model;
-}
-
-// The message of the refusal, or "" when the model is accepted.
-std::string refusal(const Model& model) {
-  try {
-    Tape tape(model.parameters, model.constants);
-    PerRecordGradients gradients = tape.run(model.inputs, model.losses);
-    Tensors sums;
-    for (const NamedParameter& p : model.parameters) sums.push_back(torch::zeros_like(p.tensor).detach());
-    gradients.add_weighted({std::vector<float>(static_cast<size_t>(gradients.batch()), 1.0f)}, sums);
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "";
-}
-
-::testing::AssertionResult says(const std::string& message, std::initializer_list<const char*> parts) {
-  for (const char* part : parts) {
-    if (message.find(part) == std::string::npos) {
-      return ::testing::AssertionFailure() << "\"" << message << "\" does not say \"" << part << "\"";
-    }
-  }
-  return ::testing::AssertionSuccess();
-}
-
-Tensor weight(at::IntArrayRef sizes = {3, 5}) {
-  return torch::randn(sizes);
-}
-Tensor records(at::IntArrayRef sizes = {kRecords, 5}) {
-  return torch::randn(sizes);
-}
-Tensor per_record(const Tensor& activation) {
-  return activation.flatten(1).pow(2).sum(1);
-}
 
 // What every refused model below is a variation of.
 TEST(Recorder, AcceptsTheModelThatTheRefusedOnesVary) {
@@ -125,6 +61,50 @@ TEST(Recorder, RefusesAMeanOfTheBatchWithoutGradientMode) {
     return per_record(torch::linear(x[0] / scale, p[0]));
   }));
   EXPECT_TRUE(says(message, {"aten::amax", "combines different records"}));
+}
+
+// Operators inside a named block of the program are looked at like any other.
+TEST(Recorder, FollowsOperatorsInsideABlockOfTheProgram) {
+  const auto model = [](bool mixes) {
+    return loose({weight()}, {records()}, [mixes](auto& p, auto& x) {
+      Tensor h = torch::linear(x[0], p[0]);
+      {
+        RECORD_FUNCTION(std::string("layer"), {});
+        h.sub_(mixes ? h.detach().mean(0) : h.detach().mean(1, true));
+      }
+      return per_record(h);
+    });
+  };
+  EXPECT_TRUE(says(refusal(model(true)), {"aten::mean"}));
+  EXPECT_EQ(refusal(model(false)), "");
+}
+
+// A storage is no tensor: what it holds would enter the constant unseen.
+TEST(Recorder, RefusesTensorsHiddenInOtherArguments) {
+  const Tensor constant = torch::zeros({kRecords, 5});
+  const auto storage = refusal(loose({weight()}, {records()},
+                                     [constant](auto& p, auto& x) {
+                                       Tensor target = constant;
+                                       target.set_(x[0].storage(), 0, {kRecords, 5}, {5, 1});
+                                       return per_record(torch::linear(x[0] - target.mean(0), p[0]));
+                                     },
+                                     {constant}));
+  EXPECT_TRUE(says(storage, {"aten::set", "Storage"})) << storage;
+
+  static const torch::Library library = [] {
+    torch::Library made(torch::Library::FRAGMENT, "sotto_test", std::nullopt, __FILE__, __LINE__);
+    made.def("mean(Dict(str, Tensor) tensors) -> Tensor",
+             [](const c10::Dict<std::string, Tensor>& tensors) { return tensors.at("x").detach().mean(0); });
+    return made;
+  }();
+  const auto dictionary = refusal(loose({weight()}, {records()}, [](auto& p, auto& x) {
+    c10::Dict<std::string, Tensor> tensors;
+    tensors.insert("x", x[0]);
+    torch::jit::Stack stack{tensors};
+    c10::Dispatcher::singleton().findSchemaOrThrow("sotto_test::mean", "").callBoxed(&stack);
+    return per_record(torch::linear(x[0] - stack[0].toTensor(), p[0]));
+  }));
+  EXPECT_TRUE(says(dictionary, {"sotto_test::mean", "Dict"})) << dictionary;
 }
 
 TEST(Recorder, RefusesBatchNormInTrainingMode) {
@@ -359,220 +339,6 @@ TEST(Recorder, RefusesAParameterWithOneEntryPerPlace) {
   const auto beta = refusal(loose({weight({5, 3}), torch::ones({kRecords, 3})}, {records()},
                                   [](auto& p, auto& x) { return per_record(torch::addmm(p[1], x[0], p[0])); }));
   EXPECT_TRUE(says(beta, {"aten::addmm", "weight1", "place"}));
-}
-
-// Losses.
-
-TEST(Recorder, RefusesReducedLosses) {
-  const auto make = [](auto loss) {
-    return loose({weight()}, {records(), torch::randint(0, 3, {kRecords})},
-                 [loss](auto& p, auto& x) { return loss(torch::linear(x[0], p[0]), x[1]); });
-  };
-  EXPECT_TRUE(
-      says(refusal(make([](const Tensor& y, const Tensor& t) { return F::cross_entropy(y, t); })), {"reduction none"}));
-  EXPECT_TRUE(says(refusal(make([](const Tensor& y, const Tensor&) { return F::mse_loss(y, torch::zeros_like(y)); })),
-                   {"reduction none"}));
-  EXPECT_TRUE(says(refusal(make([](const Tensor& y, const Tensor&) { return y.sum(); })), {"aten::sum"}));
-  EXPECT_EQ(refusal(make([](const Tensor& y, const Tensor& t) {
-              return F::cross_entropy(y, t, F::CrossEntropyFuncOptions().reduction(torch::kNone));
-            })),
-            "");
-}
-
-TEST(Recorder, RefusesLossesOfAnotherShape) {
-  const auto make = [](auto shape) {
-    return loose({weight()}, {records()}, [shape](auto& p, auto& x) { return shape(torch::linear(x[0], p[0])); });
-  };
-  EXPECT_TRUE(says(refusal(make([](const Tensor& y) { return y; })), {"one loss per record", "[4, 3]"}));
-  EXPECT_TRUE(says(refusal(make([](const Tensor& y) { return y.pow(2).sum(1, true); })), {"one loss per record"}));
-  EXPECT_TRUE(says(refusal(make([](const Tensor& y) { return y.reshape({-1}); })), {"one loss per record"}));
-  EXPECT_TRUE(says(refusal(make([](const Tensor&) { return torch::zeros({kRecords}); })), {"carry no records"}));
-  EXPECT_TRUE(says(refusal(make([](const Tensor&) { return Tensor(); })), {"undefined"}));
-  EXPECT_TRUE(says(refusal(make([](const Tensor& y) { return per_record(y).detach(); })), {"do not depend"}));
-}
-
-TEST(Recorder, RefusesInputsThatDisagreeOrHoldOneRecord) {
-  const Forward forward = [](auto& p, auto& x) { return per_record(torch::linear(x[0], p[0])); };
-  EXPECT_TRUE(says(refusal(loose({weight()}, {records(), records({3, 5})}, forward)), {"disagree"}));
-  EXPECT_TRUE(says(refusal(loose({weight()}, {records({1, 5})}, forward)), {"at least two places"}));
-  EXPECT_TRUE(says(refusal(loose({weight()}, {torch::zeros({})}, forward)), {"at least one dimension"}));
-}
-
-TEST(Recorder, RefusesCapturedTensors) {
-  const Tensor captured = torch::randn({3});
-  const Forward forward = [captured](auto& p, auto& x) { return per_record(torch::linear(x[0], p[0]) + captured); };
-  EXPECT_TRUE(says(refusal(loose({weight()}, {records()}, forward)), {"[3]", "constants"}));
-  EXPECT_EQ(refusal(loose({weight()}, {records()}, forward, {captured})), "");
-}
-
-// Parameters: each use has a rule, each parameter has a use, and nothing else touches one.
-
-TEST(Recorder, RefusesAParameterWithoutARule) {
-  const auto message = refusal(loose({weight(), weight({3})}, {records()},
-                                     [](auto& p, auto& x) { return per_record(torch::linear(x[0], p[0]) * p[1]); }));
-  EXPECT_TRUE(says(message, {"weight1", "aten::mul", "no per-record gradient rule", "requires_grad_(false)"}));
-}
-
-TEST(Recorder, RefusesAnUnusedParameter) {
-  const auto message = refusal(loose({weight(), weight(), weight()}, {records()},
-                                     [](auto& p, auto& x) { return per_record(torch::linear(x[0], p[0])); }));
-  EXPECT_TRUE(says(message, {"weight1, weight2", "no influence", "freeze"}));
-}
-
-TEST(Recorder, RefusesAParameterThatIsUsedDetached) {
-  const auto message = refusal(loose({weight(), weight({3})}, {records()}, [](auto& p, auto& x) {
-    return per_record(torch::linear(x[0], p[0]) * p[1].detach());
-  }));
-  EXPECT_TRUE(says(message, {"weight1", "no influence"}));
-}
-
-TEST(Recorder, RefusesAParameterChangedByTheModel) {
-  const auto message = refusal(loose({weight()}, {records()}, [](auto& p, auto& x) {
-    {
-      torch::NoGradGuard no_grad;
-      Tensor parameter = p[0];
-      parameter.mul_(0.9);
-    }
-    return per_record(torch::linear(x[0], p[0]));
-  }));
-  EXPECT_TRUE(says(message, {"weight0", "aten::mul", "changes a parameter"}));
-}
-
-// What a tensor holds can be exchanged without any operator: here records are put into a buffer.
-TEST(Recorder, RefusesAStorageThatWasReplaced) {
-  const Tensor buffer = torch::ones({kRecords, 5});
-  const auto message = refusal(loose({weight()}, {records()},
-                                     [buffer](auto& p, auto& x) {
-                                       buffer.set_data(x[0].detach());
-                                       return per_record(torch::linear(x[0] * buffer, p[0]));
-                                     },
-                                     {buffer}));
-  EXPECT_TRUE(says(message, {"set_data", "aten::mul"})) << message;
-}
-
-TEST(Recorder, RefusesRecordsWrittenIntoAParameter) {
-  const auto message = refusal(loose({weight({kRecords, 5})}, {records()}, [](auto& p, auto& x) {
-    {
-      torch::NoGradGuard no_grad;
-      Tensor parameter = p[0];
-      parameter.copy_(x[0]);
-    }
-    return per_record(torch::linear(x[0], p[0]));
-  }));
-  EXPECT_TRUE(says(message, {"weight0", "aten::copy", "into a parameter"}));
-}
-
-TEST(Recorder, RefusesEmbeddingsThatCountTheBatch) {
-  const auto tokens = torch::randint(0, 7, {kRecords, 3});
-  EXPECT_TRUE(says(refusal(module_model(nn::Embedding(nn::EmbeddingOptions(7, 5).scale_grad_by_freq(true)), {tokens})),
-                   {"aten::embedding", "weight", "scale_grad_by_freq"}));
-  EXPECT_TRUE(says(refusal(module_model(nn::Embedding(nn::EmbeddingOptions(7, 5).max_norm(1.0)), {tokens})),
-                   {"aten::embedding_renorm", "weight"}));
-}
-
-TEST(Recorder, RefusesAnActivationThatWasOverwritten) {
-  const auto message = refusal(loose({weight()}, {records()}, [](auto& p, auto& x) {
-    Tensor activation = x[0] * 2.0;
-    const Tensor y = torch::linear(activation, p[0]);
-    activation.zero_();
-    return per_record(y);
-  }));
-  EXPECT_TRUE(says(message, {"overwritten in place"}));
-}
-
-TEST(Recorder, RefusesParametersAndProductsInHalfPrecision) {
-  for (const auto dtype : {torch::kHalf, torch::kBFloat16}) {
-    EXPECT_TRUE(says(refusal(loose({weight().to(dtype)}, {records().to(dtype)},
-                                   [](auto& p, auto& x) { return per_record(torch::linear(x[0], p[0])); })),
-                     {"weight0", "float or double"}));
-    EXPECT_TRUE(says(refusal(loose({weight()}, {records()},
-                                   [dtype](auto& p, auto& x) {
-                                     return per_record(torch::linear(x[0].to(dtype), p[0].to(dtype)).to(torch::kFloat));
-                                   })),
-                     {"weight0", "float or double"}));
-  }
-}
-
-TEST(Recorder, RefusesParametersThatCannotBeTrained) {
-  const Tensor leaf = weight().requires_grad_();
-  EXPECT_THROW(Tape({}, {}), UsageError);
-  EXPECT_THROW(Tape({{"frozen", weight()}}, {}), UsageError);
-  EXPECT_THROW(Tape({{"undefined", Tensor()}}, {}), UsageError);
-  EXPECT_THROW(Tape({{"result", leaf * 2.0}}, {}), UsageError);
-  EXPECT_THROW(Tape({{"one", leaf}, {"two", leaf}}, {}), UsageError);
-  EXPECT_THROW(Tape({{"one", leaf}}, {}, {0, 0}), UsageError);
-}
-
-// Code of the program in the backward pass.
-
-struct Scaled : torch::autograd::Function<Scaled> {
-  static Tensor forward(torch::autograd::AutogradContext* context, Tensor x, Tensor parameter) {
-    context->save_for_backward({x, parameter});
-    return x * parameter;
-  }
-  static Tensors backward(torch::autograd::AutogradContext* context, Tensors gradients) {
-    const auto saved = context->get_saved_variables();
-    return {gradients[0] * saved[1], (gradients[0] * saved[0]).sum(0)};
-  }
-};
-
-TEST(Recorder, RefusesACustomFunctionThatHoldsAParameter) {
-  const auto message = refusal(loose({weight(), weight({3})}, {records()}, [](auto& p, auto& x) {
-    return per_record(Scaled::apply(torch::linear(x[0], p[0]), p[1]));
-  }));
-  EXPECT_TRUE(says(message, {"Scaled", "custom autograd function"}));
-}
-
-struct MixedBackward : torch::autograd::Function<MixedBackward> {
-  static Tensor forward(torch::autograd::AutogradContext*, Tensor x) { return x * 1.0; }
-  static Tensors backward(torch::autograd::AutogradContext*, Tensors gradients) {
-    return {gradients[0].mean(0, true).expand_as(gradients[0])};
-  }
-};
-
-TEST(Recorder, RefusesACustomFunctionWhoseBackwardMixesRecords) {
-  const auto message = refusal(loose({weight()}, {records()}, [](auto& p, auto& x) {
-    return per_record(MixedBackward::apply(torch::linear(x[0], p[0])));
-  }));
-  EXPECT_TRUE(says(message, {"MixedBackward", "custom autograd function"}));
-}
-
-TEST(Recorder, RefusesGradientHooks) {
-  const auto message = refusal(loose({weight()}, {records()}, [](auto& p, auto& x) {
-    const Tensor y = torch::linear(x[0], p[0]);
-    const Tensor z = y * 2.0;
-    z.register_hook([](const Tensor& gradient) { return gradient.mean(0, true).expand_as(gradient); });
-    return per_record(z);
-  }));
-  EXPECT_TRUE(says(message, {"gradient hook"}));
-}
-
-// TorchScript modules are seen through.
-
-TEST(Recorder, FollowsTorchScript) {
-  const bool profiling = torch::jit::getProfilingMode();
-  torch::jit::getProfilingMode() = false;
-  const auto make = [](const std::string& last) {
-    auto module = std::make_shared<torch::jit::Module>("scripted");
-    module->register_parameter("first", weight({6, 5}).requires_grad_(), false);
-    module->register_parameter("second", weight({3, 6}).requires_grad_(), false);
-    module->define(
-        "def forward(self, x):\n    h = torch.tanh(torch.linear(x, self.first))\n    y = torch.linear(h, "
-        "self.second)\n    return " +
-        last + "\n");
-    Model model;
-    for (const auto& item : module->named_parameters()) model.parameters.push_back({item.name, item.value});
-    model.inputs = {records()};
-    model.losses = [module](const Tensors& x) { return module->forward({x[0]}).toTensor(); };
-    return model;
-  };
-  const Model good = make("(y * y).sum(1)");
-  EXPECT_EQ(refusal(good), "");
-  const Errors errors = compare(good);
-  EXPECT_LT(errors.norm, 1e-5);
-  EXPECT_LT(errors.weighted, 1e-5);
-  EXPECT_TRUE(says(refusal(make("(y - y.mean(0)).pow(2).sum(1)")), {"aten::mean", "combines different records"}));
-  torch::jit::getProfilingMode() = profiling;
 }
 
 }  // namespace

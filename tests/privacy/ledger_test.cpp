@@ -134,19 +134,23 @@ TEST_F(LedgerTest, ExistingAndMissingFilesAreRefused) {
   EXPECT_THROW(Ledger::create(folder_ / "absent" / "ledger.jsonl", header(), keys(1)), IoError);
 }
 
-// Every descriptor of this process that points at the ledger is turned into a full device.
-void fill_the_disk_under(const std::filesystem::path& path) {
+// The descriptor of this process that points at the ledger is made another name for `file`.
+void put_under(const std::filesystem::path& path, int file) {
   int found = 0;
   for (int fd = 3; fd < 256; ++fd) {
     std::error_code ignored;
     const auto target = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), ignored);
     if (ignored || target != std::filesystem::canonical(path)) continue;
-    const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
-    ASSERT_EQ(::dup2(full, fd), fd);
-    ::close(full);
+    ASSERT_EQ(::dup2(file, fd), fd);
     ++found;
   }
   ASSERT_EQ(found, 1);
+}
+
+void fill_the_disk_under(const std::filesystem::path& path) {
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  put_under(path, full);
+  ::close(full);
 }
 
 TEST_F(LedgerTest, FullDiskIsAnErrorAndChargesNothingFurther) {
@@ -203,6 +207,19 @@ TEST_F(LedgerTest, ChargeThatCannotBeWrittenIsRefusedWhenItBegins) {
   EXPECT_THROW(ledger.begin_reserve(0, kEvent, 0.3, keys(1).noise_key), IoError);
   EXPECT_THROW(ledger.reserve(0, kEvent, 0.3, keys(1).noise_key), LedgerError);
   EXPECT_TRUE(ledger.spent().empty());
+}
+
+// A flush that fails is found when reserve() waits for it: nothing may be drawn, then or later.
+TEST_F(LedgerTest, ChargeThatIsNotFlushedIsRefused) {
+  Ledger ledger = create();
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);  // takes what is written and cannot be flushed
+  put_under(path_, ends[1]);
+  ledger.begin_reserve(0, kEvent, 0.3, keys(1).noise_key);
+  EXPECT_THROW(ledger.reserve(0, kEvent, 0.3, keys(1).noise_key), IoError);
+  EXPECT_THROW(ledger.reserve(1, kEvent, 0.3, keys(1).noise_key), LedgerError);
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST_F(LedgerTest, StepsAreChargedOnce) {

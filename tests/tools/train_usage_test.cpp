@@ -67,7 +67,7 @@ TEST_F(TrainUsage, RefusesNumbersOutOfRange) {
 }
 
 TEST_F(TrainUsage, RefusesABudgetTooSmallForOneStep) {
-  expect_preset_error({"--steps", "1", "--epsilon", "1e-300", "--delta", "1e-12"}, "infeasible budget");
+  expect_preset_error({"--steps", "1", "--epsilon", "1e-12", "--delta", "1e-300"}, "infeasible budget");
 }
 
 TEST_F(TrainUsage, RefusesMissingAndConflictingChoices) {

@@ -1,0 +1,96 @@
+// Modes in which LibTorch rounds the factors of products do not reach norms and sums.
+
+#include <ATen/record_function.h>
+
+#include <stdexcept>
+
+#include "clipper_models.h"
+
+namespace sotto::optim {
+namespace {
+
+// Reduced-precision products: once a program asks for "medium", LibTorch may round the factors of float products to
+// bfloat16. Not every processor has such products, so the modes themselves are watched: no operator of the forward
+// pass, the backward pass, the norms or the sums may run with one.
+class ReducedPrecision : public ClipperTest {
+ protected:
+  ReducedPrecision() { reset(); }
+  ~ReducedPrecision() override { reset(); }
+  static void reset() {
+    at::globalContext().setFloat32MatmulPrecision("highest");
+    for (const auto op : {at::Float32Op::MATMUL, at::Float32Op::CONV, at::Float32Op::RNN}) {
+      at::globalContext().setFloat32Precision(at::Float32Backend::MKLDNN, op, at::Float32Precision::NONE);
+    }
+  }
+  static bool reduced(at::Float32Op op) {
+    const auto precision = at::globalContext().float32Precision(at::Float32Backend::MKLDNN, op);
+    return precision == at::Float32Precision::BF16 || precision == at::Float32Precision::TF32;
+  }
+
+  // Sums a batch and counts the operators that run, those in reduced precision apart.
+  struct Count {
+    int all = 0;
+    int reduced = 0;
+    std::string first;  // name of one that ran in reduced precision
+  };
+  static Count operators(const Model& model, TapeOptions options) {
+    static Count count;
+    count = {};
+    Clipper clipper(model.parameters, {}, WeightRule::flat(0.1), {}, options);
+    const Tensors inputs = model.draw(4);
+    const auto handle = at::addThreadLocalCallback(
+        at::RecordFunctionCallback([](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
+          ++count.all;
+          if (reduced(at::Float32Op::MATMUL) || reduced(at::Float32Op::CONV) || reduced(at::Float32Op::RNN)) {
+            ++count.reduced;
+            count.first = count.first.empty() ? function.name() : count.first;
+          }
+          return nullptr;
+        }).scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));
+    clipper.add(inputs, model.losses, {});
+    at::removeCallback(handle);
+    return count;
+  }
+  static void check() {
+    for (const Model& model : zoo(at::kFloat)) {
+      for (const Strategy strategy : {Strategy::gram, Strategy::keep, Strategy::drop}) {
+        const Count count = operators(model, {.force_strategy = strategy});
+        EXPECT_GT(count.all, 20);
+        EXPECT_EQ(count.reduced, 0) << to_string(strategy) << ": " << count.first;
+      }
+    }
+  }
+};
+
+TEST_F(ReducedPrecision, OlderInterfaceDoesNotReachNormsAndSums) {
+  for (const auto& [name, mode] :
+       {std::pair{"medium", at::Float32MatmulPrecision::MEDIUM}, std::pair{"high", at::Float32MatmulPrecision::HIGH}}) {
+    at::globalContext().setFloat32MatmulPrecision(name);
+    ASSERT_TRUE(reduced(at::Float32Op::MATMUL));
+    check();
+    EXPECT_EQ(at::globalContext().float32MatmulPrecision(), mode);  // as the program left it
+  }
+}
+
+TEST_F(ReducedPrecision, NewerInterfaceDoesNotReachNormsAndSums) {
+  for (const auto op : {at::Float32Op::MATMUL, at::Float32Op::CONV}) {
+    at::globalContext().setFloat32Precision(at::Float32Backend::MKLDNN, op, at::Float32Precision::BF16);
+    ASSERT_TRUE(reduced(op));
+    check();
+    EXPECT_EQ(at::globalContext().float32Precision(at::Float32Backend::MKLDNN, op), at::Float32Precision::BF16);
+    at::globalContext().setFloat32Precision(at::Float32Backend::MKLDNN, op, at::Float32Precision::NONE);
+  }
+}
+
+TEST_F(ReducedPrecision, ModesReturnAfterAnError) {
+  at::globalContext().setFloat32MatmulPrecision("medium");
+  const Model model = zoo(at::kFloat)[0];
+  Clipper clipper(model.parameters, {}, WeightRule::flat(1.0));
+  EXPECT_THROW(
+      clipper.add(model.draw(3), [](const Tensors&) -> Tensor { throw std::runtime_error("a user's error"); }, {}),
+      std::runtime_error);
+  EXPECT_TRUE(reduced(at::Float32Op::MATMUL));
+}
+
+}  // namespace
+}  // namespace sotto::optim
