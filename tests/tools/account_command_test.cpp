@@ -111,7 +111,8 @@ TEST(AccountCommand, StepsAreTheMostThatFit) {
 
 TEST(AccountCommand, StatementNamesWhatTheNumberRestsOn) {
   const std::string statement = run_json("account epsilon " + kMnist).at("statement");
-  for (const char* word : {"Poisson", "clipped", "added or removed", "upper bound", "1e-05", "14062"})
+  for (const char* word : {"holds only if batches are drawn by Poisson sampling", "clipped", "added or removed",
+                           "upper bound", "1e-05", "14062"})
     EXPECT_NE(statement.find(word), std::string::npos) << word << "\n" << statement;
   const std::string zero_out = run_json("account epsilon " + kMnist + " --adjacency zero-out").at("statement");
   EXPECT_NE(zero_out.find("null record"), std::string::npos);
