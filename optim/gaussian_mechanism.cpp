@@ -13,8 +13,8 @@ namespace {
 
 // Large enough to hide the cost of a task, small enough to keep a piece in cache between noise and division.
 constexpr int64_t kElementsPerTask = 1 << 15;
-constexpr double kSmallestDeviation = 1e-30;
-constexpr double kLargestDeviation = 1e30;
+constexpr double kSmallestDeviation = 1e-20;
+constexpr double kLargestDeviation = 1e20;
 
 template <class T>
 void add_noise_and_divide(std::span<const std::uint32_t, 8> key, kernels::NoiseCounter counter, double stddev,
@@ -41,8 +41,8 @@ void check_releasable(double noise_multiplier, double sensitivity, int64_t step)
   const double stddev = noise_multiplier * sensitivity;
   if (!(stddev >= kSmallestDeviation && stddev <= kLargestDeviation)) {
     throw UsageError(
-        fmt::format("[GaussianMechanism] standard deviation of the noise: {}; must be {} .. {}, where float numbers "
-                    "neither vanish nor overflow: choose another clip norm",
+        fmt::format("[GaussianMechanism] standard deviation of the noise: {}; must be {} .. {}, far from where float "
+                    "numbers vanish or overflow: choose another clip norm",
                     stddev, kSmallestDeviation, kLargestDeviation));
   }
 }

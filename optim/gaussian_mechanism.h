@@ -20,7 +20,7 @@
 namespace sotto::optim {
 
 // Throws UsageError when the noise could not be drawn: steps must stay below 2^32, which is what its counter holds, and
-// the standard deviation within 1e-30 .. 1e30, where float numbers neither vanish nor overflow.
+// the standard deviation within 1e-20 .. 1e20, far from where float numbers vanish or overflow.
 void check_releasable(double noise_multiplier, double sensitivity, int64_t step);
 
 class GaussianMechanism {

@@ -1,7 +1,9 @@
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/aminmax.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/sum.h>
+#include <ATen/ops/where.h>
 #include <sotto/optim/matrix_use.h>
 #include <sotto/optim/record_rows.h>
 #include <sotto/privacy/error.h>
@@ -12,6 +14,16 @@
 
 namespace sotto::optim {
 namespace {
+
+// Below this a factor times the smallest float cannot be seen beside any clip norm that is accepted.
+constexpr double kLargeFactor = 1e10;
+
+// Largest absolute value; NaN and infinity where there is one.
+double largest(const at::Tensor& tensor) {
+  if (tensor.numel() == 0) return 0.0;
+  const auto [low, high] = at::aminmax(tensor);
+  return std::max(std::abs(low.item<double>()), std::abs(high.item<double>()));
+}
 
 class MatrixUse final : public ParameterUse {
  public:
@@ -74,9 +86,21 @@ class MatrixUse final : public ParameterUse {
 
  private:
   void add_product(const at::Tensor& weights, at::Tensor& matrix) const {
-    // One matrix product over all records and positions: sum_i w_i g_i = (w . left)^T right.
-    const at::Tensor left = weighted_rows(left_, weights).reshape({-1, left_.size(2)});
-    const at::Tensor right = selected_rows(right_, weights).reshape({-1, right_.size(2)});
+    // One matrix product over all records and positions: sum_i w_i g_i = (w . left)^T right. A weighted factor may lose
+    // its digits near the smallest float; where the other one is large enough for that to matter, the weight goes to
+    // the larger factor of each record.
+    at::Tensor weights_left = weights;
+    at::Tensor weights_right = weights.ne(0).to(weights.scalar_type());
+    const bool ordinary = largest(right_) < kLargeFactor;
+    if (!ordinary) {
+      const at::Tensor of_right = right_.abs().amax({1, 2});
+      const at::Tensor to_right = of_right.ge(kLargeFactor).logical_and(of_right.gt(left_.abs().amax({1, 2})));
+      weights_left = at::where(to_right, weights_right, weights);
+      weights_right = at::where(to_right, weights, weights_right);
+    }
+    const at::Tensor left = weighted_rows(left_, weights_left).reshape({-1, left_.size(2)});
+    const at::Tensor right = (ordinary ? selected_rows(right_, weights) : weighted_rows(right_, weights_right))
+                                 .reshape({-1, right_.size(2)});
     matrix.addmm_(left.t(), right);
   }
 
@@ -113,17 +137,20 @@ class MatrixUse final : public ParameterUse {
   // |left_t||right_t|)^2. Where activations and gradients cancel, that bound is what keeps the weight from being too
   // large.
   void add_gram(SquaredNorms& norms) {
-    const double gamma_left = gamma(left_.size(2) + 1);
-    const double gamma_right = gamma(right_.size(2) + 1);
-    const double factor = gamma_left + gamma_right + gamma_left * gamma_right + 8.0 * unit_roundoff();
+    constexpr double kDoubleRoundoff = std::numeric_limits<double>::epsilon() / 2.0;
+    const double gamma_left = gamma(left_.size(2) + 1, kDoubleRoundoff);
+    const double gamma_right = gamma(right_.size(2) + 1, kDoubleRoundoff);
+    const double gamma_sum = gamma(left_.size(1) * left_.size(1) + 1, kDoubleRoundoff);
+    const double factor = gamma_left + gamma_right + gamma_left * gamma_right + 2.0 * gamma_sum;
     const std::vector<double> bounds = outer_product_norms();
     for (int64_t i = 0; i < batch_; ++i) {
       const double bound = bounds[static_cast<size_t>(i)];
-      const at::Tensor left = left_[i];
-      const at::Tensor right = right_[i];
+      // In double: the products of floats far apart in size neither vanish nor overflow.
+      const at::Tensor left = left_[i].to(at::kDouble);
+      const at::Tensor right = right_[i].to(at::kDouble);
       const at::Tensor terms = left.mm(left.t()).mul_(right.mm(right.t()));
       const auto record = static_cast<size_t>(i);
-      const double computed = at::sum(terms, at::kDouble).item<double>();
+      const double computed = terms.sum().item<double>();
       const double exact = std::max(0.0, computed + factor * bound * bound);
       // The gradient that is formed for the weighted sum is rounded as well.
       const double error = gamma(left_.size(1) + 1) * bound;
@@ -157,8 +184,9 @@ class MatrixUse final : public ParameterUse {
     return left_.scalar_type() == at::kFloat ? std::numeric_limits<float>::epsilon() / 2.0
                                              : std::numeric_limits<double>::epsilon() / 2.0;
   }
-  double gamma(int64_t length) const {
-    const double k = static_cast<double>(length) * unit_roundoff();
+  double gamma(int64_t length) const { return gamma(length, unit_roundoff()); }
+  static double gamma(int64_t length, double roundoff) {
+    const double k = static_cast<double>(length) * roundoff;
     return k / (1.0 - k);
   }
 

@@ -22,15 +22,20 @@ const OperatorInfo& OperatorCatalogue::of(const at::RecordFunction& function) {
   if (found != operators_.end()) return found->second;
   OperatorInfo info;
   info.name = function.name();
-  if (const auto name = function.operator_name()) {
-    if (const auto handle = c10::Dispatcher::singleton().findOp(*name)) {
-      info.composite = handle->hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd);
-    }
-    info.out_variant = name->overload_name.ends_with("out");
-  }
   if (info.name.ends_with("_") && !info.name.ends_with("__")) {
     info.name.pop_back();
     info.in_place = true;
+  }
+  if (const auto name = function.operator_name()) {
+    if (const auto handle = c10::Dispatcher::singleton().findOp(*name); handle && handle->hasSchema()) {
+      info.composite = handle->hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd);
+      const auto& arguments = handle->schema().arguments();
+      for (size_t a = 0; a < arguments.size(); ++a) {
+        const bool written = arguments[a].alias_info() != nullptr && arguments[a].alias_info()->isWrite();
+        if (written && !(info.in_place && a == 0)) info.out_variant = true;
+      }
+      info.returns = !handle->schema().returns().empty();
+    }
   }
   info.rearranging = is_rearranging(info.name);
   info.transfer = find_transfer_rule(info.name);

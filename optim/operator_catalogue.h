@@ -14,7 +14,8 @@ struct OperatorInfo {
   std::string name;  // schema name without the trailing underscore of in-place variants
   bool in_place = false;
   bool composite = false;    // made of operators that are recorded themselves
-  bool out_variant = false;  // writes to an argument
+  bool out_variant = false;  // writes to an argument other than the target of an in-place operator
+  bool returns = false;      // something, when it does not throw
   bool rearranging = false;  // its output holds exactly the elements of its argument
   TransferRule transfer = nullptr;
 };

@@ -19,7 +19,6 @@ constexpr const char* kAccountantName = "rdp";
 constexpr const char* kAccountantVersion = "1";
 // The Gaussian transform cannot reach the outermost tail; over all draws of a run that must not matter beside delta.
 constexpr double kLargestTailShareOfDelta = 1e-3;
-constexpr size_t kShapes = 8;  // sizes that the last physical batch of a step can have
 
 privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensitivity, const privacy::SecretKey& noise,
                             const privacy::SecretKey& sampler) {
@@ -66,18 +65,22 @@ void check_missing_tail(const std::vector<NamedParameter>& parameters, const pri
   const double missing =
       kernels::missing_tail_mass() * draws * static_cast<double>(plan.steps()) * (1.0 + std::exp(plan.epsilon()));
   if (missing > kLargestTailShareOfDelta * plan.delta()) {
-    throw UsageError(fmt::format(
-        "[PrivateTraining] the noise generator misses a tail that adds {:.3g} to delta over the whole "
-        "run, which must stay below {} delta = {:.3g}: use a larger delta, a smaller epsilon or fewer steps",
-        missing, kLargestTailShareOfDelta, kLargestTailShareOfDelta * plan.delta()));
+    throw UsageError(
+        fmt::format("[PrivateTraining] the noise generator misses a tail that adds {:.3g} to delta over the whole "
+                    "run, which must stay below {} delta = {:.3g}: use more noise (a smaller epsilon), a larger delta "
+                    "or fewer steps",
+                    missing, kLargestTailShareOfDelta, kLargestTailShareOfDelta * plan.delta()));
   }
 }
 
-// Places of a physical batch that holds `count` records. A few fixed shapes: a full batch, and for the rest multiples
-// of an eighth of one. The analysis of the batch position needs two places; one record is padded to two.
-size_t places_for(size_t count, size_t physical) {
-  const size_t granule = (physical + kShapes - 1) / kShapes;
-  return std::max<size_t>(2, std::min(physical, (count + granule - 1) / granule * granule));
+// Records per physical batch: the fewest forward passes that an unusually large batch needs, evenly filled. From the
+// plan alone, so that every pass has the same shape whatever was drawn.
+int64_t records_per_pass(const privacy::PrivacyPlan& plan, int64_t largest) {
+  constexpr double kUnusual = 3.0;  // standard deviations of the size of a batch
+  const auto expected = static_cast<double>(plan.expected_batch_size());
+  const double wanted = expected + kUnusual * std::sqrt(expected * (1.0 - plan.sampling_rate()));
+  const double passes = std::ceil(wanted / static_cast<double>(largest));
+  return static_cast<int64_t>(std::ceil(wanted / passes));
 }
 
 PrivateTrainingOptions with_module_constants(PrivateTrainingOptions options, const torch::nn::Module& module) {
@@ -205,10 +208,11 @@ void PrivateTraining::compute_gradient(const Losses& losses) {
   clipper_.discard();  // what an earlier call left when the fetch of a later physical batch threw
   const std::vector<int64_t> sample = sampler_.sample(records_.count);
   if (accepted_ && !sample.empty()) mechanism_.begin_charge(clipper_.rule().sensitivity(), ledger_);
-  const auto physical = static_cast<size_t>(options_.physical_batch);
-  for (size_t begin = 0; begin < sample.size(); begin += physical) {
-    const size_t count = std::min(physical, sample.size() - begin);
-    const size_t size = places_for(count, physical);
+  const auto per_pass = static_cast<size_t>(records_per_pass(options_.plan, options_.physical_batch));
+  // The analysis of the batch position needs two places; one record is padded to two.
+  const size_t size = std::max<size_t>(2, per_pass);
+  for (size_t begin = 0; begin < sample.size(); begin += per_pass) {
+    const size_t count = std::min(per_pass, sample.size() - begin);
     at::Tensor indices = at::empty({static_cast<int64_t>(size)}, at::kLong);
     std::vector<bool> active(size, false);
     for (size_t i = 0; i < size; ++i) {

@@ -11,7 +11,7 @@
 //     return cross_entropy(model->forward(batch[0]), batch[1], reduction_none); });
 //   std::cout << training.epsilon();
 //
-// One step: draw a Poisson sample, sum weighted per-record gradients over physical batches of a few fixed shapes,
+// One step: draw a Poisson sample, sum weighted per-record gradients over physical batches of one fixed shape,
 // charge the ledger, add noise once, divide by the expected batch size, write .grad, run the optimizer. A step with an
 // empty sample is a step like any other. The model may contain anything that the tape has rules for; what it has no
 // rule for is refused.
@@ -19,6 +19,9 @@
 // Once a step with records went through, the charge is written while the step computes. When such a step fails before
 // its noise is drawn, the charge stays and serves the next call, which draws a new sample: whether a step fails must
 // not depend on which records were drawn, or sampling is no longer Poisson.
+//
+// The losses of a batch must depend on its inputs, the parameters and constants alone: what else they read (a counter
+// of calls, a clock) is not seen, and the number of physical batches shows the size of the sample.
 
 #include <sotto/optim/clipper.h>
 #include <sotto/optim/gaussian_mechanism.h>
@@ -40,7 +43,7 @@ struct PrivateTrainingOptions {
   WeightRule rule;
   std::filesystem::path ledger;  // created, or continued when `resume`
   bool resume = false;
-  int64_t physical_batch = 512;            // records per forward pass; changes rounding, memory and speed, nothing else
+  int64_t physical_batch = 512;            // records per forward pass at most; changes rounding, memory and speed alone
   std::vector<at::Tensor> constants = {};  // tensors the losses use that are no inputs, parameters or buffers
   TapeOptions tape = {};
   // Keys from a seed instead of the operating system: repeatable, and NOT PRIVATE. The ledger and everything derived

@@ -7,6 +7,7 @@
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
 
 #include <optional>
 #include <unordered_set>
@@ -14,6 +15,31 @@
 namespace sotto::optim {
 
 namespace {
+
+// A tensor that the next batch sees as this one leaves it. A model that changed it, even by a constant, would show how
+// many physical batches there were; the versions are what LibTorch's operators raise, through any alias.
+class LastingTensor {
+ public:
+  LastingTensor(std::string what, const at::Tensor& tensor)
+      : what_(std::move(what)), tensor_(tensor), version_(version()), storage_(storage()) {}
+
+  void check_unchanged() const {
+    if (version() == version_ && storage() == storage_) return;
+    throw UsageError(
+        fmt::format("[Tape] {} was changed while the model ran: what a batch leaves behind reaches the next "
+                    "one without noise. Compute it before training, or return it as a loss",
+                    what_));
+  }
+
+ private:
+  int64_t version() const { return tensor_.is_inference() ? 0 : tensor_._version(); }
+  const void* storage() const { return tensor_.has_storage() ? tensor_.storage().unsafeGetStorageImpl() : nullptr; }
+
+  std::string what_;
+  at::Tensor tensor_;
+  int64_t version_;
+  const void* storage_;
+};
 
 class Recorder {
  public:
@@ -51,6 +77,7 @@ class Recorder {
 
   const std::vector<NamedParameter>& parameters_;
   Recording recording_;
+  std::vector<LastingTensor> lasting_;
   TrackedTensors tensors_;
   OperatorCatalogue operators_;
   // Nodes that may lead to a trainable parameter: those of recorded uses and of expressions made of parameters alone.
@@ -64,11 +91,15 @@ thread_local Recorder* Recorder::active_ = nullptr;
 Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
                    const std::vector<at::Tensor>& inputs)
     : parameters_(parameters) {
-  for (const at::Tensor& constant : constants) tensors_.track(constant, {Tracked::Kind::constant, {}, 0, true});
+  for (const at::Tensor& constant : constants) {
+    tensors_.track(constant, {Tracked::Kind::constant, {}, 0, true});
+    lasting_.push_back({"a buffer or constant of sizes " + sizes_text(constant.sizes()), constant});
+  }
   for (size_t p = 0; p < parameters.size(); ++p) {
     const at::Tensor& tensor = parameters[p].tensor;
     recording_.expressions.push_back({tensor, {p}, ParameterExpression::Form::identity, parameters[p].name});
     tensors_.track(tensor, {Tracked::Kind::parameter, {}, p});
+    lasting_.push_back({"parameter " + parameters[p].name, tensor});
   }
   for (const at::Tensor& input : inputs) {
     if (!input.defined() || input.dim() == 0)
@@ -136,6 +167,10 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
       if (!tracked || tracked->kind != Tracked::Kind::records) return std::nullopt;
       return tracked->position;
     };
+    if (frame.info->out_variant && !names_of(frame.call).empty()) {
+      throw UsageError(fmt::format("[Tape] operator {} writes to an argument{}. Use the form that returns its result",
+                                   frame.info->name, names_of(frame.call)));
+    }
     if (records && (!frame.info->transfer || frame.info->out_variant)) {
       throw UsageError(
           fmt::format("[Tape] operator {} has no rule that says whether it keeps records apart{}. Express it through "
@@ -172,6 +207,7 @@ void Recorder::end(const at::RecordFunction& function, Frame& frame) {
     ~Done() { --count; }
   } done{ignoring_};
   if (frame.ignored || error_) return;
+  if (frame.info->returns && function.outputs().empty()) return;  // it threw, and LibTorch says why
   try {
     for (const c10::IValue& output : function.outputs()) {
       for_each_tensor(output, [&](const at::Tensor& tensor) { frame.call.outputs.push_back(tensor); });
@@ -294,6 +330,9 @@ void Recorder::note_uses(Frame& frame, const OutputPositions& positions) {
     SOTTO_ASSERT(!call.outputs.empty());
     const at::Tensor& output = call.outputs[0];
     if (!output.requires_grad()) continue;  // detached, or gradient switched off: no gradient reaches the parameter
+    // The gradient of the whole tensor would not pass through the node of the part.
+    if (call.in_place && output.is_view())
+      throw Refusal{"writes into a view of a tensor; use the out-of-place operator"};
     auto use = (call.in_place && a == 0) || !call.arguments[a].isTensor() || !positions[0]
                    ? nullptr
                    : make_parameter_use(call, a, *positions[0]);
@@ -327,6 +366,8 @@ Recording Recorder::run(const std::function<at::Tensor()>& model) {
   };
   {
     Session session(this);
+    // An optimised TorchScript graph replaces operators by nodes of its own from its second run on.
+    const torch::jit::GraphOptimizerEnabledGuard as_written(false);
     try {
       recording_.losses = model();
     } catch (...) {
@@ -335,6 +376,7 @@ Recording Recorder::run(const std::function<at::Tensor()>& model) {
     }
   }
   if (error_) std::rethrow_exception(error_);
+  for (const LastingTensor& tensor : lasting_) tensor.check_unchanged();
   const Tracked* tracked = recording_.losses.defined() ? tensors_.find(recording_.losses) : nullptr;
   check_losses(recording_.losses, tracked && tracked->kind == Tracked::Kind::records ? &tracked->position : nullptr,
                recording_.batch);

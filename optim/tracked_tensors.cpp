@@ -33,8 +33,8 @@ const Tracked& TrackedTensors::classify(const at::Tensor& tensor, const std::str
                     "(set_data), so that it cannot be known which records it holds. Assign a new tensor instead",
                     operator_name, sizes_text(tensor.sizes())));
   }
-  // Numbers become 0-dimensional tensors without going through the dispatcher.
-  if (tensor.dim() == 0 && !tensor.requires_grad()) {
+  // Numbers of the program become 0-dimensional tensors without going through the dispatcher.
+  if (tensor.unsafeGetTensorImpl()->is_wrapped_number() && !tensor.requires_grad()) {
     track(tensor, {});
     return *find(tensor);
   }

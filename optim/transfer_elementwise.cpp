@@ -1,5 +1,6 @@
 // Transfer rules of operators that work element by element, and of the few that return constants.
 
+#include <ATen/ops/equal.h>
 #include <sotto/optim/transfer_table.h>
 
 #include <sstream>
@@ -23,9 +24,11 @@ OutputPositions where(const OperatorCall& call) {
 }
 
 // equal compares whole batches, which is harmless only for a tensor compared with itself (attention layers ask whether
-// query and key are one tensor).
+// query and key are one tensor), and then only while the answer is yes: a NaN makes it no.
 OutputPositions equal(const OperatorCall& call) {
   if (!call.tensor(0).is_same(call.tensor(1))) refuse("makes control flow depend on the records of the whole batch");
+  if (!at::equal(call.tensor(0), call.tensor(1)))
+    refuse("compares a tensor that holds a NaN with itself, which makes control flow depend on the records");
   return {};
 }
 

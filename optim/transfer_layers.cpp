@@ -9,6 +9,8 @@ OutputPositions linear(const OperatorCall& call) {
   const BatchPosition position = required(call, 0);
   require_constant(call, 1);
   require_constant(call, 2);
+  if (call.tensor(1).dim() != 2) refuse("takes a weight that is no matrix");
+  if (call.has_tensor(2) && call.tensor(2).dim() > 1) refuse("takes a bias with more than one dimension");
   if (position.dim == call.tensor(0).dim() - 1) refuse(kMixes);
   return same_for_all(call, position);
 }

@@ -8,8 +8,8 @@ namespace sotto::privacy {
 
 void validate_epsilon(double epsilon) {
   if (!std::isfinite(epsilon) || epsilon < kSmallestEpsilon)
-    throw UsageError(fmt::format("[PrivacyBudget] bad epsilon: {}; allowed is a finite number from {}", epsilon,
-                                 kSmallestEpsilon));
+    throw UsageError(
+        fmt::format("[PrivacyBudget] bad epsilon: {}; allowed is a finite number from {}", epsilon, kSmallestEpsilon));
 }
 
 void validate_delta(double delta) {

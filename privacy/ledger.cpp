@@ -72,6 +72,19 @@ void lock(int file, const std::filesystem::path& path) {
     throw LedgerError("[Ledger] " + path.string() + " was replaced while it was opened; try again");
 }
 
+// Does nothing unless the file is a ledger, nothing was charged to it and nobody holds it.
+void remove_uncharged(const std::filesystem::path& path) {
+  const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (file < 0) return;
+  try {
+    lock(file, path);
+    const LedgerContents found = read_ledger(path);
+    if (found.last_step < 0 && !found.torn) ::unlink(path.c_str());
+  } catch (const Error&) {  // not ours to remove; creating it says why
+  }
+  ::close(file);
+}
+
 }  // namespace
 
 Ledger::Ledger(std::filesystem::path path, int file) : path_(std::move(path)), file_(file) {}
@@ -111,6 +124,7 @@ Ledger Ledger::create(const std::filesystem::path& path, LedgerHeader header, co
   if (header.keys_are_secret != keys.secret)
     throw UsageError("[Ledger::create] keys_are_secret: differs between header and keys; must be the same");
   if (header.run.empty()) header.run = random_run();
+  remove_uncharged(path);
   const int file = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (file < 0 && errno == EEXIST)
     throw LedgerError("[Ledger::create] " + path.string() + " exists; resume that run, or choose another folder");

@@ -29,7 +29,8 @@ class Ledger {
  public:
   // Starts the ledger of a new run. header.keys_are_secret must equal keys.secret.
   // Throws UsageError for a value outside its range, LedgerError when the file exists, IoError when it cannot be
-  // written.
+  // written. An existing ledger to which nothing was charged, and that no process holds, is replaced: a program whose
+  // model was refused can be mended and started again.
   static Ledger create(const std::filesystem::path& path, LedgerHeader header, const LedgerKeys& keys);
   // Continues a run with new keys. A torn last record is replaced by a "recovered" record that charges one step, or
   // removed where it was an incarnation's.

@@ -97,7 +97,8 @@ class Reader {
   }
 
   void read_incarnation(const Json& line) {
-    const LedgerIncarnation found{line.at("noise_key").get<std::string>(), line.at("sampler_key").get<std::string>(),
+    const LedgerIncarnation found{line.at("noise_key_commitment").get<std::string>(),
+                                  line.at("sampler_key_commitment").get<std::string>(),
                                   line.at("time").get<std::string>()};
     contents_.incarnations.push_back(found);
     expected_ = ledger_text::incarnation(found, static_cast<std::int64_t>(contents_.incarnations.size()), previous());

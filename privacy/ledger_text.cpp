@@ -65,8 +65,8 @@ std::string incarnation(const LedgerIncarnation& incarnation, std::int64_t numbe
   Json line;
   line["record"] = "incarnation";
   line["number"] = number;
-  line["noise_key"] = incarnation.noise_key;
-  line["sampler_key"] = incarnation.sampler_key;
+  line["noise_key_commitment"] = incarnation.noise_key;
+  line["sampler_key_commitment"] = incarnation.sampler_key;
   line["time"] = incarnation.time;
   std::string text = finish(std::move(line), previous);
   SOTTO_ASSERT(text.starts_with(kIncarnationStart));
@@ -86,7 +86,7 @@ std::string reserve(std::int64_t step, const PoissonSampled& event, double sensi
   line["record"] = "reserve";
   line["step"] = step;
   put_event(line, event, sensitivity);
-  line["noise_key"] = noise_key;
+  line["noise_key_commitment"] = noise_key;
   return finish(std::move(line), previous);
 }
 

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+#include <sotto/privacy/error.h>
 #include <sotto/tools/bench_command.h>
 #include <sotto/tools/training_library.h>
 
@@ -34,7 +36,11 @@ void add_bench_command(CLI::App& app, std::ostream& out, std::ostream& err, int&
   step->add_option("--pairs", job->bench.pairs, "Measured pairs of steps, 7 to 1000 [9]")->type_name("N");
   step->add_option("--threads", job->bench.threads, "Threads of LibTorch [all cores]")->type_name("N");
   step->add_flag("--json", job->json, "Print one JSON object on the standard output");
-  step->callback([job, &exit_code] { exit_code = run_training_job(*job); });
+  step->callback([job, step, &exit_code] {
+    if (step->count("--batch") > 0 && job->bench.batch < 1)
+      throw UsageError(fmt::format("[--batch] bad value: {}; must be at least 1", job->bench.batch));
+    exit_code = run_training_job(*job);
+  });
 }
 
 }  // namespace sotto::tools

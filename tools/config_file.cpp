@@ -73,6 +73,8 @@ KeyTexts read_config(const std::filesystem::path& path) {
   KeyTexts result;
   for (const auto& [name, node] : table) {
     const TrainKey* key = find_train_key(name.str());
+    if (name.str() == "output" || name.str() == "json" || name.str() == "config")
+      refuse(path, fmt::format("'{}' is given on the command line only", name.str()));
     if (key == nullptr)
       refuse(path, fmt::format("unknown key '{}'; did you mean '{}'?", name.str(), nearest_key(name.str())));
     result[std::string(name.str())] = value_text(path, *key, node);

@@ -1,15 +1,38 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <sotto/models/state.h>
+#include <sotto/privacy/certificate.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/ledger_contents.h>
 #include <sotto/tools/evaluate_run.h>
 #include <sotto/tools/run_folder.h>
 #include <sotto/tools/training_data.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <sstream>
 
 namespace sotto::tools {
+namespace {
+
+// A run that was resumed and then killed has a ledger that says more than its certificate.
+void warn_of_stale_certificate(const RunFolder& folder, std::ostream& err) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder.ledger(), ignored) || !std::filesystem::exists(folder.certificate(), ignored))
+    return;
+  std::ifstream file(folder.certificate(), std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (privacy::parse_certificate(text.str()).ledger_head_hash == privacy::read_ledger(folder.ledger()).head_hash)
+    return;
+  err << fmt::format(
+      "sotto: warning: the ledger of {} went on after certificate.json and the model were written; "
+      "finish the run with 'sotto resume {}' before you quote either\n",
+      folder.path().string(), folder.path().string());
+}
+
+}  // namespace
 
 void evaluate_run(const TrainingJob& job) {
   const TrainingPlan plan = make_training_plan(job.options);
@@ -20,6 +43,7 @@ void evaluate_run(const TrainingJob& job) {
   if (!std::filesystem::exists(folder.model(), ignored))
     throw UsageError(fmt::format("[evaluate] {} holds no model yet; finish the run with 'sotto resume {}'",
                                  job.run.string(), job.run.string()));
+  warn_of_stale_certificate(folder, *job.err);
   const auto model = models::make_vision_model(job.options.model, image_shape(*test, plan));
   std::vector<models::NamedTensor> tensors;
   for (const auto& item : model->named_parameters()) tensors.push_back({item.key(), item.value()});

@@ -19,16 +19,18 @@ StopSignal::StopSignal() {
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
   sigaction(SIGINT, &action, &previous_interrupt_);
   sigaction(SIGTERM, &action, &previous_terminate_);
+  sigaction(SIGHUP, &action, &previous_hang_up_);
 }
 
 StopSignal::~StopSignal() {
   sigaction(SIGINT, &previous_interrupt_, nullptr);
   sigaction(SIGTERM, &previous_terminate_, nullptr);
+  sigaction(SIGHUP, &previous_hang_up_, nullptr);
 }
 
 std::optional<ExitCode> StopSignal::requested() const {
   if (received == SIGINT) return ExitCode::interrupted;
-  if (received == SIGTERM) return ExitCode::terminated;
+  if (received == SIGTERM || received == SIGHUP) return ExitCode::terminated;
   return std::nullopt;
 }
 

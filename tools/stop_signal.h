@@ -23,6 +23,7 @@ class StopSignal {
  private:
   struct sigaction previous_interrupt_ {};
   struct sigaction previous_terminate_ {};
+  struct sigaction previous_hang_up_ {};
 };
 
 }  // namespace sotto::tools

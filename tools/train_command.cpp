@@ -77,6 +77,8 @@ void train(const CLI::App& command, const Flags& flags, TrainingJob job, int& ex
   for (std::string* path : {&options.train_images, &options.train_labels, &options.test_images, &options.test_labels})
     *path = absolute(*path);
   make_training_plan(options);  // refuses before LibTorch is loaded
+  if (command.count("--output") > 0 && flags.output.empty())
+    throw UsageError("[--output] bad value: ''; must be a path (is a variable of your script unset?)");
   const std::string name = (options.dataset.empty() ? "own" : options.dataset) + "-" + options.rule;
   job.kind = TrainingJob::Kind::train;
   job.options = std::move(options);
@@ -100,7 +102,10 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
   CLI::App* command = app.add_subcommand("train", "Train a model under differential privacy");
   command->footer(kTrainExample);
   add_keys(*command, *flags);
-  command->add_option("--config", flags->config, "TOML file with the same keys; flags win")->type_name("FILE");
+  command
+      ->add_option("--config", flags->config,
+                   "TOML file with the flags above as keys, paths from the current folder; flags win")
+      ->type_name("FILE");
   command->add_option("--output", flags->output, "Folder for the run; must not hold one [runs/DATASET-RULE]")
       ->type_name("RUN");
   command->add_flag("--json", flags->json, "Print one JSON object on the standard output");

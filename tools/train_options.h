@@ -11,6 +11,10 @@
 
 namespace sotto::tools {
 
+inline constexpr double kDefaultPsacR = 0.1;
+inline constexpr double kDefaultAutoSGamma = 0.01;
+inline constexpr double kDefaultNsgdR = 0.01;
+
 struct TrainOptions {
   std::string dataset;                                               // a preset of data/dataset.h, or empty:
   std::string train_images, train_labels, test_images, test_labels;  // files of the user
@@ -18,10 +22,8 @@ struct TrainOptions {
   std::optional<int64_t> classes;                                    // 10 unless given
   std::optional<double> epsilon, noise_multiplier;                   // exactly one, unless rule is "none"
   std::optional<double> delta;
-  std::string rule = "psac";  // psac, flat, auto-s, nsgd; none: NOT PRIVATE
-  double psac_r = 0.1;
-  double auto_s_gamma = 0.01;
-  double nsgd_r = 0.01;
+  std::string rule = "psac";                           // psac, flat, auto-s, nsgd; none: NOT PRIVATE
+  std::optional<double> psac_r, auto_s_gamma, nsgd_r;  // 0.1, 0.01, 0.01; each with its own rule only
   bool per_group = false;
   double clip_norm = 0.1;
   std::string model = "cnn";

@@ -38,6 +38,13 @@ void check_integer(const char* flag, int64_t value, int64_t least, int64_t most)
     throw UsageError(fmt::format("[{}] bad value: {}; allowed is {} to {}", flag, value, least, most));
 }
 
+void check_rule_parameter(const TrainOptions& o, const char* flag, std::optional<double> value, const char* rule) {
+  if (!value) return;
+  check_positive(flag, *value);
+  if (o.rule != rule)
+    throw UsageError(fmt::format("[{}] has no effect: only --rule {} has this parameter", flag, rule));
+}
+
 void check_data(const TrainOptions& o) {
   const bool own = !o.train_images.empty() || !o.train_labels.empty();
   if (o.dataset.empty() && !own)
@@ -97,9 +104,9 @@ privacy::PrivacyPlan privacy_plan(const TrainOptions& o, const TrainingPlan& pla
 }
 
 std::string rule_text(const TrainOptions& o) {
-  if (o.rule == "psac") return fmt::format("psac, r {}", o.psac_r);
-  if (o.rule == "auto-s") return fmt::format("auto-s, gamma {}", o.auto_s_gamma);
-  if (o.rule == "nsgd") return fmt::format("nsgd, r {}", o.nsgd_r);
+  if (o.rule == "psac") return fmt::format("psac, r {}", o.psac_r.value_or(kDefaultPsacR));
+  if (o.rule == "auto-s") return fmt::format("auto-s, gamma {}", o.auto_s_gamma.value_or(kDefaultAutoSGamma));
+  if (o.rule == "nsgd") return fmt::format("nsgd, r {}", o.nsgd_r.value_or(kDefaultNsgdR));
   return o.per_group ? "flat, each layer on its own" : o.rule;
 }
 
@@ -109,11 +116,13 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   check_data(o);
   check_choice("--rule", o.rule, {"psac", "flat", "auto-s", "nsgd", "none"});
   check_choice("--model", o.model, {"cnn", "mlp"});
-  check_positive("--psac-r", o.psac_r);
-  check_positive("--auto-s-gamma", o.auto_s_gamma);
-  check_positive("--nsgd-r", o.nsgd_r);
+  check_rule_parameter(o, "--psac-r", o.psac_r, "psac");
+  check_rule_parameter(o, "--auto-s-gamma", o.auto_s_gamma, "auto-s");
+  check_rule_parameter(o, "--nsgd-r", o.nsgd_r, "nsgd");
   check_positive("--clip-norm", o.clip_norm);
   if (o.lr) check_positive("--lr", *o.lr);
+  if (o.lr && *o.lr > std::numeric_limits<float>::max())
+    throw UsageError(fmt::format("[--lr] bad value: {}; must fit a float", *o.lr));
   if (!(o.momentum >= 0 && o.momentum < 1))
     throw UsageError(fmt::format("[--momentum] bad value: {}; allowed is 0 <= momentum < 1", o.momentum));
   check_integer("--physical-batch", o.physical_batch, 1, kMaxPhysicalBatch);
@@ -126,6 +135,10 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   plan.classes = o.dataset.empty() ? o.classes.value_or(kDefaultClasses) : data::image_preset(o.dataset).classes;
   check_integer("--classes", plan.classes, 2, 256);
   check_integer("--dataset-size", plan.dataset_size, 1, privacy::kMaxCount);
+  if (o.batch == TrainOptions{}.batch && o.batch > plan.dataset_size)
+    throw UsageError(
+        fmt::format("[--batch] missing: the default {} is above the dataset size {}; choose one that is not", o.batch,
+                    plan.dataset_size));
   check_integer("--batch", o.batch, 1, plan.dataset_size);
   plan.steps = planned_steps(o, plan.dataset_size);
   plan.lr = o.lr.value_or(plain ? kDefaultPlainLr : kDefaultLr);
@@ -161,8 +174,10 @@ std::string describe(const TrainOptions& o, const TrainingPlan& plan) {
                                               p.dataset_size(), p.expected_batch_size()));
     text += fmt::format("weight rule       {}; clip norm {}\n", rule_text(o), o.clip_norm);
     text += fmt::format("noise multiplier  {}\n", format_rounded_up(p.noise_multiplier(), kShownDigits));
-    text += fmt::format("guarantee         epsilon {} at delta {} for all {} steps (upper bound, rdp)\n",
-                        shown_epsilon(o, p.epsilon()), p.delta(), p.steps());
+    text += plan.not_private.empty()
+                ? fmt::format("guarantee         epsilon {} at delta {} for all {} steps (upper bound, rdp)\n",
+                              shown_epsilon(o, p.epsilon()), p.delta(), p.steps())
+                : "guarantee         none\n";
     for (const std::string& warning : p.warnings()) text += fmt::format("warning           {}\n", warning);
   } else {
     text += fmt::format("steps             {} of {} shuffled records\n", plan.steps, o.batch);

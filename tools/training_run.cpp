@@ -26,9 +26,9 @@ constexpr std::chrono::seconds kCheckpointInterval{60};
 constexpr int64_t kEvaluations = 10;  // over the whole run, the last one included
 
 optim::WeightRule weight_rule(const TrainOptions& o, size_t groups) {
-  if (o.rule == "psac") return optim::WeightRule::psac(o.clip_norm, o.psac_r);
-  if (o.rule == "auto-s") return optim::WeightRule::auto_s(o.clip_norm, o.auto_s_gamma);
-  if (o.rule == "nsgd") return optim::WeightRule::nsgd(o.clip_norm, o.nsgd_r);
+  if (o.rule == "psac") return optim::WeightRule::psac(o.clip_norm, o.psac_r.value_or(kDefaultPsacR));
+  if (o.rule == "auto-s") return optim::WeightRule::auto_s(o.clip_norm, o.auto_s_gamma.value_or(kDefaultAutoSGamma));
+  if (o.rule == "nsgd") return optim::WeightRule::nsgd(o.clip_norm, o.nsgd_r.value_or(kDefaultNsgdR));
   if (!o.per_group) return optim::WeightRule::flat(o.clip_norm);
   return optim::WeightRule::flat_per_group(
       std::vector<double>(groups, o.clip_norm / std::sqrt(static_cast<double>(groups))));
@@ -150,8 +150,8 @@ ExitCode TrainingRun::loop() {
     Progress progress(*job_.err, ::isatty(STDERR_FILENO) != 0, steps_done(), plan_.steps);
     const auto spent = [&]() -> std::string {
       if (!private_) return ", NOT PRIVATE";
-      return fmt::format(", epsilon {} spent{}", shown_epsilon(job_.options, private_->epsilon()),
-                         plan_.not_private.empty() ? "" : ", NOT PRIVATE");
+      if (!plan_.not_private.empty()) return ", NOT PRIVATE";
+      return fmt::format(", epsilon {} spent", shown_epsilon(job_.options, private_->epsilon()));
     };
     auto saved = std::chrono::steady_clock::now();
     while (steps_done() < plan_.steps) {
@@ -195,7 +195,7 @@ std::optional<double> TrainingRun::evaluate() {
   if (test_)
     accuracy = static_cast<double>(count_correct(*model_, *test_)) / static_cast<double>(test_->labels.size(0));
   nlohmann::ordered_json line = {{"step", steps_done()}, {"epsilon_spent", nullptr}, {"accuracy", nullptr}};
-  if (private_) line["epsilon_spent"] = private_->epsilon();
+  if (private_ && plan_.not_private.empty()) line["epsilon_spent"] = private_->epsilon();
   if (accuracy) line["accuracy"] = *accuracy;
   if (!plan_.not_private.empty()) line["not_private"] = plan_.not_private;
   append_line(folder_.metrics(), line.dump());
@@ -226,8 +226,10 @@ void TrainingRun::report(std::optional<double> accuracy, bool finished) const {
   object["noise_multiplier"] = nullptr;
   object["sampling_rate"] = nullptr;
   if (private_) {
-    object["epsilon"] = plan_.privacy->epsilon();
-    object["epsilon_executed"] = private_->epsilon();
+    if (plan_.not_private.empty()) {
+      object["epsilon"] = plan_.privacy->epsilon();
+      object["epsilon_executed"] = private_->epsilon();
+    }
     if (!finished) object["epsilon_executed_valid_only_if"] = privacy::certificate_text::kStoppingCondition;
     object["delta"] = plan_.privacy->delta();
     object["noise_multiplier"] = plan_.privacy->noise_multiplier();
@@ -249,7 +251,7 @@ void TrainingRun::report(std::optional<double> accuracy, bool finished) const {
   if (!plan_.not_private.empty()) out << "NOT PRIVATE: " << plan_.not_private << '\n';
   if (accuracy)
     out << fmt::format("test accuracy     {:.4f} on {} records, treated as public\n", *accuracy, test_->labels.size(0));
-  if (private_)
+  if (private_ && plan_.not_private.empty())
     out << fmt::format("epsilon           {} at delta {}, for {} steps charged in the ledger\n",
                        shown_epsilon(job_.options, private_->epsilon()), plan_.privacy->delta(), steps_done());
   out << fmt::format("time              {:.1f} s\n", taken);

@@ -5,6 +5,9 @@
 #include <ATen/record_function.h>
 #include <torch/library.h>
 
+#include <limits>
+#include <thread>
+
 #include "recorder_models.h"
 
 namespace sotto::optim::testing {
@@ -283,6 +286,53 @@ TEST(Recorder, RefusesRecordsWrittenThroughAnOutArgument) {
     return per_record(y) + per_record(out);
   }));
   EXPECT_TRUE(says(message, {"aten::mul"}));
+}
+
+// Not every operator that writes to an argument says so in its name.
+TEST(Recorder, RefusesRecordsWrittenThroughAnArgumentOfAnotherName) {
+  const auto message = refusal(loose({weight()}, {records()}, [](auto& p, auto& x) {
+    const Tensor largest = torch::zeros({kRecords});
+    const Tensor alias = largest.view({-1});
+    {
+      torch::NoGradGuard no_grad;
+      Tensor values = largest, places = torch::zeros({kRecords}, torch::kLong);
+      torch::max_out(values, places, x[0], 1);
+    }
+    return per_record(torch::linear(x[0], p[0])) * (1 - 2 * alias.sum().sign());
+  }));
+  EXPECT_TRUE(says(message, {"aten::max"})) << message;
+}
+
+TEST(Recorder, RefusesABiasWithOneEntryPerPlace) {
+  const Tensor bias =
+      torch::tensor({50.0f, -50.0f, 50.0f, -50.0f}).view({kRecords, 1}).expand({kRecords, 3}).contiguous();
+  const auto message =
+      refusal(loose({weight()}, {records()},
+                    [bias](auto& p, auto& x) { return per_record(torch::linear(x[0], p[0], bias)); }, {bias}));
+  EXPECT_TRUE(says(message, {"aten::linear", "bias"})) << message;
+}
+
+TEST(Recorder, RefusesAComparisonThatANotANumberDecides) {
+  const auto model = [](bool poisoned) {
+    Tensor x = records();
+    if (poisoned) x[1][2] = std::numeric_limits<float>::quiet_NaN();
+    return loose({weight()}, {x}, [](auto& p, auto& in) {
+      const double sign = torch::equal(in[0], in[0]) ? 1.0 : -1.0;
+      return per_record(torch::linear(in[0], p[0])) * sign;
+    });
+  };
+  EXPECT_TRUE(says(refusal(model(true)), {"aten::equal", "NaN"}));
+  EXPECT_EQ(refusal(model(false)), "");
+}
+
+// Computed by another thread, whose operators are not seen.
+TEST(Recorder, RefusesNumbersOfUnknownOrigin) {
+  const auto message = refusal(loose({weight()}, {records()}, [](auto& p, auto& x) {
+    Tensor total;
+    std::thread([&, detached = x[0].detach()] { total = detached.sum(); }).join();
+    return per_record(torch::linear(x[0], p[0])) * total;
+  }));
+  EXPECT_TRUE(says(message, {"aten::mul", "neither"})) << message;
 }
 
 TEST(Recorder, RefusesRecordsOverwrittenInAnotherOrder) {

@@ -129,9 +129,24 @@ TEST_F(LedgerTest, LockIsReleasedWithTheObject) {
 TEST_F(LedgerTest, ExistingAndMissingFilesAreRefused) {
   EXPECT_THROW(Ledger::open(path_, keys(1)), LedgerError);
   EXPECT_THROW(read_ledger(path_), LedgerError);
-  create();
-  EXPECT_THROW(create(), LedgerError);
+  {
+    Ledger ledger = create();
+    EXPECT_THROW(create(), LedgerError) << "held";
+    charge(ledger, 1);
+  }
+  EXPECT_THROW(create(), LedgerError) << "charged";
   EXPECT_THROW(Ledger::create(folder_ / "absent" / "ledger.jsonl", header(), keys(1)), IoError);
+}
+
+// A program whose model was refused is mended and started again.
+TEST_F(LedgerTest, UnchargedLedgerIsReplaced) {
+  create();
+  const std::string run = read_ledger(path_).header.run;
+  create();
+  EXPECT_NE(read_ledger(path_).header.run, run);
+  replace_content(path_, "not a ledger\n");
+  EXPECT_THROW(create(), LedgerError);
+  EXPECT_EQ(content_of(path_), "not a ledger\n");
 }
 
 // The descriptor of this process that points at the ledger is made another name for `file`.
