@@ -49,8 +49,7 @@ std::vector<std::string> standard_exclusions() {
           "vocabularies, normalisation and other statistics taken from the data before training",
           "metrics, logs and diagnostics computed on private data",
           "a number of steps that was chosen after looking at results of this run",
-          "records that reach the model around the operators that the library can see, through raw pointers, replaced "
-          "storage or other threads",
+          "records that reach the model past LibTorch's operators: raw pointers, replaced storage, other threads",
           "the time that steps take",
           "the rounding of floating-point sums and noise, and attacks on it"};
 }

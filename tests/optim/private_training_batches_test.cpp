@@ -1,7 +1,9 @@
 // Logical batches of private training: their size, physical batches, empty and failed ones, and what a record can
 // reach.
 
+#include <set>
 #include <stdexcept>
+#include <string>
 
 #include "clipped_sum_access.h"
 #include "private_training_fixture.h"
@@ -87,6 +89,28 @@ TEST_F(PrivateTrainingTest, FailedFetchLeavesNothingBehind) {
   };
   const Tensor once = first_gradient(false, "once");
   EXPECT_TRUE(first_gradient(true, "twice").allclose(once, 1e-4, 1e-6));
+}
+
+// The losses see how many places a batch has: a shape that followed the sample would tell them its size.
+TEST_F(PrivateTrainingTest, EveryPassHasOneShape) {
+  for (const int64_t physical_batch : {1, 16, 100, 100000}) {
+    Overrides overrides;
+    overrides.physical_batch = physical_batch;
+    auto net = network();
+    torch::optim::SGD optimizer(net->parameters(), 0.1);
+    PrivateTraining training(*net, optimizer, tensor_records(data()),
+                             options(overrides, std::to_string(physical_batch)));
+    std::set<int64_t> sizes;
+    while (!training.finished()) {
+      training.step([&](const auto& batch) {
+        sizes.insert(batch[0].size(0));
+        return losses_of(net)(batch);
+      });
+    }
+    ASSERT_EQ(sizes.size(), 1u) << physical_batch;
+    // 40 records expected, and three standard deviations of 5.7 more, in equal passes
+    EXPECT_EQ(*sizes.begin(), physical_batch == 1 ? 2 : physical_batch == 16 ? 15 : 58) << physical_batch;
+  }
 }
 
 // From the second step on the charge is under way while the step computes. A step that fails then leaves its charge to
