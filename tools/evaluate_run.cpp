@@ -49,7 +49,12 @@ void evaluate_run(const TrainingJob& job) {
   for (const auto& item : model->named_parameters()) tensors.push_back({item.key(), item.value()});
   {
     const at::NoGradGuard no_grad;
-    models::load_state(folder.model(), tensors);
+    try {
+      models::load_state(folder.model(), tensors);
+    } catch (const DataError& error) {
+      throw DataError(fmt::format("[evaluate] the model of this run does not take pictures of {} x {}: {}",
+                                  test->pixels.size(-2), test->pixels.size(-1), error.what()));
+    }
   }
   const int64_t records = test->labels.size(0);
   const int64_t correct = count_correct(*model, *test);

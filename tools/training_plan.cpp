@@ -127,6 +127,7 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
     throw UsageError(fmt::format("[--momentum] bad value: {}; allowed is 0 <= momentum < 1", o.momentum));
   check_integer("--physical-batch", o.physical_batch, 1, kMaxPhysicalBatch);
   check_integer("--threads", o.threads, 0, kMaxThreads);
+  if (o.insecure_test_seed) check_integer("--insecure-test-seed", *o.insecure_test_seed, 0, privacy::kMaxCount);
   if (o.per_group && o.rule != "flat") throw UsageError("[--per-group] only --rule flat clips per group");
 
   const bool plain = o.rule == "none";

@@ -302,10 +302,26 @@ TEST_F(TrainRun, TestSeedIsRepeatableAndStampedEverywhere) {
     for (const char* file : {"NOT_PRIVATE.txt", "config.toml", "model.safetensors", "certificate.json"})
       EXPECT_NE(content(path / file).find("NOT PRIVATE"), std::string::npos) << file;
     EXPECT_NE(content(path / "metrics.jsonl").find("not_private"), std::string::npos);
+    EXPECT_NE(outcome.out.find("guarantee         none"), std::string::npos) << outcome.out;
+    for (const std::string& text : {outcome.out, outcome.err, content(path / "metrics.jsonl")})
+      EXPECT_EQ(text.find("epsilon "), std::string::npos) << "no figure to be quoted: " << text;
     EXPECT_NE(run({"evaluate", path.string()}).out.find("NOT PRIVATE"), std::string::npos);
   }
   // The statement in the header names the ledger's random identifier nowhere, so the files are equal.
   EXPECT_EQ(content(folder_.path() / "a/model.safetensors"), content(folder_.path() / "b/model.safetensors"));
+}
+
+TEST_F(TrainRun, EvaluateWarnsWhenTheLedgerWentOn) {
+  ASSERT_EQ(run(private_run("3")).exit_code, 0);
+  EXPECT_EQ(run({"evaluate", run_path().string()}).err, "");
+  std::string text = content(run_path() / "certificate.json");
+  const size_t at = text.find("\"head_hash\": \"");
+  ASSERT_NE(at, std::string::npos) << text;
+  text[at + 14] = text[at + 14] == 'a' ? 'b' : 'a';  // the anchor of another moment
+  std::ofstream(run_path() / "certificate.json", std::ios::binary) << text;
+  const Outcome outcome = run({"evaluate", run_path().string()});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_NE(outcome.err.find("warning: the ledger"), std::string::npos) << outcome.err;
 }
 
 // Everything shown, and every figure written, comes from the declaration: another number of records with other

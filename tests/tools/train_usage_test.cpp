@@ -122,6 +122,15 @@ TEST_F(TrainUsage, FlagsWinOverTheConfig) {
                64, "--lr");
 }
 
+TEST_F(TrainUsage, RefusesWhatHasNoEffect) {
+  expect_preset_error({"--epsilon", "3", "--rule", "flat", "--psac-r", "0.5"}, "--psac-r");
+  expect_preset_error({"--epsilon", "3", "--nsgd-r", "0.5"}, "--nsgd-r");
+  expect_error({"train", "mnist", "--epsilon", "3", "--output", ""}, 64, "--output");
+  expect_preset_error({"--epsilon", "3", "--lr", "1e39"}, "--lr");
+  expect_error({"train", "--config", config("dataset = \"mnist\"\noutput = \"x\"\n")}, 64, "command line only");
+  expect_error({"bench", "step", "--model", "mlp", "--batch", "0"}, 64, "--batch");
+}
+
 TEST_F(TrainUsage, ExistingRunsAndFilesAreNeverOverwritten) {
   folder_.write("taken/ledger.jsonl", {'x'});
   folder_.write("other/notes", {'x'});
