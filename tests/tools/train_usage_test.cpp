@@ -125,10 +125,15 @@ TEST_F(TrainUsage, FlagsWinOverTheConfig) {
 TEST_F(TrainUsage, RefusesWhatHasNoEffect) {
   expect_preset_error({"--epsilon", "3", "--rule", "flat", "--psac-r", "0.5"}, "--psac-r");
   expect_preset_error({"--epsilon", "3", "--nsgd-r", "0.5"}, "--nsgd-r");
-  expect_error({"train", "mnist", "--epsilon", "3", "--output", ""}, 64, "--output");
   expect_preset_error({"--epsilon", "3", "--lr", "1e39"}, "--lr");
   expect_error({"train", "--config", config("dataset = \"mnist\"\noutput = \"x\"\n")}, 64, "command line only");
-  expect_error({"bench", "step", "--model", "mlp", "--batch", "0"}, 64, "--batch");
+  for (const auto& [words, flag] :
+       {std::pair{Words{"bench", "step", "--model", "mlp", "--batch", "0"}, "[--batch]"},
+        std::pair{Words{"train", "mnist", "--epsilon", "3", "--output", ""}, "[--output]"}}) {
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.exit_code, 64);
+    EXPECT_NE(outcome.err.find(flag), std::string::npos) << outcome.err;
+  }
 }
 
 TEST_F(TrainUsage, ExistingRunsAndFilesAreNeverOverwritten) {
