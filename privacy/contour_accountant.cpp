@@ -1,0 +1,295 @@
+#include <fmt/format.h>
+#include <sotto/privacy/analytic_gaussian.h>
+#include <sotto/privacy/budget.h>
+#include <sotto/privacy/contour_accountant.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/loss_moment.h>
+#include <sotto/privacy/rdp_accountant.h>
+
+#include <algorithm>
+#include <boost/math/constants/constants.hpp>
+#include <cmath>
+#include <complex>
+#include <limits>
+#include <map>
+#include <utility>
+
+namespace sotto::privacy {
+namespace {
+
+constexpr double kRoundoff = std::numeric_limits<double>::epsilon() / 2;
+constexpr double kPi = boost::math::constants::pi<double>();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNegligibleNats = 30;  // aliases and nodes left out, relative to delta
+constexpr double kMostWork = 2e8;       // nodes of the contour times nodes of their quadratures
+
+[[noreturn]] void refuse(const char* why) {
+  throw UsageError(fmt::format("[ContourAccountant] no bracket can be certified by the contour integral: {}; use another "
+                               "method",
+                               why));
+}
+
+struct Problem {
+  const Composed& sampled;
+  double squared_gaussian_mean;
+  Direction direction;
+};
+
+// All releases on the line Re z = c.
+class Line {
+ public:
+  Line(const Problem& problem, double c) : problem_(problem), c_(c) {
+    for (const SelfComposed& event : problem.sampled)
+      moments_.emplace_back(event.event, problem.direction, c, event.count);
+  }
+
+  // log of the product of all moments at c + i omega
+  CertifiedLog log_at(double omega) const {
+    const std::complex<double> z(c_, omega);
+    CertifiedLog total{problem_.squared_gaussian_mean * z * (z + 1.0) * 0.5, 0};
+    total.error = 8 * kRoundoff * std::abs(total.value);
+    for (std::size_t i = 0; i < moments_.size(); ++i) {
+      const auto count = static_cast<double>(problem_.sampled[i].count);
+      const CertifiedLog one = moments_[i].log_at(omega);
+      total.value += count * one.value;
+      total.error += count * (one.error + 4 * kRoundoff * std::abs(one.value));
+    }
+    total.error += 4 * kRoundoff * std::abs(total.value);
+    return total;
+  }
+  // d/dc of that at omega = 0
+  double slope() const {
+    double total = problem_.squared_gaussian_mean * (c_ + 0.5);
+    for (std::size_t i = 0; i < moments_.size(); ++i)
+      total += static_cast<double>(problem_.sampled[i].count) * moments_[i].slope();
+    return total;
+  }
+  // log of an upper bound of |product at c + i w| / product at c, for every w >= omega
+  double log_decay(double omega) const {
+    double total = -problem_.squared_gaussian_mean * omega * omega / 2;
+    for (std::size_t i = 0; i < moments_.size(); ++i)
+      total += static_cast<double>(problem_.sampled[i].count) * std::log(moments_[i].decay(omega));
+    return total;
+  }
+  double nodes(double omega) const {
+    double total = 1;
+    for (const LossMoment& moment : moments_) total += moment.nodes(omega);
+    return total;
+  }
+  double c() const { return c_; }
+
+ private:
+  Problem problem_;
+  double c_;
+  std::vector<LossMoment> moments_;
+};
+
+// The c where the integrand is stationary: d/dc (log M - c epsilon - log(c (c + 1))) = 0; increasing in c.
+double saddle(const Problem& problem, double epsilon) {
+  const auto excess = [&](double log_c) {
+    const double c = std::exp(log_c);
+    return Line(problem, c).slope() - epsilon - 1 / c - 1 / (c + 1);
+  };
+  double low = 0, high = 0;
+  for (int i = 0; i < 60 && excess(low) > 0; ++i) low -= 1;
+  for (int i = 0; i < 12 && excess(high) < 0; ++i) high += 1;
+  for (int i = 0; i < 12; ++i) {
+    const double middle = (low + high) / 2;
+    (excess(middle) < 0 ? low : high) = middle;
+  }
+  return std::exp((low + high) / 2);
+}
+
+// The sum over the nodes of one line, for every epsilon near the one it was made for.
+class ContourSum {
+ public:
+  ContourSum(const Problem& problem, double c, double epsilon) : c_(c) {
+    const Line line(problem, c);
+    const CertifiedLog at_c = line.log_at(0);
+    log_scale_ = at_c.value.real();
+    scale_error_ = at_c.error;
+    if (!std::isfinite(scale_error_)) refuse("moments overflow");
+    const double log_guess = log_scale_ - c * epsilon - std::log(c * (c + 1));  // of delta, up to a small power
+    choose_period(problem, epsilon, log_guess);
+    const double step = rounded(2 * kPi / period_);
+    period_ = 2 * kPi / step;
+    // Nodes up to `last`: beyond them, |M| has decayed.
+    double last = std::max(64 * step, 4 * c);
+    while (line.log_decay(last) > -kNegligibleNats - 4) {
+      last *= 1.3;
+      if (last / step * line.nodes(last) > kMostWork) refuse("inclusions are too rare");
+    }
+    truncation_ = std::exp(line.log_decay(last)) / last / kPi;
+    const auto count = static_cast<std::int64_t>(std::ceil(last / step));
+    if (static_cast<double>(count) * line.nodes(last) > kMostWork) refuse("inclusions are too rare");
+    step_ = step;
+    terms_.reserve(static_cast<std::size_t>(count) + 1);
+    for (std::int64_t k = 0; k <= count; ++k) {
+      const double omega = static_cast<double>(k) * step;  // exact: the step has few digits
+      const CertifiedLog log = k == 0 ? at_c : line.log_at(omega);
+      const std::complex<double> z(c, omega);
+      const double weight = (k == 0 ? 1 : 2) * step / (2 * kPi);
+      const std::complex<double> value = weight * std::exp(log.value - log_scale_) / (z * (z + 1.0));
+      const double relative = std::expm1(std::min(700.0, log.error)) + kRoundoff * (16 + 4 * std::abs(log.value));
+      if (!std::isfinite(relative)) {
+        truncation_ += weight / (omega * omega);  // |M| <= M(c) is all that is known
+        continue;
+      }
+      terms_.push_back({omega, value, std::abs(value) * relative});
+    }
+  }
+
+  double c() const { return c_; }
+
+  Bracket delta(double epsilon) const {
+    double sum = 0, error = truncation_, total = 0;
+    for (const Term& term : terms_) {
+      const double angle = term.omega * epsilon;
+      sum += term.value.real() * std::cos(angle) + term.value.imag() * std::sin(angle);
+      const double magnitude = std::abs(term.value);
+      error += term.error + magnitude * kRoundoff * (8 + 2 * angle);
+      total += magnitude;
+    }
+    error += total * kRoundoff * static_cast<double>(terms_.size());
+    const double exponent = log_scale_ - c_ * epsilon;
+    const double scale = std::exp(exponent);
+    const double scale_relative =
+        std::expm1(scale_error_) + 8 * kRoundoff * (1 + std::abs(log_scale_) + c_ * epsilon);
+    const double value = scale * sum;
+    const double margin = scale * error * (1 + scale_relative) + std::abs(value) * scale_relative;
+    // Aliases only add. Those on the left have delta <= 1, those on the right a Chernoff bound.
+    const double left = std::exp(-c_ * period_) / -std::expm1(-c_ * period_);
+    const double decay = (second_c_ - c_) * period_;
+    const double right = std::exp(second_log_ - second_c_ * epsilon - decay) / -std::expm1(-decay);
+    return {std::max(0.0, value - margin - left - right), std::min(1.0, value + margin)};
+  }
+
+ private:
+  struct Term {
+    double omega;
+    std::complex<double> value;
+    double error;
+  };
+
+  static double rounded(double step) {
+    int exponent = 0;
+    const double mantissa = std::frexp(step, &exponent);
+    return std::ldexp(std::floor(std::ldexp(mantissa, 12)), exponent - 12);
+  }
+
+  // The smallest period at which aliases are negligible.
+  void choose_period(const Problem& problem, double epsilon, double log_guess) {
+    const double target = log_guess - kNegligibleNats - 3;
+    const double for_left = -target / c_;
+    period_ = kInfinity;
+    for (const double factor : {1.1, 1.25, 1.5, 2.0, 3.0}) {
+      const double other = c_ * factor;
+      const CertifiedLog log = Line(problem, other).log_at(0);
+      if (!std::isfinite(log.error)) continue;
+      const double bound = log.value.real() + log.error;
+      const double for_right = (bound - other * epsilon - target) / (other - c_);
+      const double needed = std::max({for_left, for_right, 1e-300});
+      if (needed < period_) {
+        period_ = needed;
+        second_c_ = other;
+        second_log_ = bound;
+      }
+    }
+    if (!std::isfinite(period_)) refuse("moments overflow");
+  }
+
+  double c_;
+  double step_ = 0;
+  double period_ = 0;
+  double log_scale_ = 0;
+  double scale_error_ = 0;
+  double truncation_ = 0;
+  double second_c_ = 0;
+  double second_log_ = 0;  // upper bound of log M(second_c_)
+  std::vector<Term> terms_;
+};
+
+}  // namespace
+
+ContourAccountant::ContourAccountant(Adjacency adjacency, const Composed& events) : adjacency_(adjacency) {
+  if (!supports(adjacency))
+    throw UsageError(fmt::format("[ContourAccountant] adjacency: {}; must be add-remove or zero-out", to_string(adjacency)));
+  validate(events);
+  std::map<std::pair<double, double>, std::int64_t> merged;
+  for (const SelfComposed& event : events) {
+    const double rate = event.event.sampling_rate, noise = event.event.mechanism.noise_multiplier;
+    if (rate == 0 || event.count == 0) continue;
+    if (noise < kSmallestQuadratureNoise)
+      throw UsageError(fmt::format("[ContourAccountant] noise_multiplier: {}; must be at least {}", noise,
+                                   kSmallestQuadratureNoise));
+    if (rate == 1)
+      squared_gaussian_mean_ += static_cast<double>(event.count) / (noise * noise);
+    else
+      merged[{rate, noise}] += event.count;
+  }
+  for (const auto& [key, count] : merged) sampled_.push_back({{key.first, {key.second}}, count});
+}
+
+bool ContourAccountant::supports(Adjacency adjacency) {
+  return adjacency == Adjacency::add_remove || adjacency == Adjacency::zero_out;
+}
+
+Bracket ContourAccountant::delta(double epsilon, Direction direction) const {
+  if (!(epsilon >= 0 && std::isfinite(epsilon)))
+    throw UsageError(fmt::format("[ContourAccountant] epsilon: {}; must be finite and at least 0", epsilon));
+  if (sampled_.empty() && squared_gaussian_mean_ == 0) return {0, 0};
+  const Problem problem{sampled_, squared_gaussian_mean_, direction};
+  return ContourSum(problem, saddle(problem, epsilon), epsilon).delta(epsilon);
+}
+
+double ContourAccountant::first_guess(double delta) const {
+  Composed all = sampled_;
+  if (squared_gaussian_mean_ > 0) all.push_back({{1.0, {1 / std::sqrt(squared_gaussian_mean_)}}, 1});
+  return RdpAccountant(adjacency_, all).epsilon(delta);
+}
+
+Bracket ContourAccountant::epsilon(double delta, Direction direction) const {
+  validate_delta(delta);
+  if (sampled_.empty() && squared_gaussian_mean_ == 0) return {0, 0};
+  const Problem problem{sampled_, squared_gaussian_mean_, direction};
+  double guess = first_guess(delta);
+  for (int round = 0;; ++round) {
+    const ContourSum sum(problem, saddle(problem, guess), guess);
+    // delta falls in epsilon, but the bracket is good only near the guess: the search walks from there.
+    const auto crossing = [&](auto&& enough, double start) {
+      double low = start, high = start, stride = std::max(1e-3 / sum.c(), 1e-15 * start);
+      if (enough(start)) {
+        while (low > 0 && enough(low)) high = low, low = std::max(0.0, low - stride), stride *= 2;
+        if (low == 0 && enough(0.0)) return std::pair{0.0, 0.0};
+      } else {
+        for (int i = 0; i < 100 && !enough(high); ++i) low = high, high += stride, stride *= 2;
+        if (!enough(high)) refuse("no epsilon is enough");
+      }
+      for (int i = 0; i < 60 && high - low > 1e-14 * high; ++i) {
+        const double middle = low + (high - low) / 2;
+        (enough(middle) ? high : low) = middle;
+      }
+      return std::pair{low, high};
+    };
+    const double upper = crossing([&](double epsilon) { return sum.delta(epsilon).upper <= delta; }, guess).second;
+    const bool near = std::abs(upper - guess) * sum.c() < 1 || (upper == 0 && guess == 0);
+    if (!near && round < 6) {
+      guess = upper;
+      continue;
+    }
+    const double lower = crossing([&](double epsilon) { return sum.delta(epsilon).lower < delta; }, upper).first;
+    return {std::min(lower, upper), upper};
+  }
+}
+
+Bracket ContourAccountant::epsilon(double delta) const {
+  const Bracket remove = epsilon(delta, Direction::remove), add = epsilon(delta, Direction::add);
+  return {std::max(remove.lower, add.lower), std::max(remove.upper, add.upper)};
+}
+
+Bracket ContourAccountant::delta(double epsilon) const {
+  const Bracket remove = delta(epsilon, Direction::remove), add = delta(epsilon, Direction::add);
+  return {std::max(remove.lower, add.lower), std::max(remove.upper, add.upper)};
+}
+
+}  // namespace sotto::privacy
