@@ -20,7 +20,7 @@ namespace {
 constexpr double kRoundoff = std::numeric_limits<double>::epsilon() / 2;
 constexpr double kPi = boost::math::constants::pi<double>();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNegligibleNats = 30;  // aliases and nodes left out, relative to delta
+constexpr double kNegligibleNats = 16;  // aliases and nodes left out, relative to delta
 constexpr double kMostWork = 2e8;       // nodes of the contour times nodes of their quadratures
 
 [[noreturn]] void refuse(const char* why) {
