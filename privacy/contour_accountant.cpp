@@ -4,13 +4,14 @@
 #include <sotto/privacy/contour_accountant.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/loss_moment.h>
-#include <sotto/privacy/rdp_accountant.h>
 
 #include <algorithm>
 #include <boost/math/constants/constants.hpp>
 #include <cmath>
 #include <complex>
 #include <limits>
+#include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <utility>
 
@@ -84,7 +85,7 @@ class Line {
   std::vector<LossMoment> moments_;
 };
 
-// The c where the integrand is stationary: d/dc (log M - c epsilon - log(c (c + 1))) = 0; increasing in c.
+// The c where the integrand is stationary for this epsilon: d/dc (log M - c epsilon - log(c (c + 1))) = 0.
 double saddle(const Problem& problem, double epsilon) {
   const auto excess = [&](double log_c) {
     const double c = std::exp(log_c);
@@ -98,6 +99,38 @@ double saddle(const Problem& problem, double epsilon) {
     (excess(middle) < 0 ? low : high) = middle;
   }
   return std::exp((low + high) / 2);
+}
+
+struct SaddlePoint {
+  double c;
+  double epsilon;
+};
+
+// Where the saddle-point approximation has this delta: the c of that line determines epsilon, and with it
+// log delta = log M - c epsilon - log(c (c + 1)) - log(2 pi curvature) / 2, which falls in c. No bound; it only chooses
+// the line.
+SaddlePoint saddle_of_delta(const Problem& problem, double delta) {
+  const double target = std::log(delta);
+  double epsilon = 0;
+  const auto excess = [&](double log_c) {
+    const double c = std::exp(log_c), apart = 1e-3 * c;
+    const Line line(problem, c);
+    const double slope = line.slope();
+    epsilon = slope - 1 / c - 1 / (c + 1);
+    const double curvature =
+        (Line(problem, c + apart).slope() - slope) / apart + 1 / (c * c) + 1 / ((c + 1) * (c + 1));
+    return line.log_at(0).value.real() - c * epsilon - std::log(c * (c + 1)) -
+           std::log(2 * kPi * std::max(curvature, 1e-300)) / 2 - target;
+  };
+  double low = 0, high = 0;
+  for (int i = 0; i < 60 && excess(low) < 0; ++i) low -= 1;
+  for (int i = 0; i < 12 && excess(high) > 0; ++i) high += 1;
+  for (int i = 0; i < 20 && high - low > 1e-3; ++i) {
+    const double middle = (low + high) / 2;
+    (excess(middle) > 0 ? low : high) = middle;
+  }
+  excess((low + high) / 2);
+  return {std::exp((low + high) / 2), std::max(0.0, epsilon)};
 }
 
 // The sum over the nodes of one line, for every epsilon near the one it was made for.
@@ -114,14 +147,15 @@ class ContourSum {
     const double step = rounded(2 * kPi / period_);
     period_ = 2 * kPi / step;
     // Nodes up to `last`: beyond them, |M| has decayed.
-    double last = std::max(64 * step, 4 * c);
+    double last = 8 * step;
     while (line.log_decay(last) > -kNegligibleNats - 4) {
-      last *= 1.3;
+      last *= 1.15;
       if (last / step * line.nodes(last) > kMostWork) refuse("inclusions are too rare");
     }
     truncation_ = std::exp(line.log_decay(last)) / last / kPi;
     const auto count = static_cast<std::int64_t>(std::ceil(last / step));
     if (static_cast<double>(count) * line.nodes(last) > kMostWork) refuse("inclusions are too rare");
+    if (std::getenv("TRACE")) std::fprintf(stderr, "c %.3g period %.3g step %.3g last %.3g K %ld n %.0f\n", c, period_, step, last, (long)count, line.nodes(last));
     step_ = step;
     terms_.reserve(static_cast<std::size_t>(count) + 1);
     for (std::int64_t k = 0; k <= count; ++k) {
@@ -242,19 +276,14 @@ Bracket ContourAccountant::delta(double epsilon, Direction direction) const {
   return ContourSum(problem, saddle(problem, epsilon), epsilon).delta(epsilon);
 }
 
-double ContourAccountant::first_guess(double delta) const {
-  Composed all = sampled_;
-  if (squared_gaussian_mean_ > 0) all.push_back({{1.0, {1 / std::sqrt(squared_gaussian_mean_)}}, 1});
-  return RdpAccountant(adjacency_, all).epsilon(delta);
-}
-
 Bracket ContourAccountant::epsilon(double delta, Direction direction) const {
   validate_delta(delta);
   if (sampled_.empty() && squared_gaussian_mean_ == 0) return {0, 0};
   const Problem problem{sampled_, squared_gaussian_mean_, direction};
-  double guess = first_guess(delta);
+  SaddlePoint point = saddle_of_delta(problem, delta);
   for (int round = 0;; ++round) {
-    const ContourSum sum(problem, saddle(problem, guess), guess);
+    const double guess = point.epsilon;
+    const ContourSum sum(problem, point.c, guess);
     // delta falls in epsilon, but the bracket is good only near the guess: the search walks from there.
     const auto crossing = [&](auto&& enough, double start) {
       double low = start, high = start, stride = std::max(1e-3 / sum.c(), 1e-15 * start);
@@ -274,7 +303,7 @@ Bracket ContourAccountant::epsilon(double delta, Direction direction) const {
     const double upper = crossing([&](double epsilon) { return sum.delta(epsilon).upper <= delta; }, guess).second;
     const bool near = std::abs(upper - guess) * sum.c() < 1 || (upper == 0 && guess == 0);
     if (!near && round < 6) {
-      guess = upper;
+      point = {saddle(problem, upper), upper};
       continue;
     }
     const double lower = crossing([&](double epsilon) { return sum.delta(epsilon).lower < delta; }, upper).first;

@@ -42,7 +42,6 @@ class ContourAccountant {
  private:
   Composed sampled_;                  // 0 < sampling_rate < 1, noise above kSmallestQuadratureNoise, equal events merged
   double squared_gaussian_mean_ = 0;  // sum of count / noise_multiplier^2 over releases without sampling
-  double first_guess(double delta) const;
   Adjacency adjacency_;
 };
 

@@ -16,7 +16,7 @@ constexpr double kRootTwo = boost::math::constants::root_two<double>();
 constexpr double kLargestMoment = 600;  // log of the largest power of r that is formed
 constexpr int kFirstLevel = 2;
 constexpr int kLastLevel = 14;
-constexpr int kTailLevel = 6;  // grid on which masses and variations are bounded
+constexpr int kTailLevel = 8;  // grid on which masses and variations are bounded
 
 // P(normal > x)
 double upper_tail(double x) {
@@ -51,7 +51,6 @@ LossMoment::LossMoment(const PoissonSampled& event, Direction direction, double 
   }
   slope_ = (direction == Direction::remove ? slope : -slope) / moment;
   moment_ = moment * (1 + 1e-9);
-  make_tails();
 }
 
 LossMoment::Node LossMoment::node(double u, double h) const {
@@ -176,28 +175,31 @@ CertifiedLog LossMoment::log_at(double omega) const {
   return result;
 }
 
-// With w = phi r^kappa the tilted law, the density of the loss is f = w / |L'|, L' = q e^y / (r s). log f changes by at
-// most |u| + (|kappa| + 2) / s per unit of u, and f has at most two maxima: its variation on [u, infinity) together
-// with its value at u is at most four times its largest value there.
-void LossMoment::make_tails() {
+// With w = phi r^kappa the tilted law, the density of the loss is f = w / |L'|, L' = q e^y / (r s), and log f changes by
+// at most |u| + (|kappa| + 2) / s per unit of u. Its variation on [u, infinity) is that seen at the nodes and, because f
+// has at most three extremes, at most three times twice what it can change between two nodes.
+void LossMoment::make_tails() const {
   const double h = std::ldexp(1.0, -kTailLevel);
   const std::vector<Node>& nodes = nodes_at(kTailLevel);
   tails_.resize(nodes.size());
   const double steepness = (std::abs(kappa_) + 2) / s_;
-  double mass = 0, largest = 0;
+  double mass = 0, largest_hidden = 0, variation = 0, next = 0;
   for (std::size_t i = nodes.size(); i-- > 0;) {
     const double u = (std::floor(low_ / h) + static_cast<double>(i)) * h;
     const double y = u / s_ - 0.5 / (s_ * s_);
     const double weight = nodes[i].weight * (nodes[i].expm1_kl + 1);  // h w(u)
-    const double change = std::exp(h * (std::abs(u) + h + steepness));
-    mass += weight / change;  // of the cell that ends or begins at u
-    const double slope = std::exp(std::log(q_) + y - nodes[i].log_r) / s_;
-    largest = std::max(largest, weight / h / slope * change);
-    tails_[i] = {mass, 4 * largest};
+    const double change = h * (std::abs(u) + h + steepness);
+    mass += weight * std::exp(-change);  // of the cell that begins at u
+    const double density = weight / h * s_ / std::exp(std::log(q_) + y - nodes[i].log_r);
+    variation += std::abs(density - next);
+    next = density;
+    largest_hidden = std::max(largest_hidden, density * std::expm1(change));
+    tails_[i] = {mass, (density + variation + 6 * largest_hidden) * (1 + 1e-9)};
   }
 }
 
 double LossMoment::decay(double omega) const {
+  if (tails_.empty()) make_tails();
   double gain = 0;
   for (const Tail& tail : tails_) gain = std::max(gain, tail.mass - tail.variation / omega);
   return 1 - std::min(1.0, gain * (1 - 1e-9) / moment_);

@@ -62,7 +62,7 @@ class LossMoment {
   double discretisation_error(double omega, double h) const;
   int level_of(double omega) const;
   const std::vector<Node>& nodes_at(int level) const;
-  void make_tails();
+  void make_tails() const;
 
   double q_, s_, kappa_;  // real part of kappa
   Direction direction_;
@@ -70,7 +70,7 @@ class LossMoment {
   double low_ = 0, high_ = 0;  // range of u
   double moment_ = 1;          // M(c), an upper bound
   double slope_ = 0;
-  std::vector<Tail> tails_;
+  mutable std::vector<Tail> tails_;
   mutable std::vector<std::vector<Node>> levels_;  // step 2^-level
 };
 
