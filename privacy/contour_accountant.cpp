@@ -10,8 +10,6 @@
 #include <cmath>
 #include <complex>
 #include <limits>
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <utility>
 
@@ -22,12 +20,13 @@ constexpr double kRoundoff = std::numeric_limits<double>::epsilon() / 2;
 constexpr double kPi = boost::math::constants::pi<double>();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNegligibleNats = 16;  // aliases and nodes left out, relative to delta
-constexpr double kMostWork = 2e8;       // nodes of the contour times nodes of their quadratures
+constexpr double kMostWork = 3e7;       // nodes of the contour times nodes of their quadratures
 
 [[noreturn]] void refuse(const char* why) {
-  throw UsageError(fmt::format("[ContourAccountant] no bracket can be certified by the contour integral: {}; use another "
-                               "method",
-                               why));
+  throw UsageError(
+      fmt::format("[ContourAccountant] no bracket can be certified by the contour integral: {}; use another "
+                  "method",
+                  why));
 }
 
 struct Problem {
@@ -117,8 +116,7 @@ SaddlePoint saddle_of_delta(const Problem& problem, double delta) {
     const Line line(problem, c);
     const double slope = line.slope();
     epsilon = slope - 1 / c - 1 / (c + 1);
-    const double curvature =
-        (Line(problem, c + apart).slope() - slope) / apart + 1 / (c * c) + 1 / ((c + 1) * (c + 1));
+    const double curvature = (Line(problem, c + apart).slope() - slope) / apart + 1 / (c * c) + 1 / ((c + 1) * (c + 1));
     return line.log_at(0).value.real() - c * epsilon - std::log(c * (c + 1)) -
            std::log(2 * kPi * std::max(curvature, 1e-300)) / 2 - target;
   };
@@ -155,7 +153,6 @@ class ContourSum {
     truncation_ = std::exp(line.log_decay(last)) / last / kPi;
     const auto count = static_cast<std::int64_t>(std::ceil(last / step));
     if (static_cast<double>(count) * line.nodes(last) > kMostWork) refuse("inclusions are too rare");
-    if (std::getenv("TRACE")) std::fprintf(stderr, "c %.3g period %.3g step %.3g last %.3g K %ld n %.0f\n", c, period_, step, last, (long)count, line.nodes(last));
     step_ = step;
     terms_.reserve(static_cast<std::size_t>(count) + 1);
     for (std::int64_t k = 0; k <= count; ++k) {
@@ -187,8 +184,7 @@ class ContourSum {
     error += total * kRoundoff * static_cast<double>(terms_.size());
     const double exponent = log_scale_ - c_ * epsilon;
     const double scale = std::exp(exponent);
-    const double scale_relative =
-        std::expm1(scale_error_) + 8 * kRoundoff * (1 + std::abs(log_scale_) + c_ * epsilon);
+    const double scale_relative = std::expm1(scale_error_) + 8 * kRoundoff * (1 + std::abs(log_scale_) + c_ * epsilon);
     const double value = scale * sum;
     const double margin = scale * error * (1 + scale_relative) + std::abs(value) * scale_relative;
     // Aliases only add. Those on the left have delta <= 1, those on the right a Chernoff bound.
@@ -247,7 +243,8 @@ class ContourSum {
 
 ContourAccountant::ContourAccountant(Adjacency adjacency, const Composed& events) : adjacency_(adjacency) {
   if (!supports(adjacency))
-    throw UsageError(fmt::format("[ContourAccountant] adjacency: {}; must be add-remove or zero-out", to_string(adjacency)));
+    throw UsageError(
+        fmt::format("[ContourAccountant] adjacency: {}; must be add-remove or zero-out", to_string(adjacency)));
   validate(events);
   std::map<std::pair<double, double>, std::int64_t> merged;
   for (const SelfComposed& event : events) {

@@ -6,9 +6,9 @@
 //   delta(epsilon) = 1 / (2 pi i) * integral over Re z = c of M(z) e^(-z epsilon) / (z (z + 1)) dz,   c > 0
 //
 // (Zhu, Dong, Wang, AISTATS 2022; the line goes through the saddle point, Alghamdi et al., ICML 2023). The trapezoidal
-// rule of step h sums e^(c m) delta(epsilon + m) over all multiples m of the period 2 pi / h (Poisson's summation), so it
-// is exactly delta plus terms that are not negative and have Chernoff bounds. Nodes that are left out are bounded by the
-// decay of |M|, and rounding by the bounds of loss_moment.h: the result is a bracket that holds in floating point.
+// rule of step h sums e^(c m) delta(epsilon + m) over all multiples m of the period 2 pi / h (Poisson's summation), so
+// it is exactly delta plus terms that are not negative and have Chernoff bounds. Nodes that are left out are bounded by
+// the decay of |M|, and rounding by the bounds of loss_moment.h: the result is a bracket that holds in floating point.
 //
 // The cost does not grow with the number of releases. Where inclusions are so rare that |M| hardly decays (expected
 // inclusions of one record over the whole run below about one) the engine refuses.
@@ -40,7 +40,7 @@ class ContourAccountant {
   Bracket delta(double epsilon, Direction direction) const;
 
  private:
-  Composed sampled_;                  // 0 < sampling_rate < 1, noise above kSmallestQuadratureNoise, equal events merged
+  Composed sampled_;  // 0 < sampling_rate < 1, noise above kSmallestQuadratureNoise, equal events merged
   double squared_gaussian_mean_ = 0;  // sum of count / noise_multiplier^2 over releases without sampling
   Adjacency adjacency_;
 };

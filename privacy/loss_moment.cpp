@@ -33,8 +33,9 @@ LossMoment::LossMoment(const PoissonSampled& event, Direction direction, double 
       tolerance_(1e-13 / static_cast<double>(std::max<std::int64_t>(count, 1))) {
   validate(event);
   if (!(q_ > 0 && q_ < 1 && s_ >= kSmallestQuadratureNoise))
-    throw UsageError(fmt::format("[LossMoment] sampling_rate {} with noise_multiplier {}; must be in (0, 1) and at least {}",
-                                 q_, s_, kSmallestQuadratureNoise));
+    throw UsageError(
+        fmt::format("[LossMoment] sampling_rate {} with noise_multiplier {}; must be in (0, 1) and at least {}", q_, s_,
+                    kSmallestQuadratureNoise));
   if (!(c > 0 && std::isfinite(c))) throw UsageError(fmt::format("[LossMoment] c: {}; must be finite and above 0", c));
 
   // Beyond this many standard deviations nothing reaches the tolerance, see the tails in log_at().
@@ -120,7 +121,7 @@ CertifiedLog LossMoment::log_at(double omega) const {
 
   double real = 0, imaginary = 0, error = 0, total = 0;
   for (const Node& node : nodes_at(level)) {
-    const double l = node.log_r, magnitude = size * std::abs(l);
+    const double l = node.log_r, magnitude = std::max(1.0, size) * std::abs(l);
     if (magnitude < 0.5) {
       // g = kappa (kappa - 1) L^2 / 2 sum_m (2 / m!) (1 + kappa + ... + kappa^(m-2)) L^(m-2)
       const int terms = magnitude < 1e-3 ? 7 : magnitude < 0.03 ? 10 : 17;
@@ -135,8 +136,8 @@ CertifiedLog LossMoment::log_at(double omega) const {
       real += node.weight * g.real();
       imaginary += node.weight * g.imag();
       const double bound = size * size_less * l * l;  // of |g|
-      error += node.weight * (4 * size * size_less * std::abs(l) * node.shift +
-                              bound * (64 + node.rounding) * kRoundoff);
+      error +=
+          node.weight * (4 * size * size_less * std::abs(l) * node.shift + bound * (64 + node.rounding) * kRoundoff);
       total += node.weight * bound;
     } else {
       const double half = omega * l / 2;
@@ -158,7 +159,7 @@ CertifiedLog LossMoment::log_at(double omega) const {
   // What lies outside the range of the nodes: r <= 1 on the left, r <= 2 max(1, q e^y) on the right, r >= 1 - q.
   const double left = upper_tail(-low_), right = upper_tail(high_);
   const double lowest = kappa_ < 0 ? std::exp(kappa_ * std::log1p(-q_)) : 1.0;
-  error += left * (lowest + 1 + 2 * size) + right * (1 + size) + size * upper_tail(high_ - 1 / s_);
+  error += left * (lowest + 1 + 2 * size) + right * (1 + 2 * size) + size * upper_tail(high_ - 1 / s_);
   error += kappa_ > 0 ? std::exp2(kappa_) * (right + moment_ * upper_tail(high_ - kappa_ / s_)) : right * lowest;
   error += discretisation_error(omega, std::ldexp(1.0, -level));
 
@@ -166,18 +167,20 @@ CertifiedLog LossMoment::log_at(double omega) const {
   // log(1 + E): its own rounding, and an error that moves 1 + E by a small part of itself.
   const double excess = 2 * real + real * real + imaginary * imaginary;
   const double modulus = std::hypot(1 + real, imaginary), part = std::hypot(real, imaginary);
-  CertifiedLog result{{std::log1p(excess) / 2, std::atan2(imaginary, 1 + real)}, 0};
+  const bool small = excess < -0.75;  // then 1 + E is formed without harm, and log1p would lose its digits
+  CertifiedLog result{{small ? std::log(modulus) : std::log1p(excess) / 2, std::atan2(imaginary, 1 + real)}, 0};
   const double relative = error / modulus;
   result.error = relative < 0.5 ? 2 * relative : std::numeric_limits<double>::infinity();
-  result.error += 8 * kRoundoff * (part * (2 + part) / (modulus * modulus) + std::abs(result.value));
+  result.error += 8 * kRoundoff *
+                  ((small ? (1 + part) / modulus : part * (2 + part) / (modulus * modulus)) + std::abs(result.value));
   if (!std::isfinite(result.value.real()) || !std::isfinite(result.error) || !(excess > -1))
     result.error = std::numeric_limits<double>::infinity();
   return result;
 }
 
-// With w = phi r^kappa the tilted law, the density of the loss is f = w / |L'|, L' = q e^y / (r s), and log f changes by
-// at most |u| + (|kappa| + 2) / s per unit of u. Its variation on [u, infinity) is that seen at the nodes and, because f
-// has at most three extremes, at most three times twice what it can change between two nodes.
+// With w = phi r^kappa the tilted law, the density of the loss is f = w / |L'|, L' = q e^y / (r s), and log f changes
+// by at most |u| + (|kappa| + 2) / s per unit of u. Its variation on [u, infinity) is that seen at the nodes and,
+// because f has at most three extremes, at most three times twice what it can change between two nodes.
 void LossMoment::make_tails() const {
   const double h = std::ldexp(1.0, -kTailLevel);
   const std::vector<Node>& nodes = nodes_at(kTailLevel);

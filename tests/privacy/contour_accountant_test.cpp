@@ -1,9 +1,14 @@
 #include <gtest/gtest.h>
+#include <sotto/privacy/analytic_gaussian.h>
 #include <sotto/privacy/contour_accountant.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/rdp_accountant.h>
 
-#include <chrono>
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
+#include <string>
 
 #include "golden_table.h"
 
@@ -20,25 +25,122 @@ Composed events(const GoldenRow& row) {
   return result;
 }
 
-TEST(ContourAccountant, BracketsTheGoldenRows) {
-  for (const GoldenRow& row : read_golden("golden_composed.csv")) {
-    SCOPED_TRACE(row.text("label"));
-    const auto start = std::chrono::steady_clock::now();
-    try {
-      const ContourAccountant accountant(Adjacency::add_remove, events(row));
-      for (const auto& [name, direction] : {std::pair{"eps_remove", Direction::remove}, std::pair{"eps_add", Direction::add}}) {
-        if (row.text(name).empty()) continue;
-        const Bracket found = accountant.epsilon(row.number("delta"), direction);
-        const double exact = row.number(name), tolerance = row.number("tol");
-        EXPECT_LE(found.lower - tolerance, exact) << name;
-        EXPECT_GE(found.upper + tolerance, exact) << name;
-        std::printf("%-22s %-10s exact %.12g width %.2e  off %.1e\n", row.text("label").c_str(), name, exact, found.width(), found.upper-exact);
-      }
-    } catch (const UsageError& error) {
-      std::printf("%-22s %s\n", row.text("label").c_str(), error.what());
-    }
-    std::printf("   %.2f ms\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() * 1e3);
+Composed steps(double rate, double noise, std::int64_t count) {
+  return {{{rate, {noise}}, count}};
+}
+
+bool refused(const std::function<void()>& query) {
+  try {
+    query();
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("no bracket can be certified"), std::string::npos) << error.what();
+    return true;
   }
+  return false;
+}
+
+TEST(ContourAccountant, BracketsTheGoldenRowsOrRefuses) {
+  int certified = 0;
+  for (const GoldenRow& row : read_golden("golden_composed.csv")) {
+    const ContourAccountant accountant(Adjacency::add_remove, events(row));
+    const std::map<std::string, Direction> directions = {{"eps_remove", Direction::remove},
+                                                         {"eps_add", Direction::add}};
+    for (const auto& [column, direction] : directions) {
+      if (row.text(column).empty()) continue;
+      SCOPED_TRACE(row.text("label") + " " + column);
+      Bracket found;
+      if (refused([&] { found = accountant.epsilon(row.number("delta"), direction); })) continue;
+      ++certified;
+      const double tolerance = row.number("tol");
+      EXPECT_LE(found.lower, row.number(column) + tolerance);
+      EXPECT_GE(found.upper, row.number(column) - tolerance);
+      EXPECT_LE(found.width(), tolerance >= 1e-6 ? 1e-5 : 1e-6);
+    }
+  }
+  EXPECT_GE(certified, 26) << "most rows are within this engine's reach";
+}
+
+// One step, where the exact delta is known in closed form; most of them are too rare for this engine.
+TEST(ContourAccountant, BracketsTheExactDeltaOfOneStep) {
+  int certified = 0;
+  for (const GoldenRow& row : read_golden("golden_delta.csv")) {
+    if (row.number("q") == 0) continue;
+    const ContourAccountant accountant(Adjacency::add_remove, steps(row.number("q"), row.number("sigma"), 1));
+    for (const auto& [column, direction] :
+         std::map<std::string, Direction>{{"delta_remove", Direction::remove}, {"delta_add", Direction::add}}) {
+      SCOPED_TRACE("q " + row.text("q") + " sigma " + row.text("sigma") + " eps " + row.text("eps") + " " + column);
+      if (row.number("eps") < 0) continue;
+      Bracket found;
+      if (refused([&] { found = accountant.delta(row.number("eps"), direction); })) continue;
+      ++certified;
+      EXPECT_LE(found.lower, row.number(column) * (1 + 1e-12));
+      EXPECT_GE(found.upper, row.number(column) * (1 - 1e-12));
+    }
+  }
+  EXPECT_GE(certified, 4);
+}
+
+TEST(ContourAccountant, MeetsTheExactGaussian) {
+  for (const double noise : {0.5, 1.0, 10.0}) {
+    for (const double delta : {1e-3, 1e-6, 1e-15, 1e-40}) {
+      const Bracket found = ContourAccountant(Adjacency::add_remove, steps(1, noise, 7)).epsilon(delta);
+      const double exact = gaussian_epsilon(std::sqrt(7.0) / noise, delta);
+      EXPECT_LE(found.lower, exact * (1 + 1e-12));
+      EXPECT_GE(found.upper, exact * (1 - 1e-12));
+      EXPECT_LE(found.width(), 1e-6 * std::max(1.0, exact));
+    }
+  }
+}
+
+TEST(ContourAccountant, DeltaAndEpsilonAreInverse) {
+  const ContourAccountant accountant(Adjacency::add_remove, steps(0.01, 1, 3000));
+  for (const double delta : {1e-3, 1e-5, 1e-9, 1e-20}) {
+    const Bracket epsilon = accountant.epsilon(delta);
+    EXPECT_GE(accountant.delta(epsilon.lower).upper, delta * (1 - 1e-9));
+    EXPECT_LE(accountant.delta(epsilon.upper).lower, delta * (1 + 1e-9));
+    EXPECT_NEAR(accountant.delta(epsilon.upper).upper, delta, 1e-6 * delta);
+  }
+}
+
+TEST(ContourAccountant, IsBelowTheRenyiBoundAndGrowsWithTheSteps) {
+  double last = 0;
+  for (const std::int64_t count : {1000, 10000, 100000, 1000000, 1000000000}) {
+    const Composed run = steps(0.01, 4, count);
+    const Bracket found = ContourAccountant(Adjacency::zero_out, run).epsilon(1e-6);
+    EXPECT_LE(found.lower, found.upper);
+    EXPECT_GT(found.lower, last) << count;
+    EXPECT_LE(found.upper, RdpAccountant(Adjacency::zero_out, run).epsilon(1e-6)) << count;
+    EXPECT_LE(found.width(), 1e-6 * found.upper) << count;
+    last = found.upper;
+  }
+}
+
+TEST(ContourAccountant, MergesEqualEventsAndIgnoresTheirOrder) {
+  const Composed apart = {{{0.02, {2}}, 300}, {{0.05, {3}}, 200}, {{0.02, {2}}, 700}, {{1, {30}}, 4}};
+  const Composed merged = {{{1, {30}}, 4}, {{0.05, {3}}, 200}, {{0.02, {2}}, 1000}};
+  const Bracket a = ContourAccountant(Adjacency::add_remove, apart).epsilon(1e-6);
+  const Bracket b = ContourAccountant(Adjacency::add_remove, merged).epsilon(1e-6);
+  EXPECT_EQ(a.lower, b.lower);
+  EXPECT_EQ(a.upper, b.upper);
+}
+
+TEST(ContourAccountant, NothingReleasedIsNothingSpent) {
+  for (const Composed& run : {Composed{}, steps(0, 1, 100), steps(0.1, 1, 0)}) {
+    EXPECT_EQ(ContourAccountant(Adjacency::add_remove, run).epsilon(1e-5).upper, 0);
+    EXPECT_EQ(ContourAccountant(Adjacency::add_remove, run).delta(1).upper, 0);
+  }
+}
+
+TEST(ContourAccountant, RefusesWhatItCannotCertify) {
+  const auto ask = [](double rate, double noise, std::int64_t count) {
+    return refused([&] { ContourAccountant(Adjacency::add_remove, steps(rate, noise, count)).epsilon(1e-9); });
+  };
+  EXPECT_TRUE(ask(1e-6, 0.4, 10));
+  EXPECT_TRUE(ask(0.01, 1, 1));
+  EXPECT_THROW(ContourAccountant(Adjacency::replace_one, steps(0.1, 1, 1)), UsageError);
+  EXPECT_THROW(ContourAccountant(Adjacency::add_remove, steps(0.1, 0.001, 1)), UsageError);
+  EXPECT_THROW(ContourAccountant(Adjacency::add_remove, steps(0.1, 1, 10)).epsilon(0), UsageError);
+  EXPECT_THROW(ContourAccountant(Adjacency::add_remove, steps(0.1, 1, 10)).delta(-1), UsageError);
 }
 
 }  // namespace
