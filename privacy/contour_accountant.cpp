@@ -20,6 +20,7 @@ constexpr double kRoundoff = std::numeric_limits<double>::epsilon() / 2;
 constexpr double kPi = boost::math::constants::pi<double>();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNegligibleNats = 16;  // aliases and nodes left out, relative to delta
+constexpr double kRough = 1e-6;         // tolerance of lines that only choose others
 constexpr double kMostWork = 3e7;       // nodes of the contour times nodes of their quadratures
 
 [[noreturn]] void refuse(const char* why) {
@@ -38,9 +39,11 @@ struct Problem {
 // All releases on the line Re z = c.
 class Line {
  public:
-  Line(const Problem& problem, double c) : problem_(problem), c_(c) {
+  enum class Use { certify, choose };
+  Line(const Problem& problem, double c, Use use = Use::certify) : problem_(problem), c_(c) {
     for (const SelfComposed& event : problem.sampled)
-      moments_.emplace_back(event.event, problem.direction, c, event.count);
+      moments_.emplace_back(event.event, problem.direction, c,
+                            use == Use::choose ? kRough : 1e-13 / static_cast<double>(event.count));
   }
 
   // log of the product of all moments at c + i omega
@@ -88,7 +91,7 @@ class Line {
 double saddle(const Problem& problem, double epsilon) {
   const auto excess = [&](double log_c) {
     const double c = std::exp(log_c);
-    return Line(problem, c).slope() - epsilon - 1 / c - 1 / (c + 1);
+    return Line(problem, c, Line::Use::choose).slope() - epsilon - 1 / c - 1 / (c + 1);
   };
   double low = 0, high = 0;
   for (int i = 0; i < 60 && excess(low) > 0; ++i) low -= 1;
@@ -113,10 +116,11 @@ SaddlePoint saddle_of_delta(const Problem& problem, double delta) {
   double epsilon = 0;
   const auto excess = [&](double log_c) {
     const double c = std::exp(log_c), apart = 1e-3 * c;
-    const Line line(problem, c);
+    const Line line(problem, c, Line::Use::choose);
     const double slope = line.slope();
     epsilon = slope - 1 / c - 1 / (c + 1);
-    const double curvature = (Line(problem, c + apart).slope() - slope) / apart + 1 / (c * c) + 1 / ((c + 1) * (c + 1));
+    const double curvature =
+        (Line(problem, c + apart, Line::Use::choose).slope() - slope) / apart + 1 / (c * c) + 1 / ((c + 1) * (c + 1));
     return line.log_at(0).value.real() - c * epsilon - std::log(c * (c + 1)) -
            std::log(2 * kPi * std::max(curvature, 1e-300)) / 2 - target;
   };

@@ -25,17 +25,19 @@ double upper_tail(double x) {
 
 }  // namespace
 
-LossMoment::LossMoment(const PoissonSampled& event, Direction direction, double c, std::int64_t count)
+LossMoment::LossMoment(const PoissonSampled& event, Direction direction, double c, double tolerance)
     : q_(event.sampling_rate),
       s_(event.mechanism.noise_multiplier),
       kappa_(direction == Direction::remove ? c + 1 : -c),
       direction_(direction),
-      tolerance_(1e-13 / static_cast<double>(std::max<std::int64_t>(count, 1))) {
+      tolerance_(tolerance) {
   validate(event);
   if (!(q_ > 0 && q_ < 1 && s_ >= kSmallestQuadratureNoise))
     throw UsageError(
         fmt::format("[LossMoment] sampling_rate {} with noise_multiplier {}; must be in (0, 1) and at least {}", q_, s_,
                     kSmallestQuadratureNoise));
+  if (!(tolerance > 0 && tolerance < 1))
+    throw UsageError(fmt::format("[LossMoment] tolerance: {}; must be in (0, 1)", tolerance));
   if (!(c > 0 && std::isfinite(c))) throw UsageError(fmt::format("[LossMoment] c: {}; must be finite and above 0", c));
 
   // Beyond this many standard deviations nothing reaches the tolerance, see the tails in log_at().

@@ -29,9 +29,9 @@ struct CertifiedLog {
 // M on the line Re z = c. Grids are made when they are first needed: one thread at a time.
 class LossMoment {
  public:
-  // sampling_rate in (0, 1); noise_multiplier finite, >= kSmallestQuadratureNoise; c finite, > 0. Errors are made small
-  // enough for a sum over `count` releases, as far as doubles allow. UsageError otherwise.
-  LossMoment(const PoissonSampled& event, Direction direction, double c, std::int64_t count);
+  // sampling_rate in (0, 1); noise_multiplier finite, >= kSmallestQuadratureNoise; c finite, > 0; tolerance in (0, 1):
+  // the error of the quadrature relative to M(c), to which that of rounding is added. UsageError otherwise.
+  LossMoment(const PoissonSampled& event, Direction direction, double c, double tolerance);
 
   // log M(c + i omega), omega >= 0. O(nodes), some hundreds; nodes grow with omega / s.
   CertifiedLog log_at(double omega) const;
