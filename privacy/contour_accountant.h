@@ -30,6 +30,8 @@ class ContourAccountant {
   // add_remove and zero_out.
   static bool supports(Adjacency adjacency);
 
+  Adjacency adjacency() const { return adjacency_; }
+
   // The larger of both directions; 0 < delta < 1. Throws UsageError where no bracket can be certified.
   Bracket epsilon(double delta) const;
   // One direction alone.

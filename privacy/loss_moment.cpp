@@ -13,7 +13,6 @@ namespace {
 constexpr double kRoundoff = std::numeric_limits<double>::epsilon() / 2;
 constexpr double kPi = boost::math::constants::pi<double>();
 constexpr double kRootTwo = boost::math::constants::root_two<double>();
-constexpr double kLargestMoment = 600;  // log of the largest power of r that is formed
 constexpr int kFirstLevel = 2;
 constexpr int kLastLevel = 14;
 constexpr int kTailLevel = 8;  // grid on which masses and variations are bounded
