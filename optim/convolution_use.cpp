@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 #include <sotto/optim/convolution_use.h>
 #include <sotto/optim/record_rows.h>
+#include <sotto/optim/saved_tensor.h>
 #include <sotto/privacy/error.h>
 
 #include <algorithm>

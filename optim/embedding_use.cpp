@@ -5,6 +5,7 @@
 #include <ATen/ops/zeros.h>
 #include <sotto/optim/embedding_use.h>
 #include <sotto/optim/record_rows.h>
+#include <sotto/optim/saved_tensor.h>
 
 namespace sotto::optim {
 namespace {

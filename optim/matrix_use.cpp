@@ -6,6 +6,7 @@
 #include <ATen/ops/where.h>
 #include <sotto/optim/matrix_use.h>
 #include <sotto/optim/record_rows.h>
+#include <sotto/optim/saved_tensor.h>
 #include <sotto/privacy/error.h>
 
 #include <algorithm>

@@ -7,6 +7,7 @@
 #include <sotto/optim/matrix_use.h>
 #include <sotto/optim/parameter_use.h>
 #include <sotto/optim/record_rows.h>
+#include <sotto/optim/saved_tensor.h>
 
 #include <map>
 #include <string_view>

@@ -28,17 +28,4 @@ at::Tensor weighted_rows(const at::Tensor& factor, const at::Tensor& weights);
 // `factor` with rows of weight 0 replaced by zeros; returned as it is when there are none.
 at::Tensor selected_rows(const at::Tensor& factor, const at::Tensor& weights);
 
-// An activation kept for later. Reading it after it was overwritten in place is an error.
-class SavedTensor {
- public:
-  SavedTensor() = default;
-  explicit SavedTensor(const at::Tensor& tensor);
-  const at::Tensor& get() const;
-  bool defined() const { return tensor_.defined(); }
-
- private:
-  at::Tensor tensor_;
-  uint32_t version_ = 0;
-};
-
 }  // namespace sotto::optim
