@@ -10,7 +10,6 @@
 #include <cmath>
 #include <complex>
 #include <limits>
-#include <map>
 #include <utility>
 
 namespace sotto::privacy {
@@ -31,8 +30,7 @@ constexpr double kMostWork = 3e7;       // nodes of the contour times nodes of t
 }
 
 struct Problem {
-  const Composed& sampled;
-  double squared_gaussian_mean;
+  const MergedEvents& events;
   Direction direction;
 };
 
@@ -41,18 +39,17 @@ class Line {
  public:
   enum class Use { certify, choose };
   Line(const Problem& problem, double c, Use use = Use::certify) : problem_(problem), c_(c) {
-    for (const SelfComposed& event : problem.sampled)
-      moments_.emplace_back(event.event, problem.direction, c,
-                            use == Use::choose ? kRough : 1e-13 / static_cast<double>(event.count));
+    for (const MergedEvents::Term& term : problem.events.sampled)
+      moments_.emplace_back(term.event, problem.direction, c, use == Use::choose ? kRough : 1e-13 / term.count);
   }
 
   // log of the product of all moments at c + i omega
   CertifiedLog log_at(double omega) const {
     const std::complex<double> z(c_, omega);
-    CertifiedLog total{problem_.squared_gaussian_mean * z * (z + 1.0) * 0.5, 0};
+    CertifiedLog total{problem_.events.squared_gaussian_mean * z * (z + 1.0) * 0.5, 0};
     total.error = 8 * kRoundoff * std::abs(total.value);
     for (std::size_t i = 0; i < moments_.size(); ++i) {
-      const auto count = static_cast<double>(problem_.sampled[i].count);
+      const double count = problem_.events.sampled[i].count;
       const CertifiedLog one = moments_[i].log_at(omega);
       total.value += count * one.value;
       total.error += count * (one.error + 4 * kRoundoff * std::abs(one.value));
@@ -62,16 +59,15 @@ class Line {
   }
   // d/dc of that at omega = 0
   double slope() const {
-    double total = problem_.squared_gaussian_mean * (c_ + 0.5);
-    for (std::size_t i = 0; i < moments_.size(); ++i)
-      total += static_cast<double>(problem_.sampled[i].count) * moments_[i].slope();
+    double total = problem_.events.squared_gaussian_mean * (c_ + 0.5);
+    for (std::size_t i = 0; i < moments_.size(); ++i) total += problem_.events.sampled[i].count * moments_[i].slope();
     return total;
   }
   // log of an upper bound of |product at c + i w| / product at c, for every w >= omega
   double log_decay(double omega) const {
-    double total = -problem_.squared_gaussian_mean * omega * omega / 2;
+    double total = -problem_.events.squared_gaussian_mean * omega * omega / 2;
     for (std::size_t i = 0; i < moments_.size(); ++i)
-      total += static_cast<double>(problem_.sampled[i].count) * std::log(moments_[i].decay(omega));
+      total += problem_.events.sampled[i].count * std::log(moments_[i].decay(omega));
     return total;
   }
   double nodes(double omega) const {
@@ -87,20 +83,26 @@ class Line {
   std::vector<LossMoment> moments_;
 };
 
+// Where a rising function of log c is zero, to 1 part in 4000 of c: as near as a line needs to be.
+template <class Function>
+double root_of_rising(Function&& f) {
+  double low = 0, high = 0;
+  for (int i = 0; i < 60 && f(low) > 0; ++i) low -= 1;
+  for (int i = 0; i < 12 && f(high) < 0; ++i) high += 1;
+  for (int i = 0; i < 20 && high - low > 2.5e-4; ++i) {
+    const double middle = (low + high) / 2;
+    (f(middle) < 0 ? low : high) = middle;
+  }
+  return (low + high) / 2;
+}
+
 // The c where the integrand is stationary for this epsilon: d/dc (log M - c epsilon - log(c (c + 1))) = 0.
 double saddle(const Problem& problem, double epsilon) {
   const auto excess = [&](double log_c) {
     const double c = std::exp(log_c);
     return Line(problem, c, Line::Use::choose).slope() - epsilon - 1 / c - 1 / (c + 1);
   };
-  double low = 0, high = 0;
-  for (int i = 0; i < 60 && excess(low) > 0; ++i) low -= 1;
-  for (int i = 0; i < 12 && excess(high) < 0; ++i) high += 1;
-  for (int i = 0; i < 12; ++i) {
-    const double middle = (low + high) / 2;
-    (excess(middle) < 0 ? low : high) = middle;
-  }
-  return std::exp((low + high) / 2);
+  return std::exp(root_of_rising(excess));
 }
 
 struct SaddlePoint {
@@ -124,15 +126,9 @@ SaddlePoint saddle_of_delta(const Problem& problem, double delta) {
     return line.log_at(0).value.real() - c * epsilon - std::log(c * (c + 1)) -
            std::log(2 * kPi * std::max(curvature, 1e-300)) / 2 - target;
   };
-  double low = 0, high = 0;
-  for (int i = 0; i < 60 && excess(low) < 0; ++i) low -= 1;
-  for (int i = 0; i < 12 && excess(high) > 0; ++i) high += 1;
-  for (int i = 0; i < 20 && high - low > 1e-3; ++i) {
-    const double middle = (low + high) / 2;
-    (excess(middle) > 0 ? low : high) = middle;
-  }
-  excess((low + high) / 2);
-  return {std::exp((low + high) / 2), std::max(0.0, epsilon)};
+  const double log_c = root_of_rising([&](double at) { return -excess(at); });
+  excess(log_c);  // leaves its epsilon
+  return {std::exp(log_c), std::max(0.0, epsilon)};
 }
 
 // The sum over the nodes of one line, for every epsilon near the one it was made for.
@@ -157,7 +153,6 @@ class ContourSum {
     truncation_ = std::exp(line.log_decay(last)) / last / kPi;
     const auto count = static_cast<std::int64_t>(std::ceil(last / step));
     if (static_cast<double>(count) * line.nodes(last) > kMostWork) refuse("inclusions are too rare");
-    step_ = step;
     terms_.reserve(static_cast<std::size_t>(count) + 1);
     for (std::int64_t k = 0; k <= count; ++k) {
       const double omega = static_cast<double>(k) * step;  // exact: the step has few digits
@@ -233,7 +228,6 @@ class ContourSum {
   }
 
   double c_;
-  double step_ = 0;
   double period_ = 0;
   double log_scale_ = 0;
   double scale_error_ = 0;
@@ -249,20 +243,13 @@ ContourAccountant::ContourAccountant(Adjacency adjacency, const Composed& events
   if (!supports(adjacency))
     throw UsageError(
         fmt::format("[ContourAccountant] adjacency: {}; must be add-remove or zero-out", to_string(adjacency)));
-  validate(events);
-  std::map<std::pair<double, double>, std::int64_t> merged;
+  events_ = merge(events);
   for (const SelfComposed& event : events) {
-    const double rate = event.event.sampling_rate, noise = event.event.mechanism.noise_multiplier;
-    if (rate == 0 || event.count == 0) continue;
-    if (noise < kSmallestQuadratureNoise)
+    const double noise = event.event.mechanism.noise_multiplier;
+    if (event.event.sampling_rate > 0 && event.count > 0 && noise < kSmallestQuadratureNoise)
       throw UsageError(fmt::format("[ContourAccountant] noise_multiplier: {}; must be at least {}", noise,
                                    kSmallestQuadratureNoise));
-    if (rate == 1)
-      squared_gaussian_mean_ += static_cast<double>(event.count) / (noise * noise);
-    else
-      merged[{rate, noise}] += event.count;
   }
-  for (const auto& [key, count] : merged) sampled_.push_back({{key.first, {key.second}}, count});
 }
 
 bool ContourAccountant::supports(Adjacency adjacency) {
@@ -272,15 +259,15 @@ bool ContourAccountant::supports(Adjacency adjacency) {
 Bracket ContourAccountant::delta(double epsilon, Direction direction) const {
   if (!(epsilon >= 0 && std::isfinite(epsilon)))
     throw UsageError(fmt::format("[ContourAccountant] epsilon: {}; must be finite and at least 0", epsilon));
-  if (sampled_.empty() && squared_gaussian_mean_ == 0) return {0, 0};
-  const Problem problem{sampled_, squared_gaussian_mean_, direction};
+  if (events_.empty()) return {0, 0};
+  const Problem problem{events_, direction};
   return ContourSum(problem, saddle(problem, epsilon), epsilon).delta(epsilon);
 }
 
 Bracket ContourAccountant::epsilon(double delta, Direction direction) const {
   validate_delta(delta);
-  if (sampled_.empty() && squared_gaussian_mean_ == 0) return {0, 0};
-  const Problem problem{sampled_, squared_gaussian_mean_, direction};
+  if (events_.empty()) return {0, 0};
+  const Problem problem{events_, direction};
   SaddlePoint point = saddle_of_delta(problem, delta);
   for (int round = 0;; ++round) {
     const double guess = point.epsilon;

@@ -15,9 +15,8 @@
 
 #include <sotto/privacy/bracket.h>
 #include <sotto/privacy/event.h>
+#include <sotto/privacy/merged_events.h>
 #include <sotto/privacy/rdp.h>
-
-#include <vector>
 
 namespace sotto::privacy {
 
@@ -42,9 +41,8 @@ class ContourAccountant {
   Bracket delta(double epsilon, Direction direction) const;
 
  private:
-  Composed sampled_;  // 0 < sampling_rate < 1, noise above kSmallestQuadratureNoise, equal events merged
-  double squared_gaussian_mean_ = 0;  // sum of count / noise_multiplier^2 over releases without sampling
   Adjacency adjacency_;
+  MergedEvents events_;
 };
 
 }  // namespace sotto::privacy

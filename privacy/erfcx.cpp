@@ -35,4 +35,8 @@ double negative_erfcx_derivative(double x) {
   return sum * 2 * kStep * two_over_root_pi / std::sqrt(boost::math::constants::pi<double>());
 }
 
+double normal_upper_tail(double x) {
+  return std::erfc(x / boost::math::constants::root_two<double>()) / 2;
+}
+
 }  // namespace sotto::privacy

@@ -10,4 +10,7 @@ double erfcx(double x);
 // loses all digits.
 double negative_erfcx_derivative(double x);
 
+// P(normal > x), every x.
+double normal_upper_tail(double x);
+
 }  // namespace sotto::privacy

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sotto/privacy/erfcx.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/loss_moment.h>
 
@@ -12,15 +13,9 @@ namespace {
 
 constexpr double kRoundoff = std::numeric_limits<double>::epsilon() / 2;
 constexpr double kPi = boost::math::constants::pi<double>();
-constexpr double kRootTwo = boost::math::constants::root_two<double>();
 constexpr int kFirstLevel = 2;
 constexpr int kLastLevel = 14;
 constexpr int kTailLevel = 8;  // grid on which masses and variations are bounded
-
-// P(normal > x)
-double upper_tail(double x) {
-  return std::erfc(x / kRootTwo) / 2;
-}
 
 }  // namespace
 
@@ -158,10 +153,10 @@ CertifiedLog LossMoment::log_at(double omega) const {
   error += count * kRoundoff * total;
 
   // What lies outside the range of the nodes: r <= 1 on the left, r <= 2 max(1, q e^y) on the right, r >= 1 - q.
-  const double left = upper_tail(-low_), right = upper_tail(high_);
+  const double left = normal_upper_tail(-low_), right = normal_upper_tail(high_);
   const double lowest = kappa_ < 0 ? std::exp(kappa_ * std::log1p(-q_)) : 1.0;
-  error += left * (lowest + 1 + 2 * size) + right * (1 + 2 * size) + size * upper_tail(high_ - 1 / s_);
-  error += kappa_ > 0 ? std::exp2(kappa_) * (right + moment_ * upper_tail(high_ - kappa_ / s_)) : right * lowest;
+  error += left * (lowest + 1 + 2 * size) + right * (1 + 2 * size) + size * normal_upper_tail(high_ - 1 / s_);
+  error += kappa_ > 0 ? std::exp2(kappa_) * (right + moment_ * normal_upper_tail(high_ - kappa_ / s_)) : right * lowest;
   error += discretisation_error(omega, std::ldexp(1.0, -level));
 
   if (direction_ == Direction::add) imaginary = -imaginary;

@@ -7,8 +7,7 @@
 // round up. Typical excess over the exact value: 8 to 15 per cent, 30 to 40 per cent when inclusions are rare.
 
 #include <sotto/privacy/event.h>
-
-#include <vector>
+#include <sotto/privacy/merged_events.h>
 
 namespace sotto::privacy {
 
@@ -33,14 +32,8 @@ class RdpAccountant {
   double delta(double epsilon) const;
 
  private:
-  struct Term {
-    double sampling_rate;
-    double noise_multiplier;
-    double count;
-  };
   Adjacency adjacency_;
-  std::vector<Term> sampled_;         // 0 < sampling_rate < 1
-  double squared_gaussian_mean_ = 0;  // sum of count / noise_multiplier^2 over releases without sampling
+  MergedEvents events_;
 };
 
 }  // namespace sotto::privacy

@@ -19,10 +19,6 @@ constexpr double kRootTwoPi = boost::math::constants::root_two_pi<double>();
 double density(double t) {
   return std::exp(-t * t / 2) / kRootTwoPi;
 }
-double upper_tail(double t) {
-  return std::erfc(t / kRootTwo) / 2;
-}
-
 // phi(a) (R(a) - R(b)) > 0 for a < b, R the ratio of upper tail and density (Mills), which falls. Its derivative is
 // t R(t) - 1.
 double mills_difference(double a, double b) {
@@ -30,14 +26,14 @@ double mills_difference(double a, double b) {
   if (b - a < kClose) {
     const auto slope = [a](double t) {
       if (t >= 0) return density(a) * kRootPi / 2 * negative_erfcx_derivative(t / kRootTwo);
-      return density(a) - t * upper_tail(t) * std::exp((t - a) * (t + a) / 2);
+      return density(a) - t * normal_upper_tail(t) * std::exp((t - a) * (t + a) / 2);
     };
     return boost::math::quadrature::gauss<double, 15>::integrate(slope, a, b);
   }
   if (a >= 0) return std::exp(-a * a / 2) / 2 * (erfcx(a / kRootTwo) - erfcx(b / kRootTwo));
   const double other =
-      b >= 0 ? erfcx(b / kRootTwo) / 2 * std::exp(-a * a / 2) : upper_tail(b) * std::exp((b - a) * (b + a) / 2);
-  return upper_tail(a) - other;
+      b >= 0 ? erfcx(b / kRootTwo) / 2 * std::exp(-a * a / 2) : normal_upper_tail(b) * std::exp((b - a) * (b + a) / 2);
+  return normal_upper_tail(a) - other;
 }
 
 // log((e^loss - 1 + q) / q): the exponent (2x - 1) / (2 s^2) at which log r is `loss`.

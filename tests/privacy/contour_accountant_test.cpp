@@ -111,6 +111,17 @@ TEST(ContourAccountant, NothingReleasedIsNothingSpent) {
   }
 }
 
+// So much noise that its square overflows, and so many steps that integers would, are still something.
+TEST(ContourAccountant, TheSmallestAndTheLargestReleasesAreNotLost) {
+  Bracket found{1, 1};
+  refused([&] { found = ContourAccountant(Adjacency::add_remove, steps(1, 1e170, 1)).delta(0); });
+  EXPECT_GT(found.upper, 0);
+  const Composed many(2000, {{0.01, {1e9}}, kMaxCount});
+  found = {1, 1};
+  refused([&] { found = ContourAccountant(Adjacency::add_remove, many).epsilon(1e-5); });
+  EXPECT_GT(found.upper, 0);
+}
+
 TEST(ContourAccountant, RefusesWhatItCannotCertify) {
   const auto ask = [](double rate, double noise, std::int64_t count) {
     return refused([&] { ContourAccountant(Adjacency::add_remove, steps(rate, noise, count)).epsilon(1e-9); });
