@@ -90,19 +90,18 @@ class MatrixUse final : public ParameterUse {
     // One matrix product over all records and positions: sum_i w_i g_i = (w . left)^T right. A weighted factor may lose
     // its digits near the smallest float; where the other one is large enough for that to matter, the weight goes to
     // the larger factor of each record.
-    at::Tensor weights_left = weights;
-    at::Tensor weights_right = weights.ne(0).to(weights.scalar_type());
-    const bool ordinary = largest(right_) < kLargeFactor;
-    if (!ordinary) {
+    at::Tensor left, right;
+    if (largest(right_) < kLargeFactor) {
+      left = weighted_rows(left_, weights);
+      right = selected_rows(right_, weights);
+    } else {
       const at::Tensor of_right = right_.abs().amax({1, 2});
       const at::Tensor to_right = of_right.ge(kLargeFactor).logical_and(of_right.gt(left_.abs().amax({1, 2})));
-      weights_left = at::where(to_right, weights_right, weights);
-      weights_right = at::where(to_right, weights, weights_right);
+      const at::Tensor chosen = weights.ne(0).to(weights.scalar_type());
+      left = weighted_rows(left_, at::where(to_right, chosen, weights));
+      right = weighted_rows(right_, at::where(to_right, weights, chosen));
     }
-    const at::Tensor left = weighted_rows(left_, weights_left).reshape({-1, left_.size(2)});
-    const at::Tensor right = (ordinary ? selected_rows(right_, weights) : weighted_rows(right_, weights_right))
-                                 .reshape({-1, right_.size(2)});
-    matrix.addmm_(left.t(), right);
+    matrix.addmm_(left.reshape({-1, left_.size(2)}).t(), right.reshape({-1, right_.size(2)}));
   }
 
   void choose(UsePlan& plan) {

@@ -21,10 +21,10 @@ namespace {
 class LastingTensor {
  public:
   LastingTensor(std::string what, const at::Tensor& tensor)
-      : what_(std::move(what)), tensor_(tensor), version_(version()), storage_(storage()) {}
+      : what_(std::move(what)), tensor_(tensor), version_(version()), storage_(storage_of(tensor)) {}
 
   void check_unchanged() const {
-    if (version() == version_ && storage() == storage_) return;
+    if (version() == version_ && storage_of(tensor_) == storage_) return;
     throw UsageError(
         fmt::format("[Tape] {} was changed while the model ran: what a batch leaves behind reaches the next "
                     "one without noise. Compute it before training, or return it as a loss",
@@ -33,7 +33,6 @@ class LastingTensor {
 
  private:
   int64_t version() const { return tensor_.is_inference() ? 0 : tensor_._version(); }
-  const void* storage() const { return tensor_.has_storage() ? tensor_.storage().unsafeGetStorageImpl() : nullptr; }
 
   std::string what_;
   at::Tensor tensor_;

@@ -4,13 +4,9 @@
 #include <sotto/privacy/error.h>
 
 namespace sotto::optim {
-namespace {
-
 const void* storage_of(const at::Tensor& tensor) {
   return tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
 }
-
-}  // namespace
 
 void TrackedTensors::track(const at::Tensor& tensor, Tracked tracked) {
   // An in-place operator changes what a buffer holds, not that the next batch sees it.

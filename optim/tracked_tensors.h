@@ -10,6 +10,9 @@
 
 namespace sotto::optim {
 
+// Which storage a tensor holds, nullptr when it has none; set_data() puts another there without an operator.
+const void* storage_of(const at::Tensor& tensor);
+
 struct Tracked {
   enum class Kind { constant, parameter, records } kind = Kind::constant;
   BatchPosition position;  // kind == records
@@ -34,7 +37,7 @@ class TrackedTensors {
   struct Entry {
     Tracked tracked;
     WeakImpl alive;       // keeps the tensor's address from being given to another tensor
-    const void* storage;  // what it held when it was tracked: set_data() puts another there without an operator
+    const void* storage;  // what it held when it was tracked
   };
   std::unordered_map<const c10::TensorImpl*, Entry> entries_;
 };

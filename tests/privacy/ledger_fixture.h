@@ -5,12 +5,13 @@
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger.h>
 #include <sotto/privacy/sha256.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+
+#include "../support/scratch_folder.h"
 
 namespace sotto::privacy {
 
@@ -53,16 +54,6 @@ inline std::int64_t steps_in(const Composed& spent) {
 
 class LedgerTest : public ::testing::Test {
  protected:
-  LedgerTest() {
-    // In memory where possible: these tests flush thousands of times.
-    const std::filesystem::path memory = "/dev/shm";
-    const bool usable = ::access(memory.c_str(), W_OK) == 0;
-    std::string pattern = ((usable ? memory : std::filesystem::temp_directory_path()) / "sotto-ledger-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    path_ = folder_ / "ledger.jsonl";
-  }
-  ~LedgerTest() override { std::filesystem::remove_all(folder_); }
-
   Ledger create() { return Ledger::create(path_, header(), keys(1)); }
   void charge(Ledger& ledger, int steps, const PoissonSampled& event = kEvent, int incarnation = 1) {
     for (int i = 0; i < steps; ++i) ledger.reserve(ledger.next_step(), event, 0.3, keys(incarnation).noise_key);
@@ -77,7 +68,8 @@ class LedgerTest : public ::testing::Test {
     return "";
   }
 
-  std::filesystem::path folder_, path_;
+  sotto::testing::ScratchFolder folder_{sotto::testing::ScratchFolder::memory()};  // flushed thousands of times
+  std::filesystem::path path_ = folder_.path() / "ledger.jsonl";
 };
 
 }  // namespace sotto::privacy

@@ -135,7 +135,7 @@ TEST_F(LedgerTest, ExistingAndMissingFilesAreRefused) {
     charge(ledger, 1);
   }
   EXPECT_THROW(create(), LedgerError) << "charged";
-  EXPECT_THROW(Ledger::create(folder_ / "absent" / "ledger.jsonl", header(), keys(1)), IoError);
+  EXPECT_THROW(Ledger::create(folder_.path() / "absent" / "ledger.jsonl", header(), keys(1)), IoError);
 }
 
 // A program whose model was refused is mended and started again.
