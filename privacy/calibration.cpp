@@ -18,8 +18,8 @@ constexpr int kMaxDoublings = 200;
 constexpr double kRelativeTolerance = 1e-9;
 
 double epsilon_of(Adjacency adjacency, double delta, double sampling_rate, double noise_multiplier, int64_t steps) {
-  const SelfComposed run{PoissonSampled{sampling_rate, Gaussian{noise_multiplier}}, steps};
-  return RdpAccountant(adjacency, {run}).epsilon(delta);
+  const Phase run{PoissonSampled{sampling_rate, Gaussian{noise_multiplier}}, steps};
+  return RdpAccountant(adjacency, Phases{run}).epsilon(delta);
 }
 
 void validate_steps(const char* where, int64_t steps) {
@@ -95,7 +95,7 @@ Calibration<int64_t> largest_steps(Adjacency adjacency, const PrivacyBudget& bud
   if (step.sampling_rate == 0)
     throw UsageError(
         "[largest_steps] bad sampling_rate: 0; no record is ever used, so the number of steps is unlimited");
-  const RdpAccountant one_step(adjacency, {SelfComposed{step, 1}});
+  const RdpAccountant one_step(adjacency, Phases{Phase{step, 1}});
   std::unordered_map<double, double> known;  // the grid of orders recurs for every number of steps
   const auto one_step_rdp = [&](double order) {
     const auto [entry, fresh] = known.try_emplace(order, 0);

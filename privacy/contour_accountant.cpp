@@ -39,8 +39,9 @@ class Line {
  public:
   enum class Use { certify, choose };
   Line(const Problem& problem, double c, Use use = Use::certify) : problem_(problem), c_(c) {
-    for (const MergedEvents::Term& term : problem.events.sampled)
-      moments_.emplace_back(term.event, problem.direction, c, use == Use::choose ? kRough : 1e-13 / term.count);
+    for (const MergedEvents::Term& term : problem.events.terms)
+      moments_.emplace_back(std::get<PoissonSampled>(term.event), problem.direction, c,
+                            use == Use::choose ? kRough : 1e-13 / term.count);
   }
 
   // log of the product of all moments at c + i omega
@@ -49,7 +50,7 @@ class Line {
     CertifiedLog total{problem_.events.squared_gaussian_mean * z * (z + 1.0) * 0.5, 0};
     total.error = 8 * kRoundoff * std::abs(total.value);
     for (std::size_t i = 0; i < moments_.size(); ++i) {
-      const double count = problem_.events.sampled[i].count;
+      const double count = problem_.events.terms[i].count;
       const CertifiedLog one = moments_[i].log_at(omega);
       total.value += count * one.value;
       total.error += count * (one.error + 4 * kRoundoff * std::abs(one.value));
@@ -60,14 +61,14 @@ class Line {
   // d/dc of that at omega = 0
   double slope() const {
     double total = problem_.events.squared_gaussian_mean * (c_ + 0.5);
-    for (std::size_t i = 0; i < moments_.size(); ++i) total += problem_.events.sampled[i].count * moments_[i].slope();
+    for (std::size_t i = 0; i < moments_.size(); ++i) total += problem_.events.terms[i].count * moments_[i].slope();
     return total;
   }
   // log of an upper bound of |product at c + i w| / product at c, for every w >= omega
   double log_decay(double omega) const {
     double total = -problem_.events.squared_gaussian_mean * omega * omega / 2;
     for (std::size_t i = 0; i < moments_.size(); ++i)
-      total += problem_.events.sampled[i].count * std::log(moments_[i].decay(omega));
+      total += problem_.events.terms[i].count * std::log(moments_[i].decay(omega));
     return total;
   }
   double nodes(double omega) const {
@@ -239,16 +240,18 @@ class ContourSum {
 
 }  // namespace
 
-ContourAccountant::ContourAccountant(Adjacency adjacency, const Composed& events) : adjacency_(adjacency) {
+ContourAccountant::ContourAccountant(Adjacency adjacency, const Event& event) : adjacency_(adjacency) {
   if (!supports(adjacency))
     throw UsageError(
         fmt::format("[ContourAccountant] adjacency: {}; must be add-remove or zero-out", to_string(adjacency)));
-  events_ = merge(events);
-  for (const SelfComposed& event : events) {
-    const double noise = event.event.mechanism.noise_multiplier;
-    if (event.event.sampling_rate > 0 && event.count > 0 && noise < kSmallestQuadratureNoise)
-      throw UsageError(fmt::format("[ContourAccountant] noise_multiplier: {}; must be at least {}", noise,
-                                   kSmallestQuadratureNoise));
+  events_ = merge(adjacency, event);
+  if (events_.non_private) refuse("something was released without noise");
+  for (const MergedEvents::Term& term : events_.terms) {
+    const auto* const sampled = std::get_if<PoissonSampled>(&term.event);
+    if (sampled == nullptr) refuse("only Gaussian releases with Poisson sampling or without any are supported");
+    if (sampled->mechanism.noise_multiplier < kSmallestQuadratureNoise)
+      throw UsageError(fmt::format("[ContourAccountant] noise_multiplier: {}; must be at least {}",
+                                   sampled->mechanism.noise_multiplier, kSmallestQuadratureNoise));
   }
 }
 

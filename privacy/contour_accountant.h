@@ -24,7 +24,7 @@ namespace sotto::privacy {
 class ContourAccountant {
  public:
   // Throws UsageError when an event is invalid or the adjacency is not supported.
-  ContourAccountant(Adjacency adjacency, const Composed& events);
+  ContourAccountant(Adjacency adjacency, const Event& event);
 
   // add_remove and zero_out.
   static bool supports(Adjacency adjacency);

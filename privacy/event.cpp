@@ -3,27 +3,111 @@
 #include <sotto/privacy/event.h>
 
 #include <cmath>
+#include <numeric>
+#include <string_view>
 
 namespace sotto::privacy {
+namespace {
 
-std::string_view to_string(Adjacency adjacency) {
-  switch (adjacency) {
-    case Adjacency::add_remove:
-      return "add-remove";
-    case Adjacency::zero_out:
-      return "zero-out";
-    case Adjacency::replace_one:
-      return "replace-one";
-  }
-  throw UsageError(fmt::format("[to_string] not an adjacency: {}; allowed are add_remove, zero_out, replace_one",
-                               static_cast<int>(adjacency)));
+constexpr std::size_t kLargestMixture = 1000;
+
+void validate_count(std::string_view where, int64_t count) {
+  if (count < 0 || count > kMaxCount)
+    throw UsageError(fmt::format("[{}] bad count: {}; allowed is an integer from 0 to 2^53", where, count));
 }
 
-Adjacency parse_adjacency(std::string_view text) {
-  for (const Adjacency adjacency : {Adjacency::add_remove, Adjacency::zero_out, Adjacency::replace_one})
-    if (text == to_string(adjacency)) return adjacency;
-  throw UsageError(
-      fmt::format("[parse_adjacency] unknown adjacency: '{}'; allowed are add-remove, zero-out, replace-one", text));
+void validate_size(std::string_view where, std::string_view name, int64_t value, int64_t largest) {
+  if (value < 1 || value > largest)
+    throw UsageError(fmt::format("[{}] bad {}: {}; allowed is an integer from 1 to {}", where, name, value, largest));
+}
+
+void validate_rate(std::string_view where, double rate) {
+  if (!std::isfinite(rate) || rate < 0 || rate > 1)
+    throw UsageError(fmt::format("[{}] bad sampling_rate: {}; it is a probability in [0, 1]{}", where, rate,
+                                 rate > 1 ? " (is this a percentage, or a batch size?)" : ""));
+}
+
+class Validator {
+ public:
+  explicit Validator(int depth) : depth_(depth) {
+    if (depth > kDeepestEvent)
+      throw UsageError(fmt::format("[Event] nested too deeply; allowed are {} levels", kDeepestEvent));
+  }
+  void operator()(const NoOp&) const {}
+  void operator()(const NonPrivate&) const {}
+  void operator()(const Gaussian& event) const { validate(event); }
+  void operator()(const PoissonSampled& event) const { validate(event); }
+  void operator()(const WithoutReplacement& event) const {
+    validate_size("WithoutReplacement", "dataset_size", event.dataset_size, kMaxCount);
+    validate_size("WithoutReplacement", "batch_size", event.batch_size, event.dataset_size);
+    validate(event.mechanism);
+  }
+  void operator()(const TruncatedPoisson& event) const {
+    validate_rate("TruncatedPoisson", event.sampling_rate);
+    validate_size("TruncatedPoisson", "dataset_size", event.dataset_size, kMaxCount);
+    validate_size("TruncatedPoisson", "largest_batch", event.largest_batch, kMaxCount);
+    validate(event.mechanism);
+  }
+  void operator()(const EpochOnce& event) const {
+    validate_count("EpochOnce", event.epochs);
+    validate(event.mechanism);
+  }
+  void operator()(const MixtureOfGaussians& event) const;
+  void operator()(const Laplace& event) const {
+    if (!std::isfinite(event.noise_multiplier) || event.noise_multiplier < 0)
+      throw UsageError(
+          fmt::format("[Laplace] bad noise_multiplier: {}; it is the scale of the noise divided by the sensitivity, "
+                      "finite and >= 0",
+                      event.noise_multiplier));
+  }
+  void operator()(const ApproxDp& event) const {
+    if (!std::isfinite(event.epsilon) || event.epsilon < 0)
+      throw UsageError(fmt::format("[ApproxDp] bad epsilon: {}; allowed is a finite number >= 0", event.epsilon));
+    if (!(event.delta >= 0 && event.delta <= 1))
+      throw UsageError(fmt::format("[ApproxDp] bad delta: {}; it is a probability in [0, 1]", event.delta));
+  }
+  void operator()(const SelfComposed& event) const {
+    validate_count("SelfComposed", event.count);
+    std::visit(Validator(depth_ + 1), event.event->variant());
+  }
+  void operator()(const Composed& event) const {
+    for (const Event& part : event.events) std::visit(Validator(depth_ + 1), part.variant());
+  }
+
+ private:
+  int depth_;
+};
+
+void Validator::operator()(const MixtureOfGaussians& event) const {
+  if (!std::isfinite(event.standard_deviation) || event.standard_deviation <= 0)
+    throw UsageError(fmt::format("[MixtureOfGaussians] bad standard_deviation: {}; allowed is a finite number > 0",
+                                 event.standard_deviation));
+  const std::size_t size = event.sensitivities.size();
+  if (size == 0 || size > kLargestMixture || event.probabilities.size() != size)
+    throw UsageError(fmt::format(
+        "[MixtureOfGaussians] {} sensitivities and {} probabilities; allowed are equally many, from 1 to {}", size,
+        event.probabilities.size(), kLargestMixture));
+  for (const double sensitivity : event.sensitivities)
+    if (!std::isfinite(sensitivity) || sensitivity < 0)
+      throw UsageError(
+          fmt::format("[MixtureOfGaussians] bad sensitivity: {}; allowed is a finite number >= 0", sensitivity));
+  for (const double probability : event.probabilities)
+    if (!(probability > 0 && probability <= 1))
+      throw UsageError(
+          fmt::format("[MixtureOfGaussians] bad probability: {}; allowed is above 0 and at most 1", probability));
+  const double total = std::accumulate(event.probabilities.begin(), event.probabilities.end(), 0.0);
+  if (std::abs(total - 1) > 1e-12)
+    throw UsageError(fmt::format("[MixtureOfGaussians] probabilities sum to {}; they must sum to 1", total));
+}
+
+}  // namespace
+
+SelfComposed::SelfComposed(Event repeated, int64_t times)
+    : event(std::make_shared<const Event>(std::move(repeated))), count(times) {}
+
+Event::Event(const Phases& phases) : variant_(Composed{}) {
+  Composed& composed = std::get<Composed>(variant_);
+  for (const Phase& phase : phases) composed.events.emplace_back(SelfComposed(phase.event, phase.count));
 }
 
 void validate(const Gaussian& event) {
@@ -35,21 +119,17 @@ void validate(const Gaussian& event) {
 }
 
 void validate(const PoissonSampled& event) {
-  if (!std::isfinite(event.sampling_rate) || event.sampling_rate < 0 || event.sampling_rate > 1)
-    throw UsageError(fmt::format("[PoissonSampled] bad sampling_rate: {}; it is a probability in [0, 1]{}",
-                                 event.sampling_rate,
-                                 event.sampling_rate > 1 ? " (is this a percentage, or a batch size?)" : ""));
+  validate_rate("PoissonSampled", event.sampling_rate);
   validate(event.mechanism);
 }
 
-void validate(const SelfComposed& event) {
-  if (event.count < 0 || event.count > kMaxCount)
-    throw UsageError(fmt::format("[SelfComposed] bad count: {}; allowed is an integer from 0 to 2^53", event.count));
-  validate(event.event);
+void validate(const Phase& phase) {
+  validate_count("Phase", phase.count);
+  validate(phase.event);
 }
 
-void validate(const Composed& events) {
-  for (const SelfComposed& event : events) validate(event);
+void validate(const Event& event) {
+  std::visit(Validator(0), event.variant());
 }
 
 }  // namespace sotto::privacy

@@ -59,7 +59,7 @@ class Ledger {
   // The step to be charged next, or the one whose charge is on its way.
   std::int64_t next_step() const { return pending_ ? pending_->step : contents_.last_step + 1; }
   // Charges on their way included.
-  const Composed& spent() const { return contents_.spent; }
+  const Phases& spent() const { return contents_.spent; }
   const std::string& head_hash() const { return contents_.head_hash; }
   const LedgerContents& contents() const { return contents_; }
 

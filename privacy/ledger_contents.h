@@ -54,7 +54,7 @@ struct LedgerIncarnation {
 struct LedgerContents {
   LedgerHeader header;
   std::vector<LedgerIncarnation> incarnations;
-  Composed spent;        // reserved, recovered and torn steps; consecutive equal events merged
+  Phases spent;          // reserved, recovered and torn steps; consecutive equal events merged
   PoissonSampled event;  // parameters in force at the end
   double sensitivity = 0;
   std::int64_t last_step = -1;    // largest step number charged, -1 when none

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+#include <sotto/privacy/error.h>
 #include <sotto/privacy/merged_events.h>
 
 #include <algorithm>
@@ -6,23 +8,132 @@
 #include <utility>
 
 namespace sotto::privacy {
+namespace {
 
-MergedEvents merge(const Composed& events) {
-  std::map<std::pair<double, double>, double> counts;
-  for (const SelfComposed& composed : events) {
-    validate(composed);
-    const double q = composed.event.sampling_rate, s = composed.event.mechanism.noise_multiplier;
-    if (q > 0 && composed.count > 0) counts[{q, s}] += static_cast<double>(composed.count);
+// Orders releases of every kind, so that equal ones meet.
+using Key = std::pair<std::size_t, std::vector<double>>;
+
+Key key_of(const SingleRelease& release) {
+  struct Numbers {
+    std::vector<double> operator()(const PoissonSampled& e) const {
+      return {e.sampling_rate, e.mechanism.noise_multiplier};
+    }
+    std::vector<double> operator()(const WithoutReplacement& e) const {
+      return {static_cast<double>(e.batch_size), static_cast<double>(e.dataset_size), e.mechanism.noise_multiplier};
+    }
+    std::vector<double> operator()(const TruncatedPoisson& e) const {
+      return {e.sampling_rate, static_cast<double>(e.dataset_size), static_cast<double>(e.largest_batch),
+              e.mechanism.noise_multiplier};
+    }
+    std::vector<double> operator()(const MixtureOfGaussians& e) const {
+      std::vector<double> numbers = {e.standard_deviation};
+      numbers.insert(numbers.end(), e.sensitivities.begin(), e.sensitivities.end());
+      numbers.insert(numbers.end(), e.probabilities.begin(), e.probabilities.end());
+      return numbers;
+    }
+    std::vector<double> operator()(const Laplace& e) const { return {e.noise_multiplier}; }
+    std::vector<double> operator()(const ApproxDp& e) const { return {e.epsilon, e.delta}; }
+  };
+  return {release.index(), std::visit(Numbers{}, release)};
+}
+
+class Merger {
+ public:
+  explicit Merger(Adjacency adjacency) : adjacency_(adjacency) {}
+
+  void add(const Event& event, double count) {
+    if (count > 0) std::visit([&](const auto& kind) { add_kind(kind, count); }, event.variant());
   }
-  MergedEvents merged;
-  for (const auto& [event, count] : counts) {
-    const auto& [q, s] = event;
-    if (q == 1)
-      merged.squared_gaussian_mean += std::max(count / s / s, std::numeric_limits<double>::min());
+
+  MergedEvents take() {
+    for (auto& [key, term] : terms_) merged_.terms.push_back(std::move(term));
+    return std::move(merged_);
+  }
+
+ private:
+  void add_kind(const NoOp&, double) {}
+  void add_kind(const NonPrivate&, double) { merged_.non_private = true; }
+  void add_kind(const Gaussian& event, double count) {
+    const double sensitivity = adjacency_ == Adjacency::replace_one ? 2 : 1;
+    if (event.noise_multiplier == 0) {
+      merged_.non_private = true;
+      return;
+    }
+    // One division after the other: the square of the noise may overflow, and something released is never nothing.
+    const double root = sensitivity / event.noise_multiplier;
+    merged_.squared_gaussian_mean += std::max(count * root * root, std::numeric_limits<double>::min());
+  }
+  void add_kind(const PoissonSampled& event, double count) {
+    if (event.sampling_rate == 0) return;
+    if (event.sampling_rate == 1) return add_kind(event.mechanism, count);
+    add_sampled(event, event.mechanism, count);
+  }
+  void add_kind(const WithoutReplacement& event, double count) {
+    if (adjacency_ != Adjacency::replace_one)
+      refuse("sampling without replacement", "replace-one, because the number of records must stay the same");
+    if (event.batch_size == event.dataset_size) return add_kind(event.mechanism, count);
+    add_sampled(event, event.mechanism, count);
+  }
+  void add_kind(const TruncatedPoisson& event, double count) {
+    if (adjacency_ == Adjacency::replace_one) refuse("truncated Poisson sampling", "add-remove or zero-out");
+    if (event.sampling_rate == 0) return;
+    if (event.largest_batch >= event.dataset_size)
+      return add_kind(PoissonSampled{event.sampling_rate, event.mechanism}, count);
+    add_sampled(event, event.mechanism, count);
+  }
+  void add_kind(const EpochOnce& event, double count) {
+    if (adjacency_ == Adjacency::add_remove)
+      refuse("one batch per record and epoch", "zero-out or replace-one, because adding a record moves all batches");
+    const double epochs = static_cast<double>(event.epochs) * count;
+    if (epochs > 0) add_kind(event.mechanism, epochs);
+  }
+  void add_kind(const MixtureOfGaussians& event, double count) {
+    if (adjacency_ == Adjacency::replace_one) refuse("a mixture of Gaussians", "add-remove or zero-out");
+    const double largest = *std::max_element(event.sensitivities.begin(), event.sensitivities.end());
+    if (largest > 0) add_term(event, count);
+  }
+  void add_kind(const Laplace& event, double count) {
+    if (event.noise_multiplier == 0)
+      merged_.non_private = true;
     else
-      merged.sampled.push_back({.event = {.sampling_rate = q, .mechanism = {.noise_multiplier = s}}, .count = count});
+      add_term(event, count);
   }
-  return merged;
+  void add_kind(const ApproxDp& event, double count) {
+    if (event.epsilon > 0 || event.delta > 0) add_term(event, count);
+  }
+  void add_kind(const SelfComposed& event, double count) {
+    add(*event.event, count * static_cast<double>(event.count));
+  }
+  void add_kind(const Composed& event, double count) {
+    for (const Event& part : event.events) add(part, count);
+  }
+
+  void add_sampled(const SingleRelease& event, const Gaussian& mechanism, double count) {
+    if (mechanism.noise_multiplier == 0)
+      merged_.non_private = true;
+    else
+      add_term(event, count);
+  }
+  void add_term(const SingleRelease& event, double count) {
+    terms_.try_emplace(key_of(event), MergedEvents::Term{event, 0}).first->second.count += count;
+  }
+  [[noreturn]] void refuse(const char* what, const char* allowed) const {
+    throw UsageError(fmt::format("[merge] {} has no guarantee under adjacency {}; allowed is {}", what,
+                                 to_string(adjacency_), allowed));
+  }
+
+  Adjacency adjacency_;
+  std::map<Key, MergedEvents::Term> terms_;
+  MergedEvents merged_;
+};
+
+}  // namespace
+
+MergedEvents merge(Adjacency adjacency, const Event& event) {
+  validate(event);
+  Merger merger(adjacency);
+  merger.add(event, 1);
+  return merger.take();
 }
 
 }  // namespace sotto::privacy

@@ -1,26 +1,35 @@
 #pragma once
-// A composition in the form that accountants work on: equal releases merged, those without sampling folded into one
+// A tree of events in the form that accountants work on: equal releases merged, those without sampling folded into one
 // Gaussian, those without records or steps left out. The order of the events does not matter.
 
 #include <sotto/privacy/event.h>
 
+#include <variant>
 #include <vector>
 
 namespace sotto::privacy {
 
+// A release that is neither a composition nor a plain Gaussian.
+using SingleRelease =
+    std::variant<PoissonSampled, WithoutReplacement, TruncatedPoisson, MixtureOfGaussians, Laplace, ApproxDp>;
+
 struct MergedEvents {
   struct Term {
-    PoissonSampled event;  // 0 < sampling_rate < 1
-    double count = 0;      // a sum of counts may exceed 2^53; it is then rounded
+    SingleRelease event;  // sampling rates in (0, 1), noise above 0
+    double count = 0;     // a sum of counts may exceed 2^53; it is then rounded
   };
-  std::vector<Term> sampled;
-  // Sum of count / noise_multiplier^2 over releases without sampling; above 0 whenever there is one.
+  std::vector<Term> terms;  // no two are equal
+  // Sum of count * (sensitivity / noise)^2 over releases without sampling; above 0 whenever there is one. The
+  // sensitivity in units of the clip norm is 2 under replace_one and 1 otherwise.
   double squared_gaussian_mean = 0;
+  // Something was released without noise or without any guarantee.
+  bool non_private = false;
 
-  bool empty() const { return sampled.empty() && squared_gaussian_mean == 0; }
+  bool empty() const { return terms.empty() && squared_gaussian_mean == 0 && !non_private; }
 };
 
-// Throws UsageError when an event is invalid.
-MergedEvents merge(const Composed& events);
+// Throws UsageError when an event is invalid, or means nothing under the adjacency: without replacement under any but
+// replace_one, once per epoch under add_remove, truncated Poisson or mixtures under replace_one.
+MergedEvents merge(Adjacency adjacency, const Event& event);
 
 }  // namespace sotto::privacy

@@ -56,7 +56,7 @@ PrivacyPlan::PrivacyPlan(const PrivacyPlanOptions& options)
       steps_(options.steps),
       delta_(options.delta),
       step_(checked_step(options)),
-      epsilon_(RdpAccountant(adjacency_, {SelfComposed{step_, steps_}}).epsilon(delta_)) {
+      epsilon_(RdpAccountant(adjacency_, Phases{Phase{step_, steps_}}).epsilon(delta_)) {
   SOTTO_ASSERT(!options.epsilon || epsilon_ <= *options.epsilon);
 }
 

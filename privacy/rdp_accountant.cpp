@@ -10,13 +10,13 @@
 
 namespace sotto::privacy {
 
-RdpAccountant::RdpAccountant(Adjacency adjacency, const Composed& events) : adjacency_(adjacency) {
+RdpAccountant::RdpAccountant(Adjacency adjacency, const Event& event) : adjacency_(adjacency) {
   if (!supports(adjacency))
     throw UsageError(
         fmt::format("[RdpAccountant] unsupported adjacency: {}; available for Poisson-sampled Gaussian releases are "
                     "add-remove and zero-out",
                     to_string(adjacency)));
-  events_ = merge(events);
+  events_ = merge(adjacency, event);
 }
 
 bool RdpAccountant::supports(Adjacency adjacency) {
@@ -26,9 +26,12 @@ bool RdpAccountant::supports(Adjacency adjacency) {
 double RdpAccountant::rdp(double order) const {
   if (!(order >= 1)) throw UsageError(fmt::format("[RdpAccountant] bad order: {}; allowed is 1 to infinity", order));
   double sum = events_.squared_gaussian_mean > 0 ? order / 2 * events_.squared_gaussian_mean : 0;
-  for (const MergedEvents::Term& term : events_.sampled)
-    sum += term.count * subsampled_gaussian_rdp(term.event.sampling_rate, term.event.mechanism.noise_multiplier, order,
-                                                Direction::remove);
+  if (events_.non_private) return std::numeric_limits<double>::infinity();
+  for (const MergedEvents::Term& term : events_.terms) {
+    const auto& event = std::get<PoissonSampled>(term.event);
+    sum += term.count *
+           subsampled_gaussian_rdp(event.sampling_rate, event.mechanism.noise_multiplier, order, Direction::remove);
+  }
   if (events_.empty()) return 0;
   return sum * (1 + kRdpRelativeMargin) + std::numeric_limits<double>::min();
 }

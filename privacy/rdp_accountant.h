@@ -15,8 +15,8 @@ namespace sotto::privacy {
 class RdpAccountant {
  public:
   // Throws UsageError when an event is invalid or the adjacency is not supported. Equal events are merged, and releases
-  // without sampling are folded into one Gaussian, so the order of `events` does not matter.
-  RdpAccountant(Adjacency adjacency, const Composed& events);
+  // without sampling are folded into one Gaussian, so the order does not matter.
+  RdpAccountant(Adjacency adjacency, const Event& event);
 
   // add_remove and zero_out, which have the same curves. replace_one has not.
   static bool supports(Adjacency adjacency);

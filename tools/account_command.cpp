@@ -84,7 +84,7 @@ privacy::PoissonSampled step_event(const Answer& answer) {
 }
 
 privacy::RdpAccountant accountant(const Answer& answer) {
-  return {answer.adjacency, {{.event = step_event(answer), .count = answer.steps}}};
+  return {answer.adjacency, privacy::Phases{{.event = step_event(answer), .count = answer.steps}}};
 }
 
 // The target, where rounding would show more than was asked for: it is a bound as well.

@@ -17,7 +17,7 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr Adjacency kAddRemove = Adjacency::add_remove;
 
 double epsilon_of(double q, double s, int64_t steps, double delta) {
-  return RdpAccountant(kAddRemove, {{{q, {s}}, steps}}).epsilon(delta);
+  return RdpAccountant(kAddRemove, Phases{{{q, {s}}, steps}}).epsilon(delta);
 }
 
 struct Target {

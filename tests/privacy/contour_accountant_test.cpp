@@ -15,8 +15,8 @@
 namespace sotto::privacy {
 namespace {
 
-Composed events(const GoldenRow& row) {
-  Composed result;
+Phases events(const GoldenRow& row) {
+  Phases result;
   const auto q = row.numbers("q"), sigma = row.numbers("sigma"), steps = row.numbers("T");
   for (std::size_t i = 0; i < std::max({q.size(), sigma.size(), steps.size()}); ++i) {
     const auto at = [i](const std::vector<double>& values) { return values[std::min(i, values.size() - 1)]; };
@@ -25,7 +25,7 @@ Composed events(const GoldenRow& row) {
   return result;
 }
 
-Composed steps(double rate, double noise, std::int64_t count) {
+Phases steps(double rate, double noise, std::int64_t count) {
   return {{{rate, {noise}}, count}};
 }
 
@@ -85,7 +85,7 @@ TEST(ContourAccountant, DeltaAndEpsilonAreInverse) {
 TEST(ContourAccountant, IsBelowTheRenyiBoundAndGrowsWithTheSteps) {
   double last = 0;
   for (const std::int64_t count : {1000, 10000, 100000, 1000000, 1000000000}) {
-    const Composed run = steps(0.01, 4, count);
+    const Phases run = steps(0.01, 4, count);
     const Bracket found = ContourAccountant(Adjacency::zero_out, run).epsilon(1e-6);
     EXPECT_LE(found.lower, found.upper);
     EXPECT_GT(found.lower, last) << count;
@@ -96,8 +96,8 @@ TEST(ContourAccountant, IsBelowTheRenyiBoundAndGrowsWithTheSteps) {
 }
 
 TEST(ContourAccountant, MergesEqualEventsAndIgnoresTheirOrder) {
-  const Composed apart = {{{0.02, {2}}, 300}, {{0.05, {3}}, 200}, {{0.02, {2}}, 700}, {{1, {30}}, 4}};
-  const Composed merged = {{{1, {30}}, 4}, {{0.05, {3}}, 200}, {{0.02, {2}}, 1000}};
+  const Phases apart = {{{0.02, {2}}, 300}, {{0.05, {3}}, 200}, {{0.02, {2}}, 700}, {{1, {30}}, 4}};
+  const Phases merged = {{{1, {30}}, 4}, {{0.05, {3}}, 200}, {{0.02, {2}}, 1000}};
   const Bracket a = ContourAccountant(Adjacency::add_remove, apart).epsilon(1e-6);
   const Bracket b = ContourAccountant(Adjacency::add_remove, merged).epsilon(1e-6);
   EXPECT_EQ(a.lower, b.lower);
@@ -105,7 +105,7 @@ TEST(ContourAccountant, MergesEqualEventsAndIgnoresTheirOrder) {
 }
 
 TEST(ContourAccountant, NothingReleasedIsNothingSpent) {
-  for (const Composed& run : {Composed{}, steps(0, 1, 100), steps(0.1, 1, 0)}) {
+  for (const Phases& run : {Phases{}, steps(0, 1, 100), steps(0.1, 1, 0)}) {
     EXPECT_EQ(ContourAccountant(Adjacency::add_remove, run).epsilon(1e-5).upper, 0);
     EXPECT_EQ(ContourAccountant(Adjacency::add_remove, run).delta(1).upper, 0);
   }
@@ -116,7 +116,7 @@ TEST(ContourAccountant, TheSmallestAndTheLargestReleasesAreNotLost) {
   Bracket found{1, 1};
   refused([&] { found = ContourAccountant(Adjacency::add_remove, steps(1, 1e170, 1)).delta(0); });
   EXPECT_GT(found.upper, 0);
-  const Composed many(2000, {{0.01, {1e9}}, kMaxCount});
+  const Phases many(2000, {{0.01, {1e9}}, kMaxCount});
   found = {1, 1};
   refused([&] { found = ContourAccountant(Adjacency::add_remove, many).epsilon(1e-5); });
   EXPECT_GT(found.upper, 0);

@@ -46,7 +46,7 @@ inline std::string content_of(const std::filesystem::path& path) {
 inline void replace_content(const std::filesystem::path& path, const std::string& content) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
 }
-inline std::int64_t steps_in(const Composed& spent) {
+inline std::int64_t steps_in(const Phases& spent) {
   std::int64_t total = 0;
   for (const auto& run : spent) total += run.count;
   return total;

@@ -23,7 +23,7 @@ TEST_F(LedgerTest, SpentIsWhatWasReservedAcrossIncarnationsAndEvents) {
   charge(ledger, 4, kOther, 2);
   charge(ledger, 1, kEvent, 2);
   const LedgerContents contents = read_ledger(path_);
-  for (const Composed& spent : {contents.spent, ledger.spent()}) {
+  for (const Phases& spent : {contents.spent, ledger.spent()}) {
     ASSERT_EQ(spent.size(), 3u);
     EXPECT_EQ(spent[0].count, 3);
     EXPECT_EQ(spent[1].count, 6);

@@ -50,7 +50,7 @@ TEST(PrivacyPlan, ReportsTheGuaranteeOfItsOwnEvent) {
   EXPECT_EQ(plan.steps(), 14062);
   EXPECT_EQ(plan.delta(), 1e-5);
   EXPECT_NEAR(plan.epsilon(), 2.59656, 1e-4);  // published
-  EXPECT_EQ(plan.epsilon(), RdpAccountant(plan.adjacency(), {{plan.step_event(), plan.steps()}}).epsilon(1e-5));
+  EXPECT_EQ(plan.epsilon(), RdpAccountant(plan.adjacency(), Phases{{plan.step_event(), plan.steps()}}).epsilon(1e-5));
   EXPECT_TRUE(plan.warnings().empty());
 }
 

@@ -19,7 +19,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 RdpAccountant accountant(double q, double s, int64_t steps) {
-  return RdpAccountant(Adjacency::add_remove, {{{q, {s}}, steps}});
+  return RdpAccountant(Adjacency::add_remove, Phases{{{q, {s}}, steps}});
 }
 
 TEST(Conversion, StandardAtOneOrderMeetsPublishedValues) {
@@ -133,7 +133,7 @@ TEST(RdpAccountant, IsAnUpperBoundOfTheExactEpsilon) {
   for (const GoldenRow& row : rows) {
     SCOPED_TRACE(row.text("label"));
     const auto q = row.numbers("q"), s = row.numbers("sigma"), steps = row.numbers("T");
-    Composed events;
+    Phases events;
     for (size_t phase = 0; phase < q.size(); ++phase)
       events.push_back({{q[phase], {s[phase]}}, std::llround(steps[phase])});
     const RdpAccountant run(Adjacency::add_remove, events);
@@ -192,8 +192,8 @@ TEST(RdpAccountant, UnsampledReleasesBoundTheExactGaussian) {
 
 TEST(RdpAccountant, SelfComposedEqualsALoopAndOrderIsIrrelevant) {
   const PoissonSampled a{0.01, {1}}, b{0.3, {7}}, full{1, {20}};
-  const RdpAccountant grouped(Adjacency::add_remove, {{a, 30}, {b, 20}, {full, 2}});
-  Composed loop{{full, 1}};
+  const RdpAccountant grouped(Adjacency::add_remove, Phases{{a, 30}, {b, 20}, {full, 2}});
+  Phases loop{{full, 1}};
   for (int i = 0; i < 20; ++i) loop.push_back({b, 1});
   for (int i = 0; i < 30; ++i) loop.push_back({a, 1});
   loop.push_back({full, 1});
@@ -246,11 +246,11 @@ TEST(RdpAccountant, NothingReleasedCostsNothing) {
   EXPECT_EQ(accountant(0, 0, 1000).epsilon(1e-5), 0);
   EXPECT_EQ(accountant(0.1, 1, 0).epsilon(1e-5), 0);
   EXPECT_EQ(accountant(0.1, 1, 0).epsilon(0), 0);
-  EXPECT_EQ(RdpAccountant(Adjacency::zero_out, {}).delta(0), 0);
+  EXPECT_EQ(RdpAccountant(Adjacency::zero_out, NoOp{}).delta(0), 0);
 }
 
 TEST(RdpAccountant, ZeroOutHasTheNumbersOfAddRemove) {
-  const Composed events{{{0.01, {1}}, 1000}};
+  const Phases events{{{0.01, {1}}, 1000}};
   EXPECT_EQ(RdpAccountant(Adjacency::zero_out, events).epsilon(1e-5),
             RdpAccountant(Adjacency::add_remove, events).epsilon(1e-5));
 }
@@ -258,7 +258,7 @@ TEST(RdpAccountant, ZeroOutHasTheNumbersOfAddRemove) {
 TEST(RdpAccountant, RefusesReplaceOneAndSaysWhatIsAvailable) {
   EXPECT_FALSE(RdpAccountant::supports(Adjacency::replace_one));
   try {
-    RdpAccountant(Adjacency::replace_one, {});
+    RdpAccountant(Adjacency::replace_one, NoOp{});
     FAIL();
   } catch (const UsageError& error) {
     EXPECT_NE(
@@ -271,10 +271,10 @@ TEST(RdpAccountant, RefusesInvalidEventsAndQueries) {
   for (const double q : {-0.01, 1.01, 256.0, kNan, kInfinity}) EXPECT_THROW(accountant(q, 1, 1), UsageError) << q;
   for (const double s : {-1.0, kNan, kInfinity}) EXPECT_THROW(accountant(0.1, s, 1), UsageError) << s;
   for (const int64_t steps : {int64_t{-1}, kMaxCount + 1}) EXPECT_THROW(accountant(0.1, 1, steps), UsageError) << steps;
-  EXPECT_THROW(RdpAccountant(Adjacency::add_remove, {SelfComposed{}}), UsageError);
-  EXPECT_THROW(RdpAccountant(Adjacency::add_remove,
-                             {SelfComposed{.event = {.sampling_rate = 0.1, .mechanism = {}}, .count = 1}}),
-               UsageError);
+  EXPECT_THROW(RdpAccountant(Adjacency::add_remove, Phases{Phase{}}), UsageError);
+  EXPECT_THROW(
+      RdpAccountant(Adjacency::add_remove, Phases{Phase{.event = {.sampling_rate = 0.1, .mechanism = {}}, .count = 1}}),
+      UsageError);
   const RdpAccountant run = accountant(0.1, 1, 1);
   for (const double delta : {1.0, -0.1, 2.0, kNan, kInfinity}) EXPECT_THROW(run.epsilon(delta), UsageError) << delta;
   for (const double epsilon : {-0.1, kNan, kInfinity}) EXPECT_THROW(run.delta(epsilon), UsageError) << epsilon;

@@ -1,0 +1,74 @@
+#pragma once
+// The accountants behind one interface, and the certified answer that is taken from all of them together.
+//
+//   method    what it is                                              what its brackets are
+//   pld       discretised privacy losses, composed by FFT             certified from both sides; every event
+//   contour   contour integral of the loss's moments                  certified from both sides; Poisson and plain Gaussian
+//   gaussian  the exact Gaussian mechanism                            certified from both sides; plain Gaussian only
+//   rdp       Renyi divergences                                       upper end certified; the lower end is 0
+//
+// Every upper end is a bound on the true loss of the events under the adjacency and the unit, floating point included;
+// every lower end is one on the loss of the worst pair that the engine composes.
+
+#include <sotto/privacy/bracket.h>
+#include <sotto/privacy/event.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sotto::privacy {
+
+enum class Method { pld, contour, gaussian, rdp };
+inline constexpr Method kMethods[] = {Method::pld, Method::contour, Method::gaussian, Method::rdp};
+
+// "pld", "contour", "gaussian", "rdp".
+std::string_view to_string(Method method);
+// Inverse of to_string. Throws UsageError naming the text got and those that are allowed.
+Method parse_method(std::string_view text);
+
+// What is accounted: never one without the others.
+struct AccountedEvents {
+  std::optional<Adjacency> adjacency;  // mandatory
+  PrivacyUnit unit;
+  Event event = NoOp{};
+};
+
+class Accountant {
+ public:
+  virtual ~Accountant() = default;
+
+  virtual Method method() const = 0;
+  // 0 <= delta < 1; delta = 0 gives infinity unless nothing, or only pure releases, were made. Throws UsageError where no
+  // bracket can be certified.
+  virtual Bracket epsilon(double delta) const = 0;
+  // finite epsilon >= 0.
+  virtual Bracket delta(double epsilon) const = 0;
+};
+
+// Width that brackets are refined to: at most `absolute`, or at most `relative` times the upper end where that is less
+// than 1. An engine that cannot reach it returns the bracket that it has, which is valid all the same.
+struct Precision {
+  double absolute = 1e-3;
+  double relative = 1e-3;
+};
+
+// Throws UsageError when the events are invalid, mean nothing under their adjacency, or the method does not support
+// them; the message says which methods do.
+std::unique_ptr<Accountant> make_accountant(Method method, const AccountedEvents& events,
+                                            const Precision& precision = {});
+// Why `method` cannot account for these events; nothing when it can. Invalid events throw UsageError.
+std::optional<std::string> why_unsupported(Method method, const AccountedEvents& events);
+
+// The common part of the brackets of all engines that support the events and can certify one. Brackets without a common
+// part are an InternalError that names both: one of the engines is wrong, and no number is returned.
+struct CertifiedBracket {
+  Bracket bracket;
+  Method method;  // the engine whose upper end it is
+};
+CertifiedBracket certified_epsilon(const AccountedEvents& events, double delta, const Precision& precision = {});
+CertifiedBracket certified_delta(const AccountedEvents& events, double epsilon, const Precision& precision = {});
+
+}  // namespace sotto::privacy
