@@ -5,6 +5,7 @@
 #include <sotto/privacy/contour_accountant.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/merged_events.h>
+#include <sotto/privacy/pld_accountant.h>
 #include <sotto/privacy/rdp_accountant.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@ namespace sotto::privacy {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr std::size_t kRoughPoints = std::size_t{1} << 18;  // of a transform that only confirms
 
 void validate_point(double epsilon) {
   if (!(epsilon >= 0 && std::isfinite(epsilon)))
@@ -32,6 +34,19 @@ class ContourMethod : public Accountant {
 
  private:
   ContourAccountant accountant_;
+};
+
+class PldMethod : public Accountant {
+ public:
+  PldMethod(Adjacency adjacency, const MergedEvents& events, const Precision& precision,
+            std::size_t most_points = PldAccountant::kMostPoints)
+      : accountant_(adjacency, events, precision, most_points) {}
+  Method method() const override { return Method::pld; }
+  Bracket epsilon(double delta) const override { return accountant_.epsilon(delta); }
+  Bracket delta(double epsilon) const override { return accountant_.delta(epsilon); }
+
+ private:
+  PldAccountant accountant_;
 };
 
 class RdpMethod : public Accountant {
@@ -93,6 +108,140 @@ Method parse_method(std::string_view text) {
     if (text == to_string(method)) return method;
   throw UsageError(
       fmt::format("[parse_method] unknown method: '{}'; allowed are pld, contour, gaussian and rdp", text));
+}
+
+namespace {
+
+// The events of one record, checked.
+struct Question {
+  Adjacency adjacency;
+  Event event;
+  MergedEvents merged;
+};
+
+Question checked(const AccountedEvents& events) {
+  if (!events.adjacency)
+    throw UsageError("[Accountant] adjacency is not set; allowed are add_remove, zero_out and replace_one");
+  validate(events.unit);
+  if (events.unit.size > 1) throw UsageError("[Accountant] groups are not supported yet");
+  return {*events.adjacency, events.event, merge(*events.adjacency, events.event)};
+}
+
+std::optional<std::string> why_unsupported(Method method, const Question& question) {
+  const MergedEvents& merged = question.merged;
+  const bool only_poisson = std::all_of(merged.terms.begin(), merged.terms.end(), [](const MergedEvents::Term& term) {
+    return std::holds_alternative<PoissonSampled>(term.event);
+  });
+  switch (method) {
+    case Method::pld:
+      return std::nullopt;
+    case Method::gaussian:
+      if (!merged.terms.empty() || merged.non_private) return "not all releases are Gaussian and without sampling";
+      return std::nullopt;
+    case Method::contour:
+      if (merged.non_private) return "something was released without noise";
+      if (!ContourAccountant::supports(question.adjacency)) return "the adjacency is replace-one";
+      if (!only_poisson) return "not all releases are Gaussian with Poisson sampling or without any";
+      return std::nullopt;
+    case Method::rdp:
+      if (!RdpAccountant::supports(question.adjacency)) return "the adjacency is replace-one";
+      if (!only_poisson) return "not all releases are Gaussian with Poisson sampling or without any";
+      return std::nullopt;
+  }
+  throw UsageError(fmt::format("[Accountant] not a method: {}", static_cast<int>(method)));
+}
+
+std::unique_ptr<Accountant> make_accountant(Method method, const Question& question, const Precision& precision) {
+  if (const auto reason = why_unsupported(method, question)) {
+    std::string others;
+    for (const Method other : kMethods)
+      if (!why_unsupported(other, question))
+        others += fmt::format("{}{}", others.empty() ? "" : ", ", to_string(other));
+    throw UsageError(fmt::format("[Accountant] method {} cannot account for this: {}; allowed here: {}",
+                                 to_string(method), *reason, others));
+  }
+  switch (method) {
+    case Method::pld:
+      return std::make_unique<PldMethod>(question.adjacency, question.merged, precision);
+    case Method::gaussian:
+      return std::make_unique<GaussianMethod>(question.merged.squared_gaussian_mean);
+    case Method::contour:
+      return std::make_unique<ContourMethod>(question.adjacency, question.event);
+    case Method::rdp:
+      return std::make_unique<RdpMethod>(question.adjacency, question.event);
+  }
+  throw UsageError(fmt::format("[Accountant] not a method: {}", static_cast<int>(method)));
+}
+
+// What one engine says, or nothing where it cannot certify a bracket.
+template <class Query>
+std::optional<Bracket> answer(const Accountant& accountant, const Query& query) {
+  try {
+    const Bracket found = query(accountant);
+    SOTTO_ASSERT(found.lower >= 0 && found.lower <= found.upper);
+    return found;
+  } catch (const UsageError&) {
+    return std::nullopt;
+  }
+}
+
+// The common part of two brackets of the same number.
+CertifiedBracket common(const CertifiedBracket& best, Method method, const Bracket& found) {
+  if (found.lower > best.bracket.upper || best.bracket.lower > found.upper)
+    throw InternalError(fmt::format(
+        "[Accountant] two engines contradict each other: {} says [{}, {}], {} says [{}, {}]; this is a bug in "
+        "sotto, please report it",
+        to_string(best.method), best.bracket.lower, best.bracket.upper, to_string(method), found.lower, found.upper));
+  return {{std::max(found.lower, best.bracket.lower), std::min(found.upper, best.bracket.upper)},
+          found.upper < best.bracket.upper ? method : best.method};
+}
+
+bool narrow_enough(const Bracket& bracket, const Precision& precision) {
+  return bracket.width() <= std::min(precision.absolute, precision.relative * bracket.upper);
+}
+
+// The engine that is expected to be the fastest and the narrowest first; the others confirm it at less precision.
+template <class Query>
+CertifiedBracket certified(const AccountedEvents& events, const Precision& precision, const Query& query) {
+  constexpr double kRough = 20;
+  const Question question = checked(events);
+  std::optional<CertifiedBracket> best;
+  if (!why_unsupported(Method::gaussian, question))
+    return {query(*make_accountant(Method::gaussian, question, precision)), Method::gaussian};
+  if (!why_unsupported(Method::contour, question)) {
+    if (const auto found = answer(*make_accountant(Method::contour, question, precision), query))
+      best = {*found, Method::contour};
+  }
+  const bool confirm = best && narrow_enough(best->bracket, precision);
+  const PldMethod pld(question.adjacency, question.merged,
+                      confirm ? Precision{kRough * precision.absolute, kRough * precision.relative} : precision,
+                      confirm ? kRoughPoints : PldAccountant::kMostPoints);
+  if (!best) {
+    best = {query(pld), Method::pld};
+  } else if (const auto found = answer(pld, query)) {
+    best = common(*best, Method::pld, *found);
+  }
+  if (!why_unsupported(Method::rdp, question))
+    best = common(*best, Method::rdp, query(*make_accountant(Method::rdp, question, precision)));
+  return *best;
+}
+
+}  // namespace
+
+std::unique_ptr<Accountant> make_accountant(Method method, const AccountedEvents& events, const Precision& precision) {
+  return make_accountant(method, checked(events), precision);
+}
+
+std::optional<std::string> why_unsupported(Method method, const AccountedEvents& events) {
+  return why_unsupported(method, checked(events));
+}
+
+CertifiedBracket certified_epsilon(const AccountedEvents& events, double delta, const Precision& precision) {
+  return certified(events, precision, [&](const Accountant& accountant) { return accountant.epsilon(delta); });
+}
+
+CertifiedBracket certified_delta(const AccountedEvents& events, double epsilon, const Precision& precision) {
+  return certified(events, precision, [&](const Accountant& accountant) { return accountant.delta(epsilon); });
 }
 
 }  // namespace sotto::privacy

@@ -3,15 +3,17 @@
 //
 //   method    what it is                                              what its brackets are
 //   pld       discretised privacy losses, composed by FFT             certified from both sides; every event
-//   contour   contour integral of the loss's moments                  certified from both sides; Poisson and plain Gaussian
-//   gaussian  the exact Gaussian mechanism                            certified from both sides; plain Gaussian only
-//   rdp       Renyi divergences                                       upper end certified; the lower end is 0
+//   contour   contour integral of the loss's moments                  certified from both sides; Poisson and plain
+//   Gaussian gaussian  the exact Gaussian mechanism                            certified from both sides; plain
+//   Gaussian only rdp       Renyi divergences                                       upper end certified; the lower end
+//   is 0
 //
 // Every upper end is a bound on the true loss of the events under the adjacency and the unit, floating point included;
 // every lower end is one on the loss of the worst pair that the engine composes.
 
 #include <sotto/privacy/bracket.h>
 #include <sotto/privacy/event.h>
+#include <sotto/privacy/precision.h>
 
 #include <memory>
 #include <optional>
@@ -41,18 +43,11 @@ class Accountant {
   virtual ~Accountant() = default;
 
   virtual Method method() const = 0;
-  // 0 <= delta < 1; delta = 0 gives infinity unless nothing, or only pure releases, were made. Throws UsageError where no
-  // bracket can be certified.
+  // 0 <= delta < 1; delta = 0 gives infinity unless nothing, or only pure releases, were made. Throws UsageError where
+  // no bracket can be certified.
   virtual Bracket epsilon(double delta) const = 0;
   // finite epsilon >= 0.
   virtual Bracket delta(double epsilon) const = 0;
-};
-
-// Width that brackets are refined to: at most `absolute`, or at most `relative` times the upper end where that is less
-// than 1. An engine that cannot reach it returns the bracket that it has, which is valid all the same.
-struct Precision {
-  double absolute = 1e-3;
-  double relative = 1e-3;
 };
 
 // Throws UsageError when the events are invalid, mean nothing under their adjacency, or the method does not support
