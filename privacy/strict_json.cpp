@@ -50,7 +50,7 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
       if (earlier == name) fail(fmt::format("key '{}' twice in one object; allowed is once", printable(name)));
     if (object.size() == kLargestJsonObject)
       fail(fmt::format("object with more than {} keys; no object that is allowed has as many", kLargestJsonObject));
-    object.emplace_back(std::move(name), JsonValue{});
+    object.push_back({std::move(name), JsonValue{}});
     return true;
   }
   bool end_object() override { return close(); }
@@ -68,7 +68,7 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
   JsonValue& place() {
     if (open_.empty()) return root_;
     if (auto* array = std::get_if<JsonValue::Array>(&open_.back()->value)) return array->emplace_back();
-    return std::get<JsonValue::Object>(open_.back()->value).back().second;
+    return std::get<JsonValue::Object>(open_.back()->value).back().value;
   }
   template <typename Value>
   bool put(Value&& value) {

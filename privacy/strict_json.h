@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -18,12 +17,19 @@ namespace sotto::privacy {
 inline constexpr std::size_t kDeepestJson = 160;
 inline constexpr std::size_t kLargestJsonObject = 16;
 
+struct JsonMember;
+
 struct JsonValue {
   using Array = std::vector<JsonValue>;
-  using Object = std::vector<std::pair<std::string, JsonValue>>;  // in the order of the text
+  using Object = std::vector<JsonMember>;  // in the order of the text
 
   // Numbers in plain digits that fit 64 bits are integers, all others are double.
   std::variant<std::nullptr_t, bool, int64_t, double, std::string, Array, Object> value;
+};
+
+struct JsonMember {
+  std::string key;
+  JsonValue value;
 };
 
 // `function` begins the message of an error.

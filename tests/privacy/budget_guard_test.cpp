@@ -119,6 +119,7 @@ TEST(BudgetGuard, ThreadsTogetherSpendNoMoreThanTheBudget) {
   BudgetGuard guard(start(), {.epsilon = 2, .delta = 1e-5}, Method::rdp);
   std::atomic<int> accepted = 0;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&] {
       for (int i = 0; i < 10; ++i) {

@@ -2,8 +2,8 @@
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/event_json.h>
 
+#include <bit>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -90,15 +90,13 @@ TEST(EventJson, NumbersComeBackBitForBit) {
                                  1e22,
                                  1e23};
   while (numbers.size() < 20000) {
-    const uint64_t bits = random() >> 1;  // not negative
-    double value = 0;
-    std::memcpy(&value, &bits, sizeof value);
+    const auto value = std::bit_cast<double>(random() >> 1);  // not negative
     if (std::isfinite(value)) numbers.push_back(value);
   }
   for (const double value : numbers) {
     const std::string text = canonical(Gaussian{value});
     const double back = std::get<Gaussian>(parse_events(text).event.variant()).noise_multiplier;
-    EXPECT_EQ(std::memcmp(&back, &value, sizeof value), 0) << text;
+    EXPECT_EQ(std::bit_cast<uint64_t>(back), std::bit_cast<uint64_t>(value)) << text;
     EXPECT_EQ(canonical(Gaussian{back}), text);
   }
 }

@@ -210,6 +210,7 @@ TEST(RdpFilter, ThreadsTogetherSpendNoMoreThanTheBudget) {
   const Event event = Gaussian{noise_for(each, order)};
   std::atomic<int> accepted = 0;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&] {
       for (int i = 0; i < 400; ++i) {
