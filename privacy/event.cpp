@@ -9,8 +9,6 @@
 namespace sotto::privacy {
 namespace {
 
-constexpr std::size_t kLargestMixture = 1000;
-
 void validate_count(std::string_view where, int64_t count) {
   if (count < 0 || count > kMaxCount)
     throw UsageError(fmt::format("[{}] bad count: {}; allowed is an integer from 0 to 2^53", where, count));
@@ -83,7 +81,7 @@ void Validator::operator()(const MixtureOfGaussians& event) const {
     throw UsageError(fmt::format("[MixtureOfGaussians] bad standard_deviation: {}; allowed is a finite number > 0",
                                  event.standard_deviation));
   const std::size_t size = event.sensitivities.size();
-  if (size == 0 || size > kLargestMixture || event.probabilities.size() != size)
+  if (size == 0 || size > std::size_t{kLargestMixture} || event.probabilities.size() != size)
     throw UsageError(fmt::format(
         "[MixtureOfGaussians] {} sensitivities and {} probabilities; allowed are equally many, from 1 to {}", size,
         event.probabilities.size(), kLargestMixture));

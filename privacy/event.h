@@ -67,8 +67,9 @@ struct EpochOnce {
 };
 
 // A release whose sensitivity is random: sensitivities[i], finite and >= 0, with probabilities[i] > 0, which sum to 1
-// within 1e-12; normal noise of standard_deviation, finite and > 0. At least one entry, at most 1000. Dominated by
-// sum_i probabilities[i] N(sensitivities[i], sd^2) against N(0, sd^2) (Choquette-Choo et al., arXiv:2312.09778).
+// within 1e-12; normal noise of standard_deviation, finite and > 0. At least one entry, at most kLargestMixture.
+// Dominated by sum_i probabilities[i] N(sensitivities[i], sd^2) against N(0, sd^2) (Choquette-Choo, Ganesh, Steinke,
+// Thakurta, Privacy Amplification for Matrix Mechanisms, arXiv:2310.15526).
 // add_remove and zero_out.
 struct MixtureOfGaussians {
   double standard_deviation = kUnset;
@@ -87,6 +88,9 @@ struct ApproxDp {
   double epsilon = kUnset;
   double delta = kUnset;
 };
+
+// A group of kLargestGroup, and nobody of it.
+inline constexpr int64_t kLargestMixture = kLargestGroup + 1;
 
 class Event;
 

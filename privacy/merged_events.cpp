@@ -3,6 +3,7 @@
 #include <sotto/privacy/merged_events.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <utility>
@@ -37,6 +38,20 @@ Key key_of(const SingleRelease& release) {
   return {release.index(), std::visit(Numbers{}, release)};
 }
 
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kLargest = std::numeric_limits<double>::max();
+
+// A count that is rounded down loses releases: 2^53 + 1 + 1 + ... would stay 2^53. Both are >= 0.
+double sum_rounded_up(double a, double b) {
+  const double sum = a + b;
+  return sum - std::max(a, b) < std::min(a, b) ? std::nextafter(sum, kInfinity) : sum;
+}
+
+double product_rounded_up(double a, double b) {
+  const double product = a * b;
+  return std::fma(a, b, -product) > 0 ? std::nextafter(product, kInfinity) : product;
+}
+
 class Merger {
  public:
   explicit Merger(Adjacency adjacency) : adjacency_(adjacency) {}
@@ -46,7 +61,16 @@ class Merger {
   }
 
   MergedEvents take() {
-    for (auto& [key, term] : terms_) merged_.terms.push_back(std::move(term));
+    for (auto& [key, term] : terms_) {
+      bound(term.count);
+      merged_.terms.push_back(std::move(term));
+    }
+    for (const auto& [noise, count] : gaussian_counts_) {
+      // One factor after the other: the square of the noise may overflow, and something released is never nothing.
+      const double root = (adjacency_ == Adjacency::replace_one ? 2 : 1) / noise;
+      merged_.squared_gaussian_mean += std::max(count * root * root, std::numeric_limits<double>::min());
+    }
+    bound(merged_.squared_gaussian_mean);
     return std::move(merged_);
   }
 
@@ -54,14 +78,12 @@ class Merger {
   void add_kind(const NoOp&, double) {}
   void add_kind(const NonPrivate&, double) { merged_.non_private = true; }
   void add_kind(const Gaussian& event, double count) {
-    const double sensitivity = adjacency_ == Adjacency::replace_one ? 2 : 1;
     if (event.noise_multiplier == 0) {
       merged_.non_private = true;
       return;
     }
-    // One division after the other: the square of the noise may overflow, and something released is never nothing.
-    const double root = sensitivity / event.noise_multiplier;
-    merged_.squared_gaussian_mean += std::max(count * root * root, std::numeric_limits<double>::min());
+    double& total = gaussian_counts_[event.noise_multiplier];
+    total = sum_rounded_up(total, count);
   }
   void add_kind(const PoissonSampled& event, double count) {
     if (event.sampling_rate == 0) return;
@@ -84,7 +106,7 @@ class Merger {
   void add_kind(const EpochOnce& event, double count) {
     if (adjacency_ == Adjacency::add_remove)
       refuse("one batch per record and epoch", "zero-out or replace-one, because adding a record moves all batches");
-    const double epochs = static_cast<double>(event.epochs) * count;
+    const double epochs = product_rounded_up(static_cast<double>(event.epochs), count);
     if (epochs > 0) add_kind(event.mechanism, epochs);
   }
   void add_kind(const MixtureOfGaussians& event, double count) {
@@ -102,7 +124,7 @@ class Merger {
     if (event.epsilon > 0 || event.delta > 0) add_term(event, count);
   }
   void add_kind(const SelfComposed& event, double count) {
-    add(*event.event, count * static_cast<double>(event.count));
+    add(*event.event, product_rounded_up(count, static_cast<double>(event.count)));
   }
   void add_kind(const Composed& event, double count) {
     for (const Event& part : event.events) add(part, count);
@@ -115,7 +137,13 @@ class Merger {
       add_term(event, count);
   }
   void add_term(const SingleRelease& event, double count) {
-    terms_.try_emplace(key_of(event), MergedEvents::Term{event, 0}).first->second.count += count;
+    double& total = terms_.try_emplace(key_of(event), MergedEvents::Term{event, 0}).first->second.count;
+    total = sum_rounded_up(total, count);
+  }
+  void bound(double& value) {
+    if (value <= kLargest) return;
+    value = kLargest;
+    merged_.non_private = true;
   }
   [[noreturn]] void refuse(const char* what, const char* allowed) const {
     throw UsageError(fmt::format("[merge] {} has no guarantee under adjacency {}; allowed is {}", what,
@@ -124,6 +152,7 @@ class Merger {
 
   Adjacency adjacency_;
   std::map<Key, MergedEvents::Term> terms_;
+  std::map<double, double> gaussian_counts_;  // by noise
   MergedEvents merged_;
 };
 

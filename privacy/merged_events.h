@@ -15,14 +15,16 @@ using SingleRelease =
 
 struct MergedEvents {
   struct Term {
-    SingleRelease event;  // sampling rates in (0, 1), noise above 0
-    double count = 0;     // a sum of counts may exceed 2^53; it is then rounded
+    SingleRelease event;  // sampling rates above 0 and, of Poisson sampling, below 1; noise above 0
+    double count = 0;     // finite, > 0; beyond 2^53 rounded up
   };
   std::vector<Term> terms;  // no two are equal
   // Sum of count * (sensitivity / noise)^2 over releases without sampling; above 0 whenever there is one. The
-  // sensitivity in units of the clip norm is 2 under replace_one and 1 otherwise.
+  // sensitivity in units of the clip norm is 2 under replace_one and 1 otherwise. Finite; off by a few units in the
+  // last place for every distinct noise.
   double squared_gaussian_mean = 0;
-  // Something was released without noise or without any guarantee.
+  // Something was released without noise or without any guarantee, or so often that a count or the sum above is beyond
+  // the range of a double.
   bool non_private = false;
 
   bool empty() const { return terms.empty() && squared_gaussian_mean == 0 && !non_private; }
