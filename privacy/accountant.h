@@ -3,9 +3,10 @@
 //
 //   method    what it is                                              what its brackets are
 //   pld       discretised privacy losses, composed by FFT             certified from both sides; every event
-//   contour   contour integral of the loss's moments                  certified from both sides; Poisson and plain Gaussian
-//   gaussian  the exact Gaussian mechanism                            certified from both sides; plain Gaussian only
-//   rdp       Renyi divergences                                       upper end certified; the lower end is 0
+//   contour   contour integral of the loss's moments                  certified from both sides; Poisson and plain
+//   Gaussian gaussian  the exact Gaussian mechanism                            certified from both sides; plain
+//   Gaussian only rdp       Renyi divergences                                       upper end certified; the lower end
+//   is 0
 //
 // Every upper end is a bound on the true loss of the events under the adjacency and the unit, floating point included;
 // every lower end is one on the loss of the worst pair that the engine composes.
@@ -41,8 +42,8 @@ class Accountant {
   virtual ~Accountant() = default;
 
   virtual Method method() const = 0;
-  // 0 <= delta < 1; delta = 0 gives infinity unless nothing, or only pure releases, were made. Throws UsageError where no
-  // bracket can be certified.
+  // 0 <= delta < 1; delta = 0 gives infinity unless nothing, or only pure releases, were made. Throws UsageError where
+  // no bracket can be certified.
   virtual Bracket epsilon(double delta) const = 0;
   // finite epsilon >= 0.
   virtual Bracket delta(double epsilon) const = 0;
