@@ -4,6 +4,7 @@
 #include <sotto/privacy/budget.h>
 #include <sotto/privacy/contour_accountant.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/grouped_events.h>
 #include <sotto/privacy/merged_events.h>
 #include <sotto/privacy/pld_accountant.h>
 #include <sotto/privacy/rdp_accountant.h>
@@ -13,6 +14,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <utility>
 
 namespace sotto::privacy {
 namespace {
@@ -51,7 +53,7 @@ class PldMethod : public Accountant {
 
 class RdpMethod : public Accountant {
  public:
-  RdpMethod(Adjacency adjacency, const Event& event) : accountant_(adjacency, event) {}
+  RdpMethod(Adjacency adjacency, const MergedEvents& events) : accountant_(adjacency, events) {}
   Method method() const override { return Method::rdp; }
   Bracket epsilon(double delta) const override { return {0, accountant_.epsilon(delta)}; }
   Bracket delta(double epsilon) const override { return {0, accountant_.delta(epsilon)}; }
@@ -123,8 +125,9 @@ Question checked(const AccountedEvents& events) {
   if (!events.adjacency)
     throw UsageError("[Accountant] adjacency is not set; allowed are add_remove, zero_out and replace_one");
   validate(events.unit);
-  if (events.unit.size > 1) throw UsageError("[Accountant] groups are not supported yet");
-  return {*events.adjacency, events.event, merge(*events.adjacency, events.event)};
+  Event event = for_unit(events);
+  MergedEvents merged = merge(*events.adjacency, event);
+  return {*events.adjacency, std::move(event), std::move(merged)};
 }
 
 std::optional<std::string> why_unsupported(Method method, const Question& question) {
@@ -144,9 +147,7 @@ std::optional<std::string> why_unsupported(Method method, const Question& questi
       if (!only_poisson) return "not all releases are Gaussian with Poisson sampling or without any";
       return std::nullopt;
     case Method::rdp:
-      if (!RdpAccountant::supports(question.adjacency)) return "the adjacency is replace-one";
-      if (!only_poisson) return "not all releases are Gaussian with Poisson sampling or without any";
-      return std::nullopt;
+      return RdpAccountant::why_unsupported(question.adjacency, merged);
   }
   throw UsageError(fmt::format("[Accountant] not a method: {}", static_cast<int>(method)));
 }
@@ -168,7 +169,7 @@ std::unique_ptr<Accountant> make_accountant(Method method, const Question& quest
     case Method::contour:
       return std::make_unique<ContourMethod>(question.adjacency, question.event);
     case Method::rdp:
-      return std::make_unique<RdpMethod>(question.adjacency, question.event);
+      return std::make_unique<RdpMethod>(question.adjacency, question.merged);
   }
   throw UsageError(fmt::format("[Accountant] not a method: {}", static_cast<int>(method)));
 }

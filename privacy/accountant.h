@@ -1,12 +1,11 @@
 #pragma once
 // The accountants behind one interface, and the certified answer that is taken from all of them together.
 //
-//   method    what it is                                              what its brackets are
-//   pld       discretised privacy losses, composed by FFT             certified from both sides; every event
-//   contour   contour integral of the loss's moments                  certified from both sides; Poisson and plain
-//   Gaussian gaussian  the exact Gaussian mechanism                            certified from both sides; plain
-//   Gaussian only rdp       Renyi divergences                                       upper end certified; the lower end
-//   is 0
+//   method    what it is                                           its brackets
+//   pld       discretised privacy losses, composed by FFT          both ends certified; every event
+//   contour   contour integral of the loss's moments               both ends certified; Poisson and plain Gaussian
+//   gaussian  the exact Gaussian mechanism                         both ends certified; plain Gaussian
+//   rdp       Renyi divergences                                    upper end certified, lower end 0
 //
 // Every upper end is a bound on the true loss of the events under the adjacency and the unit, floating point included;
 // every lower end is one on the loss of the worst pair that the engine composes.

@@ -10,12 +10,10 @@
 //                                                                      apart they move the sums of more batches by
 //                                                                      less, since the squares of parts of k sum to at
 //                                                                      most k^2
-//   PoissonSampled(q, s)          MixtureOfGaussians(s, 0 .. k,        j of the k are drawn with the binomial
-//   probability
-//     add_remove, zero_out          Bin(k, q))                         and move the sum by at most j; below
+//   PoissonSampled(q, s), not     MixtureOfGaussians(s, 0 .. k,        j of the k are drawn with the binomial
+//     under replace_one             Bin(k, q))                         probability; below
 //   ApproxDp(epsilon, delta)      (k epsilon, delta (e^(k epsilon)     a chain of k neighbours; its deltas are
-//   multiplied
-//                                   - 1) / (e^epsilon - 1))            by 1, e^epsilon, ..., e^((k-1) epsilon)
+//                                   - 1) / (e^epsilon - 1))            multiplied by 1, e^epsilon, ...
 //   SelfComposed, Composed        of the above                         k records are the same two data sets throughout
 //
 // The mixture. Given the other records, Q = N(0, s^2 I) without the group and P = sum_A p_A N(v_A, s^2 I) with it, A

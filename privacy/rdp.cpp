@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/event.h>
+#include <sotto/privacy/log_sum.h>
 #include <sotto/privacy/rdp.h>
 
 #include <algorithm>
@@ -13,26 +14,6 @@ namespace sotto::privacy {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-// A sum of exponentials kept relative to its largest term.
-class LogSum {
- public:
-  void add(double log_term) {
-    if (log_term == -kInfinity) return;
-    if (log_term > peak_) {
-      sum_ = sum_ * std::exp(peak_ - log_term) + 1;
-      peak_ = log_term;
-    } else {
-      sum_ += std::exp(log_term - peak_);
-    }
-  }
-  double log() const { return sum_ > 0 ? peak_ + std::log(sum_) : -kInfinity; }
-  double peak() const { return peak_; }
-
- private:
-  double peak_ = -kInfinity;
-  double sum_ = 0;
-};
 
 // The integrand of (A - 1) / (order - 1) in u = x / noise_multiplier. Dividing by order - 1 keeps the limit order -> 1.
 class Integrand {
@@ -157,8 +138,8 @@ double rdp_upper_bound(double q, double s, double order, Direction direction) {
   if (direction == Direction::add) return -std::log1p(-q);
   const double order_m1 = order - 1;
   if (order_m1 == 0) return q / (2 * s * s);
-  const double convexity = log_mixture(q, order * order_m1 / (2 * s * s)) / order_m1;
-  const double minkowski = log_mixture(q, order_m1 / (2 * s * s)) * order / order_m1;
+  const double convexity = log_mixture(q, order / s * (order_m1 / s) / 2) / order_m1;
+  const double minkowski = log_mixture(q, order_m1 / s / s / 2) * (order / order_m1);
   return std::min(convexity, minkowski);
 }
 
@@ -179,7 +160,7 @@ double subsampled_gaussian_rdp(double sampling_rate, double noise_multiplier, do
     throw UsageError(fmt::format("[subsampled_gaussian_rdp] bad order: {}; allowed is 1 to infinity", order));
   if (const auto limit = rdp_limit(sampling_rate, noise_multiplier, order, direction)) return *limit;
   // Renyi divergence is quasi-convex, so sampling never costs more than no sampling.
-  const double unsampled = order / (2 * noise_multiplier * noise_multiplier);
+  const double unsampled = order / noise_multiplier / noise_multiplier / 2;
   const bool by_bound = noise_multiplier < kSmallestQuadratureNoise || order > kLargestQuadratureOrder;
   const double rdp = by_bound ? rdp_upper_bound(sampling_rate, noise_multiplier, order, direction)
                               : rdp_by_quadrature(sampling_rate, noise_multiplier, order, direction);
