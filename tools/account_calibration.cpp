@@ -98,7 +98,9 @@ AccountAnswer calibrate(const AccountQuestion& question, Unknown unknown) {
         "[--noise-multiplier] infeasible: 0; without noise every run has infinite epsilon, so give a number above 0");
   if (unknown != Unknown::sampling_rate && question.sampling.rate == 0.0)
     throw UsageError(
-        "[--sampling-rate] nothing to calibrate: 0; no record is ever used, so every run meets every budget");
+        "[--sampling-rate] nothing to calibrate: 0; no record is ever used, so every run meets every budget; allowed "
+        "here is "
+        "above 0 and at most 1");
   const AccountQuestion probed = probe(question, unknown);
   check_method(probed);
   const auto able = engines(probed);

@@ -68,6 +68,10 @@ class Reader {
         read_shuffle();
         break;
       case Sampler::full:
+        if (unknown_ == Unknown::sampling_rate)
+          throw UsageError(
+              "[--sampler] full has no sampling rate to ask for; allowed here are poisson, truncated-poisson "
+              "and without-replacement");
         refuse("--sampling-rate", "every record is in every step");
         refuse("--batch", "every record is in every step");
         sampling_.rate = 1;
@@ -169,7 +173,9 @@ class Reader {
            "no amplification by sampling is proven for shuffled batches; give --epochs, or use --sampler poisson where "
            "batches really are Poisson samples");
     if (unknown_ == Unknown::sampling_rate)
-      throw UsageError("[--sampler] shuffle has no sampling rate to ask for; allowed here is poisson");
+      throw UsageError(
+          "[--sampler] shuffle has no sampling rate to ask for; allowed here are poisson, truncated-poisson and "
+          "without-replacement");
     if (unknown_ == Unknown::steps) return;
     std::optional<int64_t> steps;
     if (flags_.has("--steps")) steps = count_value("--steps", flags_.text("--steps"), 0);
