@@ -74,8 +74,8 @@ TEST(AccountCommand, GaussianMethodIsTheClosedForm) {
 }
 
 TEST(AccountCommand, ShownEndsAreRoundedOutwards) {
-  for (const char* width : {"1e-3", "1e-8"}) {
-    const std::string arguments = "account epsilon " + kMnist + " --width " + width;
+  for (const char* precision : {" --width 1e-3", " --width 1e-8 --method contour"}) {
+    const std::string arguments = "account epsilon " + kMnist + precision;
     const auto answer = run_json(arguments);
     const std::string shown = field(run_line(arguments).out, "epsilon");
     double upper = 0, lower = 0;
@@ -201,11 +201,11 @@ TEST(AccountCommand, PhasesFilesAndSingleRunsAgree) {
       R"({"type":"self_composed","count":500,"event":{"type":"poisson_sampled","sampling_rate":0.02,"mechanism":)"
       R"({"type":"gaussian","noise_multiplier":1.5}}}]}})";
   const auto file = folder.write("events.json", {text.begin(), text.end()});
-  const auto phases = run_json("account compose --phase 0.01,1,500 --phase 0.02,1.5,500 --delta 1e-5 --width 1e-6");
+  const auto phases = run_json("account compose --phase 0.01,1,500 --phase 0.02,1.5,500 --delta 1e-5 --method contour");
   expect_bracket(phases, 1.8974759, 3e-7);  // golden_composed.csv, two phases
   for (const char* question : {"compose", "epsilon"}) {
     const auto listed =
-        run_json("account " + std::string(question) + " --width 1e-6 --delta 1e-5 --events " + file.string());
+        run_json("account " + std::string(question) + " --method contour --delta 1e-5 --events " + file.string());
     EXPECT_EQ(listed.at("epsilon_upper"), phases.at("epsilon_upper"));
     EXPECT_TRUE(listed.at("steps").is_null());
   }
