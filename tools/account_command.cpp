@@ -34,14 +34,6 @@ Names operator+(Names left, const Names& right) {
   return left;
 }
 
-const Names kSizes = {"--dataset-size", "--batch", "--cap", "--sampler", "--adjacency"};
-const Names kRate = {"--sampling-rate"};
-const Names kNoise = {"--noise-multiplier"};
-const Names kSteps = {"--steps", "--epochs"};
-const Names kUnit = {"--unit", "--group-size"};
-const Names kEngine = {"--method", "--width"};
-const Names kRun = kNoise + kRate + kSteps + kSizes + kUnit;
-
 void warn(const AccountAnswer& answer, std::ostream& err) {
   for (const std::string& sentence : warnings(answer.question, answer.epsilon.upper, answer.delta.upper))
     fmt::print(err, "sotto: warning: {}\n", sentence);
@@ -197,28 +189,32 @@ void add_account_command(CLI::App& app, std::ostream& out, std::ostream& err) {
   const auto calibrated = [](Unknown unknown) {
     return [unknown](const AccountFlags& flags, const Streams& to) { ask_calibrated(unknown, flags, to); };
   };
-  const Names kEpsilon = {"--epsilon"}, kDelta = {"--delta"}, kBoth = kEpsilon + kDelta;
-  const Names kEvents = {"--events"}, kJson = {"--json"}, kCsv = {"--csv"};
+  const Names sizes = {"--dataset-size", "--batch", "--cap", "--sampler", "--adjacency"};
+  const Names rate = {"--sampling-rate"}, noise = {"--noise-multiplier"}, steps = {"--steps", "--epochs"};
+  const Names unit = {"--unit", "--group-size"}, engine = {"--method", "--width"};
+  const Names run = noise + rate + steps + sizes + unit;
+  const Names epsilon = {"--epsilon"}, delta = {"--delta"}, both = epsilon + delta;
+  const Names events = {"--events"}, json = {"--json"}, csv = {"--csv"};
 
-  add_query(*account, "epsilon", "What epsilon does a run have?", kRun + kDelta + kEngine + kEvents + kJson,
-            ask_epsilon, streams);
-  add_query(*account, "delta", "What delta does a run have at a given epsilon?",
-            kRun + kEpsilon + kEngine + kEvents + kJson, ask_delta, streams);
+  add_query(*account, "epsilon", "What epsilon does a run have?", run + delta + engine + events + json, ask_epsilon,
+            streams);
+  add_query(*account, "delta", "What delta does a run have at a given epsilon?", run + epsilon + engine + events + json,
+            ask_delta, streams);
   add_query(*account, "noise", "What is the smallest noise multiplier within a budget?",
-            kRate + kSteps + kSizes + kUnit + kBoth + kEngine + kJson, calibrated(Unknown::noise_multiplier), streams);
+            rate + steps + sizes + unit + both + engine + json, calibrated(Unknown::noise_multiplier), streams);
   add_query(*account, "steps", "What is the largest number of steps within a budget?",
-            kNoise + kRate + kSizes + kUnit + kBoth + kEngine + kJson, calibrated(Unknown::steps), streams);
+            noise + rate + sizes + unit + both + engine + json, calibrated(Unknown::steps), streams);
   add_query(*account, "rate", "What is the largest sampling rate within a budget?",
-            kNoise + kSteps + kSizes + kUnit + kBoth + kEngine + kJson, calibrated(Unknown::sampling_rate), streams);
-  add_query(*account, "rdp", "What are the Renyi divergences of a run?", kRun + Names{"--order"} + kJson + kCsv,
-            ask_rdp, streams);
+            noise + steps + sizes + unit + both + engine + json, calibrated(Unknown::sampling_rate), streams);
+  add_query(*account, "rdp", "What are the Renyi divergences of a run?", run + Names{"--order"} + json + csv, ask_rdp,
+            streams);
   add_query(*account, "compose", "What do several phases or listed releases cost together?",
-            kEvents + Names{"--phase"} + kBoth + Names{"--dataset-size", "--adjacency"} + kUnit + kEngine + kJson,
+            events + Names{"--phase"} + both + Names{"--dataset-size", "--adjacency"} + unit + engine + json,
             ask_composed, streams);
   add_query(*account, "compare", "What do all accountants say, side by side?",
-            kRun + kBoth + kEvents + Names{"--phase", "--width", "--estimate"} + kJson + kCsv, ask_comparison, streams);
+            run + both + events + Names{"--phase", "--width", "--estimate"} + json + csv, ask_comparison, streams);
   add_query(*account, "curve", "All (epsilon, delta) of a run and an attacker's errors, as table and picture",
-            kRun + kDelta + kEngine + kEvents + Names{"--phase", "--points", "--output", "--picture"} + kJson + kCsv,
+            run + delta + engine + events + Names{"--phase", "--points", "--output", "--picture"} + json + csv,
             ask_curve, streams);
 }
 
