@@ -105,12 +105,14 @@ AccountAnswer calibrate(const AccountQuestion& question, Unknown unknown) {
   check_method(probed);
   const auto able = engines(probed);
   AccountAnswer answer{.question = probed, .calibrated = unknown, .target_epsilon = question.epsilon};
+  Method calibrating = able.back();
   for (const Method method : able) {
     try {
       fill_in(answer.question, unknown,
               {.budget = {.epsilon = question.epsilon.value(), .delta = question.delta.value()},
                .method = method,
                .precision = question.precision});
+      calibrating = method;
       break;
     } catch (const UsageError& error) {
       if (method == able.back())
@@ -118,7 +120,12 @@ AccountAnswer calibrate(const AccountQuestion& question, Unknown unknown) {
                                      *question.delta, error.what(), flag_to_change(unknown)));
     }
   }
-  const EngineAnswer found = bracket_epsilon(answer.question, *question.delta);
+  EngineAnswer found = bracket_epsilon(answer.question, *question.delta);
+  if (found.bracket.upper > *question.epsilon) {
+    // Another engine is wider here by a hair; the one that calibrated has seen the target met.
+    answer.question.method = calibrating;
+    found = bracket_epsilon(answer.question, *question.delta);
+  }
   SOTTO_ASSERT(found.bracket.upper <= *question.epsilon);
   answer.epsilon = found.bracket;
   answer.delta = {*question.delta, *question.delta};

@@ -95,7 +95,8 @@ std::string heading(const AccountQuestion& question) {
   const std::string noise = question.noise_multiplier ? fmt::format("{}", *question.noise_multiplier) : "";
   std::string sentence = describe_releases(question, noise);
   if (sentence.back() == ',') sentence.pop_back();
-  return fmt::format("{} {}, when {}", sentence, given(question), describe_neighbours(question));
+  return fmt::format("{} {}, when {}; UNPROVEN because this command sees no data: sampler and clipping", sentence,
+                     given(question), describe_neighbours(question));
 }
 
 void print_text(const AccountQuestion& question, const std::vector<EngineRow>& rows, std::ostream& out) {

@@ -57,9 +57,12 @@ std::vector<RdpRow> rdp_rows(const AccountQuestion& question, const std::vector<
       rows.push_back({.order = order, .remove = sum(order, Direction::remove), .add = sum(order, Direction::add)});
     return rows;
   }
-  AccountQuestion renyi = question;
-  renyi.method = privacy::Method::rdp;
-  check_method(renyi);
+  check_method(question);
+  if (const auto reason = why_unsupported(privacy::Method::rdp, question.accounted()))
+    throw UsageError(
+        fmt::format("[--sampler] {} under --adjacency {} has no Renyi curve: {}; `sotto account epsilon` "
+                    "has other methods",
+                    to_string(question.sampling.sampler), to_string(question.adjacency), *reason));
   const privacy::RdpAccountant accountant(question.adjacency, for_unit(question.accounted()));
   for (const double order : orders) {
     const double bound = accountant.rdp(order);

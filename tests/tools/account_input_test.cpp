@@ -80,6 +80,8 @@ TEST(AccountInput, Order) {
   expect_usage_error(run + "--order 2,", {"[--order]", "''"});
   expect_usage_error(run + "--order nan", {"[--order]", "'nan'"});
   expect_usage_error(run + "--order -inf", {"[--order]", "'-inf'"});
+  expect_usage_error(run + "--order 2 --sampler truncated-poisson --cap 50 --dataset-size 100",
+                     {"[--sampler] truncated-poisson", "no Renyi curve"});
 }
 
 TEST(AccountInput, SizesAndBatch) {

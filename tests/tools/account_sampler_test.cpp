@@ -69,6 +69,16 @@ TEST(AccountSampler, WithoutReplacementMeetsTheReference) {
   expect_epsilon(run + "1", 14.8207, 2e-4);
 }
 
+TEST(AccountSampler, RenyiDivergenceWithoutReplacementMeetsTheReference) {
+  const auto rdp = run_json(
+      "account rdp --sampler without-replacement --adjacency replace-one --dataset-size 10000 --batch 100 --steps 50 "
+      "--noise-multiplier 5 --order 1.5,2.5,5,50,100");
+  const double expected[] = {3.470097e-3, 4.638608e-3, 8.763361e-3, 9.847415e-2, 167.766389};
+  for (int i = 0; i < 5; ++i)
+    for (const char* direction : {"rdp_remove", "rdp_add"})
+      EXPECT_NEAR(rdp.at(direction).at(i).get<double>(), expected[i], 1e-6 * expected[i]) << direction << " " << i;
+}
+
 TEST(AccountSampler, PoissonReplaceOneMeetsTheReference) {
   expect_epsilon(
       "--adjacency replace-one --sampling-rate 0.01 --noise-multiplier 1 --steps 1000 --delta 1e-5 --width 1e-5",
