@@ -61,6 +61,20 @@ std::string format_rounded_up(double value, int digits) {
   return text;
 }
 
+std::string format_rounded_down(double value, int digits) {
+  SOTTO_ASSERT(value >= 0 && digits >= 1);
+  if (std::isinf(value)) return "inf";
+  const auto printed = [&](double x) { return fmt::format("{:.{}g}", x, digits); };
+  const auto parsed = [](const std::string& text) { return std::strtod(text.c_str(), nullptr); };
+  std::string text = printed(value);
+  if (parsed(text) <= value) return text;
+  const double unit = std::max(std::pow(10.0, std::floor(std::log10(value)) - digits + 1),
+                               4 * std::numeric_limits<double>::denorm_min());
+  for (double lowered = value - 0.5 * unit; parsed(text) > value; lowered -= 0.25 * unit)
+    text = printed(std::max(lowered, 0.0));
+  return text;
+}
+
 std::string format_bound(double value, std::optional<double> target) {
   std::string text = format_rounded_up(value, kShownDigits);
   if (target && value <= *target && parse_real("epsilon", text) > *target) return fmt::format("{}", *target);

@@ -1,5 +1,5 @@
 #pragma once
-// Numbers as text: strict on the way in, never smaller than the value on the way out.
+// Numbers as text: strict on the way in, rounded to the stated side on the way out.
 
 #include <cstdint>
 #include <optional>
@@ -18,6 +18,8 @@ int64_t parse_integer(std::string_view flag, std::string_view text);
 // The shortest decimal with at most `digits` significant digits that is not below `value`, so that a shortened
 // guarantee is still one. value >= 0; "inf" for infinity.
 std::string format_rounded_up(double value, int digits);
+// The same, not above `value`: for the lower ends of brackets.
+std::string format_rounded_down(double value, int digits);
 
 inline constexpr int kShownDigits = 6;
 // format_rounded_up(value, kShownDigits), but never more than `target` where the value is not: the target is a bound as

@@ -72,5 +72,27 @@ TEST(FormatRoundedUp, KeepsWhatFits) {
   EXPECT_GE(std::strtod(format_rounded_up(3.3e-319, 6).c_str(), nullptr), 3.3e-319);
 }
 
+TEST(FormatRoundedDown, NeverShowsMoreThanTheValue) {
+  std::mt19937_64 random(6);
+  std::uniform_real_distribution<double> uniform(-300, 300);
+  for (int i = 0; i < 20000; ++i) {
+    const double value = std::pow(10, uniform(random));
+    for (const int digits : {1, 3, 6}) {
+      const double shown = std::strtod(format_rounded_down(value, digits).c_str(), nullptr);
+      EXPECT_LE(shown, value);
+      EXPECT_GE(shown, value * (1 - std::pow(10, 1 - digits)));
+    }
+  }
+}
+
+TEST(FormatRoundedDown, KeepsWhatFits) {
+  EXPECT_EQ(format_rounded_down(0, 6), "0");
+  EXPECT_EQ(format_rounded_down(0.5, 6), "0.5");
+  EXPECT_EQ(format_rounded_down(0.9999999, 6), "0.999999");
+  EXPECT_EQ(format_rounded_down(9.9999999, 6), "9.99999");
+  EXPECT_EQ(format_rounded_down(std::numeric_limits<double>::infinity(), 6), "inf");
+  EXPECT_LE(std::strtod(format_rounded_down(3.3e-319, 6).c_str(), nullptr), 3.3e-319);
+}
+
 }  // namespace
 }  // namespace sotto::tools
