@@ -2,12 +2,10 @@
 #include <sotto/privacy/budget.h>
 #include <sotto/privacy/conversion.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/order_search.h>
 
 #include <algorithm>
-#include <array>
-#include <boost/math/tools/minima.hpp>
 #include <cmath>
-#include <cstdint>
 #include <limits>
 
 namespace sotto::privacy {
@@ -37,31 +35,6 @@ void validate_point(double rdp, double order) {
 void validate_nonnegative_epsilon(double epsilon) {
   if (!(epsilon >= 0 && epsilon < kInfinity))
     throw UsageError(fmt::format("[rdp conversion] bad epsilon: {}; allowed is a finite number >= 0", epsilon));
-}
-
-// `value(order)` at its least over the orders searched.
-template <typename Value>
-double least_over_orders(const Value& value) {
-  constexpr int kIntervals = 40;
-  constexpr int kBrentBits = 22;
-  const double low = std::log(kSmallestOrderMinusOne), width = std::log(kLargestOrderMinusOne) - low;
-  constexpr double kHuge = 1e300;  // keeps infinities out of Brent's parabolas
-  const auto at = [&](double log_order_m1) { return std::clamp(value(1 + std::exp(log_order_m1)), -kHuge, kHuge); };
-  int best = 0;
-  double least = kHuge;
-  for (int i = 0; i <= kIntervals; ++i) {
-    const double here = at(low + width * i / kIntervals);
-    if (here < least) {
-      least = here;
-      best = i;
-    }
-  }
-  if (least == kHuge) return kInfinity;
-  std::uintmax_t iterations = 60;
-  const double left = low + width * std::max(best - 1, 0) / kIntervals;
-  const double right = low + width * std::min(best + 1, kIntervals) / kIntervals;
-  const auto refined = boost::math::tools::brent_find_minima(at, left, right, kBrentBits, iterations);
-  return std::min(least, refined.second);
 }
 
 double log_delta_at_order(double rdp, double order, double epsilon, Conversion conversion) {
@@ -115,8 +88,7 @@ double delta_at_order(double rdp, double order, double epsilon, Conversion conve
 
 double epsilon_from_rdp(const RdpCurve& rdp, double delta) {
   validate_delta(delta);
-  return least_over_orders([&](double order) {
-    const double value = rdp(order);
+  return least_over_orders(rdp, [&](double value, double order) {
     return std::min(epsilon_at_order(value, order, delta, Conversion::standard),
                     epsilon_at_order(value, order, delta, Conversion::asoodeh));
   });
@@ -125,13 +97,12 @@ double epsilon_from_rdp(const RdpCurve& rdp, double delta) {
 double epsilon_from_rdp_classic(const RdpCurve& rdp, double delta) {
   validate_delta(delta);
   return least_over_orders(
-      [&](double order) { return epsilon_at_order(rdp(order), order, delta, Conversion::classic); });
+      rdp, [&](double value, double order) { return epsilon_at_order(value, order, delta, Conversion::classic); });
 }
 
 double delta_from_rdp(const RdpCurve& rdp, double epsilon) {
   validate_nonnegative_epsilon(epsilon);
-  const double log_delta = least_over_orders([&](double order) {
-    const double value = rdp(order);
+  const double log_delta = least_over_orders(rdp, [&](double value, double order) {
     validate_point(value, order);
     return std::min(log_delta_at_order(value, order, epsilon, Conversion::standard),
                     log_delta_at_order(value, order, epsilon, Conversion::asoodeh));

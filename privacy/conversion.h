@@ -28,8 +28,8 @@ double delta_at_order(double rdp, double order, double epsilon, Conversion conve
 // The RDP of a mechanism as a function of the order.
 using RdpCurve = std::function<double(double order)>;
 
-// Orders searched: order - 1 from 1e-3 to 1e5, on a logarithmic grid of 41 points and then continuously (Brent) around
-// the best of them. Every order gives a valid bound, so an imperfect search costs tightness and never validity.
+// Orders searched: order - 1 from 1e-3 to 1e5, continuously (order_search.h). Every order gives a valid bound, so an
+// imperfect search costs tightness and never validity.
 inline constexpr double kSmallestOrderMinusOne = 1e-3;
 inline constexpr double kLargestOrderMinusOne = 1e5;
 

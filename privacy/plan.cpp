@@ -18,7 +18,8 @@ void validate_count(const char* name, int64_t value, int64_t largest, const char
 Adjacency checked_adjacency(const PrivacyPlanOptions& options) {
   if (!options.adjacency)
     throw UsageError("[PrivacyPlan] adjacency is not set; say which neighbours are meant: add_remove or zero_out");
-  if (!RdpAccountant::supports(*options.adjacency))
+  // Training clips to C and adds noise for sensitivity C: a record replaced moves the sum by 2 C.
+  if (*options.adjacency != Adjacency::add_remove && *options.adjacency != Adjacency::zero_out)
     throw UsageError(fmt::format("[PrivacyPlan] unsupported adjacency: {}; available are add-remove and zero-out",
                                  to_string(*options.adjacency)));
   return *options.adjacency;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/event.h>
+#include <sotto/privacy/log_sum.h>
 #include <sotto/privacy/rdp.h>
 
 #include <algorithm>
@@ -13,26 +14,6 @@ namespace sotto::privacy {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-// A sum of exponentials kept relative to its largest term.
-class LogSum {
- public:
-  void add(double log_term) {
-    if (log_term == -kInfinity) return;
-    if (log_term > peak_) {
-      sum_ = sum_ * std::exp(peak_ - log_term) + 1;
-      peak_ = log_term;
-    } else {
-      sum_ += std::exp(log_term - peak_);
-    }
-  }
-  double log() const { return sum_ > 0 ? peak_ + std::log(sum_) : -kInfinity; }
-  double peak() const { return peak_; }
-
- private:
-  double peak_ = -kInfinity;
-  double sum_ = 0;
-};
 
 // The integrand of (A - 1) / (order - 1) in u = x / noise_multiplier. Dividing by order - 1 keeps the limit order -> 1.
 class Integrand {

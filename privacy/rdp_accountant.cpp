@@ -4,52 +4,89 @@
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/rdp.h>
 #include <sotto/privacy/rdp_accountant.h>
+#include <sotto/privacy/release_rdp.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <utility>
+#include <vector>
 
 namespace sotto::privacy {
+namespace {
 
-RdpAccountant::RdpAccountant(Adjacency adjacency, const Event& event) : adjacency_(adjacency) {
-  if (!supports(adjacency))
-    throw UsageError(
-        fmt::format("[RdpAccountant] unsupported adjacency: {}; available for Poisson-sampled Gaussian releases are "
-                    "add-remove and zero-out",
-                    to_string(adjacency)));
-  events_ = merge(adjacency, event);
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// A divergence below this may have lost digits to underflow, or have become zero: it is counted as at least this.
+constexpr double kUnderflow = 1e-300;
+
+// The sum of the curves of all releases.
+class SumOfCurves {
+ public:
+  SumOfCurves(Adjacency adjacency, const MergedEvents& events) : events_(events) {
+    if (events.non_private) return;
+    for (const MergedEvents::Term& term : events.terms) curves_.push_back(make_release_rdp(adjacency, term.event));
+  }
+  double at(double order) {
+    if (events_.empty()) return 0;
+    if (events_.non_private) return kInfinity;
+    double sum = events_.squared_gaussian_mean > 0 ? order / 2 * events_.squared_gaussian_mean : 0;
+    for (std::size_t i = 0; i < curves_.size(); ++i)
+      sum += events_.terms[i].count * (curves_[i]->at(order) + kUnderflow);
+    return sum * (1 + kRdpRelativeMargin) + std::numeric_limits<double>::min();
+  }
+
+ private:
+  const MergedEvents& events_;
+  std::vector<std::unique_ptr<ReleaseRdp>> curves_;
+};
+
+double sum_of_pure_epsilons(Adjacency adjacency, const MergedEvents& events) {
+  if (events.empty()) return 0;
+  if (events.non_private || events.squared_gaussian_mean > 0) return kInfinity;
+  double sum = 0;
+  for (const MergedEvents::Term& term : events.terms)
+    sum += term.count * pure_epsilon(adjacency, term.event).value_or(kInfinity);
+  return sum * (1 + kRdpRelativeMargin);
 }
 
-bool RdpAccountant::supports(Adjacency adjacency) {
-  return adjacency == Adjacency::add_remove || adjacency == Adjacency::zero_out;
+}  // namespace
+
+RdpAccountant::RdpAccountant(Adjacency adjacency, const Event& event)
+    : RdpAccountant(adjacency, merge(adjacency, event)) {}
+
+RdpAccountant::RdpAccountant(Adjacency adjacency, MergedEvents events)
+    : adjacency_(adjacency), events_(std::move(events)) {
+  if (const auto reason = why_unsupported(adjacency_, events_))
+    throw UsageError(fmt::format("[RdpAccountant] unsupported event: {}", *reason));
+  pure_epsilon_ = sum_of_pure_epsilons(adjacency_, events_);
+}
+
+std::optional<std::string> RdpAccountant::why_unsupported(Adjacency adjacency, const MergedEvents& events) {
+  for (const MergedEvents::Term& term : events.terms)
+    if (auto reason = why_no_rdp(adjacency, term.event)) return reason;
+  return std::nullopt;
 }
 
 double RdpAccountant::rdp(double order) const {
   if (!(order >= 1)) throw UsageError(fmt::format("[RdpAccountant] bad order: {}; allowed is 1 to infinity", order));
-  double sum = events_.squared_gaussian_mean > 0 ? order / 2 * events_.squared_gaussian_mean : 0;
-  if (events_.non_private) return std::numeric_limits<double>::infinity();
-  for (const MergedEvents::Term& term : events_.terms) {
-    const auto& event = std::get<PoissonSampled>(term.event);
-    sum += term.count *
-           subsampled_gaussian_rdp(event.sampling_rate, event.mechanism.noise_multiplier, order, Direction::remove);
-  }
-  if (events_.empty()) return 0;
-  return sum * (1 + kRdpRelativeMargin) + std::numeric_limits<double>::min();
+  return SumOfCurves(adjacency_, events_).at(order);
 }
 
 double RdpAccountant::epsilon(double delta) const {
   if (delta != 0) validate_delta(delta);
-  if (events_.empty()) return 0;
-  if (delta == 0) return std::numeric_limits<double>::infinity();
-  return epsilon_from_rdp([this](double order) { return rdp(order); }, delta);
+  if (delta == 0 || events_.empty() || events_.non_private) return pure_epsilon_;
+  SumOfCurves curve(adjacency_, events_);
+  return std::min(pure_epsilon_, epsilon_from_rdp([&](double order) { return curve.at(order); }, delta));
 }
 
 double RdpAccountant::delta(double epsilon) const {
-  if (events_.empty()) {
-    if (!(epsilon >= 0 && std::isfinite(epsilon)))
-      throw UsageError(fmt::format("[RdpAccountant] bad epsilon: {}; allowed is a finite number >= 0", epsilon));
-    return 0;
-  }
-  return delta_from_rdp([this](double order) { return rdp(order); }, epsilon);
+  if (!(epsilon >= 0 && std::isfinite(epsilon)))
+    throw UsageError(fmt::format("[RdpAccountant] bad epsilon: {}; allowed is a finite number >= 0", epsilon));
+  if (epsilon >= pure_epsilon_) return 0;
+  if (events_.non_private) return 1;
+  SumOfCurves curve(adjacency_, events_);
+  return delta_from_rdp([&](double order) { return curve.at(order); }, epsilon);
 }
 
 }  // namespace sotto::privacy

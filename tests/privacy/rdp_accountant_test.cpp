@@ -255,16 +255,21 @@ TEST(RdpAccountant, ZeroOutHasTheNumbersOfAddRemove) {
             RdpAccountant(Adjacency::add_remove, events).epsilon(1e-5));
 }
 
-TEST(RdpAccountant, RefusesReplaceOneAndSaysWhatIsAvailable) {
-  EXPECT_FALSE(RdpAccountant::supports(Adjacency::replace_one));
-  try {
-    RdpAccountant(Adjacency::replace_one, NoOp{});
-    FAIL();
-  } catch (const UsageError& error) {
-    EXPECT_NE(
-        std::string(error.what()).find("available for Poisson-sampled Gaussian releases are add-remove and zero-out"),
-        std::string::npos);
-  }
+TEST(RdpAccountant, RefusesWhatHasNoCurveAndSaysWhy) {
+  const auto refusal = [](const Event& event) {
+    const auto reason = RdpAccountant::why_unsupported(Adjacency::add_remove, merge(Adjacency::add_remove, event));
+    EXPECT_TRUE(reason);
+    EXPECT_THROW(RdpAccountant(Adjacency::add_remove, event), UsageError);
+    return reason.value_or("");
+  };
+  EXPECT_NE(refusal(TruncatedPoisson{0.1, 1000, 150, {1}}).find("truncated Poisson"), std::string::npos);
+  EXPECT_NE(refusal(ApproxDp{1, 1e-6}).find("delta = 1e-06"), std::string::npos);
+  EXPECT_NE(refusal(Composed{{Gaussian{1}, ApproxDp{0, 0.1}}}).find("no finite Renyi divergence"), std::string::npos);
+  EXPECT_FALSE(
+      RdpAccountant::why_unsupported(Adjacency::replace_one, merge(Adjacency::replace_one, PoissonSampled{0.1, {1}})));
+  // Refused before any accountant sees them: they mean nothing under the adjacency.
+  EXPECT_THROW(RdpAccountant(Adjacency::add_remove, WithoutReplacement{1, 10, {1}}), UsageError);
+  EXPECT_THROW(RdpAccountant(Adjacency::replace_one, MixtureOfGaussians{1, {1}, {1}}), UsageError);
 }
 
 TEST(RdpAccountant, RefusesInvalidEventsAndQueries) {
