@@ -1,160 +1,159 @@
 #include <fmt/format.h>
 #include <sotto/privacy/analytic_gaussian.h>
 #include <sotto/privacy/calibration.h>
-#include <sotto/privacy/conversion.h>
+#include <sotto/privacy/calibration_search.h>
 #include <sotto/privacy/error.h>
-#include <sotto/privacy/rdp_accountant.h>
 
 #include <algorithm>
-#include <boost/math/tools/toms748_solve.hpp>
 #include <cmath>
 #include <limits>
-#include <unordered_map>
+#include <string_view>
 
 namespace sotto::privacy {
 namespace {
 
-constexpr int kMaxDoublings = 200;
-constexpr double kRelativeTolerance = 1e-9;
+constexpr double kLeastNoise = 1e-6, kMostNoise = 1e60, kLeastRate = 1e-300;
 
-double epsilon_of(Adjacency adjacency, double delta, double sampling_rate, double noise_multiplier, int64_t steps) {
-  const Phase run{PoissonSampled{sampling_rate, Gaussian{noise_multiplier}}, steps};
-  return RdpAccountant(adjacency, Phases{run}).epsilon(delta);
+void check(const CalibrationTarget& target) {
+  validate_epsilon(target.budget.epsilon);
+  if (target.budget.delta != 0) validate_delta(target.budget.delta);
 }
 
-void validate_steps(const char* where, int64_t steps) {
-  if (steps < 1 || steps > kMaxCount)
-    throw UsageError(fmt::format("[{}] bad steps: {}; allowed is an integer from 1 to 2^53", where, steps));
+double upper_epsilon(const CalibrationTarget& target, const AccountedEvents& events) {
+  return make_accountant(target.method, events, target.precision)->epsilon(target.budget.delta).upper;
 }
 
-// Narrows the bracket between a value that meets the target and one that does not, on a logarithmic scale, and returns
-// the former. `epsilon_at` need not be monotone to the last digit: only values that were evaluated and found good are
-// returned.
-template <typename EpsilonAt>
-double narrow(const EpsilonAt& epsilon_at, double target, double good, double bad) {
-  double best = good;
-  const auto excess = [&](double log_value) {
-    const double value = std::exp(log_value);
-    const double epsilon = epsilon_at(value);
-    if (epsilon <= target && std::abs(value - bad) < std::abs(best - bad)) best = value;
-    return std::isinf(epsilon) ? 1.0 : (epsilon - target) / (epsilon + target);
+// Finer than the accountant's own precision there is nothing to find.
+double tolerance(const CalibrationTarget& target) {
+  if (target.method == Method::rdp || target.method == Method::gaussian) return 1e-9;
+  const double relative = std::min(target.precision.absolute / target.budget.epsilon, target.precision.relative);
+  return std::clamp(relative / 10, 1e-9, 1e-4);
+}
+
+// Where the RDP accountant, which costs next to nothing and is rarely more than a third off, puts the edge.
+template <typename Search, typename Run, typename Value>
+Value informed_start(const CalibrationTarget& target, Search search, const Run& run, Value start) {
+  if (target.method == Method::rdp || why_unsupported(Method::rdp, run(start))) return start;
+  search.epsilon = [&, quick = CalibrationTarget{target.budget, Method::rdp}](Value value) {
+    return upper_epsilon(quick, run(value));
   };
-  const auto close_enough = [](double a, double b) { return std::abs(a - b) < kRelativeTolerance; };
-  std::uintmax_t iterations = 80;
-  const double low = std::log(std::min(good, bad)), high = std::log(std::max(good, bad));
-  const double f_low = excess(low), f_high = excess(high);
-  if ((f_low <= 0) == (f_high <= 0)) return best;
-  boost::math::tools::toms748_solve(excess, low, high, f_low, f_high, close_enough, iterations);
-  return best;
+  if constexpr (std::is_same_v<Search, RealSearch>) search.tolerance = 1e-3;
+  const auto edge = find_edge(search);
+  return edge ? edge->value : start;
 }
 
-template <typename Value, typename EpsilonAt>
-Calibration<Value> confirm(const EpsilonAt& epsilon_at, double target, Value value) {
-  const double epsilon = epsilon_at(value);
-  SOTTO_ASSERT(epsilon <= target);
-  return {.value = value, .epsilon = epsilon, .slack = target - epsilon};
+std::string described(const PrivacyBudget& budget) {
+  return fmt::format("epsilon {} at delta {}", budget.epsilon, budget.delta);
+}
+
+// What the end of the range that should be good gives, and why.
+[[noreturn]] void infeasible(std::string_view where, const CalibrationTarget& target, std::string_view end,
+                             double epsilon) {
+  const std::string_view reason =
+      target.budget.delta == 0 && std::isinf(epsilon)
+          ? "normal noise and sampled releases have no guarantee at delta = 0; raise delta"
+          : "no value meets it: raise epsilon or delta, or change what else the run releases";
+  throw UsageError(fmt::format("[{}] infeasible budget: {}; even {} has epsilon {:.6g} by method {}: {}", where,
+                               described(target.budget), end, epsilon, to_string(target.method), reason));
+}
+
+template <typename Value, typename Run>
+Calibration<Value> confirmed(const CalibrationTarget& target, const Run& run, Value value) {
+  const double epsilon = upper_epsilon(target, run(value));
+  SOTTO_ASSERT(epsilon <= target.budget.epsilon);
+  return {.value = value, .epsilon = epsilon, .slack = target.budget.epsilon - epsilon};
+}
+
+Calibration<int64_t> largest_count(std::string_view where, std::string_view unit, const CalibrationTarget& target,
+                                   const RunFamily<int64_t>& run, int64_t most) {
+  check(target);
+  if (most < 1 || most > kMaxCount)
+    throw UsageError(fmt::format("[{}] bad limit: {}; allowed is an integer from 1 to 2^53", where, most));
+  CountSearch search{.epsilon = [&](int64_t count) { return upper_epsilon(target, run(count)); },
+                     .target = target.budget.epsilon,
+                     .start = 1,
+                     .most = most};
+  search.start = informed_start(target, search, run, int64_t{1});
+  const auto edge = find_edge(search);
+  if (!edge) {
+    const double one = search.epsilon(1);
+    if (std::isinf(one)) infeasible(where, target, fmt::format("one {}", unit), one);
+    throw UsageError(
+        fmt::format("[{}] budget too small for one {}: one {} has epsilon {:.6g} at delta {}, the budget is {}; raise "
+                    "the noise multiplier, lower the sampling rate or raise the budget",
+                    where, unit, unit, one, target.budget.delta, target.budget.epsilon));
+  }
+  return confirmed(target, run, edge->value);
 }
 
 }  // namespace
 
-Calibration<double> smallest_noise_multiplier(Adjacency adjacency, const PrivacyBudget& budget, double sampling_rate,
-                                              int64_t steps) {
-  validate(budget);
-  validate(PoissonSampled{sampling_rate, Gaussian{1}});
-  validate_steps("smallest_noise_multiplier", steps);
-  if (sampling_rate == 0)
-    throw UsageError(
-        "[smallest_noise_multiplier] bad sampling_rate: 0; no record is ever used, so any noise meets any budget");
-  const auto epsilon_at = [&](double noise) {
-    return epsilon_of(adjacency, budget.delta, sampling_rate, noise, steps);
-  };
-
-  // Enough without sampling and with exact accounting, hence enough up to the looseness of RDP.
-  double good = gaussian_noise_multiplier(budget.epsilon, budget.delta) * std::sqrt(static_cast<double>(steps));
-  int doublings = 0;
-  while (epsilon_at(good) > budget.epsilon) {
-    if (++doublings > kMaxDoublings)
-      throw UsageError(
-          fmt::format("[smallest_noise_multiplier] infeasible budget: epsilon {} at delta {}; no noise multiplier up "
-                      "to {} meets it over {} steps",
-                      budget.epsilon, budget.delta, good, steps));
-    good *= 2;
-  }
-  double bad = good / 2;
-  while (bad > 0 && epsilon_at(bad) <= budget.epsilon) {
-    good = bad;
-    bad /= 2;
-    if (++doublings > 2 * kMaxDoublings) return confirm(epsilon_at, budget.epsilon, good);
-  }
-  return confirm(epsilon_at, budget.epsilon, narrow(epsilon_at, budget.epsilon, good, bad));
+Calibration<double> smallest_noise_multiplier(const CalibrationTarget& target, const RunFamily<double>& run) {
+  check(target);
+  // One unsampled release would need this much.
+  const double start =
+      target.budget.delta > 0 ? gaussian_noise_multiplier(target.budget.epsilon, target.budget.delta) : 1;
+  RealSearch search{.epsilon = [&](double noise) { return upper_epsilon(target, run(noise)); },
+                    .target = target.budget.epsilon,
+                    .falls = true,
+                    .start = std::clamp(start, kLeastNoise, kMostNoise),
+                    .least = kLeastNoise,
+                    .most = kMostNoise,
+                    .tolerance = tolerance(target)};
+  search.start = informed_start(target, search, run, search.start);
+  const auto edge = find_edge(search);
+  if (!edge)
+    infeasible("smallest_noise_multiplier", target, fmt::format("noise multiplier {}", kMostNoise),
+               search.epsilon(kMostNoise));
+  return confirmed(target, run, edge->value);
 }
 
-Calibration<int64_t> largest_steps(Adjacency adjacency, const PrivacyBudget& budget, const PoissonSampled& step) {
-  validate(budget);
-  validate(step);
-  if (step.sampling_rate == 0)
-    throw UsageError(
-        "[largest_steps] bad sampling_rate: 0; no record is ever used, so the number of steps is unlimited");
-  const RdpAccountant one_step(adjacency, Phases{Phase{step, 1}});
-  std::unordered_map<double, double> known;  // the grid of orders recurs for every number of steps
-  const auto one_step_rdp = [&](double order) {
-    const auto [entry, fresh] = known.try_emplace(order, 0);
-    if (fresh) entry->second = one_step.rdp(order);
-    return entry->second;
-  };
-  const auto quick_epsilon = [&](int64_t steps) {
-    return epsilon_from_rdp([&](double order) { return static_cast<double>(steps) * one_step_rdp(order); },
-                            budget.delta);
-  };
-  const auto epsilon_at = [&](int64_t steps) {
-    return epsilon_of(adjacency, budget.delta, step.sampling_rate, step.mechanism.noise_multiplier, steps);
-  };
-
-  if (const double epsilon = epsilon_at(1); epsilon > budget.epsilon)
-    throw UsageError(
-        fmt::format("[largest_steps] budget too small for one step: one step has epsilon {:.6g} at delta {}, the "
-                    "budget is {}; raise the noise multiplier, lower the sampling rate or raise the budget",
-                    epsilon, budget.delta, budget.epsilon));
-  int64_t good = 1, bad = 2;
-  while (bad < kMaxCount && quick_epsilon(bad) <= budget.epsilon) {
-    good = bad;
-    bad *= 2;
-  }
-  if (bad >= kMaxCount && epsilon_at(kMaxCount) <= budget.epsilon)
-    return confirm(epsilon_at, budget.epsilon, kMaxCount);
-  while (bad - good > 1) {
-    const int64_t middle = good + (bad - good) / 2;
-    (quick_epsilon(middle) <= budget.epsilon ? good : bad) = middle;
-  }
-  // The accountant multiplies and rounds in another order than the search.
-  while (good > 1 && epsilon_at(good) > budget.epsilon) --good;
-  return confirm(epsilon_at, budget.epsilon, good);
+Calibration<double> largest_sampling_rate(const CalibrationTarget& target, const RunFamily<double>& run) {
+  check(target);
+  RealSearch search{.epsilon = [&](double rate) { return upper_epsilon(target, run(rate)); },
+                    .target = target.budget.epsilon,
+                    .falls = false,
+                    .start = 1,
+                    .least = kLeastRate,
+                    .most = 1,
+                    .tolerance = tolerance(target)};
+  search.start = informed_start(target, search, run, 1.0);
+  const auto edge = find_edge(search);
+  if (!edge)
+    infeasible("largest_sampling_rate", target, fmt::format("sampling rate {}", kLeastRate),
+               search.epsilon(kLeastRate));
+  return confirmed(target, run, edge->value);
 }
 
-Calibration<double> largest_sampling_rate(Adjacency adjacency, const PrivacyBudget& budget, double noise_multiplier,
-                                          int64_t steps) {
-  validate(budget);
-  validate(Gaussian{noise_multiplier});
-  validate_steps("largest_sampling_rate", steps);
-  if (noise_multiplier == 0)
-    throw UsageError(
-        "[largest_sampling_rate] bad noise_multiplier: 0; without noise every sampling rate has infinite epsilon");
-  const auto epsilon_at = [&](double rate) {
-    return epsilon_of(adjacency, budget.delta, rate, noise_multiplier, steps);
-  };
+Calibration<int64_t> largest_steps(const CalibrationTarget& target, const RunFamily<int64_t>& run) {
+  return largest_count("largest_steps", "step", target, run, kMaxCount);
+}
 
-  if (epsilon_at(1) <= budget.epsilon) return confirm(epsilon_at, budget.epsilon, 1.0);
-  double bad = 1, good = 0.5;
-  for (int halvings = 0; epsilon_at(good) > budget.epsilon; ++halvings) {
-    if (halvings > kMaxDoublings)
-      throw UsageError(
-          fmt::format("[largest_sampling_rate] infeasible budget: epsilon {} at delta {}; no sampling rate down to {} "
-                      "meets it with noise multiplier {} over {} steps",
-                      budget.epsilon, budget.delta, good, noise_multiplier, steps));
-    bad = good;
-    good /= 2;
+Calibration<int64_t> largest_epochs(const CalibrationTarget& target, const RunFamily<int64_t>& run) {
+  return largest_count("largest_epochs", "epoch", target, run, kMaxCount);
+}
+
+Calibration<int64_t> largest_batch_size(const CalibrationTarget& target, const RunFamily<int64_t>& run,
+                                        int64_t dataset_size) {
+  return largest_count("largest_batch_size", "record per batch", target, run, dataset_size);
+}
+
+Calibration<double> smallest_delta(double epsilon, Method method, const AccountedEvents& events,
+                                   const Precision& precision) {
+  if (!(epsilon >= 0 && std::isfinite(epsilon)))
+    throw UsageError(fmt::format("[smallest_delta] bad epsilon: {}; allowed is a finite number >= 0", epsilon));
+  const auto accountant = make_accountant(method, events, precision);
+  double delta = accountant->delta(epsilon).upper;
+  // The two inverse queries may disagree by their width: delta is raised until epsilon agrees.
+  for (double raise = 1e-12; delta < 1 && raise < 1e3; raise *= 4) {
+    const double found = accountant->epsilon(delta).upper;
+    if (found <= epsilon) return {.value = delta, .epsilon = found, .slack = epsilon - found};
+    delta = std::max(delta * (1 + raise), std::numeric_limits<double>::min());
   }
-  return confirm(epsilon_at, budget.epsilon, narrow(epsilon_at, budget.epsilon, good, bad));
+  throw UsageError(
+      fmt::format("[smallest_delta] infeasible: no delta below 1 gives epsilon {} by method {}; raise epsilon or the "
+                  "noise",
+                  epsilon, to_string(method)));
 }
 
 }  // namespace sotto::privacy

@@ -57,8 +57,7 @@ class OrderSearch {
     for (--i; i >= 0 && !points_[i].known;) --i;
     if (i < 0 || upper.rdp >= kHuge) return upper.rdp;
     const Point& lower = points_[i];
-    const double slope =
-        ((upper.order - 1) * upper.rdp - (lower.order - 1) * lower.rdp) / (upper.order - lower.order);
+    const double slope = ((upper.order - 1) * upper.rdp - (lower.order - 1) * lower.rdp) / (upper.order - lower.order);
     return std::max(upper.rdp, ((upper.order - 1) * upper.rdp + slope * (order - upper.order)) / (order - 1));
   }
 
@@ -106,14 +105,14 @@ class OrderSearch {
 
   void scan() {
     // The divergence at the smallest order is a floor for all others. Large orders are the dearer ones, and beyond a
-    // jump of the curve they are useless: none is tried before a moderate one.
-    constexpr int kModerate = 20;
-    bool better = evaluate(0);
-    auto next = most_promising();
-    if (next && *next > kModerate) next = kModerate;
-    while (next) {
-      better = evaluate(*next);
-      next = better ? most_promising() : middle_candidate();
+    // jump of the curve they are useless: they are approached in leaps of at most four times the order.
+    constexpr int kModerate = 20, kLeap = 3;
+    evaluate(0);
+    int reach = kModerate;
+    for (auto next = most_promising(); next;) {
+      const int i = std::min(*next, reach);
+      reach = std::max(reach, i + kLeap);
+      next = evaluate(i) ? most_promising() : middle_candidate();
     }
   }
 
@@ -195,8 +194,7 @@ class OrderSearch {
 
 }  // namespace
 
-double least_over_orders(const std::function<double(double)>& rdp,
-                         const std::function<double(double, double)>& bound) {
+double least_over_orders(const std::function<double(double)>& rdp, const std::function<double(double, double)>& bound) {
   return OrderSearch(rdp, bound).least();
 }
 

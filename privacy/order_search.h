@@ -5,7 +5,8 @@
 // Curves of sampled releases jump at order 1 + 2 s^2 log(1/q) or so, and then there may be a minimum on each side. The
 // grid finds both: of its 41 orders only those are evaluated that could still be best, which a divergence already known
 // at a lower order decides, because divergences do not fall with the order. A minimum is then refined by parabolas and
-// golden sections (Brent 1973). Every order gives a valid bound, so an imperfect search costs tightness, never validity.
+// golden sections (Brent 1973). Every order gives a valid bound, so an imperfect search costs tightness, never
+// validity.
 
 #include <functional>
 

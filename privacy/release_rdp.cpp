@@ -48,7 +48,8 @@ class PoissonRemoval : public ReleaseRdp {
 
 class PoissonReplacement : public ReleaseRdp {
  public:
-  PoissonReplacement(double sampling_rate, double noise_multiplier) : q_(sampling_rate), distance_(2 / noise_multiplier) {
+  PoissonReplacement(double sampling_rate, double noise_multiplier)
+      : q_(sampling_rate), distance_(2 / noise_multiplier) {
     if (noise_multiplier >= kSmallestQuadratureNoise) nodes_.emplace(replacement_pair(q_, noise_multiplier));
   }
   double at(double order) override {

@@ -173,8 +173,13 @@ RenyiNodes::Pair replacement_pair(double sampling_rate, double noise_multiplier)
         near < 30 ? std::log1p(std::exp(log_q + near - log_far) * -std::expm1(-gap)) : log_near - log_far;
     return u >= 0 ? RenyiNodes::Value{-u * u / 2 + log_far, ratio} : RenyiNodes::Value{-u * u / 2 + log_near, -ratio};
   };
-  return {
-      .at = at, .steepness = inverse, .largest_step = kFineStep, .low = -inverse, .low_per_order = 0, .high = 0, .high_per_order = 2 * inverse};
+  return {.at = at,
+          .steepness = inverse,
+          .largest_step = kFineStep,
+          .low = -inverse,
+          .low_per_order = 0,
+          .high = 0,
+          .high_per_order = 2 * inverse};
 }
 
 RenyiNodes::Pair mixture_removal_pair(double standard_deviation, std::vector<double> sensitivities,

@@ -62,8 +62,8 @@ class RenyiNodes {
 // (1 - q) N(0, s^2) + q N(1, s^2) against N(0, s^2), and the reverse.
 RenyiNodes::Pair removal_pair(double sampling_rate, double noise_multiplier);
 RenyiNodes::Pair addition_pair(double sampling_rate, double noise_multiplier);
-// (1 - q) N(0, s^2) + q N(1, s^2) against (1 - q) N(0, s^2) + q N(-1, s^2): one record replaced by another under Poisson
-// sampling. It dominates every pair of gradients, and by reflection it is its own reverse.
+// (1 - q) N(0, s^2) + q N(1, s^2) against (1 - q) N(0, s^2) + q N(-1, s^2): one record replaced by another under
+// Poisson sampling. It dominates every pair of gradients, and by reflection it is its own reverse.
 RenyiNodes::Pair replacement_pair(double sampling_rate, double noise_multiplier);
 // sum_i p_i N(c_i, s^2) against N(0, s^2) and the reverse, c_i >= 0 the sensitivities, of which one is above 0.
 RenyiNodes::Pair mixture_removal_pair(double standard_deviation, std::vector<double> sensitivities,

@@ -68,8 +68,7 @@ double WithoutReplacementRdp::log_moment(int order) {
   double log_weight = std::log(mantissa) + exponent * kLogTwo + std::log(q_);
   const double first = 2 * rate_;  // e(2)
   LogSum sum;
-  sum.add(log_weight +
-          (first > 1 ? kLogTwo + first : std::log(std::min(4 * std::expm1(first), 2 * std::exp(first)))));
+  sum.add(log_weight + (first > 1 ? kLogTwo + first : std::log(std::min(4 * std::expm1(first), 2 * std::exp(first)))));
   for (int j = 3; j <= order; ++j) {
     int shift = 0;
     mantissa = std::frexp(mantissa * ((a - j + 1) / j * q_), &shift);
@@ -77,8 +76,8 @@ double WithoutReplacementRdp::log_moment(int order) {
     log_weight = std::log(mantissa) + exponent * kLogTwo + std::log(q_);
     double log_term = log_weight + kLogTwo + static_cast<double>(j) * (j - 1) * rate_;
     if (differences && j < kLargestDifference && log_term > sum.log() - kNegligibleNats)
-      log_term = std::min(log_term, log_weight + 2 * kLogTwo +
-                                        (log_even_difference(j - j % 2) + log_even_difference(j + j % 2)) / 2);
+      log_term = std::min(
+          log_term, log_weight + 2 * kLogTwo + (log_even_difference(j - j % 2) + log_even_difference(j + j % 2)) / 2);
     sum.add(log_term);
   }
   const double bound = std::min(log1p_exp(sum.log()), (a - 1) * unsampled(a));

@@ -32,9 +32,9 @@ class WithoutReplacementRdp {
   double at(double order);
 
  private:
-  double log_moment(int order);                  // (order - 1) D_order, the bound
-  double log_even_difference(int order);         // log B(order)
-  double unsampled(double order) const;          // D_order without sampling
+  double log_moment(int order);           // (order - 1) D_order, the bound
+  double log_even_difference(int order);  // log B(order)
+  double unsampled(double order) const;   // D_order without sampling
 
   double q_, rate_;  // rate_ = e(j) / j
   std::unordered_map<int, double> log_moments_;
