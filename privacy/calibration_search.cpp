@@ -93,7 +93,8 @@ std::optional<Edge<int64_t>> find_edge(const CountSearch& search) {
     // Epsilon grows at least like the root of the count, and mostly no faster than the count.
     const double factor = std::exp(2 * step_towards(f, steps)) + 1e-9;
     const double next = f <= 0 ? static_cast<double>(count) * factor + 1 : static_cast<double>(count) / factor - 1;
-    count = next >= static_cast<double>(search.most) ? search.most : std::max<int64_t>(1, std::llround(std::floor(next)));
+    count =
+        next >= static_cast<double>(search.most) ? search.most : std::max<int64_t>(1, std::llround(std::floor(next)));
     f = excess(count);
   }
   // Regula falsi with halved weights (Illinois) between the logarithms; every third step halves the interval.

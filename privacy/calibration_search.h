@@ -20,10 +20,10 @@ struct Edge {
 struct RealSearch {
   std::function<double(double value)> epsilon;
   double target;
-  bool falls;         // epsilon falls in the value (noise); otherwise it grows (sampling rate)
-  double start;       // within [least, most]
-  double least, most; // when even the bad end of the range is good, it is the answer
-  double tolerance;   // of log(value)
+  bool falls;          // epsilon falls in the value (noise); otherwise it grows (sampling rate)
+  double start;        // within [least, most]
+  double least, most;  // when even the bad end of the range is good, it is the answer
+  double tolerance;    // of log(value)
 };
 // Nothing when the good end of the range is bad.
 std::optional<Edge<double>> find_edge(const RealSearch& search);

@@ -138,8 +138,8 @@ double rdp_upper_bound(double q, double s, double order, Direction direction) {
   if (direction == Direction::add) return -std::log1p(-q);
   const double order_m1 = order - 1;
   if (order_m1 == 0) return q / (2 * s * s);
-  const double convexity = log_mixture(q, order * order_m1 / (2 * s * s)) / order_m1;
-  const double minkowski = log_mixture(q, order_m1 / (2 * s * s)) * order / order_m1;
+  const double convexity = log_mixture(q, order / s * (order_m1 / s) / 2) / order_m1;
+  const double minkowski = log_mixture(q, order_m1 / s / s / 2) * (order / order_m1);
   return std::min(convexity, minkowski);
 }
 
@@ -160,7 +160,7 @@ double subsampled_gaussian_rdp(double sampling_rate, double noise_multiplier, do
     throw UsageError(fmt::format("[subsampled_gaussian_rdp] bad order: {}; allowed is 1 to infinity", order));
   if (const auto limit = rdp_limit(sampling_rate, noise_multiplier, order, direction)) return *limit;
   // Renyi divergence is quasi-convex, so sampling never costs more than no sampling.
-  const double unsampled = order / (2 * noise_multiplier * noise_multiplier);
+  const double unsampled = order / noise_multiplier / noise_multiplier / 2;
   const bool by_bound = noise_multiplier < kSmallestQuadratureNoise || order > kLargestQuadratureOrder;
   const double rdp = by_bound ? rdp_upper_bound(sampling_rate, noise_multiplier, order, direction)
                               : rdp_by_quadrature(sampling_rate, noise_multiplier, order, direction);

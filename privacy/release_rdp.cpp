@@ -85,12 +85,13 @@ class Mixture : public ReleaseRdp {
  private:
   double by_convexity(double order) const {
     const double unsampled = order / 2 * largest_ * largest_;
-    if (order == 1) return unsampled;
-    double excess = 0;
-    for (std::size_t i = 0; i < event_.sensitivities.size(); ++i)
-      excess += event_.probabilities[i] *
-                std::expm1(gaussian_moment(order, event_.sensitivities[i] / event_.standard_deviation));
-    return std::min(unsampled, std::log1p(excess) / (order - 1));
+    double sum = 0;
+    for (std::size_t i = 0; i < event_.sensitivities.size(); ++i) {
+      const double distance = event_.sensitivities[i] / event_.standard_deviation;
+      sum += event_.probabilities[i] *
+             (order == 1 ? distance / 2 * distance : std::expm1(gaussian_moment(order, distance)));
+    }
+    return std::min(unsampled, order == 1 ? sum : std::log1p(sum) / (order - 1));
   }
 
   MixtureOfGaussians event_;

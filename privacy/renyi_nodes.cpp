@@ -1,4 +1,5 @@
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/rdp.h>
 #include <sotto/privacy/renyi_nodes.h>
 
 #include <algorithm>
@@ -95,6 +96,7 @@ void RenyiNodes::extend(Side& side, double sign, int offset) {
 }
 
 std::optional<double> RenyiNodes::divergence(double order) {
+  if (!(order <= kLargestQuadratureOrder)) return std::nullopt;
   const double low = std::floor((pair_.low + pair_.low_per_order * order - kReach) / step_);
   const double high = std::ceil((pair_.high + pair_.high_per_order * order + kReach) / step_);
   if (!(high - low < kMostNodes && std::abs(low) < kMostNodes && std::abs(high) < kMostNodes)) return std::nullopt;

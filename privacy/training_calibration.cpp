@@ -46,7 +46,8 @@ Calibration<double> smallest_noise_multiplier(Adjacency adjacency, const Privacy
   };
   // Enough without sampling; about enough with it where many records are drawn. Sampling gains a factor near the rate,
   // but never brings the noise that one inclusion needs below that of a few standard deviations.
-  const double unsampled = gaussian_noise_multiplier(budget.epsilon, budget.delta) * std::sqrt(static_cast<double>(steps));
+  const double unsampled =
+      gaussian_noise_multiplier(budget.epsilon, budget.delta) * std::sqrt(static_cast<double>(steps));
   const double start = std::max(unsampled * sampling_rate, std::min(unsampled, 0.7));
   const auto edge = find_edge(RealSearch{.epsilon = epsilon_at,
                                          .target = budget.epsilon,
