@@ -156,12 +156,11 @@ TEST(WithoutReplacement, AgreesWithTheFormulaAsPrinted) {
       };
       for (const int order : {2, 3, 6, 9}) {
         const long double first = 2 * rate, weight = q;
-        long double sum = 1 + choose(order, 2) * weight * weight *
-                                  std::min(4 * std::expm1(first), 2 * std::exp(first));
+        long double sum = 1 + choose(order, 2) * weight * weight * std::min(4 * std::expm1(first), 2 * std::exp(first));
         for (int j = 3; j <= order; ++j)
-          sum += choose(order, j) * std::pow(weight, j) *
-                 std::min(2 * std::exp(j * (j - 1) * rate),
-                          4 * std::sqrt(difference(j - j % 2) * difference(j + j % 2)));
+          sum +=
+              choose(order, j) * std::pow(weight, j) *
+              std::min(2 * std::exp(j * (j - 1) * rate), 4 * std::sqrt(difference(j - j % 2) * difference(j + j % 2)));
         const long double expected = std::min(std::log(sum) / (order - 1), order * rate);
         SCOPED_TRACE(testing::Message() << q << ", " << s << ", " << order);
         expect_relative(curve.at(order), expected, 1e-9);
@@ -238,10 +237,9 @@ TEST(Mixture, TakesTheLargerDirection) {
 }
 
 TEST(Mixture, ComposedLiesAboveTheExactEpsilonAndNotFar) {
-  const RdpAccountant run(
-      Adjacency::add_remove,
-      Composed{{SelfComposed(MixtureOfGaussians{1, {0, 1, 2}, {0.2, 0.6, 0.2}}, 3),
-                SelfComposed(MixtureOfGaussians{2, {0, 2, 3}, {0.33, 0.34, 0.33}}, 2)}});
+  const RdpAccountant run(Adjacency::add_remove,
+                          Composed{{SelfComposed(MixtureOfGaussians{1, {0, 1, 2}, {0.2, 0.6, 0.2}}, 3),
+                                    SelfComposed(MixtureOfGaussians{2, {0, 2, 3}, {0.33, 0.34, 0.33}}, 2)}});
   EXPECT_GE(run.epsilon(1e-6), 17.193115 - 1e-4);  // exact, published
   EXPECT_LE(run.epsilon(1e-6), 1.2 * 17.193115);
 }
@@ -273,8 +271,8 @@ TEST(PureRelease, CurveIsRandomisedResponse) {
   for (const double epsilon : {1e-3, 0.1, 1.0, 20.0, 400.0}) {
     for (const double order : {1.25, 2.0, 10.0, 20.0}) {
       const long double e = epsilon, a = order, p = 1 / (1 + std::exp(-e)), rest = 1 / (1 + std::exp(e));
-      const long double moment = std::exp(a * std::log(p) + (1 - a) * std::log(rest)) +
-                                 std::exp(a * std::log(rest) + (1 - a) * std::log(p));
+      const long double moment =
+          std::exp(a * std::log(p) + (1 - a) * std::log(rest)) + std::exp(a * std::log(rest) + (1 - a) * std::log(p));
       SCOPED_TRACE(testing::Message() << epsilon << ", " << order);
       expect_relative(pure_rdp(epsilon, order), std::log(moment) / (a - 1), 1e-13 + 1e-17 / std::log(moment));
     }
@@ -317,8 +315,9 @@ TEST(PureRelease, NeedsNoDeltaAndItsEpsilonsAdd) {
 }
 
 TEST(RdpAccountant, SelfComposedEqualsALoopForEveryKindOfRelease) {
-  const Event kinds[] = {PoissonSampled{0.1, {2}}, WithoutReplacement{3, 10, {2}}, Laplace{3}, ApproxDp{0.2, 0},
-                         Gaussian{4}, EpochOnce{3, {5}}};
+  const Event kinds[] = {
+      PoissonSampled{0.1, {2}}, WithoutReplacement{3, 10, {2}}, Laplace{3}, ApproxDp{0.2, 0}, Gaussian{4},
+      EpochOnce{3, {5}}};
   for (const Event& kind : kinds) {
     Composed loop;
     for (int i = 0; i < 7; ++i) loop.events.push_back(kind);
