@@ -39,7 +39,7 @@ void validate_nonnegative_epsilon(double epsilon) {
 
 double log_delta_at_order(double rdp, double order, double epsilon, Conversion conversion) {
   const double order_m1 = order - 1, log_order = std::log(order);
-  if (rdp == kInfinity) return 0;
+  if (!(order_m1 * (rdp + epsilon) < kInfinity)) return 0;
   if (conversion == Conversion::standard) {
     const double gain = order_m1 * std::log1p(-1 / order);
     return raise(order_m1 * (rdp - epsilon) + gain - log_order, order_m1 * (rdp + epsilon) - gain + log_order);

@@ -47,7 +47,8 @@ double log_mixture(double q, double log_q, double log_1mq, double y) {
     const double low = std::min(log_1mq, log_q + y), high = std::max(log_1mq, log_q + y);
     return high + std::log1p(std::exp(low - high));
   }
-  return q > 0.5 && y < 0 ? std::log((1 - q) + q * std::exp(y)) : std::log1p(q * std::expm1(y));
+  const double excess = q * std::expm1(y);
+  return excess > -0.5 ? std::log1p(excess) : std::log((1 - q) + q * std::exp(y));
 }
 
 // log sum_i p_i e^(c_i u - c_i^2 / 2)

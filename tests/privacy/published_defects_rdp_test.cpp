@@ -125,8 +125,7 @@ TEST(PublishedDefects, OrdersDoNotEndAt63) {
   const RdpAccountant run = composed(q, s, 1);
   double by_grid = std::numeric_limits<double>::infinity();
   for (int order = 2; order <= 63; ++order)
-    if (order != 11)
-      by_grid = std::min(by_grid, epsilon_at_order(run.rdp(order), order, delta, Conversion::standard));
+    if (order != 11) by_grid = std::min(by_grid, epsilon_at_order(run.rdp(order), order, delta, Conversion::standard));
   EXPECT_GT(by_grid, 0.2);
   EXPECT_LT(run.epsilon(delta), by_grid / 20);
   // And not below the truth: the exact delta at our epsilon is at most delta.

@@ -32,9 +32,7 @@ class Draw {
  public:
   explicit Draw(uint64_t seed) : random_(seed) {}
   double uniform() { return std::uniform_real_distribution<double>(0, 1)(random_); }
-  double log_uniform(double low, double high) {
-    return std::clamp(low * std::pow(high / low, uniform()), low, high);
-  }
+  double log_uniform(double low, double high) { return std::clamp(low * std::pow(high / low, uniform()), low, high); }
   // Half of the time out of the range that is used in earnest, half out of all that is accepted.
   double either(double low, double high, double least, double most) {
     if (uniform() < 0.5) return log_uniform(low, high);
@@ -55,8 +53,7 @@ class Draw {
 void check(const char* what, double value, double larger, double tolerance, double most = kInfinity) {
   EXPECT_TRUE(value >= 0 && value <= most) << what << " " << value;
   constexpr double kUnderflow = 1e-290;
-  EXPECT_TRUE(value <= larger * (1 + tolerance) + kUnderflow)
-      << what << " " << value << " above " << larger;
+  EXPECT_TRUE(value <= larger * (1 + tolerance) + kUnderflow) << what << " " << value << " above " << larger;
 }
 
 TEST(RdpFuzz, Conversions) {
@@ -74,8 +71,9 @@ TEST(RdpFuzz, Conversions) {
             1e-12);
       const double there = delta_at_order(rdp, order, epsilon, conversion);
       check("delta in rdp", there, delta_at_order(rdp * more, order, epsilon, conversion), 1e-10, 1);
-      check("delta in epsilon", delta_at_order(rdp, order, std::min(epsilon * more, 1e305), conversion), there, 1e-10,
-            1);
+      if (order * epsilon * more < 1e300)
+        check("delta in epsilon", delta_at_order(rdp, order, std::min(epsilon * more, 1e305), conversion), there, 1e-10,
+              1);
     }
     if (testing::Test::HasFailure()) return;
   }
@@ -105,7 +103,8 @@ TEST(RdpFuzz, GaussianEpsilon) {
   Draw draw(3);
   const int64_t total = points(0.05);
   for (int64_t i = 0; i < total; ++i) {
-    const double mu = draw.either(1e-3, 100, 1e-300, 1e150), delta = draw.delta(), more = 1 + draw.log_uniform(1e-9, 10);
+    const double mu = draw.either(1e-3, 100, 1e-300, 1e150), delta = draw.delta(),
+                 more = 1 + draw.log_uniform(1e-9, 10);
     SCOPED_TRACE(testing::Message() << mu << ", " << delta << ", " << more);
     const double here = gaussian_epsilon(mu, delta);
     check("gaussian epsilon in mu", here, gaussian_epsilon(mu * more, delta), 1e-10);

@@ -112,6 +112,27 @@ TEST(ReplaceOne, LimitsAreThoseOfTheGaussianAndOfNothing) {
   EXPECT_EQ(rare->at(kInfinity), kInfinity);
 }
 
+// Under much noise only the means of P and Q differ, by q, 2 q or the mean sensitivity: order distance^2 / (2 s^2).
+TEST(ReleaseRdp, MuchNoiseFollowsTheQuadraticLaw) {
+  for (const double q : {0.1, 0.6, 0.99}) {
+    for (const double s : {1e6, 1e12, 1e60}) {
+      for (const double order : {1.0, 1.5, 4.0}) {
+        const long double law = order / 2 * q * q / s / s;
+        const auto added = make_release_rdp(Adjacency::add_remove, PoissonSampled{q, {s}});
+        const auto replaced = make_release_rdp(Adjacency::replace_one, PoissonSampled{q, {s}});
+        const auto mixed =
+            make_release_rdp(Adjacency::add_remove, MixtureOfGaussians{s, {0, 1, 2}, {1 - q, q / 2, q / 2}});
+        SCOPED_TRACE(testing::Message() << q << ", " << s << ", " << order);
+        expect_relative(added->at(order), law, 1e-11);
+        expect_relative(replaced->at(order), 4 * law, 1e-11);
+        expect_relative(mixed->at(order), 2.25L * law, 1e-11);
+        RenyiNodes addition(addition_pair(q, s));
+        expect_relative(*addition.divergence(order), law, 1e-11);
+      }
+    }
+  }
+}
+
 TEST(ReplaceOne, IsAnUpperBoundOfTheExactDelta) {
   for (const GoldenRow& row : read_golden("golden_delta.csv")) {
     const double epsilon = row.number("eps"), exact = row.number("delta_replace");
