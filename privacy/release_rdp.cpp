@@ -30,15 +30,31 @@ double diluted(double probability, double moment) {
   return log1p_exp(std::log(probability) + moment);
 }
 
+// `rdp` raised by what rounding may have taken from its moment. A node at u up to `reach` has the exponent order * log
+// r
+// - u^2 / 2, and log r is computed from numbers up to steepness * (reach + steepness) + log_weight: their rounding is a
+// relative error of A - 1, of which log A suffers no more than that part of itself, and no more than that.
+double raised(double rdp, double order, double steepness, double reach, double log_weight) {
+  constexpr double kRounding = 8 * std::numeric_limits<double>::epsilon();
+  constexpr double kOfOneTerm = 30;
+  const double error =
+      kRounding * (order * (steepness * (reach + steepness) + log_weight) + reach * reach / 2 + kOfOneTerm);
+  return error < 1 ? rdp + error * std::min(rdp, 1 / (order - 1)) : kInfinity;
+}
+
+constexpr double kReach = 10;
+
 class PoissonRemoval : public ReleaseRdp {
  public:
   PoissonRemoval(double sampling_rate, double noise_multiplier) : q_(sampling_rate), s_(noise_multiplier) {
     if (s_ >= kSmallestQuadratureNoise) nodes_.emplace(removal_pair(q_, s_));
   }
   double at(double order) override {
-    if (nodes_ && std::isfinite(order))
-      if (const auto value = nodes_->divergence(order)) return std::min(*value, order / 2 / s_ / s_);
-    return subsampled_gaussian_rdp(q_, s_, order, Direction::remove);
+    if (std::isinf(order)) return kInfinity;
+    std::optional<double> value;
+    if (nodes_) value = nodes_->divergence(order);
+    if (!value) value = subsampled_gaussian_rdp(q_, s_, order, Direction::remove);
+    return std::min(raised(*value, order, 1 / s_, order / s_ + kReach, -std::log(q_)), order / 2 / s_ / s_);
   }
 
  private:
@@ -55,10 +71,10 @@ class PoissonReplacement : public ReleaseRdp {
   double at(double order) override {
     if (std::isinf(order)) return kInfinity;
     const double unsampled = order / 2 * distance_ * distance_;
-    if (nodes_)
-      if (const auto value = nodes_->divergence(order)) return std::min(*value, unsampled);
-    if (order == 1) return q_ * unsampled;
-    return std::min(unsampled, diluted(q_, gaussian_moment(order, distance_)) / (order - 1));
+    std::optional<double> value;
+    if (nodes_) value = nodes_->divergence(order);
+    if (!value) value = order == 1 ? q_ * unsampled : diluted(q_, gaussian_moment(order, distance_)) / (order - 1);
+    return std::min(raised(*value, order, distance_, order * distance_ + kReach, -std::log(q_)), unsampled);
   }
 
  private:
@@ -70,6 +86,7 @@ class Mixture : public ReleaseRdp {
  public:
   explicit Mixture(const MixtureOfGaussians& event) : event_(event) {
     largest_ = *std::max_element(event.sensitivities.begin(), event.sensitivities.end()) / event.standard_deviation;
+    log_rarest_ = -std::log(*std::min_element(event.probabilities.begin(), event.probabilities.end()));
     if (!(largest_ > 0 && largest_ <= kSteepest)) return;
     removal_.emplace(mixture_removal_pair(event.standard_deviation, event.sensitivities, event.probabilities));
     addition_.emplace(mixture_addition_pair(event.standard_deviation, event.sensitivities, event.probabilities));
@@ -77,9 +94,12 @@ class Mixture : public ReleaseRdp {
   double at(double order) override {
     if (std::isinf(order)) return kInfinity;
     const double bound = by_convexity(order);
-    if (!removal_) return bound;
-    const auto removed = removal_->divergence(order), added = addition_->divergence(order);
-    return removed && added ? std::min(bound, std::max(*removed, *added)) : bound;
+    std::optional<double> removed, added;
+    if (removal_) removed = removal_->divergence(order);
+    if (removed) added = addition_->divergence(order);
+    const double value = added ? std::min(bound, std::max(*removed, *added)) : bound;
+    return std::min(raised(value, order, largest_, order * largest_ + kReach, log_rarest_),
+                    order / 2 * largest_ * largest_);
   }
 
  private:
@@ -95,7 +115,7 @@ class Mixture : public ReleaseRdp {
   }
 
   MixtureOfGaussians event_;
-  double largest_;
+  double largest_, log_rarest_;
   std::optional<RenyiNodes> removal_, addition_;
 };
 

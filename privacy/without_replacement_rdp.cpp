@@ -80,7 +80,11 @@ double WithoutReplacementRdp::log_moment(int order) {
           log_term, log_weight + 2 * kLogTwo + (log_even_difference(j - j % 2) + log_even_difference(j + j % 2)) / 2);
     sum.add(log_term);
   }
-  const double bound = std::min(log1p_exp(sum.log()), (a - 1) * unsampled(a));
+  // The largest exponents are a (a - 1) rate_, a log q and those of log_even_difference: their rounding is a relative
+  // error of the sum.
+  const double rounding = 8 * std::numeric_limits<double>::epsilon() * a * (a * rate_ - std::log(q_) + 10);
+  const double log_moment = log1p_exp(sum.log());
+  const double bound = std::min(log_moment + rounding * std::min(log_moment, 1.0), (a - 1) * unsampled(a));
   log_moments_[order] = bound;
   return bound;
 }

@@ -37,7 +37,7 @@ long double brute_force_rdp(const Density& p, const Density& q, long double orde
     sum += std::exp(order * std::log(p(u)) + (1 - order) * std::log(q(u))) * kStep;
   return std::log(sum) / (order - 1);
 }
-Density mixture(std::vector<long double> centres, std::vector<long double> weights) {
+Density mixture(const std::vector<long double>& centres, const std::vector<long double>& weights) {
   return [=](long double u) {
     long double sum = 0;
     for (size_t i = 0; i < centres.size(); ++i)
@@ -350,6 +350,38 @@ TEST(RdpAccountant, SelfComposedEqualsALoopForEveryKindOfRelease) {
   const Event mixture = MixtureOfGaussians{1, {0, 1}, {0.5, 0.5}};
   expect_relative(RdpAccountant(Adjacency::zero_out, SelfComposed(mixture, 7)).rdp(3),
                   7 * RdpAccountant(Adjacency::zero_out, mixture).rdp(3), 1e-13);
+}
+
+// Where order * log r is in the billions and its bulk and its tilted peak are about equal, rounding costs six digits.
+// The same sum in extended precision must not come out above the bound.
+TEST(ReleaseRdp, IsABoundIncludingRoundingAtTheJump) {
+  const double q = 1e-250, s = 30;
+  const double jump = 1 + 2 * s * s * -std::log(q);
+  const RdpAccountant run(Adjacency::add_remove, PoissonSampled{q, {s}});
+  int steep = 0;
+  for (int i = 0; i < 40; ++i) {
+    const double order = jump + (i - 30) / -std::log(q);
+    const long double a = order, log_q = std::log(static_cast<long double>(q)), sl = s, centre = a / sl;
+    long double tilted = 0;  // r = 1 - q + q e^y, and 1 - q is nothing beside q e^y here
+    for (long double u = centre - 12; u <= centre + 12; u += 0.125L) {
+      const long double log_r = log_q + u / sl - 0.5L / (sl * sl);
+      tilted += 0.125L / kRootTwoPi * std::exp(a * (log_r + std::exp(-log_r)) - u * u / 2);
+    }
+    const long double exact = std::log1p(tilted) / (a - 1);
+    if (exact > 1e-30L) ++steep;
+    EXPECT_GE(run.rdp(order), exact * (1 - 1e-10L)) << order << " " << static_cast<double>(run.rdp(order) / exact - 1);
+    EXPECT_LE(run.rdp(order), exact * (1 + 1e-5L)) << order;
+  }
+  EXPECT_GE(steep, 20);
+}
+
+// A sum of many divergences, each of which has lost its digits to underflow.
+TEST(ReleaseRdp, UnderflowIsCountedUpwards) {
+  for (const double q : {1e-161, 1e-162, 1e-163}) {
+    const long double exact = std::log1p(static_cast<long double>(q) * q * std::expm1(1.0L));
+    EXPECT_GE(RdpAccountant(Adjacency::add_remove, SelfComposed(PoissonSampled{q, {1}}, kMaxCount)).rdp(2),
+              exact * kMaxCount);
+  }
 }
 
 // Tiny noise, huge orders, huge noise: an answer, never NaN, never negative, monotone in the order.
