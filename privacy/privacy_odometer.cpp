@@ -1,10 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/event_json.h>
-#include <sotto/privacy/grouped_events.h>
-#include <sotto/privacy/merged_events.h>
 #include <sotto/privacy/privacy_odometer.h>
-#include <sotto/privacy/rdp_accountant.h>
 
 namespace sotto::privacy {
 namespace {
@@ -14,23 +11,17 @@ Adjacency validated_adjacency(const AccountedEvents& events) {
   throw UsageError("[PrivacyOdometer] no adjacency; allowed are add_remove, zero_out and replace_one");
 }
 
-double upper_epsilon(Method method, const AccountedEvents& events, double delta) {
-  if (method != Method::rdp)
-    throw UsageError(fmt::format("[PrivacyOdometer] unsupported method: {}; allowed is rdp", to_string(method)));
-  return RdpAccountant(*events.adjacency, for_unit(events)).epsilon(delta);
-}
-
 }  // namespace
 
 PrivacyOdometer::PrivacyOdometer(const AccountedEvents& start, Method method)
     : adjacency_(validated_adjacency(start)), unit_(start.unit), method_(method) {
-  constexpr double kAnyDelta = 0.5;
-  upper_epsilon(method, {adjacency_, unit_, NoOp{}}, kAnyDelta);
   add(start.event);
 }
 
 void PrivacyOdometer::add(const Event& event) {
-  merge(adjacency_, for_unit({adjacency_, unit_, event}));
+  if (const auto reason = why_unsupported(method_, {adjacency_, unit_, event}))
+    throw UsageError(
+        fmt::format("[PrivacyOdometer] method {} cannot account for this release: {}", to_string(method_), *reason));
   PrivacyOdometer next = *this;
   next.count(event);
   *this = std::move(next);
@@ -63,7 +54,7 @@ AccountedEvents PrivacyOdometer::events() const {
 }
 
 double PrivacyOdometer::epsilon(double delta) const {
-  return upper_epsilon(method_, events(), delta);
+  return make_accountant(method_, events())->epsilon(delta).upper;
 }
 
 }  // namespace sotto::privacy

@@ -25,8 +25,8 @@ class PrivacyOdometer {
   // the adjacency or the unit.
   PrivacyOdometer(const AccountedEvents& start, Method method);
 
-  // One more release, or as many as a SelfComposed says. UsageError when it is invalid or has no guarantee under the
-  // adjacency and the unit; nothing is then added.
+  // One more release, or as many as a SelfComposed says. UsageError when it is invalid, or the method does not support
+  // it under the adjacency and the unit; nothing is then added.
   void add(const Event& event);
 
   Method method() const { return method_; }

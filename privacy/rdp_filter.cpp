@@ -51,6 +51,12 @@ double validated_rdp_budget(const PrivacyBudget& budget, double order) {
                   order, least_epsilon(0, order, budget.delta), budget.delta, budget.epsilon));
 }
 
+RdpAccountant accountant_of(const AccountedEvents& events) {
+  if (const auto reason = why_unsupported(Method::rdp, events))
+    throw UsageError(fmt::format("[RdpFilter] no Renyi divergence is known: {}", *reason));
+  return RdpAccountant(*events.adjacency, for_unit(events));
+}
+
 // Argument of the largest value of f over [low, high], by golden section; f is called a bounded number of times.
 double argument_of_largest(const std::function<double(double)>& f, double low, double high) {
   constexpr double kGolden = 0.6180339887498949;
@@ -89,7 +95,7 @@ RdpFilter::RdpFilter(Adjacency adjacency, const PrivacyUnit& unit, const Privacy
 double RdpFilter::best_order(Adjacency adjacency, const PrivacyUnit& unit, const PrivacyBudget& budget,
                              const Event& typical) {
   validate(budget);
-  const RdpAccountant accountant(adjacency, for_unit({adjacency, unit, typical}));
+  const RdpAccountant accountant = accountant_of({adjacency, unit, typical});
   const auto multiple = [&](double log_order_minus_one) {
     const double order = 1 + std::exp(log_order_minus_one);
     const double rdp = accountant.rdp(order);
@@ -118,7 +124,7 @@ double RdpFilter::best_order(Adjacency adjacency, const PrivacyUnit& unit, const
 }
 
 double RdpFilter::rdp_of(const Event& event) const {
-  return RdpAccountant(adjacency_, for_unit({adjacency_, unit_, event})).rdp(order_);
+  return accountant_of({adjacency_, unit_, event}).rdp(order_);
 }
 
 bool RdpFilter::can_afford(const Event& event) const {

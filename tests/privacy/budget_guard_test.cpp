@@ -40,6 +40,21 @@ TEST(BudgetGuard, RefusesTheStepThatWouldExceedTheBudget) {
   EXPECT_EQ(to_json(guard.spent()), to_json(start(Composed{{SelfComposed(step, 1000)}})));
 }
 
+// Exact: 1.82824. The Renyi divergences would not let the run start.
+TEST(BudgetGuard, ASharperMethodAllowsMore) {
+  const PrivacyBudget budget{.epsilon = 1.8295, .delta = 1e-5};
+  const Event steps = SelfComposed(PoissonSampled{0.01, {1}}, 1000), ten = SelfComposed(PoissonSampled{0.01, {1}}, 10);
+  for (const Method method : {Method::pld, Method::contour}) {
+    BudgetGuard guard(start(), budget, method);
+    guard.charge(steps);
+    EXPECT_GE(guard.epsilon(), 1.82824 - 5e-6);
+    EXPECT_THROW(guard.charge(ten), BudgetExhausted);  // 1.838
+  }
+  EXPECT_FALSE(BudgetGuard(start(), budget, Method::rdp).can_afford(steps));
+  EXPECT_THROW(BudgetGuard(start(), budget, Method::gaussian).can_afford(steps), UsageError);
+  EXPECT_TRUE(BudgetGuard(start(), budget, Method::gaussian).can_afford(Gaussian{3}));
+}
+
 TEST(BudgetGuard, NeverExceedsTheBudgetOnRandomSchedules) {
   std::mt19937_64 random(17);
   std::uniform_real_distribution<double> uniform(0, 1);

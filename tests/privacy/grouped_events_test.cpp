@@ -171,6 +171,23 @@ TEST(GroupedEvents, MixtureBoundsTheMechanismWhateverTheDirectionsAndNorms) {
   }
 }
 
+TEST(GroupedEvents, AccountantsAnswerForTheGroup) {
+  for (const int64_t k : {2, 3}) {
+    const AccountedEvents events{Adjacency::add_remove, {PrivacyUnit::Kind::group, k}, PoissonSampled{0.3, {1.2}}};
+    const std::vector<std::pair<double, double>> records(static_cast<std::size_t>(k), {1, 0});
+    for (const double epsilon : {0.1, 1.0}) {
+      const HockeySticks exact = hockey_sticks(records, 0.3, 1.2, epsilon);
+      const Bracket bracket = make_accountant(Method::pld, events)->delta(epsilon);
+      EXPECT_LE(bracket.lower, std::max(exact.remove, exact.add) + 2e-5);
+      EXPECT_GE(bracket.upper, std::max(exact.remove, exact.add) - 2e-5);
+      EXPECT_LE(bracket.width(), 2e-3);
+    }
+    const AccountedEvents plain{Adjacency::add_remove, {PrivacyUnit::Kind::group, k}, Gaussian{6}};
+    const AccountedEvents single{Adjacency::add_remove, {}, Gaussian{6 / static_cast<double>(k)}};
+    EXPECT_EQ(certified_epsilon(plain, 1e-5).bracket.upper, certified_epsilon(single, 1e-5).bracket.upper);
+  }
+}
+
 // Against the sum of the chain's deltas, term by term in extended precision.
 TEST(GroupedEvents, ApproximateReleasesFollowTheChainOfNeighbours) {
   const struct {

@@ -1,10 +1,11 @@
 #include <gtest/gtest.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/event_json.h>
-#include <sotto/privacy/grouped_events.h>
 #include <sotto/privacy/merged_events.h>
 #include <sotto/privacy/privacy_odometer.h>
 #include <sotto/privacy/rdp_accountant.h>
+
+#include <cmath>
 
 namespace sotto::privacy {
 namespace {
@@ -46,7 +47,7 @@ TEST(PrivacyOdometer, EqualReleasesAreCounted) {
 }
 
 TEST(PrivacyOdometer, CountsBeyondTheLargestAreNotLost) {
-  PrivacyOdometer running = odometer(SelfComposed(Laplace{2}, kMaxCount));
+  PrivacyOdometer running({Adjacency::add_remove, {}, SelfComposed(Laplace{2}, kMaxCount)}, Method::pld);
   running.add(SelfComposed(Laplace{2}, 5));
   running.add(Laplace{2});
   const MergedEvents merged = merge(Adjacency::add_remove, running.events().event);
@@ -62,6 +63,15 @@ TEST(PrivacyOdometer, RefusedReleaseIsNotAdded) {
     EXPECT_THROW(running.add(event), UsageError);
     EXPECT_EQ(to_json(running.events()), before);
   }
+}
+
+TEST(PrivacyOdometer, RefusesWhatItsMethodCannotAccountFor) {
+  PrivacyOdometer gaussian({Adjacency::add_remove, {}, Gaussian{2}}, Method::gaussian);
+  gaussian.add(PoissonSampled{1, {2}});
+  EXPECT_THROW(gaussian.add(PoissonSampled{0.5, {2}}), UsageError);
+  EXPECT_NEAR(gaussian.epsilon(1e-6),
+              PrivacyOdometer({Adjacency::add_remove, {}, Gaussian{std::sqrt(2)}}, Method::gaussian).epsilon(1e-6),
+              1e-9);
 }
 
 TEST(PrivacyOdometer, UnitIsAccounted) {
