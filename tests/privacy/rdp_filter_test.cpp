@@ -135,6 +135,17 @@ TEST(RdpFilter, RefusedChargeChangesNothing) {
   EXPECT_GT(filter.rdp_spent(), spent);
 }
 
+TEST(RdpFilter, RefusesReleasesWithoutARenyiDivergence) {
+  RdpFilter filter(Adjacency::add_remove, {}, kBudget, 20);
+  for (const Event& event : {Event(ApproxDp{0.001, 1e-9}), Event(TruncatedPoisson{1e-6, 100, 50, {100}})}) {
+    EXPECT_THROW(filter.charge(Composed{{Gaussian{100}, event}}), UsageError);
+    EXPECT_THROW(filter.can_afford(event), UsageError);
+  }
+  EXPECT_EQ(filter.rdp_spent(), 0);
+  filter.charge(ApproxDp{0.001, 0});
+  EXPECT_GT(filter.rdp_spent(), 0);
+}
+
 TEST(RdpFilter, ManyTinyChargesAreNotLostInRounding) {
   // Each is far below half a unit in the last place of what is spent already.
   const double order = 20;
