@@ -1,10 +1,10 @@
 #pragma once
 // Discrete Fourier transform of a power-of-two length in double precision, with a proven bound on its rounding.
 //
-// Every stage multiplies the 2-norm by exactly sqrt(2) and errs by at most 7 units of roundoff of it (one for the complex
-// addition, under 4 for the rounded root of unity, sqrt(5) for the complex product: Brent, Percival, Zimmermann, Math.
-// Comp. 2007), so after log2(n) stages the relative error in the 2-norm is at most kFftRoundoff * log2(n) (Higham,
-// Accuracy and Stability of Numerical Algorithms, 2002, theorem 24.2).
+// Every stage multiplies the 2-norm by exactly sqrt(2) and errs by at most 7 units of roundoff of it (one for the
+// complex addition, under 4 for the rounded root of unity, sqrt(5) for the complex product: Brent, Percival,
+// Zimmermann, Math. Comp. 2007), so after log2(n) stages the relative error in the 2-norm is at most kFftRoundoff *
+// log2(n) (Higham, Accuracy and Stability of Numerical Algorithms, 2002, theorem 24.2).
 //
 // The forward transform leaves its result in bit-reversed order, which the inverse expects: what lies between works on
 // values one by one and does not mind. In that order the frequencies k and n - k stand at i and mirrored(i).

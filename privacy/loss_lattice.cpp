@@ -12,6 +12,7 @@ namespace {
 constexpr double kRoundoff = std::numeric_limits<double>::epsilon() / 2;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLargestExponent = 690;
+constexpr double kLittleLost = 0.01;
 constexpr double kSmallestTail = 1e-290;
 constexpr double kSettled = 64 * kRoundoff;  // rounding of an atom that was merged to lie on the lattice
 
@@ -20,8 +21,8 @@ using Piece = OneStepLoss::Piece;
 // A piece between its cuts.
 struct CutPiece {
   const LossPair& pair;
-  double from, to;      // as the piece, may be infinite
-  double left, right;   // finite
+  double from, to;     // as the piece, may be infinite
+  double left, right;  // finite
   double left_loss, right_loss;
   double weight;
 
@@ -66,7 +67,11 @@ struct HalfCell {
 
 class Discretiser {
  public:
-  Discretiser(const OneStepLoss& loss, double step, double tail) : step_(step), fade_(std::exp(-step)) {
+  // Where the cell is that gives the offset: around the bulk, or at a finite end of the losses.
+  enum class Anchor { bulk, end };
+
+  Discretiser(const OneStepLoss& loss, double step, double tail, Anchor anchor)
+      : step_(step), fade_(std::exp(-step)), anchor_(anchor) {
     lattice_.step = step;
     for (const Piece& piece : loss.pieces) pieces_.push_back(cut(piece, tail));
     choose_offset(loss);
@@ -86,6 +91,15 @@ class Discretiser {
 
   LossLattice take() { return std::move(lattice_); }
 
+  // Q-mass that rounding down has added: what the lower law has lost beyond O(step^2).
+  double lost() const {
+    double sum = -1;
+    for (std::size_t i = 0; i < lattice_.lower.size(); ++i)
+      if (lattice_.lower[i] > 0)
+        sum += lattice_.lower[i] * std::exp(-point(lattice_.first + static_cast<std::int64_t>(i)));
+    return sum;
+  }
+
  private:
   double point(std::int64_t index) const { return lattice_.offset + static_cast<double>(index) * step_; }
   double half_point(std::int64_t index) const { return lattice_.offset + static_cast<double>(index) * (step_ / 2); }
@@ -103,20 +117,27 @@ class Discretiser {
     }
     SOTTO_ASSERT(!pieces_.empty());
     const CutPiece& piece = pieces_.front();
-    const double centre = std::clamp(piece.pair.centre(), piece.left, piece.right);
-    double anchor = piece.pair.loss(centre), change_before = kInfinity;
-    for (int i = 0; i < 40; ++i) {
+    const double bottom = piece.pair.loss(piece.from), top = piece.pair.loss(piece.to);
+    const bool from_bottom = anchor_ == Anchor::end && std::isfinite(bottom);
+    const bool from_top = anchor_ == Anchor::end && !from_bottom && std::isfinite(top);
+    double anchor = from_bottom ? bottom
+                    : from_top  ? top
+                                : piece.pair.loss(std::clamp(piece.pair.centre(), piece.left, piece.right));
+    double change_before = kInfinity;
+    for (int i = 0; i < 100; ++i) {
       const double low = anchor - step_ / 2, high = anchor + step_ / 2;
-      const double from = low > piece.left_loss
-                              ? piece.pair.inverse(low, piece.left, piece.right).u : piece.from;
-      const double to = high < piece.right_loss
-                            ? piece.pair.inverse(high, piece.left, piece.right).u : piece.to;
+      const double from =
+          low > piece.left_loss && !from_bottom ? piece.pair.inverse(low, piece.left, piece.right).u : piece.from;
+      const double to = high < piece.right_loss && !from_top
+                            ? piece.pair.inverse(std::max(high, piece.left_loss), piece.left, piece.right).u
+                            : piece.to;
       const PairMass mass = piece.pair.mass(from, to);
-      SOTTO_ASSERT(mass.p > 0 && mass.q > 0);
+      if (!(mass.p > 0 && mass.q > 0)) break;
       const double next = std::log(mass.p / mass.q) - 4 * mass.error - 64 * kRoundoff;
       const double change = std::abs(next - anchor);
       anchor = next;
-      if (change > change_before / 2 || change == 0) break;  // no fixed point, or reached
+      // Reached; or, in the middle of a smooth density, there is no fixed point and none is needed.
+      if (change <= kRoundoff || (change > change_before / 2 && !from_bottom && !from_top)) break;
       change_before = change;
     }
     lattice_.offset = anchor;
@@ -198,8 +219,7 @@ class Discretiser {
     const double whole = mass.p * (1 + mass.error) + std::numeric_limits<double>::min();
     double up = whole;
     if (start < kLargestExponent && mass.q > 0) {
-      const double margin =
-          2 * mass.error + first.moved + second.moved + kRoundoff * (8 + 4 * std::abs(start));
+      const double margin = 2 * mass.error + first.moved + second.moved + kRoundoff * (8 + 4 * std::abs(start));
       up = (mass.p - mass.q * std::exp(start) + margin * whole) / (1 - fade_);
     }
     up = std::clamp(up, 0.0, whole);
@@ -279,7 +299,8 @@ class Discretiser {
 
   // A cell whose atom lies near `index`; `above` is its excess there.
   void settle(const Masses& cell, std::int64_t index, double above) {
-    if (above >= 0 ? settle_from_below(cell, index, above, Lack::refuse) : settle_from_above(cell, index, above)) return;
+    if (above >= 0 ? settle_from_below(cell, index, above, Lack::refuse) : settle_from_above(cell, index, above))
+      return;
     // At the end of the range there is nothing to merge with on that side: the next point and the other side.
     if (above >= 0) {
       const double beyond = excess(cell, index + 1);
@@ -334,6 +355,7 @@ class Discretiser {
   }
 
   double step_, fade_;
+  Anchor anchor_;
   LossLattice lattice_;
   std::vector<CutPiece> pieces_;
   std::vector<HalfCell> halves_;
@@ -349,9 +371,12 @@ class Discretiser {
 
 LossLattice discretise(const OneStepLoss& loss, double step, double tail) {
   if (!(step > 0 && step <= kLargestStep && tail > 0 && tail < 1))
-    throw UsageError(fmt::format("[discretise] step {} and tail {}; allowed are a step in (0, 100] and a tail in (0, 1)", step,
-                                 tail));
-  return Discretiser(loss, step, tail).take();
+    throw UsageError(fmt::format(
+        "[discretise] step {} and tail {}; allowed are a step in (0, 100] and a tail in (0, 1)", step, tail));
+  Discretiser bulk(loss, step, tail, Discretiser::Anchor::bulk);
+  if (!loss.atoms.empty() || bulk.lost() <= kLittleLost * step * step) return bulk.take();
+  Discretiser end(loss, step, tail, Discretiser::Anchor::end);
+  return (bulk.lost() <= end.lost() ? bulk : end).take();
 }
 
 double loss_range(const OneStepLoss& loss, double tail) {

@@ -120,7 +120,8 @@ double cut(const Tail& tail_at, double start, double tail) {
 }  // namespace
 
 GaussianMixturePair::GaussianMixturePair(Mixture p, Mixture q) : p_(sorted(std::move(p))), q_(sorted(std::move(q))) {
-  SOTTO_ASSERT(!p_.empty() && !q_.empty() && q_.back().shift <= p_.back().shift && q_.front().shift <= p_.front().shift);
+  SOTTO_ASSERT(!p_.empty() && !q_.empty() && q_.back().shift <= p_.back().shift &&
+               q_.front().shift <= p_.front().shift);
 }
 
 GaussianMixturePair GaussianMixturePair::exchanged() const {
@@ -208,7 +209,8 @@ double GaussianMixturePair::left_cut(double tail) const {
 }
 
 double GaussianMixturePair::centre() const {
-  return std::max_element(p_.begin(), p_.end(), [](const auto& a, const auto& b) { return a.weight < b.weight; })->shift;
+  return std::max_element(p_.begin(), p_.end(), [](const auto& a, const auto& b) { return a.weight < b.weight; })
+      ->shift;
 }
 
 double LaplacePair::loss(double u) const {

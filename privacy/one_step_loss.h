@@ -1,13 +1,13 @@
 #pragma once
-// The privacy loss of one release in one direction, under its dominating pair: pieces with a density along a line, atoms,
-// and mass at infinity.
+// The privacy loss of one release in one direction, under its dominating pair: pieces with a density along a line,
+// atoms, and mass at infinity.
 //
 //   event                 remove (or the only direction)                        source
 //   Gaussian, mean mu     N(mu) against N(0)                                    Balle, Wang, ICML 2018
 //   PoissonSampled        (1-q) N(0) + q N(1) against N(0)                      Zhu, Dong, Wang, AISTATS 2022
 //     under replace_one   (1-q) N(0) + q N(1) against (1-q) N(0) + q N(-1)      half-space argument, privacy/README.md
-//   WithoutReplacement    the larger of both directions at every epsilon, for   Zhu, Dong, Wang, AISTATS 2022; Lebeda et
-//                         Poisson sampling with q = batch / size, shift 2       al., arXiv:2405.20769
+//   WithoutReplacement    at every epsilon the larger of both directions of     Zhu, Dong, Wang, AISTATS 2022;
+//                         Poisson sampling with q = batch / size, shift 2       Lebeda et al., arXiv:2405.20769
 //   TruncatedPoisson      two cases of Poisson sampling, told apart             truncated_cases() below
 //   MixtureOfGaussians    sum_i p_i N(s_i) against N(0)                         Choquette-Choo et al., arXiv:2312.09778
 //   Laplace               Lap(1) against Lap(0)                                 Dwork et al. 2006
@@ -49,10 +49,10 @@ OneStepLoss gaussian_loss(double mean);
 // Whether the two directions have the same loss.
 bool is_symmetric(const SingleRelease& release, Adjacency adjacency);
 
-// The two cases of a batch of the n records of the larger data set that is cut to `cap`, B ~ Bin(n - 1, q) of the others
-// being drawn. With B < cap the record joins with probability q and moves the sum by 1. With B >= cap the batch of the
-// others is a uniform subset U of cap records, whatever B is; the record then takes the place of a member of U, which
-// moves the sum by up to 2, with probability
+// The two cases of a batch of the n records of the larger data set that is cut to `cap`, B ~ Bin(n - 1, q) of the
+// others being drawn. With B < cap the record joins with probability q and moves the sum by 1. With B >= cap the batch
+// of the others is a uniform subset U of cap records, whatever B is; the record then takes the place of a member of U,
+// which moves the sum by up to 2, with probability
 //
 //   q' = E[q cap / (B + 1) | B >= cap] = cap / n P(Bin(n, q) > cap) / P(Bin(n - 1, q) >= cap).
 //

@@ -16,13 +16,15 @@ namespace sotto::privacy {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNegligible = 1e-7;      // tails, relative to delta
+constexpr double kNegligible = 1e-11;  // tails, relative to delta
 constexpr double kSmallestTail = 1e-290;
-constexpr double kRoughPoints = 1000;     // of the lattice that only finds the saddle point
-constexpr double kMostLatticePoints = 4e6;
-constexpr double kFewPoints = 4096;       // of a transform that takes no time
-constexpr int kMostPasses = 6;
-constexpr double kLossRounding = 1e-13;   // of a sum of largest losses
+constexpr double kRoughPoints = 1000;  // of the lattice that only finds the saddle point
+constexpr double kMostLatticePoints = 1e6;
+constexpr double kFewLatticePoints = 2e5;
+constexpr std::size_t kSmallTransform = std::size_t{1} << 15;
+constexpr double kFewPoints = 4096;  // of a transform that takes no time
+constexpr int kMostPasses = 10;
+constexpr double kLossRounding = 1e-13;  // of a sum of largest losses
 
 using Saddle = LossComposition::Saddle;
 
@@ -60,6 +62,7 @@ class DirectedLosses {
 
   // The largest step not above `step` that atoms fit.
   double fitting(double step) const {
+    step = std::min(step, kLargestStep);
     if (only_atoms_) return std::exp2(std::floor(std::log2(step)));
     if (grain_ > 0) return grain_ / std::ceil(grain_ / step);
     return step;
@@ -97,7 +100,7 @@ struct Question {
     saddle.epsilon = std::max(0.0, saddle.epsilon);
     return saddle;
   }
-  Bracket ask(const LossComposition::Law& law) const { return delta ? law.epsilon(*delta) : law.delta(*epsilon); }
+  Bracket ask(const ComposedLaw& law) const { return delta ? law.epsilon(*delta) : law.delta(*epsilon); }
   // Width in terms of epsilon: delta falls like e^(-c epsilon).
   double width(const Bracket& bracket, double c) const {
     if (delta) return bracket.width();
@@ -110,9 +113,16 @@ struct Question {
   }
 };
 
+// Where epsilon is expected: Chernoff's bound, less what the saddle-point approximation takes off.
+double expected_epsilon(const Question& question, const Saddle& saddle) {
+  if (question.epsilon) return *question.epsilon;
+  const double spare = std::log(*question.delta) - saddle.log_delta;
+  return std::max(0.0, saddle.epsilon - std::max(0.0, spare) / saddle.c);
+}
+
 // How wide the bracket may be because its upper end needs only be small enough, in terms of epsilon.
 double allowance(const Question& question, const Saddle& saddle) {
-  if (question.delta) return question.enough - saddle.epsilon;
+  if (question.delta) return question.enough - expected_epsilon(question, saddle);
   return question.enough > 0 ? (std::log(question.enough) - saddle.log_delta - 1) / saddle.c : 0;
 }
 
@@ -122,8 +132,8 @@ bool usable(const Saddle& saddle) {
 
 // The step at which the bracket is expected to be as narrow as asked; no smaller than the transform allows. Looks at
 // lattices alone, which cost little.
-double choose_step(const DirectedLosses& losses, const Question& question, double tail, double most_points,
-                   double step, double c) {
+double choose_step(const DirectedLosses& losses, const Question& question, double tail, double most_points, double step,
+                   double c) {
   double too_coarse = kInfinity, fine_enough = 0;
   for (int i = 0; i < 16; ++i) {
     if (losses.range(tail) / step > kMostLatticePoints) return losses.fitting(losses.range(tail) / kMostLatticePoints);
@@ -132,7 +142,7 @@ double choose_step(const DirectedLosses& losses, const Question& question, doubl
     if (!usable(saddle)) return step;
     const auto points = static_cast<double>(composition.points(saddle));
     const double expected = composition.expected_width(c);
-    const double goal = std::max(question.wanted(saddle.epsilon, c), allowance(question, saddle));
+    const double goal = std::max(question.wanted(expected_epsilon(question, saddle), c), allowance(question, saddle));
     double factor = std::sqrt(0.6 * goal / std::max(expected, 1e-300));
     if (expected <= 0.8 * goal) {
       if (points > most_points) return losses.fitting(step * points / most_points);
@@ -152,39 +162,60 @@ double choose_step(const DirectedLosses& losses, const Question& question, doubl
   return fine_enough > 0 ? losses.fitting(fine_enough) : step;
 }
 
+// Whether small transforms alone show that the upper end is small enough.
+bool small_enough(const DirectedLosses& losses, const Question& question, double tail, double step, double c,
+                  Bracket& bracket) {
+  for (; question.enough > 0 && losses.range(tail) / step < kFewLatticePoints; step = losses.fitting(step / 4)) {
+    const LossComposition composition = losses.composition(step, tail);
+    const Saddle saddle = question.follow(composition, c);
+    if (!usable(saddle) || composition.points(saddle) > kSmallTransform) return false;
+    const Bracket found = question.ask(composition.law(saddle, kSmallTransform));
+    bracket = {std::max(bracket.lower, found.lower), std::min(bracket.upper, found.upper)};
+    if (bracket.upper <= question.enough) return true;
+  }
+  return false;
+}
+
 // Asks the question on ever finer lattices until the bracket is narrow enough.
 Bracket refine(const DirectedLosses& losses, const Question& question, double tail, std::size_t most_points,
                Bracket bracket) {
   const auto most = static_cast<double>(most_points);
   const double range = losses.range(tail);
-  double step = losses.fitting(range > 0 ? range / kRoughPoints : 1.0);
+  double step = losses.fitting(range > 0 ? std::min(range / kRoughPoints, kLargestStep) : 1.0);
   double c = 0;
-  {
+  try {
     const Saddle saddle = question.find(losses.composition(step, tail));
     if (!usable(saddle)) return bracket;
     c = saddle.c;
+    if (small_enough(losses, question, tail, step, c, bracket)) return bracket;
     // An epsilon of 0 shows on any lattice.
     if (question.epsilon || saddle.epsilon > 0) step = choose_step(losses, question, tail, most, step, c);
+  } catch (const UsageError&) {
+    return bracket;  // moments overflow, or the losses do not fit the largest lattice
   }
-  bool search_again = false;
+  std::optional<double> centre;  // of the window, where the saddle point was not it
   for (int pass = 0; pass < kMostPasses; ++pass) {
     double finest = 0;
     try {
       const LossComposition composition = losses.composition(step, tail);
-      const Saddle saddle = search_again ? question.find(composition) : question.follow(composition, c);
+      Saddle saddle = centre ? composition.saddle_of_epsilon(*centre) : question.follow(composition, c);
       if (!usable(saddle)) break;
+      saddle.log_delta = std::min(saddle.log_delta, std::log(question.delta.value_or(bracket.upper)));
       c = saddle.c;
       finest = step * static_cast<double>(composition.points(saddle)) / most;
-      const Bracket found = question.ask(composition.law(saddle, most_points));
-      // Outside the window of a law nothing is known.
-      const bool informed = found.upper < bracket.upper || found.lower > bracket.lower;
-      if (!informed && search_again) break;
-      search_again = !informed;
+      const ComposedLaw law = composition.law(saddle, most_points);
+      const Bracket found = question.ask(law);
       bracket = {std::max(bracket.lower, found.lower), std::min(bracket.upper, found.upper)};
+      // An end of the window is no answer: the next one is laid around it.
+      if (question.delta && bracket.upper > question.enough &&
+          (found.upper == kInfinity || found.upper <= law.first()) && found.upper > 0 && found.lower == 0 &&
+          pass + 1 < kMostPasses) {
+        centre = found.upper == kInfinity ? law.last() : found.upper;
+        continue;
+      }
     } catch (const UsageError&) {
       break;  // too many points: what is known by now has to do
     }
-    if (search_again) continue;
     if (bracket.upper <= question.enough) break;
     const double now = question.width(bracket, c), goal = question.wanted(bracket.upper, c);
     if (now <= goal) break;
@@ -203,7 +234,8 @@ void check_epsilon(double epsilon) {
 
 [[noreturn]] void refuse() {
   throw UsageError(
-      "[PldAccountant] no bracket can be certified: the losses do not fit the largest transform, or overflow; use another "
+      "[PldAccountant] no bracket can be certified: the losses do not fit the largest transform, or overflow; use "
+      "another "
       "method");
 }
 
@@ -212,15 +244,17 @@ void check_epsilon(double epsilon) {
 PldAccountant::PldAccountant(Adjacency adjacency, MergedEvents events, const Precision& precision,
                              std::size_t most_points)
     : adjacency_(adjacency), events_(std::move(events)), precision_(precision), most_points_(most_points) {
+  for (const MergedEvents::Term& term : events_.terms)
+    if (term.count > static_cast<double>(kMaxCount))
+      throw UsageError(fmt::format("[PldAccountant] bad count: {}; allowed are 2^53 equal releases", term.count));
   for (const double width : {precision.absolute, precision.relative})
     if (!(width > 0 && std::isfinite(width)))
       throw UsageError(fmt::format("[PldAccountant] bad precision: {}; allowed is a finite number > 0", width));
 }
 
 bool PldAccountant::symmetric() const {
-  return std::all_of(events_.terms.begin(), events_.terms.end(), [this](const MergedEvents::Term& term) {
-    return is_symmetric(term.event, adjacency_);
-  });
+  return std::all_of(events_.terms.begin(), events_.terms.end(),
+                     [this](const MergedEvents::Term& term) { return is_symmetric(term.event, adjacency_); });
 }
 
 Bracket PldAccountant::epsilon_above(double delta, Direction direction, double enough) const {

@@ -1,10 +1,10 @@
 #pragma once
 // Accounting by privacy loss distributions: every kind of release, brackets certified in floating point.
 //
-// The loss of each release is put on a lattice from above and from below (loss_lattice.h), and the releases are composed
-// by a tilted Fourier transform (loss_composition.h), each direction on its own. The step of the lattice is refined until
-// the bracket is as narrow as asked, for the direction that decides. Releases with parameters fixed in advance; their
-// order does not matter.
+// The loss of each release is put on a lattice from above and from below (loss_lattice.h), and the releases are
+// composed by a tilted Fourier transform (loss_composition.h), each direction on its own. The step of the lattice is
+// refined until the bracket is as narrow as asked, for the direction that decides. Releases with parameters fixed in
+// advance; their order does not matter.
 
 #include <sotto/privacy/bracket.h>
 #include <sotto/privacy/merged_events.h>

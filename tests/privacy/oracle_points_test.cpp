@@ -1,18 +1,17 @@
 // The accountants against an independent oracle (oracle/exact_epsilon.h) at 200 random points.
 
+#include <gtest/gtest.h>
 #include <sotto/privacy/contour_accountant.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/rdp_accountant.h>
-
-#include "exact_epsilon.h"
-
-#include <gtest/gtest.h>
 
 #include <cmath>
 #include <optional>
 #include <random>
 #include <string>
 #include <vector>
+
+#include "exact_epsilon.h"
 
 namespace sotto::privacy {
 namespace {
