@@ -193,8 +193,11 @@ CertifiedBracket common(const CertifiedBracket& best, Method method, const Brack
         "[Accountant] two engines contradict each other: {} says [{}, {}], {} says [{}, {}]; this is a bug in "
         "sotto, please report it",
         to_string(best.method), best.bracket.lower, best.bracket.upper, to_string(method), found.lower, found.upper));
-  return {{std::max(found.lower, best.bracket.lower), std::min(found.upper, best.bracket.upper)},
-          found.upper < best.bracket.upper ? method : best.method};
+  CertifiedBracket both{{std::max(found.lower, best.bracket.lower), std::min(found.upper, best.bracket.upper)},
+                        found.upper < best.bracket.upper ? method : best.method,
+                        best.methods};
+  both.methods.push_back(method);
+  return both;
 }
 
 bool narrow_enough(const Bracket& bracket, const Precision& precision) {
@@ -208,17 +211,17 @@ CertifiedBracket certified(const AccountedEvents& events, const Precision& preci
   const Question question = checked(events);
   std::optional<CertifiedBracket> best;
   if (!why_unsupported(Method::gaussian, question))
-    return {query(*make_accountant(Method::gaussian, question, precision)), Method::gaussian};
+    return {query(*make_accountant(Method::gaussian, question, precision)), Method::gaussian, {Method::gaussian}};
   if (!why_unsupported(Method::contour, question)) {
     if (const auto found = answer(*make_accountant(Method::contour, question, precision), query))
-      best = {*found, Method::contour};
+      best = {*found, Method::contour, {Method::contour}};
   }
   const bool confirm = best && narrow_enough(best->bracket, precision);
   const PldMethod pld(question.adjacency, question.merged,
                       confirm ? Precision{kRough * precision.absolute, kRough * precision.relative} : precision,
                       confirm ? kRoughPoints : PldAccountant::kMostPoints);
   if (!best) {
-    best = {query(pld), Method::pld};
+    best = {query(pld), Method::pld, {Method::pld}};
   } else if (const auto found = answer(pld, query)) {
     best = common(*best, Method::pld, *found);
   }

@@ -60,7 +60,8 @@ std::optional<std::string> why_unsupported(Method method, const AccountedEvents&
 // part are an InternalError that names both: one of the engines is wrong, and no number is returned.
 struct CertifiedBracket {
   Bracket bracket;
-  Method method;  // the engine whose upper end it is
+  Method method;                // the engine whose upper end it is
+  std::vector<Method> methods;  // all whose brackets were put together
 };
 CertifiedBracket certified_epsilon(const AccountedEvents& events, double delta, const Precision& precision = {});
 CertifiedBracket certified_delta(const AccountedEvents& events, double epsilon, const Precision& precision = {});

@@ -14,8 +14,8 @@ constexpr std::string_view kEpsilon = R"(Example, Fashion-MNIST for 60 epochs:
   sampler           poisson
   adjacency         add-remove
   unit              record
-  method            certified (contour, pld)
-  14063 steps of DP-SGD with Poisson sampling at rate 0.004266666666666667 and noise multiplier 1.1 satisfy (2.38169, 1e-05)-differential privacy when one record is added or removed (method certified (contour, pld), lower end of epsilon 2.38168), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
+  method            certified (contour, pld, rdp)
+  14063 steps of DP-SGD with Poisson sampling at rate 0.004266666666666667 and noise multiplier 1.1 satisfy (2.38169, 1e-05)-differential privacy when one record is added or removed (method certified (contour, pld, rdp), lower end of epsilon 2.38168), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
 )";
 
 constexpr std::string_view kDelta = R"(Example, the delta that goes with epsilon 3:
@@ -28,8 +28,8 @@ constexpr std::string_view kDelta = R"(Example, the delta that goes with epsilon
   sampler           poisson
   adjacency         add-remove
   unit              record
-  method            certified (contour, pld)
-  1000 steps of DP-SGD with Poisson sampling at rate 0.01 and noise multiplier 1 satisfy (3, 9.22209e-10)-differential privacy when one record is added or removed (method certified (contour, pld), lower end of delta 9.22208e-10), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
+  method            certified (contour, pld, rdp)
+  1000 steps of DP-SGD with Poisson sampling at rate 0.01 and noise multiplier 1 satisfy (3, 9.22209e-10)-differential privacy when one record is added or removed (method certified (contour, pld, rdp), lower end of delta 9.22208e-10), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
 )";
 
 constexpr std::string_view kNoise = R"(Example, the noise that keeps 1000 steps within (1, 1e-5):
@@ -42,8 +42,8 @@ constexpr std::string_view kNoise = R"(Example, the noise that keeps 1000 steps 
   sampler           poisson
   adjacency         add-remove
   unit              record
-  method            certified (contour, pld)
-  1000 steps of DP-SGD with Poisson sampling at rate 0.01 and noise multiplier 1.41465 satisfy (0.999974, 1e-05)-differential privacy when one record is added or removed (method certified (contour, pld), lower end of epsilon 0.999973), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
+  method            certified (contour, pld, rdp)
+  1000 steps of DP-SGD with Poisson sampling at rate 0.01 and noise multiplier 1.41465 satisfy (0.999974, 1e-05)-differential privacy when one record is added or removed (method certified (contour, pld, rdp), lower end of epsilon 0.999973), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
 )";
 
 constexpr std::string_view kSteps = R"(Example, how long to train with noise multiplier 3 within (2, 1e-6):
@@ -56,8 +56,8 @@ constexpr std::string_view kSteps = R"(Example, how long to train with noise mul
   sampler           poisson
   adjacency         add-remove
   unit              record
-  method            certified (contour, pld)
-  155 steps of DP-SGD with Poisson sampling at rate 0.1 and noise multiplier 3 satisfy (1.99627, 1e-06)-differential privacy when one record is added or removed (method certified (contour, pld), lower end of epsilon 1.99626), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
+  method            certified (contour, pld, rdp)
+  155 steps of DP-SGD with Poisson sampling at rate 0.1 and noise multiplier 3 satisfy (1.99627, 1e-06)-differential privacy when one record is added or removed (method certified (contour, pld, rdp), lower end of epsilon 1.99626), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
 )";
 
 constexpr std::string_view kRate =
@@ -71,8 +71,8 @@ constexpr std::string_view kRate =
   sampler           poisson
   adjacency         add-remove
   unit              record
-  method            certified (contour, pld)
-  1000 steps of DP-SGD with Poisson sampling at rate 0.0405262 and noise multiplier 3 satisfy (2, 1e-06)-differential privacy when one record is added or removed (method certified (contour, pld), lower end of epsilon 1.99999), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
+  method            certified (contour, pld, rdp)
+  1000 steps of DP-SGD with Poisson sampling at rate 0.0405262 and noise multiplier 3 satisfy (2, 1e-06)-differential privacy when one record is added or removed (method certified (contour, pld, rdp), lower end of epsilon 1.99999), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
 )";
 
 constexpr std::string_view kRdp = R"(Example, four Renyi orders of 50 steps:
@@ -93,8 +93,8 @@ constexpr std::string_view kCompose = R"(Example, 500 steps, and 500 more with l
   sampler           as listed
   adjacency         add-remove
   unit              record
-  method            certified (contour, pld)
-  DP-SGD with Poisson sampling, 500 steps at rate 0.01 with noise multiplier 1, then 500 steps at rate 0.02 with noise multiplier 1.5, satisfy (1.89748, 1e-05)-differential privacy when one record is added or removed (method certified (contour, pld), lower end of epsilon 1.89747), provided that, UNPROVEN because this command sees no data, the releases are made exactly as listed, with each record's contribution bounded before the noise; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
+  method            certified (contour, pld, rdp)
+  DP-SGD with Poisson sampling, 500 steps at rate 0.01 with noise multiplier 1, then 500 steps at rate 0.02 with noise multiplier 1.5, satisfy (1.89748, 1e-05)-differential privacy when one record is added or removed (method certified (contour, pld, rdp), lower end of epsilon 1.89747), provided that, UNPROVEN because this command sees no data, the releases are made exactly as listed, with each record's contribution bounded before the noise; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
 
 A file for --events lists releases of any kind; adjacency and unit are in it:
   {"sotto_events":1,"adjacency":"add-remove","unit":{"kind":"record"},"event":{"type":"composed","events":[
@@ -105,14 +105,14 @@ A file for --events lists releases of any kind; adjacency and unit are in it:
 
 constexpr std::string_view kCompare = R"(Example (milliseconds are of one machine):
   $ sotto account compare --dataset-size 60000 --batch 256 --noise-multiplier 1.1 --epochs 15 --delta 1e-5 --estimate
-  3516 steps of DP-SGD with Poisson sampling at rate 0.004266666666666667 and noise multiplier 1.1 at delta 1e-05, when one record is added or removed
+  3516 steps of DP-SGD with Poisson sampling at rate 0.004266666666666667 and noise multiplier 1.1 at delta 1e-05, when one record is added or removed; UNPROVEN because this command sees no data: sampler and clipping
   method                    epsilon lower       epsilon upper       width           ms  what it is
-  pld                       1.13386             1.1339              3.4e-05     212.47  certified from both sides
-  contour                   1.13387             1.13388             5e-10       264.21  certified from both sides
+  pld                       1.1337              1.13413             0.00043      41.32  certified from both sides
+  contour                   1.13387             1.13388             5e-10       350.31  certified from both sides
   gaussian                  -                   -                   -             0.00  unsupported: not all releases are Gaussian and without sampling
-  rdp (upper bound)         0                   1.28114             1.3           0.06  upper bound only
-  certified (contour, pld)  1.13387             1.13388             5e-10       448.82  common part of the brackets
-  clt (ESTIMATE)            1.07716             1.07717             0             0.02  ESTIMATE, not a bound: it may be below the truth
+  rdp (upper bound)         0                   1.28114             1.3           0.04  upper bound only
+  certified (contour, pld, rdp)1.13387             1.13388             5e-10       322.72  common part of the brackets
+  clt (ESTIMATE)            1.07716             1.07717             0             0.01  ESTIMATE, not a bound: it may be below the truth
 )";
 
 constexpr std::string_view kCurve = R"(Example, down to delta 1e-9:

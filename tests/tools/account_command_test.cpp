@@ -122,6 +122,21 @@ TEST(AccountCommand, NoiseStaysWithinTheBudgetWhenTypedBackIn) {
   EXPECT_LE(run_json("account epsilon " + rest + "--noise-multiplier " + shown).at("epsilon_upper").get<double>(), 1);
 }
 
+// At this width the noise is found to nine digits, so that rounding it the wrong way shows.
+TEST(AccountCommand, ShownFiguresOfACalibrationKeepTheBudget) {
+  const std::string rest = "--sampling-rate 0.01 --steps 1000 --delta 1e-5 --method contour ";
+  const std::string text = run_line("account noise --epsilon 1.00000005 --width 1e-9 " + rest).out;
+  const std::string noise = field(text, "noise multiplier"), epsilon = field(text, "epsilon");
+  EXPECT_LE(std::stod(epsilon), 1.00000005) << epsilon;
+  EXPECT_LE(run_json("account epsilon " + rest + "--noise-multiplier " + noise).at("epsilon_upper").get<double>(),
+            1.00000005);
+  for (const char* target : {"1.00000005", "2.0000003"}) {
+    const std::string full =
+        run_line(std::string("account noise --sampler full --steps 1 --delta 1e-5 --epsilon ") + target).out;
+    EXPECT_LE(std::stod(field(full, "epsilon")), std::stod(target)) << full;
+  }
+}
+
 TEST(AccountCommand, NoiseOfOneFullBatchIsTheAnalyticOne) {
   const auto answer = run_json("account noise --sampler full --steps 1 --epsilon 1 --delta 1e-5");
   EXPECT_NEAR(answer.at("noise_multiplier").get<double>(), 3.730631634815942, 1e-6);
