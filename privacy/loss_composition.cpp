@@ -19,7 +19,7 @@ namespace {
 constexpr double kRoundoff = std::numeric_limits<double>::epsilon() / 2;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kPi = boost::math::constants::pi<double>();
-constexpr double kNegligibleNats = 18;  // what goes round the circle, relative to delta
+constexpr double kNegligibleNats = 15;  // what goes round the circle, relative to delta
 
 // Where a rising function of log c is zero.
 template <class Function>
@@ -113,7 +113,7 @@ LossComposition::Window LossComposition::window(const Saddle& saddle) const {
   const double target = std::min(0.0, saddle.log_delta) - kNegligibleNats;
   const double for_left = -target / saddle.c;
   Window best{kInfinity, 0, 0, 0};
-  for (const double factor : {1.1, 1.3, 1.7, 2.5, 6.0}) {
+  for (const double factor : {1.05, 1.1, 1.15, 1.2, 1.3, 1.5, 2.0, 3.0, 6.0}) {
     const double other = saddle.c * factor;
     double value = 0;
     for (const Term& term : terms_) {
@@ -151,7 +151,7 @@ ComposedLaw LossComposition::law(const Saddle& saddle, std::size_t largest) cons
   if (n > largest)
     throw UsageError(fmt::format("[LossComposition] more than {} points are needed at step {}", largest, step_));
   const double c = saddle.c;
-  const std::shared_ptr<const Fft> fft = shared_fft(n);
+  std::shared_ptr<const Fft> fft = shared_fft(n);
 
   ComposedLaw law;
   law.step_ = step_;
@@ -212,6 +212,7 @@ ComposedLaw LossComposition::law(const Saddle& saddle, std::size_t largest) cons
   }
   product.unpack(re, im);
   fft->inverse(re.data(), im.data());
+  fft.reset();  // a large one is a third of the memory at work
 
   // The window: points from `start` on, in order of their losses.
   const auto start = static_cast<std::int64_t>(std::floor((saddle.epsilon - around.margin - offset) / step_));

@@ -18,8 +18,8 @@ namespace sotto::privacy {
 // Immutable; safe to share between threads.
 class PldAccountant {
  public:
-  // Most points of a transform: 2^22 need about 350 MB.
-  static constexpr std::size_t kMostPoints = std::size_t{1} << 22;
+  // Most points of a transform: 2^23 need about 400 MB.
+  static constexpr std::size_t kMostPoints = std::size_t{1} << 23;
 
   // Throws UsageError when the precision is out of its range.
   PldAccountant(Adjacency adjacency, MergedEvents events, const Precision& precision,
