@@ -7,9 +7,9 @@
 // kAgreement, relative to the value, and is undecided otherwise. So a decided epsilon is good to 1e-11 relative to
 // itself, unless both sums err in the same way; against golden values of 17 digits the error is below 1e-15.
 
-#include "release.h"
-
 #include <optional>
+
+#include "release.h"
 
 namespace sotto::oracle {
 
