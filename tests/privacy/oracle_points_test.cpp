@@ -1,9 +1,8 @@
 // The accountants against an independent oracle (oracle/exact_epsilon.h) at 200 random points.
 
 #include <gtest/gtest.h>
-#include <sotto/privacy/contour_accountant.h>
+#include <sotto/privacy/accountant.h>
 #include <sotto/privacy/error.h>
-#include <sotto/privacy/rdp_accountant.h>
 
 #include <cmath>
 #include <optional>
@@ -59,6 +58,10 @@ Event event(const Point& point) {
   return Phases{{PoissonSampled{point.sampling_rate, Gaussian{point.noise_multiplier}}, point.steps}};
 }
 
+AccountedEvents accounted(const Point& point) {
+  return {Adjacency::add_remove, PrivacyUnit{}, event(point)};
+}
+
 // What the oracle may be off by.
 constexpr double kSlack = oracle::kAgreement;
 
@@ -78,24 +81,48 @@ TEST(OraclePoints, AtLeast190AreDecided) {
   EXPECT_LE(zero, 60) << "points without a loss test little";
 }
 
-TEST(OraclePoints, AreInsideTheBracketsOfTheContourEngine) {
-  int certified = 0;
+TEST(OraclePoints, AreInsideTheCertifiedBrackets) {
   for (const Point& point : points()) {
     if (!point.exact) continue;
+    expect_inside(point, certified_epsilon(accounted(point), point.delta).bracket);
+  }
+}
+
+// The number of points for which the engine certified a bracket; it has to hold the truth.
+int certified_by(Method method) {
+  int certified = 0;
+  for (const Point& point : points()) {
+    if (!point.exact || why_unsupported(method, accounted(point))) continue;
     try {
-      expect_inside(point, ContourAccountant(Adjacency::add_remove, event(point)).epsilon(point.delta));
+      expect_inside(point, make_accountant(method, accounted(point))->epsilon(point.delta));
       ++certified;
     } catch (const UsageError&) {  // it says that it cannot certify a bracket
     }
   }
-  EXPECT_GE(certified, 80);
+  return certified;
+}
+
+TEST(OraclePoints, AreInsideTheBracketsOfTheLossDistribution) {
+  EXPECT_GE(certified_by(Method::pld), 190);
+}
+
+TEST(OraclePoints, AreInsideTheBracketsOfTheContourEngine) {
+  EXPECT_GE(certified_by(Method::contour), 80);
+}
+
+TEST(OraclePoints, AreInsideTheBracketsOfTheGaussianEngineWithoutSampling) {
+  for (Point point : points()) {
+    point.sampling_rate = 1;
+    point.exact =
+        static_cast<double>(oracle::exact_epsilon({1, point.noise_multiplier, point.steps}, point.delta).value());
+    expect_inside(point, make_accountant(Method::gaussian, accounted(point))->epsilon(point.delta));
+  }
 }
 
 TEST(OraclePoints, AreBelowTheRenyiBounds) {
   for (const Point& point : points()) {
     if (!point.exact) continue;
-    const double bound = RdpAccountant(Adjacency::add_remove, event(point)).epsilon(point.delta);
-    expect_inside(point, {0, bound});
+    expect_inside(point, make_accountant(Method::rdp, accounted(point))->epsilon(point.delta));
   }
 }
 

@@ -7,7 +7,9 @@ namespace sotto::oracle {
 
 namespace {
 
-double exponent(double sigma, double u) { return (u - 0.5 / sigma) / sigma; }
+double exponent(double sigma, double u) {
+  return (u - 0.5 / sigma) / sigma;
+}
 
 double log_weight(double q, double sigma, double kappa, double u) {
   return -u * u / 2 + kappa * log_ratio(q, sigma, u);

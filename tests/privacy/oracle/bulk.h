@@ -6,9 +6,9 @@
 // but what lies `nats` below its greatest value. One stretch, or two when the law has two modes. In double precision:
 // these are limits of sums, not results. They end at the law's cut.
 
-#include "release.h"
-
 #include <vector>
+
+#include "release.h"
 
 namespace sotto::oracle {
 

@@ -1,23 +1,28 @@
 #include "exact_epsilon.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "bulk.h"
 #include "inversion.h"
 #include "saddle.h"
 #include "single_release.h"
 
-#include <algorithm>
-#include <cmath>
-
 namespace sotto::oracle {
 
 namespace {
 
-constexpr double kCutNats = 46;   // what a cut leaves out, below delta
+constexpr double kCutNats = 46;  // what a cut leaves out, below delta
+constexpr int kMostAttempts = 30;
 constexpr double kEdgeNats = 50;  // weight at the cut, below the moment over the number of releases
 
-bool has_closed_form(const Release& release) { return release.steps == 1 || release.sampling_rate == 1; }
+bool has_closed_form(const Release& release) {
+  return release.steps == 1 || release.sampling_rate == 1;
+}
 
-bool agree(const Real& a, const Real& b) { return abs(a - b) <= kAgreement * std::max(abs(a), abs(b)); }
+bool agree(const Real& a, const Real& b) {
+  return abs(a - b) <= kAgreement * std::max(abs(a), abs(b));
+}
 
 // Bound of the probability that any release has x > cut * sigma, under P.
 double tail(const Law& law, double cut) {
@@ -126,7 +131,9 @@ Real chernoff(const Law& law, const Real& epsilon) {
 }
 
 // Above this epsilon delta is 0 on the side of add.
-Real greatest_loss(const Release& release) { return -Real(release.steps) * log1p(-release.sampling_rate); }
+Real greatest_loss(const Release& release) {
+  return -Real(release.steps) * log1p(-release.sampling_rate);
+}
 
 }  // namespace
 
@@ -167,14 +174,20 @@ Answer exact_epsilon(const Release& release, Side side, const Real& delta) {
   Real guess = approximate_epsilon(law, log_delta);
   if (guess <= 0) guess = Real(1) / saddle_abscissa(law, 0) / 100;
   Answer last;
-  for (int attempt = 0; attempt < 6; ++attempt) {
+  Real low = 0, high = 0;  // high = 0: not known
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     const std::optional<Inversion> inversion = invert(law, guess, log_delta, attempt % 2);
     if (!inversion) return std::nullopt;
     const Answer found = root(*inversion, guess, delta);
-    if (!found) return std::nullopt;
-    if (last && agree(*last, *found)) return found;
+    if (found && last && agree(*last, *found)) return found;
     last = found;
-    guess = *found;
+    if (found) {
+      guess = *found;
+      continue;
+    }
+    // Far from the root the sum is noise, of either sign, where delta is much smaller than at the root.
+    (inversion->at(guess).delta > delta ? low : high) = guess;
+    guess = high == 0 ? Real(2 * low) : low == 0 ? Real(high / 2) : Real(sqrt(low * high));
   }
   return std::nullopt;
 }
@@ -184,8 +197,7 @@ Answer exact_epsilon(const Release& release, const Real& delta) {
   if (remove) {
     if (has_closed_form(release)) {
       if (closed_form_delta(release, Side::add, *remove) <= delta) return remove;
-    } else if (*remove >= greatest_loss(release) ||
-               chernoff({release, Side::add}, *remove) <= delta * Real(0.999)) {
+    } else if (*remove >= greatest_loss(release) || chernoff({release, Side::add}, *remove) <= delta * Real(0.999)) {
       return remove;
     } else if (const Answer add = exact_delta(release, Side::add, *remove); add && *add <= delta) {
       return remove;

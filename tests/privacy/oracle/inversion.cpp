@@ -1,17 +1,17 @@
 #include "inversion.h"
 
-#include "loss_nodes.h"
-#include "saddle.h"
-
 #include <algorithm>
 #include <cmath>
+
+#include "loss_nodes.h"
+#include "saddle.h"
 
 namespace sotto::oracle {
 
 namespace {
 
-constexpr double kNats = 44;         // e^-44 = 8e-20: what is left out, relative to delta
-constexpr double kMomentNats = 72;   // terms of a moment that are left out
+constexpr double kNats = 44;        // e^-44 = 8e-20: what is left out, relative to delta
+constexpr double kMomentNats = 72;  // terms of a moment that are left out
 constexpr size_t kMostLosses = 30000;
 constexpr double kMostProducts = 6e7;  // nodes times losses
 constexpr int kMostRefinements = 8;
@@ -25,20 +25,27 @@ double coarse_tolerance(const Law& law) {
 // M(c)^T e^(-c epsilon) / (c (c + 1)).
 double nats_of(const Law& law, const InversionSettings& settings) {
   const double c = settings.abscissa;
-  const double peak = law.steps() * log_moment(law, c).value -
-                      c * settings.near_epsilon - std::log1p(c);
+  const double peak = law.steps() * log_moment(law, c).value - c * settings.near_epsilon - std::log1p(c);
   return kNats + std::max(0.0, peak - settings.log_delta);
 }
 
-Complex over_poles(const Complex& z) { return reciprocal(z * Complex{z.re + 1, z.im}); }
+// Where r is near 1, exp(z loss) is nearly exp(+-z q e^y); the shift of y, in radians, puts it amid the sector where
+// this decays, for z on a contour that ends in the direction `angle` from the vertical.
+double shift_in_ratio(const Law& law, double angle) {
+  return law.side == Side::remove ? M_PI / 2 : (angle + M_PI / 2) / 2;
+}
+
+Complex over_poles(const Complex& z) {
+  return reciprocal(z * Complex{z.re + 1, z.im});
+}
 
 // The nodes of one release, refined until the moment at z is good.
 struct Refined {
   LossNodes nodes;
   Complex value;
 };
-std::optional<Refined> refine(const Law& law, const Path& path, double& step,
-                              const std::vector<Stretch>& stretches, const Complex& z, const Real& scale) {
+std::optional<Refined> refine(const Law& law, const Path& path, double& step, const std::vector<Stretch>& stretches,
+                              const Complex& z, const Real& scale) {
   for (int i = 0; i < kMostRefinements; ++i, step /= 2) {
     LossNodes nodes = loss_nodes(law, path, step, stretches);
     if (nodes.base.size() > kMostLosses) return std::nullopt;
@@ -51,15 +58,14 @@ std::optional<Refined> refine(const Law& law, const Path& path, double& step,
 
 }  // namespace
 
-// The rule of step h along the line sums e^(c m P) delta(epsilon + m P) over all m, P = 2 pi / h. On the left delta <= 1;
-// on the right it has a Chernoff bound at every abscissa above c.
+// The rule of step h along the line sums e^(c m P) delta(epsilon + m P) over all m, P = 2 pi / h. On the left delta <=
+// 1; on the right it has a Chernoff bound at every abscissa above c.
 double alias_free_period(const Law& law, const InversionSettings& settings) {
   const double c = settings.abscissa;
   const double nats = kNats - settings.log_delta;
   double right = HUGE_VAL;
   for (double above = 1.03 * c; above < 30 * c; above *= 1.12) {
-    const double bound = law.steps() * log_moment(law, above).value -
-                         above * settings.near_epsilon + nats;
+    const double bound = law.steps() * log_moment(law, above).value - above * settings.near_epsilon + nats;
     right = std::min(right, bound / (above - c));
   }
   return std::max(nats / c, right);
@@ -69,7 +75,7 @@ std::optional<Inversion> Inversion::line(const Law& law, const InversionSettings
   const double c = settings.abscissa;
   const double nats = nats_of(law, settings);
   const std::vector<Stretch> stretches = bulk(law, law.side == Side::remove ? c + 1 : -c, kMomentNats + 5);
-  const Path path{std::min(1.5, 1.5 * law.noise_multiplier()), 0};
+  const Path path{std::min(1.5, shift_in_ratio(law, 0) * law.noise_multiplier()), 0};
   double loss_step = std::min(0.3, 0.3 * law.noise_multiplier()) * settings.loss_step;
   std::optional<Refined> moments = refine(law, path, loss_step, stretches, {c, 0}, 0);
   if (!moments) return std::nullopt;
@@ -146,9 +152,8 @@ std::optional<Inversion> Inversion::hyperbola(const Law& law, const InversionSet
   const double kappa = law.side == Side::remove ? c + 1 : 0;
   const double spread = 1 / (1 - slope * slope);
   const double left = law.side == Side::remove ? -13.0 : std::min(-13.0, bulk(law, -c, kMomentNats + 10).front().from);
-  const std::vector<Stretch> stretches = {
-      {left, std::max(1.0, kappa * spread) / sigma + 13 * std::sqrt(spread)}};
-  const Path path{std::min(3.0, M_PI / 2 * sigma), slope};
+  const std::vector<Stretch> stretches = {{left, std::max(1.0, kappa * spread) / sigma + 13 * std::sqrt(spread)}};
+  const Path path{std::min(3.0, shift_in_ratio(law, settings.angle) * sigma), slope};
   double loss_step = 0.25 * std::min(1.0, sigma) * settings.loss_step;
   std::optional<Refined> moments = refine(law, path, loss_step, stretches, {c, 0}, 0);
   if (!moments) return std::nullopt;
@@ -159,9 +164,9 @@ std::optional<Inversion> Inversion::hyperbola(const Law& law, const InversionSet
   result.log_scale_ = Real(law.release.steps) * log(scale);
   const double tolerance = coarse_tolerance(law);
   // Near the crossing the hyperbola is a line, with nodes step * c apart.
-  const Real step =
-      std::min(0.03, 2 * M_PI / (c * alias_free_period(law, settings))) / Real(settings.period);
-  const Real along = c / cos(Real(settings.angle)), sine = sin(Real(settings.angle)), cosine = cos(Real(settings.angle));
+  const Real step = std::min(0.03, 2 * M_PI / (c * alias_free_period(law, settings))) / Real(settings.period);
+  const Real along = c / cos(Real(settings.angle)), sine = sin(Real(settings.angle)),
+             cosine = cos(Real(settings.angle));
   const double stop = std::exp(-nats);
   const double first = 1 / (c * (c + 1));
   int small = 0;

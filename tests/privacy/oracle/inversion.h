@@ -13,10 +13,10 @@
 //
 // An Inversion does not judge its own error: compare two with different settings (exact_epsilon.cpp).
 
-#include "release.h"
-
 #include <optional>
 #include <vector>
+
+#include "release.h"
 
 namespace sotto::oracle {
 

@@ -56,8 +56,7 @@ class LossPath {
 
 }  // namespace
 
-LossNodes loss_nodes(const Law& law, const Path& path, double step,
-                     const std::vector<Stretch>& stretches) {
+LossNodes loss_nodes(const Law& law, const Path& path, double step, const std::vector<Stretch>& stretches) {
   const LossPath loss_path(law, path);
   LossNodes nodes;
   for (int odd = 0; odd < 2; ++odd) {

@@ -9,11 +9,11 @@
 // points where r = 0, at log((1 - q) / q) +- i pi in y = log of the likelihood ratio of the two normal laws. The path
 // passes between them.
 
-#include "bulk.h"
-#include "release.h"
-
 #include <cstddef>
 #include <vector>
+
+#include "bulk.h"
+#include "release.h"
 
 namespace sotto::oracle {
 
@@ -30,8 +30,7 @@ struct LossNodes {
   size_t even = 0;
 };
 
-LossNodes loss_nodes(const Law& law, const Path& path, double step,
-                     const std::vector<Stretch>& stretches);
+LossNodes loss_nodes(const Law& law, const Path& path, double step, const std::vector<Stretch>& stretches);
 
 // M(z), and how far the rule of twice the step is from it.
 struct Moment {

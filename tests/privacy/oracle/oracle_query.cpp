@@ -1,10 +1,10 @@
 // oracle_query q sigma T delta: the exact epsilon, 20 digits, both sides and their larger one. Not installed.
 
-#include "exact_epsilon.h"
-
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+
+#include "exact_epsilon.h"
 
 namespace {
 

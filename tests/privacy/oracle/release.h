@@ -3,10 +3,10 @@
 //
 //   Q = N(0, sigma^2),  P = (1 - q) N(0, sigma^2) + q N(1, sigma^2),  r = dP/dQ.
 
-#include "number.h"
-
 #include <cstdint>
 #include <limits>
+
+#include "number.h"
 
 namespace sotto::oracle {
 
@@ -19,8 +19,8 @@ struct Release {
 // remove: P against Q, loss log r; add: Q against P, loss -log r.
 enum class Side { remove, add };
 
-// One side of it. Under remove, x beyond `cut` * sigma may be left out: a cut is placed where the probability of such an
-// x in any of the releases, which bounds the change of delta, is far below the accuracy wanted. Without it the least
+// One side of it. Under remove, x beyond `cut` * sigma may be left out: a cut is placed where the probability of such
+// an x in any of the releases, which bounds the change of delta, is far below the accuracy wanted. Without it the least
 // likely losses, large ones, would dominate moments of the order that small losses call for.
 struct Law {
   Release release;

@@ -1,9 +1,9 @@
 #include "saddle.h"
 
-#include "bulk.h"
-
 #include <algorithm>
 #include <cmath>
+
+#include "bulk.h"
 
 namespace sotto::oracle {
 
@@ -42,8 +42,7 @@ LogMoment log_moment(const Law& law, double abscissa) {
     }
   }
   const double mean = first / mass;
-  return {greatest + std::log(mass * h / std::sqrt(2 * M_PI)), sign * mean,
-          std::max(second / mass - mean * mean, 0.0)};
+  return {greatest + std::log(mass * h / std::sqrt(2 * M_PI)), sign * mean, std::max(second / mass - mean * mean, 0.0)};
 }
 
 double saddle_abscissa(const Law& law, double epsilon) {

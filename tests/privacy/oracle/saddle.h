@@ -6,7 +6,8 @@
 
 namespace sotto::oracle {
 
-// log E[exp(c loss)] of one release and its first two derivatives in c, the loss having the law of the first of the pair.
+// log E[exp(c loss)] of one release and its first two derivatives in c, the loss having the law of the first of the
+// pair.
 struct LogMoment {
   double value;
   double mean;

@@ -4,9 +4,9 @@ namespace sotto::oracle {
 
 namespace {
 
-using Long = boost::multiprecision::number<
-    boost::multiprecision::mpfr_float_backend<100, boost::multiprecision::allocate_stack>,
-    boost::multiprecision::et_off>;
+using Long =
+    boost::multiprecision::number<boost::multiprecision::mpfr_float_backend<100, boost::multiprecision::allocate_stack>,
+                                  boost::multiprecision::et_off>;
 
 // Pr[N(0, 1) > x]
 Long upper_tail(const Long& x) {
