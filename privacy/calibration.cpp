@@ -23,11 +23,14 @@ double upper_epsilon(const CalibrationTarget& target, const AccountedEvents& eve
   return make_accountant(target.method, events, target.precision)->epsilon(target.budget.delta).upper;
 }
 
-// Finer than the accountant's own precision there is nothing to find.
+// Finer than the accountant's own precision there is nothing to find: how much of epsilon may be left over, relative to
+// it. Nothing for the accountants that cost next to nothing.
+double relative_slack(const CalibrationTarget& target) {
+  if (target.method == Method::rdp || target.method == Method::gaussian) return 0;
+  return std::min({target.precision.absolute / target.budget.epsilon, target.precision.relative, 1e-3}) / 5;
+}
 double tolerance(const CalibrationTarget& target) {
-  if (target.method == Method::rdp || target.method == Method::gaussian) return 1e-9;
-  const double relative = std::min(target.precision.absolute / target.budget.epsilon, target.precision.relative);
-  return std::clamp(relative / 10, 1e-9, 1e-4);
+  return std::max(relative_slack(target) / 2, 1e-9);
 }
 
 // Where the RDP accountant, which costs next to nothing and is rarely more than a third off, puts the edge.
@@ -37,7 +40,7 @@ Value informed_start(const CalibrationTarget& target, Search search, const Run& 
   search.epsilon = [&, quick = CalibrationTarget{target.budget, Method::rdp}](Value value) {
     return upper_epsilon(quick, run(value));
   };
-  if constexpr (std::is_same_v<Search, RealSearch>) search.tolerance = 1e-3;
+  if constexpr (std::is_same_v<Search, RealSearch>) search.tolerance = search.slack = 1e-3;
   const auto edge = find_edge(search);
   return edge ? edge->value : start;
 }
@@ -99,7 +102,8 @@ Calibration<double> smallest_noise_multiplier(const CalibrationTarget& target, c
                     .start = std::clamp(start, kLeastNoise, kMostNoise),
                     .least = kLeastNoise,
                     .most = kMostNoise,
-                    .tolerance = tolerance(target)};
+                    .tolerance = tolerance(target),
+                    .slack = relative_slack(target) * target.budget.epsilon};
   search.start = informed_start(target, search, run, search.start);
   const auto edge = find_edge(search);
   if (!edge)
@@ -116,7 +120,8 @@ Calibration<double> largest_sampling_rate(const CalibrationTarget& target, const
                     .start = 1,
                     .least = kLeastRate,
                     .most = 1,
-                    .tolerance = tolerance(target)};
+                    .tolerance = tolerance(target),
+                    .slack = relative_slack(target) * target.budget.epsilon};
   search.start = informed_start(target, search, run, 1.0);
   const auto edge = find_edge(search);
   if (!edge)

@@ -60,7 +60,9 @@ std::optional<Edge<double>> find_edge(const RealSearch& search) {
     std::swap(f_here, f_there);
   }
   std::uintmax_t iterations = kMaxSteps;
-  const auto close_enough = [&](double a, double b) { return std::abs(a - b) < search.tolerance; };
+  const auto close_enough = [&](double a, double b) {
+    return std::abs(a - b) < search.tolerance || (best && search.target - best->epsilon < search.slack);
+  };
   boost::math::tools::toms748_solve(excess, here, there, f_here, f_there, close_enough, iterations);
   SOTTO_ASSERT(best);
   return best;

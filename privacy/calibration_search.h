@@ -24,6 +24,7 @@ struct RealSearch {
   double start;        // within [least, most]
   double least, most;  // when even the bad end of the range is good, it is the answer
   double tolerance;    // of log(value)
+  double slack = 0;    // a value that misses the target by less than this is good enough
 };
 // Nothing when the good end of the range is bad.
 std::optional<Edge<double>> find_edge(const RealSearch& search);
