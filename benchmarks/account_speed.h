@@ -2,6 +2,7 @@
 // The table of the accountant's speed: every row of account_rows.h in a process of its own, beside its bar.
 
 #include <sotto/benchmarks/account_rows.h>
+#include <sotto/benchmarks/timing.h>
 
 #include <cstdint>
 #include <string>
@@ -13,9 +14,7 @@ struct AccountMeasurement {
   AccountRow row;
   std::string error;  // the sentence when there was no answer; what follows means nothing then
   AccountAnswer answer;
-  double first_seconds = 0;   // with cold caches
-  double median_seconds = 0;  // of the runs after the first
-  int runs = 0;
+  Timing timing;
   int64_t peak_bytes = 0;  // of the process that did nothing else
 
   double width() const;

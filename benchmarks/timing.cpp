@@ -36,6 +36,7 @@ Timing time_runs(const std::function<void()>& work, int largest_runs) {
   }
   return {.first_seconds = first,
           .median_seconds = others.empty() ? first : median(others),
+          .fastest_seconds = others.empty() ? first : *std::min_element(others.begin(), others.end()),
           .runs = static_cast<int>(others.size()) + 1};
 }
 

@@ -16,8 +16,9 @@
 #ifndef SOTTO_PRIVACY_SOTTO_PRIVACY_H
 #define SOTTO_PRIVACY_SOTTO_PRIVACY_H
 
-#include <stddef.h> /* NOLINT(modernize-deprecated-headers): C reads this file */
-#include <stdint.h> /* NOLINT(modernize-deprecated-headers) */
+/* NOLINTBEGIN(modernize-deprecated-headers,readability-identifier-naming): the names and headers of C */
+#include <stddef.h>
+#include <stdint.h>
 
 #if defined(__GNUC__)
 #define SOTTO_API __attribute__((visibility("default")))
@@ -130,4 +131,5 @@ SOTTO_API int sotto_privacy_steps(const sotto_privacy_run* run, double epsilon, 
 }
 #endif
 
+/* NOLINTEND(modernize-deprecated-headers,readability-identifier-naming) */
 #endif

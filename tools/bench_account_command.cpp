@@ -17,9 +17,10 @@ namespace {
 constexpr const char* kExample = R"(Example:
   $ sotto bench account
 
-Each row is measured in a process of its own: the median time of the runs after the first, the first run with cold caches,
-the most memory that was resident, and the bar of its kind. `--questions FILE` answers the rows of a table like those of
-tests/golden instead, by every method; benchmarks/compare_accountants.sh sets them beside other accountants.
+Each row is measured in a process of its own: the median and the fastest time of the runs after the first, the first run
+with cold caches, the most memory that was resident, and the bar of its kind. `--questions FILE` answers the rows of a
+table like those of tests/golden instead, by every method; benchmarks/compare_accountants.sh sets them beside other
+accountants.
 )";
 
 struct Flags {

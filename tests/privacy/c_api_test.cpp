@@ -12,7 +12,7 @@ namespace {
 TEST(CApi, BracketsHoldTheExactEpsilonOfTheGoldenTable) {
   int rows = 0;
   for (const GoldenRow& row : read_golden("golden_composed.csv")) {
-    if (row.numbers("q").size() > 1) continue;  // two phases are events, not a run
+    if (row.text("method") != "contour" || row.number("q") == 1) continue;  // exact to the last digit
     SCOPED_TRACE(row.text("label"));
     sotto_privacy_run run = poisson_run();
     run.sampling_rate = row.number("q");
@@ -28,10 +28,8 @@ TEST(CApi, BracketsHoldTheExactEpsilonOfTheGoldenTable) {
 
     double delta_lower = kUntouched, delta_upper = kUntouched;
     ASSERT_EQ(sotto_privacy_delta(&run, exact, &delta_lower, &delta_upper), SOTTO_OK) << last_error();
-    if (tolerance <= 1e-13) {  // else the table's epsilon is too coarse for its delta
-      EXPECT_LE(delta_lower, row.number("delta") * (1 + 1e-9));
-      EXPECT_GE(delta_upper, row.number("delta") * (1 - 1e-9));
-    }
+    EXPECT_LE(delta_lower, row.number("delta") * (1 + 1e-9));
+    EXPECT_GE(delta_upper, row.number("delta") * (1 - 1e-9));
     EXPECT_GE(delta_lower, 0);
     EXPECT_LE(delta_upper, 1);
 
@@ -41,7 +39,7 @@ TEST(CApi, BracketsHoldTheExactEpsilonOfTheGoldenTable) {
     EXPECT_GE(upper, exact);
     ++rows;
   }
-  EXPECT_EQ(rows, 22);
+  EXPECT_EQ(rows, 12);
 }
 
 // Balle and Wang 2018, to 16 digits by mpmath: ten thousandth of a standard deviation away nothing else would match.
@@ -106,7 +104,8 @@ TEST(CApi, WithoutReplacementIsNotPoisson) {
   EXPECT_GE(upper, 13.3608);  // a lower bound of the exact value; the pair of Poisson sampling gives 2.84
 }
 
-// Reference: dp-accounting, 2.39532; Poisson sampling without the cap gives 1.1337.
+// dp-accounting's upper bound is 2.39532, by a pair for full batches that it calls slightly loose; 1.1337 without the
+// cap.
 TEST(CApi, CapOfTheBatchCosts) {
   sotto_privacy_run run = empty_run();
   run.adjacency = SOTTO_ADD_REMOVE;
@@ -118,7 +117,8 @@ TEST(CApi, CapOfTheBatchCosts) {
   run.steps = 3515;
   double lower = kUntouched, upper = kUntouched;
   ASSERT_EQ(sotto_privacy_epsilon(&run, 1e-5, &lower, &upper), SOTTO_OK) << last_error();
-  EXPECT_NEAR(upper, 2.39532, 2e-3);
+  EXPECT_GT(lower, 1.1337062023744805);
+  EXPECT_LE(upper, 2.39532 + 1e-3);
 }
 
 TEST(CApi, GroupOfOneIsARecordAndALargerGroupCostsMore) {

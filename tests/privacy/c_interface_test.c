@@ -1,4 +1,5 @@
-/* The C interface as a C compiler sees it, with what a C++ compiler would forgive switched off. Exit status 0: all holds. */
+/* The C interface as a C compiler sees it, with what a C++ compiler would forgive switched off. Exit status 0: all
+ * holds. */
 #include <sotto/privacy/sotto_privacy.h>
 #include <sotto/privacy/sotto_privacy.h> /* the include guard */
 #include <stdio.h>
