@@ -1,6 +1,6 @@
 """Asks sotto and other accountants the same questions; see compare_accountants.sh, which makes the environment for it.
 
-    compare_accountants.py --sotto PROGRAM [--questions FILE] [--timeout SECONDS] [--json FILE]
+    compare_accountants.py --sotto PROGRAM [--questions FILE] [--width W] [--timeout SECONDS] [--json FILE]
 
 Every answer is computed in a process of its own, with imports done before the clock starts. Prints two tables in Markdown.
 """
@@ -167,8 +167,8 @@ def ask_sotto_process(program, question):
     return {"lower": answer.get("epsilon_lower"), "upper": float(upper), "seconds": seconds}
 
 
-def ask_sotto_in_process(program, path):
-    words = [program, "bench", "account", "--questions", str(path), "--runs", str(MOST_RUNS), "--json"]
+def ask_sotto_in_process(program, path, width):
+    words = [program, "bench", "account", "--questions", str(path), "--width", width, "--runs", str(MOST_RUNS), "--json"]
     output = subprocess.run(words, capture_output=True, text=True, check=True)
     answers = {}
     for answer in json.loads(output.stdout)["answers"]:
@@ -258,13 +258,14 @@ def main():
     parser.add_argument("--sotto", required=True)
     parser.add_argument("--questions", default=here / "account_questions.csv")
     parser.add_argument("--timeout", type=float, default=120)
+    parser.add_argument("--width", default="1e-3", help="of sotto's brackets in process")
     parser.add_argument("--json", help="write all answers to this file")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     multiprocessing.set_start_method("fork")
 
     questions = read_questions(options.questions)
-    ours = ask_sotto_in_process(options.sotto, options.questions)
+    ours = ask_sotto_in_process(options.sotto, options.questions, options.width)
     for name in PEERS:
         warm(name)
     answers = {}
