@@ -1,11 +1,13 @@
 # One function per kind of target. A room (top-level folder) is one static library; it sees the headers of the rooms it
 # links to and of no other, because every room has an include root of its own.
 
-# sotto_room(NAME SOURCES ... [LINKS ...] [PRIVATE_LINKS ...] [FOLDER folder])
+# sotto_room(NAME SOURCES ... [LINKS ...] [PRIVATE_LINKS ...] [BUILD_LINKS ...] [FOLDER folder])
 # Defines sotto_NAME (alias sotto::NAME). Headers are included as <sotto/NAME/file.h>, in the build as when installed.
 # FOLDER is for a part of a room that is a library of its own: its headers are <sotto/folder/file.h>.
+# BUILD_LINKS are libraries of headers that only the sources include: users of the installed room do not need them.
+# Rooms that link to LibTorch are exported apart, so that the others can be used where it is not installed.
 function(sotto_room name)
-  cmake_parse_arguments(ROOM "" "FOLDER" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "FOLDER" "SOURCES;LINKS;PRIVATE_LINKS;BUILD_LINKS" ${ARGN})
   if(NOT ROOM_FOLDER)
     set(ROOM_FOLDER ${name})
   endif()
@@ -19,9 +21,15 @@ function(sotto_room name)
   target_compile_features(sotto_${name} PUBLIC cxx_std_20)
   target_include_directories(sotto_${name} PUBLIC
     "$<BUILD_INTERFACE:${root}>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
-  target_link_libraries(sotto_${name} PUBLIC ${ROOM_LINKS} PRIVATE ${ROOM_PRIVATE_LINKS} $<BUILD_INTERFACE:sotto_warnings>)
+  list(TRANSFORM ROOM_BUILD_LINKS REPLACE "(.+)" "$<BUILD_INTERFACE:\\1>")
+  target_link_libraries(sotto_${name} PUBLIC ${ROOM_LINKS}
+    PRIVATE ${ROOM_PRIVATE_LINKS} ${ROOM_BUILD_LINKS} $<BUILD_INTERFACE:sotto_warnings>)
 
-  install(TARGETS sotto_${name} EXPORT sotto-targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  set(export sotto-targets)
+  if("LibTorch::cpu" IN_LIST ROOM_LINKS)
+    set(export sotto-training-targets)
+  endif()
+  install(TARGETS sotto_${name} EXPORT ${export} ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/sotto/${ROOM_FOLDER}"
     FILES_MATCHING PATTERN "*.h")
 endfunction()

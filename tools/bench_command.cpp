@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
+#include <sotto/tools/bench_account_command.h>
 #include <sotto/tools/bench_command.h>
 #include <sotto/tools/training_library.h>
 
@@ -28,6 +29,7 @@ void add_bench_command(CLI::App& app, std::ostream& out, std::ostream& err, int&
 
   CLI::App* bench = app.add_subcommand("bench", "Measure what privacy costs on this machine");
   bench->require_subcommand(1);
+  add_bench_account_command(*bench, out);
   CLI::App* step = bench->add_subcommand("step", "A private training step against a plain one");
   step->footer(kExample);
   step->add_option("--model", job->bench.model, "mlp, cnn, encoder or embedding-bag")->type_name("NAME")->required();

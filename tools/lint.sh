@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the format of all tracked C++ sources, and runs clang-tidy on part of them.
+# Checks the format of all tracked C++ and C sources, and runs clang-tidy on part of them.
 #
 #   tools/lint.sh              format of everything; clang-tidy on the rooms that are free of LibTorch
 #   tools/lint.sh --changed    clang-tidy on the sources that differ from the main branch, LibTorch ones included
@@ -19,7 +19,7 @@ case $mode in
 esac
 jobs=$(nproc)
 
-mapfile -t sources < <(git ls-files '*.h' '*.cpp' '*.cu' '*.cuh')
+mapfile -t sources < <(git ls-files '*.h' '*.c' '*.cpp' '*.cu' '*.cuh')
 if [ "$mode" = --fix ]; then
   clang-format -i "${sources[@]}"
   exit 0

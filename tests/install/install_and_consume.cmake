@@ -24,15 +24,35 @@ foreach(text IN LISTS texts)
   endforeach()
 endforeach()
 
+set(golden "-DGOLDEN=${SOTTO_SOURCE_DIR}/tests/golden/golden_composed.csv")
+set(check "${SOTTO_SOURCE_DIR}/tests/examples/run_account.cmake")
+# consume(FOLDER OPTION ...): configures and builds one of the projects beside this file
+function(consume folder)
+  run("configure ${folder} ${ARGN}" "${CMAKE_COMMAND}" -E env --unset=LibTorch_ROOT
+    "${CMAKE_COMMAND}" --fresh -G Ninja -S "${CMAKE_CURRENT_LIST_DIR}/${folder}" -B "${scratch}/${folder}"
+    "-DCMAKE_PREFIX_PATH=${scratch}/prefix" "-DCMAKE_BUILD_TYPE=${BUILD_TYPE}" "-DEXAMPLES=${SOTTO_SOURCE_DIR}/examples"
+    ${ARGN})
+  run("build ${folder}" "${CMAKE_COMMAND}" --build "${scratch}/${folder}")
+endfunction()
+set(cxx "-DCMAKE_CXX_COMPILER=${CXX_COMPILER}" "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}")
+
 if(TRAINING)
   get_filename_component(root "${LIBTORCH_INCLUDE_DIR}" DIRECTORY)
   set(libtorch "-DLibTorch_ROOT=${root}")
 endif()
-run("configure the consumer" "${CMAKE_COMMAND}" -G Ninja -S "${CMAKE_CURRENT_LIST_DIR}/consumer" -B "${scratch}/build"
-  "-DCMAKE_PREFIX_PATH=${scratch}/prefix" "-DCMAKE_BUILD_TYPE=${BUILD_TYPE}" "-DCMAKE_CXX_COMPILER=${CXX_COMPILER}"
-  "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}" "-DTRAINING=${TRAINING}" ${libtorch})
-run("build the consumer" "${CMAKE_COMMAND}" --build "${scratch}/build")
-run("run the consumer" "${scratch}/build/accounting_consumer")
+consume(consumer ${cxx} "-DTRAINING=${TRAINING}" ${libtorch})
+run("run the consumer" "${scratch}/consumer/accounting_consumer")
 if(TRAINING)
-  run("run the training consumer" "${scratch}/build/training_consumer" "${scratch}/state.safetensors")
+  run("run the training consumer" "${scratch}/consumer/training_consumer" "${scratch}/state.safetensors")
 endif()
+
+# Whatever was built, accounting needs no LibTorch.
+foreach(plain OFF ON)
+  consume(accountant_consumer ${cxx} "-DPLAIN=${plain}")
+  run("run the accountant consumer" "${CMAKE_COMMAND}" "-DPROGRAM=${scratch}/accountant_consumer/accountant_consumer"
+    ${golden} -P "${check}")
+endforeach()
+consume(c_consumer "-DCMAKE_C_COMPILER=${C_COMPILER}" "-DCMAKE_C_COMPILER_LAUNCHER=${LAUNCHER}")
+run("run the C consumer" "${CMAKE_COMMAND}" "-DPROGRAM=${scratch}/c_consumer/c_consumer" ${golden} -P "${check}")
+run("what they load" "${SOTTO_SOURCE_DIR}/tests/privacy/no_training_libraries.sh"
+  "${scratch}/accountant_consumer/accountant_consumer" "${scratch}/c_consumer/c_consumer" "${scratch}/prefix/bin/sotto")
