@@ -103,14 +103,14 @@ void print_text(const AccountQuestion& question, const std::vector<EngineRow>& r
   const int digits = question.shown_digits;
   const std::string name = quantity(question);
   fmt::print(out, "{}\n", heading(question));
-  fmt::print(out, "{:<26}{:<20}{:<20}{:<10}{:>8}  {}\n", "method", name + " lower", name + " upper", "width", "ms",
+  fmt::print(out, "{:<32}{:<20}{:<20}{:<10}{:>8}  {}\n", "method", name + " lower", name + " upper", "width", "ms",
              "what it is");
   for (const EngineRow& row : rows) {
     const std::string lower = row.bracket ? format_rounded_down(row.bracket->lower, digits) : "-";
     const std::string upper = row.bracket ? format_rounded_up(row.bracket->upper, digits) : "-";
     const std::string width =
         row.bracket && std::isfinite(row.bracket->width()) ? format_rounded_up(row.bracket->width(), 2) : "-";
-    fmt::print(out, "{:<26}{:<20}{:<20}{:<10}{:>8.2f}  {}\n", row.method, lower, upper, width, row.milliseconds,
+    fmt::print(out, "{:<32}{:<20}{:<20}{:<10}{:>8.2f}  {}\n", row.method, lower, upper, width, row.milliseconds,
                row.note);
   }
 }

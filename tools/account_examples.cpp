@@ -104,15 +104,15 @@ A file for --events lists releases of any kind; adjacency and unit are in it:
 )";
 
 constexpr std::string_view kCompare = R"(Example (milliseconds are of one machine):
-  $ sotto account compare --dataset-size 60000 --batch 256 --noise-multiplier 1.1 --epochs 15 --delta 1e-5 --estimate
-  3516 steps of DP-SGD with Poisson sampling at rate 0.004266666666666667 and noise multiplier 1.1 at delta 1e-05, when one record is added or removed; UNPROVEN because this command sees no data: sampler and clipping
-  method                    epsilon lower       epsilon upper       width           ms  what it is
-  pld                       1.1337              1.13413             0.00043      41.32  certified from both sides
-  contour                   1.13387             1.13388             5e-10       350.31  certified from both sides
-  gaussian                  -                   -                   -             0.00  unsupported: not all releases are Gaussian and without sampling
-  rdp (upper bound)         0                   1.28114             1.3           0.04  upper bound only
-  certified (contour, pld, rdp)1.13387             1.13388             5e-10       322.72  common part of the brackets
-  clt (ESTIMATE)            1.07716             1.07717             0             0.01  ESTIMATE, not a bound: it may be below the truth
+  $ sotto account compare --dataset-size 60000 --batch 256 --noise-multiplier 1.1 --epochs 60 --delta 1e-5 --estimate
+  14063 steps of DP-SGD with Poisson sampling at rate 0.004266666666666667 and noise multiplier 1.1 at delta 1e-05, when one record is added or removed; UNPROVEN because this command sees no data: sampler and clipping
+  method                          epsilon lower       epsilon upper       width           ms  what it is
+  pld                             2.38152             2.38196             0.00043      42.69  certified from both sides
+  contour                         2.38168             2.38169             1.4e-09      30.98  certified from both sides
+  gaussian                        -                   -                   -             0.00  unsupported: not all releases are Gaussian and without sampling
+  rdp (upper bound)               0                   2.59665             2.6           0.03  upper bound only
+  certified (contour, pld, rdp)   2.38168             2.38169             1.4e-09      43.71  common part of the brackets
+  clt (ESTIMATE)                  2.32436             2.32437             0             0.01  ESTIMATE, not a bound: it may be below the truth
 )";
 
 constexpr std::string_view kCurve = R"(Example, down to delta 1e-9:

@@ -79,7 +79,7 @@ TEST(AccountCurve, WritesTheTableAndThePicture) {
       ++profile;
     else if (line.rfind("trade-off,,,,", 0) == 0)
       ++trade_off;
-    else if (line.rfind("#", 0) != 0)
+    else if (line.front() != '#')
       ++other;
   }
   EXPECT_EQ(profile, 30u);
