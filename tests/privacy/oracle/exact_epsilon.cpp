@@ -135,6 +135,15 @@ Real greatest_loss(const Release& release) {
   return -Real(release.steps) * log1p(-release.sampling_rate);
 }
 
+// Is delta on the side of add at most `delta`? false when that is not known.
+bool add_is_at_most(const Release& release, const Real& epsilon, const Real& delta) {
+  if (has_closed_form(release)) return closed_form_delta(release, Side::add, epsilon) <= delta;
+  if (epsilon >= greatest_loss(release)) return true;
+  if (chernoff({release, Side::add}, epsilon) <= delta * Real(0.999)) return true;
+  const Answer add = exact_delta(release, Side::add, epsilon);
+  return add && *add <= delta;
+}
+
 }  // namespace
 
 Answer exact_delta(const Release& release, Side side, const Real& epsilon) {
@@ -178,7 +187,7 @@ Answer exact_epsilon(const Release& release, Side side, const Real& delta) {
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     const std::optional<Inversion> inversion = invert(law, guess, log_delta, attempt % 2);
     if (!inversion) return std::nullopt;
-    const Answer found = root(*inversion, guess, delta);
+    Answer found = root(*inversion, guess, delta);
     if (found && last && agree(*last, *found)) return found;
     last = found;
     if (found) {
@@ -193,19 +202,11 @@ Answer exact_epsilon(const Release& release, Side side, const Real& delta) {
 }
 
 Answer exact_epsilon(const Release& release, const Real& delta) {
-  const Answer remove = exact_epsilon(release, Side::remove, delta);
-  if (remove) {
-    if (has_closed_form(release)) {
-      if (closed_form_delta(release, Side::add, *remove) <= delta) return remove;
-    } else if (*remove >= greatest_loss(release) || chernoff({release, Side::add}, *remove) <= delta * Real(0.999)) {
-      return remove;
-    } else if (const Answer add = exact_delta(release, Side::add, *remove); add && *add <= delta) {
-      return remove;
-    }
-  }
-  const Answer add = exact_epsilon(release, Side::add, delta);
+  Answer remove = exact_epsilon(release, Side::remove, delta);
+  if (remove && add_is_at_most(release, *remove, delta)) return remove;
+  Answer add = exact_epsilon(release, Side::add, delta);
   if (!remove || !add) return std::nullopt;
-  return std::max(*remove, *add);
+  return *remove > *add ? remove : add;
 }
 
 }  // namespace sotto::oracle

@@ -16,7 +16,7 @@ namespace {
 using privacy::GoldenRow;
 using privacy::read_golden;
 
-const std::map<std::string, Side> kSides = {{"remove", Side::remove}, {"add", Side::add}};
+const std::map<std::string, Side> sides = {{"remove", Side::remove}, {"add", Side::add}};
 
 TEST(ExactEpsilon, MeetsTheComposedGoldenRows) {
   int compared = 0;
@@ -24,7 +24,7 @@ TEST(ExactEpsilon, MeetsTheComposedGoldenRows) {
     if (row.text("q").find('/') != std::string::npos) continue;
     const Release release{Real(row.text("q")), Real(row.text("sigma")), static_cast<int64_t>(row.number("T"))};
     const Real delta(row.text("delta"));
-    for (const auto& [name, side] : kSides) {
+    for (const auto& [name, side] : sides) {
       const std::string expected = row.text("eps_" + name);
       if (expected.empty()) continue;
       SCOPED_TRACE(row.text("label") + " " + name);
@@ -46,7 +46,7 @@ TEST(ExactDelta, MeetsTheGoldenRowsOfOneRelease) {
   int compared = 0;
   for (const GoldenRow& row : read_golden("golden_delta.csv")) {
     const Release release{Real(row.text("q")), Real(row.text("sigma")), 1};
-    for (const auto& [name, side] : kSides) {
+    for (const auto& [name, side] : sides) {
       const Real expected(row.text("delta_" + name));
       const Answer found = exact_delta(release, side, Real(row.text("eps")));
       ASSERT_TRUE(found);
@@ -124,7 +124,7 @@ TEST(ExactDelta, MeetsDirectIntegrationOfTwoReleases) {
   };
   for (const Case& c : {Case{"0.2", "0.5", "1"}, Case{"0.2", "2", "0.3"}, Case{"1e-6", "0.47", "0.04"},
                         Case{"0.001", "0.9", "0.01"}, Case{"0.001", "0.4", "5"}}) {
-    for (const auto& [name, side] : kSides) {
+    for (const auto& [name, side] : sides) {
       const Release two{Real(c.sampling_rate), Real(c.noise_multiplier), 2};
       const Release one{two.sampling_rate, two.noise_multiplier, 1};
       const Real epsilon = side == Side::remove ? Real(c.epsilon) : Real(-log1p(-two.sampling_rate));
