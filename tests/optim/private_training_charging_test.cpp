@@ -32,7 +32,7 @@ TEST_F(PrivateTrainingTest, EpsilonIsTheAccountantsForTheStepsCharged) {
   for (int64_t step = 1; !training.finished(); ++step) {
     training.step(losses_of(net));
     EXPECT_EQ(training.epsilon(),
-              privacy::RdpAccountant(privacy::Adjacency::add_remove, {{event, step}}).epsilon(1e-5));
+              privacy::RdpAccountant(privacy::Adjacency::add_remove, privacy::Phases{{event, step}}).epsilon(1e-5));
   }
   EXPECT_EQ(training.epsilon(), training.plan().epsilon());
 }
