@@ -164,6 +164,7 @@ ComposedLaw LossComposition::law(const Saddle& saddle, std::size_t largest) cons
 
   std::vector<double> re(n), im(n);
   SpectrumProduct product(n);
+  const bool alone = total_ == 1;  // one release is its own law
   double offset = 0, offset_size = 0, scale_size = 0, transform_error = 0, growth = 0;
   for (std::size_t t = 0; t < terms_.size(); ++t) {
     const LossLattice& lattice = terms_[t].lattice;
@@ -184,7 +185,7 @@ ComposedLaw LossComposition::law(const Saddle& saddle, std::size_t largest) cons
     }
     // Rare inclusions leave most of the mass at index 0, whose spectrum is a constant: it need not be transformed.
     const double upper_atom = re[0], lower_atom = im[0];
-    re[0] = im[0] = 0;
+    if (!alone) re[0] = im[0] = 0;
     double square = 0, upper_mass = upper_atom, lower_mass = lower_atom;
     for (std::size_t i = 0; i < n; ++i) {
       square += re[i] * re[i] + im[i] * im[i];
@@ -192,7 +193,7 @@ ComposedLaw LossComposition::law(const Saddle& saddle, std::size_t largest) cons
       lower_mass += im[i];
     }
     const double eta = kFftRoundoff * std::log2(static_cast<double>(n)) + 2 * kRoundoff;
-    transform_error += count * eta * std::sqrt(square);
+    if (!alone) transform_error += count * eta * std::sqrt(square);
     growth += count * (eta * std::sqrt(square * static_cast<double>(n)) +
                        std::max({0.0, upper_mass - 1, lower_mass - 1}) + 2 * kRoundoff * static_cast<double>(n));
     law.relative_ += count * kRoundoff * (12 + 4 * largest_exponent + 4 * std::abs(log_moment));
@@ -203,6 +204,7 @@ ComposedLaw LossComposition::law(const Saddle& saddle, std::size_t largest) cons
     law.upper_.shift += count * lattice.upper_shift;
     law.lower_.shift += count * lattice.lower_shift;
 
+    if (alone) continue;
     fft->forward(re.data(), im.data());
     for (std::size_t i = 0; i < n; ++i) {
       re[i] += upper_atom;
@@ -210,8 +212,10 @@ ComposedLaw LossComposition::law(const Saddle& saddle, std::size_t largest) cons
     }
     product.multiply(re, im, static_cast<std::uint64_t>(count));
   }
-  product.unpack(re, im);
-  fft->inverse(re.data(), im.data());
+  if (!alone) {
+    product.unpack(re, im);
+    fft->inverse(re.data(), im.data());
+  }
   fft.reset();  // a large one is a third of the memory at work
 
   // The window: points from `start` on, in order of their losses.
@@ -222,8 +226,9 @@ ComposedLaw LossComposition::law(const Saddle& saddle, std::size_t largest) cons
   double square = 0;
   for (std::size_t i = 0; i < n; ++i) square += re[i] * re[i] + im[i] * im[i];
   // Powers and the constants that were added err relative to the spectrum itself.
-  const double eta = kFftRoundoff * std::log2(static_cast<double>(n)) + total_ * 4 * kRoundoff +
-                     4 * kRoundoff * static_cast<double>(terms_.size());
+  const double eta = alone ? 0
+                           : kFftRoundoff * std::log2(static_cast<double>(n)) + total_ * 4 * kRoundoff +
+                                 4 * kRoundoff * static_cast<double>(terms_.size());
   const double grown = std::exp(std::min(growth, 700.0));
   const double error =
       (transform_error * grown + eta * std::sqrt(square)) / std::max(1 - eta, 0.5) * (1 + 1e-9) + 1e-130;

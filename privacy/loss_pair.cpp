@@ -24,23 +24,26 @@ struct NormalMass {
   double error;
 };
 
-NormalMass normal_mass(double a, double b) {
-  const double middle = (a + b) / 2, half = (b - a) / 2;
-  const double reach = std::max(std::abs(a), std::abs(b));
+// [a, b] - shift. Short intervals keep their width, which the difference of shifted ends would lose.
+NormalMass normal_mass(double a, double b, double shift) {
+  const double middle = (a + b) / 2 - shift, half = (b - a) / 2;
   if (half * std::max(1.0, std::abs(middle)) < 0.1) {
     // phi(m) 2 d sum_k d^(2k) He_2k(m) / (2k+1)!; the next term is below 1e-18 of the first.
     const double x = middle * middle, d = half * half;
     const double he2 = x - 1, he4 = (x - 6) * x + 3, he6 = ((x - 15) * x + 45) * x - 15;
     const double he8 = (((x - 28) * x + 210) * x - 420) * x + 105;
     const double sum = 1 + d * (he2 / 6 + d * (he4 / 120 + d * (he6 / 5040 + d * (he8 / 362880))));
-    return {std::exp(-x / 2) / kRootTwoPi * 2 * half * sum, kRoundoff * (32 + 4 * reach * reach)};
+    const double reach = std::abs(middle);
+    return {std::exp(-x / 2) / kRootTwoPi * 2 * half * sum,
+            kRoundoff * (32 + 4 * x + 4 * reach * (reach + 2 * std::abs(shift)))};
   }
   // On the side of the smaller tails; the difference keeps at least a tenth of the larger.
-  if (middle < 0) return normal_mass(-b, -a);
-  const double mass = a <= 0 ? 1 - normal_upper_tail(-a) - normal_upper_tail(b)
-                             : normal_upper_tail(a) - (b < kInfinity ? normal_upper_tail(b) : 0);
-  const double nearest = std::max(0.0, a);
-  return {std::max(0.0, mass), 12 * kRoundoff * (32 + 4 * nearest * nearest)};
+  if (middle < 0) return normal_mass(-b, -a, -shift);
+  const double from = a - shift, to = b - shift;
+  const double mass = from <= 0 ? 1 - normal_upper_tail(-from) - normal_upper_tail(to)
+                                : normal_upper_tail(from) - (to < kInfinity ? normal_upper_tail(to) : 0);
+  const double nearest = std::max(0.0, from);
+  return {std::max(0.0, mass), 12 * kRoundoff * (32 + 4 * (nearest + 1) * (nearest + 2 * std::abs(shift) + 1))};
 }
 
 struct Total {
@@ -51,13 +54,9 @@ struct Total {
 Total mixture_mass(const Mixture& mixture, double a, double b) {
   Total total;
   for (const auto& [shift, weight] : mixture) {
-    const double from = a - shift, to = b - shift;
-    const NormalMass part = normal_mass(from, to);
-    // The ends move by their own rounding, the density by as much as its logarithm's slope there.
-    const double nearest = from > 0 ? from : to < 0 ? -to : 0.0;
-    const double moved = kRoundoff * (nearest + 1) * (nearest + 2 * std::abs(shift) + 1);
+    const NormalMass part = normal_mass(a, b, shift);
     total.mass += weight * part.mass;
-    total.error += weight * part.mass * (part.error + 4 * moved + 4 * kRoundoff);
+    total.error += weight * part.mass * (part.error + 8 * kRoundoff);
   }
   return total;
 }

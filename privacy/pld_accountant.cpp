@@ -193,6 +193,7 @@ Bracket refine(const DirectedLosses& losses, const Question& question, double ta
   } catch (const UsageError&) {
     return bracket;  // moments overflow, or the losses do not fit the largest lattice
   }
+  double before = kInfinity;
   std::optional<double> centre;  // of the window, where the saddle point was not it
   for (int pass = 0; pass < kMostPasses; ++pass) {
     double finest = 0;
@@ -219,6 +220,9 @@ Bracket refine(const DirectedLosses& losses, const Question& question, double ta
     if (bracket.upper <= question.enough) break;
     const double now = question.width(bracket, c), goal = question.wanted(bracket.upper, c);
     if (now <= goal) break;
+    // Where rounding or the largest lattice decides, finer ones do not help.
+    if (pass > 0 && !(now < 0.9 * before) && !(std::isfinite(now) && !std::isfinite(before))) break;
+    before = now;
     const double factor = std::isfinite(now) ? std::clamp(std::sqrt(0.4 * goal / now), 1.0 / 32, 0.6) : 0.5;
     const double next = losses.fitting(std::max(finest, step * factor));
     if (next > 0.9 * step) break;

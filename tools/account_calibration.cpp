@@ -105,26 +105,27 @@ AccountAnswer calibrate(const AccountQuestion& question, Unknown unknown) {
   check_method(probed);
   const auto able = engines(probed);
   AccountAnswer answer{.question = probed, .calibrated = unknown, .target_epsilon = question.epsilon};
-  Method calibrating = able.back();
+  // The answer must hold when it is typed back in and all engines are asked: the first engine with which it does.
+  EngineAnswer found;
   for (const Method method : able) {
     try {
       fill_in(answer.question, unknown,
               {.budget = {.epsilon = question.epsilon.value(), .delta = question.delta.value()},
                .method = method,
                .precision = question.precision});
-      calibrating = method;
-      break;
     } catch (const UsageError& error) {
       if (method == able.back())
         throw UsageError(fmt::format("[--epsilon] {} at delta {} cannot be met: {}; change {}", *question.epsilon,
                                      *question.delta, error.what(), flag_to_change(unknown)));
+      continue;
     }
-  }
-  EngineAnswer found = bracket_epsilon(answer.question, *question.delta);
-  if (found.bracket.upper > *question.epsilon) {
-    // Another engine is wider here by a hair; the one that calibrated has seen the target met.
-    answer.question.method = calibrating;
     found = bracket_epsilon(answer.question, *question.delta);
+    if (found.bracket.upper <= *question.epsilon) break;
+    if (method == able.back()) {
+      // Another engine is wider here by a hair; the one that calibrated has seen the target met.
+      answer.question.method = method;
+      found = bracket_epsilon(answer.question, *question.delta);
+    }
   }
   SOTTO_ASSERT(found.bracket.upper <= *question.epsilon);
   answer.epsilon = found.bracket;

@@ -44,10 +44,10 @@ TEST(CertifiedEpsilon, MeetsTheGoldenTable) {
 }
 
 TEST(CertifiedEpsilon, NamesTheEngineAndStaysWithinEach) {
-  const CertifiedBracket common = certified_epsilon(run(0.01, 1, 1000), 1e-5);
+  const CertifiedBracket common = certified_epsilon(run(0.01, 1, 10000), 1e-5);
   EXPECT_EQ(common.method, Method::contour);
   for (const Method method : {Method::pld, Method::contour, Method::rdp}) {
-    const Bracket one = make_accountant(method, run(0.01, 1, 1000))->epsilon(1e-5);
+    const Bracket one = make_accountant(method, run(0.01, 1, 10000))->epsilon(1e-5);
     EXPECT_GE(common.bracket.lower, one.lower);
     EXPECT_LE(common.bracket.upper, one.upper);
   }

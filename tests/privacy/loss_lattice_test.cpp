@@ -111,7 +111,8 @@ TEST(LossLattice, KeepsTheMasses) {
 // The gap between the two curves is a quarter at half the step, nearly.
 TEST(LossLattice, ErrorIsQuadraticInTheStep) {
   for (const Case& c : cases()) {
-    if (c.name == "laplace") continue;  // its atoms are on the lattice only at fitting steps
+    // Atoms are on the lattice only at fitting steps; losses that are nearly all below the step err by it times them.
+    if (c.name == "laplace" || c.name == "rare") continue;
     double last = 0;
     for (const double step : {0.04, 0.02, 0.01}) {
       const LossLattice lattice = discretise(c.loss, step, 1e-18);

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 #include <sotto/privacy/loss_pair.h>
 
-#include <boost/math/quadrature/gauss_kronrod.hpp>
+#include <boost/math/quadrature/gauss.hpp>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -43,8 +43,11 @@ TEST(GaussianMixturePair, MassesMeetQuadrature) {
       for (const double width : {1e-9, 1e-5, 1e-3, 0.05, 0.3, 4.0}) {
         const PairMass mass = pair.mass(from, from + width);
         const auto integral = [&](const Mixture& mixture) {
-          return boost::math::quadrature::gauss_kronrod<double, 31>::integrate(
-              [&](double u) { return density(mixture, u); }, from, from + width, 15, 1e-14);
+          double sum = 0;
+          for (int panel = 0; panel < 16; ++panel)
+            sum += boost::math::quadrature::gauss<double, 20>::integrate(
+                [&](double t) { return density(mixture, from + (panel + t) * width / 16) * width / 16; }, 0.0, 1.0);
+          return sum;
         };
         SCOPED_TRACE(testing::Message() << c.name << " [" << from << ", +" << width << "]");
         // What is lost when from + width is formed is not the integral's business.
