@@ -9,9 +9,10 @@
  * exception leaves a function. All are safe to call from several threads at a time. The caller's floating-point
  * environment (rounding direction, flushing of denormals, traps) is put aside during a call and restored.
  *
- * Epsilon and delta come as brackets: the exact value for the described releases certainly lies in [lower, upper],
- * floating point included. The guarantee to quote is the upper end, rounded up where digits are dropped. Infinity is an
- * answer: there is no finite epsilon. No result is NaN or negative. Epsilon is in nats.
+ * Epsilon and delta come as brackets, floating point included. The upper end bounds the loss of the described releases:
+ * it is the guarantee to quote, rounded up where digits are dropped. The lower end bounds that of the worst pair of
+ * distributions, which such releases attain but for truncated batches, groups and several steps without replacement.
+ * Infinity is an answer: there is no finite epsilon. No result is NaN or negative. Epsilon is in nats.
  */
 #ifndef SOTTO_PRIVACY_SOTTO_PRIVACY_H
 #define SOTTO_PRIVACY_SOTTO_PRIVACY_H
