@@ -21,15 +21,15 @@ constexpr std::string_view kEpsilon = R"(Example, Fashion-MNIST for 60 epochs:
 constexpr std::string_view kDelta = R"(Example, the delta that goes with epsilon 3:
   $ sotto account delta --sampling-rate 0.01 --noise-multiplier 1 --steps 1000 --epsilon 3
   epsilon           3
-  delta             9.22209e-10 (lower end 9.22208e-10)
+  delta             9.23577e-10 (lower end 9.21243e-10)
   noise multiplier  1
   steps             1000
   sampling rate     0.01
   sampler           poisson
   adjacency         add-remove
   unit              record
-  method            certified (contour, pld, rdp)
-  1000 steps of DP-SGD with Poisson sampling at rate 0.01 and noise multiplier 1 satisfy (3, 9.22209e-10)-differential privacy when one record is added or removed (method certified (contour, pld, rdp), lower end of delta 9.22208e-10), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
+  method            certified (pld, rdp)
+  1000 steps of DP-SGD with Poisson sampling at rate 0.01 and noise multiplier 1 satisfy (3, 9.23577e-10)-differential privacy when one record is added or removed (method certified (pld, rdp), lower end of delta 9.21243e-10), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
 )";
 
 constexpr std::string_view kNoise = R"(Example, the noise that keeps 1000 steps within (1, 1e-5):
@@ -42,13 +42,13 @@ constexpr std::string_view kNoise = R"(Example, the noise that keeps 1000 steps 
   sampler           poisson
   adjacency         add-remove
   unit              record
-  method            certified (contour, pld, rdp)
-  1000 steps of DP-SGD with Poisson sampling at rate 0.01 and noise multiplier 1.41465 satisfy (0.999974, 1e-05)-differential privacy when one record is added or removed (method certified (contour, pld, rdp), lower end of epsilon 0.999973), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
+  method            contour
+  1000 steps of DP-SGD with Poisson sampling at rate 0.01 and noise multiplier 1.41465 satisfy (0.999974, 1e-05)-differential privacy when one record is added or removed (method contour, lower end of epsilon 0.999973), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
 )";
 
 constexpr std::string_view kSteps = R"(Example, how long to train with noise multiplier 3 within (2, 1e-6):
   $ sotto account steps --sampling-rate 0.1 --noise-multiplier 3 --epsilon 2 --delta 1e-6
-  epsilon           1.99627 (lower end 1.99626)
+  epsilon           1.99645 (lower end 1.99616)
   delta             1e-06
   noise multiplier  3
   steps             155
@@ -56,8 +56,8 @@ constexpr std::string_view kSteps = R"(Example, how long to train with noise mul
   sampler           poisson
   adjacency         add-remove
   unit              record
-  method            certified (contour, pld, rdp)
-  155 steps of DP-SGD with Poisson sampling at rate 0.1 and noise multiplier 3 satisfy (1.99627, 1e-06)-differential privacy when one record is added or removed (method certified (contour, pld, rdp), lower end of epsilon 1.99626), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
+  method            certified (pld, rdp)
+  155 steps of DP-SGD with Poisson sampling at rate 0.1 and noise multiplier 3 satisfy (1.99645, 1e-06)-differential privacy when one record is added or removed (method certified (pld, rdp), lower end of epsilon 1.99616), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
 )";
 
 constexpr std::string_view kRate =
@@ -88,13 +88,13 @@ constexpr std::string_view kRdp = R"(Example, four Renyi orders of 50 steps:
 
 constexpr std::string_view kCompose = R"(Example, 500 steps, and 500 more with larger batches and more noise:
   $ sotto account compose --phase 0.01,1,500 --phase 0.02,1.5,500 --delta 1e-5
-  epsilon           1.89748 (lower end 1.89747)
+  epsilon           1.89771 (lower end 1.89734)
   delta             1e-05
   sampler           as listed
   adjacency         add-remove
   unit              record
-  method            certified (contour, pld, rdp)
-  DP-SGD with Poisson sampling, 500 steps at rate 0.01 with noise multiplier 1, then 500 steps at rate 0.02 with noise multiplier 1.5, satisfy (1.89748, 1e-05)-differential privacy when one record is added or removed (method certified (contour, pld, rdp), lower end of epsilon 1.89747), provided that, UNPROVEN because this command sees no data, the releases are made exactly as listed, with each record's contribution bounded before the noise; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
+  method            certified (pld, rdp)
+  DP-SGD with Poisson sampling, 500 steps at rate 0.01 with noise multiplier 1, then 500 steps at rate 0.02 with noise multiplier 1.5, satisfy (1.89771, 1e-05)-differential privacy when one record is added or removed (method certified (pld, rdp), lower end of epsilon 1.89734), provided that, UNPROVEN because this command sees no data, the releases are made exactly as listed, with each record's contribution bounded before the noise; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
 
 A file for --events lists releases of any kind; adjacency and unit are in it:
   {"sotto_events":1,"adjacency":"add-remove","unit":{"kind":"record"},"event":{"type":"composed","events":[
