@@ -174,11 +174,11 @@ std::unique_ptr<Accountant> make_accountant(Method method, const Question& quest
   throw UsageError(fmt::format("[Accountant] not a method: {}", static_cast<int>(method)));
 }
 
-// What one engine says, or nothing where it cannot certify a bracket.
-template <class Query>
-std::optional<Bracket> answer(const Accountant& accountant, const Query& query) {
+// What one engine says, or nothing where it cannot certify a bracket, or take the releases at all.
+template <class Ask>
+std::optional<Bracket> answer(const Ask& ask) {
   try {
-    const Bracket found = query(accountant);
+    const Bracket found = ask();
     SOTTO_ASSERT(found.lower >= 0 && found.lower <= found.upper);
     return found;
   } catch (const UsageError&) {
@@ -227,7 +227,7 @@ CertifiedBracket certified(const AccountedEvents& events, const Precision& preci
   };
   const auto enough = [&] { return best && narrow_enough(best->bracket, precision); };
   const auto ask_contour = [&] {
-    put(Method::contour, answer(ContourMethod(question.adjacency, question.event), query));
+    put(Method::contour, answer([&] { return query(ContourMethod(question.adjacency, question.event)); }));
   };
   const bool contour = !why_unsupported(Method::contour, question);
   const bool fast = contour && expected_inclusions(question.merged) >= kManyInclusions;
@@ -236,7 +236,7 @@ CertifiedBracket certified(const AccountedEvents& events, const Precision& preci
   const PldMethod pld(question.adjacency, question.merged,
                       confirm ? Precision{kRough * precision.absolute, kRough * precision.relative} : precision,
                       confirm ? kRoughPoints : PldAccountant::kMostPoints);
-  put(Method::pld, answer(pld, query));
+  put(Method::pld, answer([&] { return query(pld); }));
   if (contour && !fast && !enough()) ask_contour();
   if (!why_unsupported(Method::rdp, question))
     put(Method::rdp, query(*make_accountant(Method::rdp, question, precision)));

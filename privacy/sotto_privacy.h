@@ -11,7 +11,7 @@
  *
  * Epsilon and delta come as brackets, floating point included. The upper end bounds the loss of the described releases:
  * it is the guarantee to quote, rounded up where digits are dropped. The lower end bounds that of the worst pair of
- * distributions, which such releases attain but for truncated batches, groups and several steps without replacement.
+ * distributions, which releases of truncated batches, of shuffles, to groups and without replacement need not attain.
  * Infinity is an answer: there is no finite epsilon. No result is NaN or negative. Epsilon is in nats.
  */
 #ifndef SOTTO_PRIVACY_SOTTO_PRIVACY_H

@@ -15,7 +15,7 @@ struct FlagDescription {
 constexpr std::array kFlags = {
     FlagDescription{"--noise-multiplier", "SIGMA", "Noise standard deviation / clip norm"},
     FlagDescription{"--sampling-rate", "Q", "Probability that a record enters a batch"},
-    FlagDescription{"--dataset-size", "N", "Declared number of records; with --batch it gives the sampling rate"},
+    FlagDescription{"--dataset-size", "N", "Declared number of records; for --batch, and to judge delta"},
     FlagDescription{"--batch", "B", "Batch size: expected (poisson, truncated-poisson) or fixed"},
     FlagDescription{"--steps", "T", "Number of noisy steps"},
     FlagDescription{"--epochs", "E", "Passes over the records, resolved to a number of steps, rounded up"},

@@ -4,6 +4,7 @@
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/grouped_events.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -53,6 +54,15 @@ TEST(CertifiedEpsilon, NamesTheEngineAndStaysWithinEach) {
   }
   EXPECT_EQ(certified_epsilon(run(1e-6, 0.4, 10), 1e-9).method, Method::pld);
   EXPECT_EQ(certified_epsilon(run(1, 5, 10), 1e-9).method, Method::gaussian);
+}
+
+// The contour integral takes no noise multiplier below 0.02; sampled seldom and often.
+TEST(CertifiedEpsilon, AnEngineThatRefusesTheReleasesIsLeftOut) {
+  for (const double rate : {0.001, 0.1, 0.5}) {
+    const CertifiedBracket found = certified_epsilon(run(rate, 0.015, 1000), 1e-5);
+    EXPECT_TRUE(std::isfinite(found.bracket.upper));
+    EXPECT_EQ(std::ranges::count(found.methods, Method::contour), 0);
+  }
 }
 
 TEST(GaussianMethod, HoldsThePublishedValues) {
