@@ -34,16 +34,16 @@ constexpr std::string_view kDelta = R"(Example, the delta that goes with epsilon
 
 constexpr std::string_view kNoise = R"(Example, the noise that keeps 1000 steps within (1, 1e-5):
   $ sotto account noise --sampling-rate 0.01 --steps 1000 --epsilon 1 --delta 1e-5
-  epsilon           0.999974 (lower end 0.999973)
+  epsilon           0.999974 (lower end 0.999659)
   delta             1e-05
-  noise multiplier  1.41465
+  noise multiplier  1.41484
   steps             1000
   sampling rate     0.01
   sampler           poisson
   adjacency         add-remove
   unit              record
-  method            contour
-  1000 steps of DP-SGD with Poisson sampling at rate 0.01 and noise multiplier 1.41465 satisfy (0.999974, 1e-05)-differential privacy when one record is added or removed (method contour, lower end of epsilon 0.999973), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
+  method            certified (pld, rdp)
+  1000 steps of DP-SGD with Poisson sampling at rate 0.01 and noise multiplier 1.41484 satisfy (0.999974, 1e-05)-differential privacy when one record is added or removed (method certified (pld, rdp), lower end of epsilon 0.999659), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
 )";
 
 constexpr std::string_view kSteps = R"(Example, how long to train with noise multiplier 3 within (2, 1e-6):
