@@ -79,8 +79,9 @@ class GaussianMethod : public Accountant {
     validate_point(epsilon);
     if (mu_ == 0) return {0, 0};
     if (!std::isfinite(mu_)) return {1, 1};
+    const double upper = gaussian_delta(mu_ * (1 + kMargin), epsilon) * (1 + kMargin);
     return {gaussian_delta(mu_ * (1 - kMargin), epsilon) * (1 - kMargin),
-            std::min(1.0, gaussian_delta(mu_ * (1 + kMargin), epsilon) * (1 + kMargin))};
+            std::min(1.0, upper + std::numeric_limits<double>::min())};
   }
 
  private:
@@ -145,6 +146,9 @@ std::optional<std::string> why_unsupported(Method method, const Question& questi
       if (merged.non_private) return "something was released without noise";
       if (!ContourAccountant::supports(question.adjacency)) return "the adjacency is replace-one";
       if (!only_poisson) return "not all releases are Gaussian with Poisson sampling or without any";
+      for (const MergedEvents::Term& term : merged.terms)
+        if (std::get<PoissonSampled>(term.event).mechanism.noise_multiplier < kSmallestQuadratureNoise)
+          return fmt::format("a noise multiplier is below {}", kSmallestQuadratureNoise);
       return std::nullopt;
     case Method::rdp:
       return RdpAccountant::why_unsupported(question.adjacency, merged);

@@ -1,4 +1,5 @@
 #include <sotto/privacy/composed_law.h>
+#include <sotto/privacy/error.h>
 
 #include <algorithm>
 #include <cmath>
@@ -28,8 +29,8 @@ double ComposedLaw::upper_delta(double epsilon) const {
   const double margin = upper_.margin * std::exp(-c_ * (at - base_));
   const double value =
       std::exp(log_scale_ - c_ * base_) * (sum(upper_, at) * (1 + relative_) + margin * (1 + relative_));
-  const double beyond = std::exp(std::min(0.0, second_log_ - second_c_ * (base_ + period_)));
-  const double total = upper_.infinity + value + beyond;
+  const double beyond = std::exp(std::min(0.0, second_log_ - second_c_ * (base_ + period_))) * (1 + relative_);
+  const double total = upper_.infinity + value + beyond + std::numeric_limits<double>::min();
   return std::isnan(total) ? 1 : std::min(1.0, total);
 }
 
@@ -43,7 +44,7 @@ double ComposedLaw::lower_delta(double epsilon) const {
   const double gap = (second_c_ - c_) * period_;
   const double right = std::exp(second_log_ - second_c_ * at - gap) / -std::expm1(-gap);
   // A release with infinite loss has no part in the sums, so that both add.
-  const double total = lower_.infinity + std::max(0.0, value - left - right);
+  const double total = lower_.infinity + std::max(0.0, value - (left + right) * (1 + relative_));
   return std::isnan(total) ? 0 : std::clamp(total, 0.0, 1.0);
 }
 
@@ -56,8 +57,9 @@ double ComposedLaw::last() const {
 }
 
 Bracket ComposedLaw::delta(double epsilon) const {
-  const double upper = upper_delta(epsilon);
-  return {std::min(lower_delta(epsilon), upper), upper};
+  const Bracket found{lower_delta(epsilon), upper_delta(epsilon)};
+  SOTTO_ASSERT(found.lower <= found.upper);
+  return found;
 }
 
 Bracket ComposedLaw::epsilon(double delta) const {
@@ -91,7 +93,7 @@ Bracket ComposedLaw::epsilon(double delta) const {
     }
     found.lower = low;
   }
-  found.lower = std::min(found.lower, found.upper);
+  SOTTO_ASSERT(found.lower <= found.upper);
   return found;
 }
 

@@ -19,6 +19,7 @@ namespace {
 constexpr double kRoundoff = std::numeric_limits<double>::epsilon() / 2;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kPi = boost::math::constants::pi<double>();
+constexpr double kLargestExponent = 709;
 constexpr double kNegligibleNats = 15;  // what goes round the circle, relative to delta
 
 // Where a rising function of log c is zero.
@@ -122,7 +123,7 @@ LossComposition::Window LossComposition::window(const Saddle& saddle) const {
       const double lower = tilted_moment(lattice.lower, lattice.first, step_, other).value;
       const double larger = std::max(upper, lower) + other * lattice.offset;
       value += term.count *
-               (larger + kMomentRoundoff + 4 * kRoundoff * (std::abs(larger) + other * std::abs(lattice.offset)));
+               (larger + moment_roundoff(lattice.upper.size()) + 4 * kRoundoff * (std::abs(larger) + other * std::abs(lattice.offset)));
     }
     if (!std::isfinite(value)) continue;
     const double needed = std::max({for_left, (value - target) / other - saddle.epsilon,
@@ -177,7 +178,9 @@ ComposedLaw LossComposition::law(const Saddle& saddle, std::size_t largest) cons
       if (lattice.upper[i] <= 0 && lattice.lower[i] <= 0) continue;
       const std::int64_t index = lattice.first + static_cast<std::int64_t>(i);
       const double exponent = c * (static_cast<double>(index) * step_);
-      const double tilt = std::exp(std::min(exponent - log_moment, 709.0));
+      if (lattice.upper[i] > 0 && exponent - log_moment > kLargestExponent)
+        throw UsageError("[LossComposition] the tilt overflows where masses are subnormal");
+      const double tilt = std::exp(std::min(exponent - log_moment, kLargestExponent));
       largest_exponent = std::max(largest_exponent, std::abs(exponent));
       const std::size_t place = static_cast<std::size_t>(index) & (n - 1);
       re[place] += lattice.upper[i] * tilt;
@@ -229,7 +232,7 @@ ComposedLaw LossComposition::law(const Saddle& saddle, std::size_t largest) cons
   const double eta = alone ? 0
                            : kFftRoundoff * std::log2(static_cast<double>(n)) + total_ * 4 * kRoundoff +
                                  4 * kRoundoff * static_cast<double>(terms_.size());
-  const double grown = std::exp(std::min(growth, 700.0));
+  const double grown = std::exp(growth);
   const double error =
       (transform_error * grown + eta * std::sqrt(square)) / std::max(1 - eta, 0.5) * (1 + 1e-9) + 1e-130;
   // sum a(y)^2 over the lattice, a(y) = e^(-c y) (1 - e^-y): its integral over the step, and its largest term.
@@ -238,7 +241,10 @@ ComposedLaw LossComposition::law(const Saddle& saddle, std::size_t largest) cons
   law.relative_ +=
       kRoundoff * (8 * static_cast<double>(n) + 4 * c * law.period_ + 64 * (4 + c * step_) + 4 * scale_size + 32) +
       4 * kRoundoff * (std::abs(law.log_scale_) + c * std::abs(law.base_));
-  law.relative_ = std::expm1(std::min(law.relative_, 700.0));
+  law.relative_ = std::expm1(law.relative_);
+  // The second tilt's exponents err too.
+  law.second_log_ += 8 * kRoundoff * (std::abs(law.second_log_) + law.second_c_ * (std::abs(law.base_) + law.period_)) +
+                     law.second_c_ * law.total_shift_;
 
   const double fade = std::exp(-step_), gap = -std::expm1(-step_);
   for (auto [side, values] : {std::pair{&law.upper_, &re}, std::pair{&law.lower_, &im}}) {

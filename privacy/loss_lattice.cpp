@@ -14,6 +14,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLargestExponent = 690;
 constexpr double kLittleLost = 0.01;
 constexpr double kSmallestTail = 1e-290;
+constexpr double kUnderflow = 1e-320;  // of a Q-mass made up of subnormal numbers, absolute
 constexpr double kSettled = 64 * kRoundoff;  // rounding of an atom that was merged to lie on the lattice
 
 using Piece = OneStepLoss::Piece;
@@ -184,6 +185,7 @@ class Discretiser {
       at(lattice_.upper, ceil_index(piece.left_loss)) += rest.p * (1 + rest.error);
     }
     double u = piece.left, error = pair.loss_error(u);
+    lattice_.upper_shift = std::max(lattice_.upper_shift, error);
     std::int64_t index = 2 * floor_index(piece.left_loss);
     while (half_point(index + 1) <= piece.left_loss) ++index;
     for (; u < piece.right; ++index) {
@@ -220,7 +222,8 @@ class Discretiser {
     double up = whole;
     if (start < kLargestExponent && mass.q > 0) {
       const double margin = 2 * mass.error + first.moved + second.moved + kRoundoff * (8 + 4 * std::abs(start));
-      up = (mass.p - mass.q * std::exp(start) + margin * whole) / (1 - fade_);
+      const double least_q = std::max(0.0, mass.q - kUnderflow);
+      up = (mass.p - least_q * std::exp(start) + margin * whole) / (1 - fade_);
     }
     up = std::clamp(up, 0.0, whole);
     at(lattice_.upper, index + 1) += up;
@@ -240,12 +243,12 @@ class Discretiser {
     sweep_down(cells, first, high ? 0 : -1);
   }
 
-  // p - e^point q of a cell, with q raised by all rounding: at most what it is, so that atoms only move down.
+  // p - e^point q of a cell, at most what it is: atoms only move down.
   double excess(const Masses& mass, std::int64_t index) const {
     const double loss = point(index);
-    if (loss > kLargestExponent) return mass.q > 0 ? -kInfinity : mass.p;
-    const double raised = 1 + 2 * mass.error + kRoundoff * (16 + 4 * std::abs(loss));
-    return mass.p - mass.q * std::exp(loss) * raised;
+    if (loss > kLargestExponent) return -kInfinity;  // q is not known there
+    const double raised = 1 + mass.error + kRoundoff * (16 + 4 * std::abs(loss));
+    return mass.p * (1 - mass.error) - (mass.q + kUnderflow) * std::exp(loss) * raised;
   }
 
   // Puts cells[i - index] for i >= from on the lattice, in rising order.
@@ -256,6 +259,10 @@ class Discretiser {
       if (cell.p <= 0) continue;
       const std::int64_t goal = i;
       double above = excess(cell, goal);
+      if (above == -kInfinity) {
+        settle_from_below(cell, goal - 1, 0, Lack::round_down);
+        continue;
+      }
       // Too low: with part of the next one, or all of it and of those after it.
       while (above < 0 && i + 1 < end) {
         Masses& next = cells[static_cast<std::size_t>(i + 1 - index)];

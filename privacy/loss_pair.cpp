@@ -61,7 +61,7 @@ Total mixture_mass(const Mixture& mixture, double a, double b) {
   return total;
 }
 
-// log sum_i weight_i e^(shift_i u - shift_i^2 / 2) relative to the standard normal density; exact near 0.
+// log sum_i weight_i e^(shift_i u - shift_i^2 / 2), exact near 0; below, 1 + sum would lose the digits of small weights.
 double log_ratio(const Mixture& mixture, double u) {
   if (mixture.size() == 1) return mixture.front().shift * (u - mixture.front().shift / 2);
   double largest = -kInfinity, sum = 0;
@@ -69,7 +69,8 @@ double log_ratio(const Mixture& mixture, double u) {
   if (largest < kLargeExponent) {
     for (const auto& [shift, weight] : mixture)
       if (shift != 0) sum += weight * std::expm1(shift * (u - shift / 2));
-    return std::log1p(std::max(sum, -1.0));
+    if (sum > -0.5) return std::log1p(sum);
+    sum = 0;
   }
   for (const auto& [shift, weight] : mixture) sum += weight * std::exp(shift * (u - shift / 2) - largest);
   return largest + std::log(sum);
@@ -99,9 +100,17 @@ double sampled_exponent(double weight, double value) {
   return weight < 1 ? std::log(std::exp(value) - (1 - weight)) - std::log(weight) : value;
 }
 
+// In the order of shifts, each once.
 Mixture sorted(Mixture mixture) {
   std::sort(mixture.begin(), mixture.end(), [](const auto& a, const auto& b) { return a.shift < b.shift; });
-  return mixture;
+  Mixture merged;
+  for (const auto& component : mixture) {
+    if (!merged.empty() && merged.back().shift == component.shift)
+      merged.back().weight += component.weight;
+    else
+      merged.push_back(component);
+  }
+  return merged;
 }
 
 // The u at which a falling function, a tail, comes down to `tail`; the tail there is at most that.

@@ -83,6 +83,17 @@ TEST(GaussianMethod, HoldsThePublishedValues) {
   }
 }
 
+TEST(GaussianMethod, DeltaIsNeverZero) {
+  EXPECT_GT(make_accountant(Method::gaussian, run(1, 1, 1))->delta(100).upper, 0);
+}
+
+TEST(CertifiedEpsilon, LittleNoiseIsLeftToTheEnginesThatTakeIt) {
+  EXPECT_NE(why_unsupported(Method::contour, run(0.5, 0.01, 1)), std::nullopt);
+  const Bracket found = certified_epsilon(run(0.5, 0.01, 1), 1e-5).bracket;
+  EXPECT_LE(found.lower, 5409.074840046311);
+  EXPECT_GE(found.upper, 5409.074840046311);
+}
+
 TEST(Accountant, AdjacencyIsMandatory) {
   EXPECT_NE(message_of([] { make_accountant(Method::rdp, {}); }).find("adjacency is not set"), std::string::npos);
   EXPECT_NE(message_of([] { certified_epsilon({}, 1e-5); }).find("adjacency is not set"), std::string::npos);

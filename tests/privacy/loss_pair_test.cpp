@@ -60,6 +60,20 @@ TEST(GaussianMixturePair, MassesMeetQuadrature) {
   }
 }
 
+// Far to the right only the unsampled part of Q is left: log(1 / (1 - q)).
+TEST(GaussianMixturePair, LossKeepsItsDigitsWhereNearlyEveryRecordIsDrawn) {
+  for (const double unsampled : {0x1p-10, 0x1p-20, 0x1p-30, 0x1p-40}) {
+    const GaussianMixturePair pair({{0, 1}}, {{0, unsampled}, {-5, 1 - unsampled}});
+    EXPECT_NEAR(pair.loss(20), -std::log(unsampled), pair.loss_error(20)) << unsampled;
+  }
+}
+
+TEST(GaussianMixturePair, EqualShiftsAreOneComponent) {
+  const GaussianMixturePair pair({{1, 0.2}, {0, 0.4}, {0, 0.4}}, {{0, 1}});
+  EXPECT_NEAR(pair.loss(-kInfinity), std::log(0.8), 1e-15);
+  EXPECT_NEAR(pair.exchanged().loss(kInfinity), -std::log(0.8), 1e-15);
+}
+
 TEST(GaussianMixturePair, TailsAndTheWholeLineHaveTheirMass) {
   for (const Case& c : cases()) {
     const GaussianMixturePair pair(c.p, c.q);

@@ -74,6 +74,32 @@ TEST(PldAccountant, OneStepMeetsTheClosedForm) {
   }
 }
 
+// Losses beyond 700, where the mass under Q underflows: roots of the closed form in logarithms (scipy, norm.logsf).
+TEST(PldAccountant, OneStepWithLittleNoiseMeetsTheClosedForm) {
+  const struct {
+    double q, noise, epsilon;
+  } cases[] = {{0.5, 0.033, 581.9752257706209},  {0.5, 0.03, 690.8355937830739},    {0.5, 0.025, 962.6542785397118},
+               {0.01, 0.025, 918.0410400122346}, {0.5, 0.02, 1453.7198990627123},   {0.01, 0.02, 1398.936244152909},
+               {0.5, 0.01, 5409.074840046311},   {0.01, 0.01, 5303.433231235497}};
+  for (const auto& [q, noise, epsilon] : cases) {
+    SCOPED_TRACE(testing::Message() << q << " " << noise);
+    const Bracket found = accountant(q, noise, 1).epsilon(1e-5, Direction::remove);
+    expect_holds(found, epsilon, 1e-12 * epsilon);
+    EXPECT_LE(found.width(), 1e-2);
+  }
+}
+
+TEST(PldAccountant, NoRecordOfAMixtureCountsOnlyOnce) {
+  const MixtureOfGaussians twice{0.5, {0, 0, 1}, {0.4, 0.4, 0.2}};
+  const Bracket found = accountant(Adjacency::add_remove, twice).epsilon(0, Direction::add);
+  expect_holds(found, -std::log(0.8), 0);
+}
+
+// exp(-1e5) is below every double, and not 0.
+TEST(PldAccountant, DeltaOfUnboundedLossesIsNeverZero) {
+  EXPECT_GT(accountant(0.01, 1, 10).delta(1e5).upper, 0);
+}
+
 TEST(PldAccountant, WithoutSamplingItIsTheGaussian) {
   for (const double noise : {0.5, 10.0}) {
     for (const double delta : {0.1, 1e-5, 1e-30, 1e-100}) {
