@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace sotto::privacy {
@@ -53,7 +54,13 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
   write_file_atomically(path, std::span<const std::string_view>(&content, 1));
 }
 
-void write_file_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
+void write_file_atomically(const std::filesystem::path& name, std::span<const std::string_view> pieces) {
+  std::error_code error;
+  const bool link = std::filesystem::symlink_status(name, error).type() == std::filesystem::file_type::symlink;
+  const std::filesystem::path path = link ? std::filesystem::canonical(name, error) : name;
+  const std::filesystem::file_type type = std::filesystem::status(path, error).type();
+  if (type != std::filesystem::file_type::regular && (link || type != std::filesystem::file_type::not_found))
+    throw IoError("[write_file_atomically] " + name.string() + " is not a file that can be replaced");
   const std::filesystem::path temporary = path.string() + ".part." + std::to_string(::getpid());
   try {
     Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));

@@ -9,7 +9,8 @@
 namespace sotto::privacy {
 
 // Writes `content` to a temporary file beside `path`, flushes it to the device, renames it over `path` and flushes the
-// folder. Throws IoError (with the system's reason) and removes the temporary file when any of these fails.
+// folder. Throws IoError (with the system's reason) and removes the temporary file when any of these fails. A link is
+// followed; a folder, a device, a pipe or a broken link is refused: the rename would take its place.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 // The same for content in pieces, written one after the other: nobody has to join a large model in memory first.

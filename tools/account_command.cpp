@@ -144,19 +144,26 @@ int points_value(const AccountFlags& flags) {
 
 void ask_curve(const AccountFlags& flags, const Streams& streams) {
   if (flags.csv && flags.json) throw UsageError("[--csv] and --json exclude each other: give one of them");
+  for (const std::string_view flag : {"--output", "--picture"})
+    if (flags.has(flag) && flags.text(flag).empty())
+      throw UsageError(fmt::format("[{}] bad name: ''; allowed is the name of a file", flag));
+  if (flags.has("--output") && flags.text("--output") == flags.text("--picture"))
+    throw UsageError(fmt::format("[--picture] {} is the file of --output; allowed is another", flags.text("--output")));
   AccountQuestion question = read_question(flags, Unknown::nothing);
   question.delta = delta_target_value("--delta", flags.required("--delta"));
   const PrivacyCurve curve = privacy_curve(question, points_value(flags));
   const std::string noise = question.noise_multiplier ? fmt::format("{}", *question.noise_multiplier) : "";
   const std::string heading = fmt::format("{} when {}; UNPROVEN: sampler and clipping, which this command cannot see",
                                           describe_releases(question, noise), describe_neighbours(question));
+  std::string written;
   const auto write = [&](std::string_view flag, const std::string& content) {
     if (!flags.has(flag)) return;
     privacy::write_file_atomically(std::string(flags.text(flag)), content);
-    if (!flags.json && !flags.csv) fmt::print(streams.out, "{} written\n", flags.text(flag));
+    if (!flags.json && !flags.csv) written += fmt::format("{} written\n", flags.text(flag));
   };
   write("--output", curve_csv(curve, heading));
   write("--picture", curve_svg(curve, heading));
+  streams.out << written;
   if (flags.json)
     print_curve_json(curve, question, heading, streams.out);
   else if (flags.csv || (!flags.has("--output") && !flags.has("--picture")))

@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 #include <sotto/privacy/analytic_gaussian.h>
 #include <sotto/tools/account_curve.h>
+#include <sys/stat.h>
 
 #include <boost/math/distributions/normal.hpp>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@ namespace sotto::tools {
 namespace {
 
 using testing::content;
+using testing::expect_usage_error;
 using testing::run_json;
 using testing::run_line;
 
@@ -108,6 +111,36 @@ TEST(AccountCurve, AFolderThatIsNotThereIsAnInputOutputError) {
   EXPECT_EQ(outcome.exit_code, 74);
   EXPECT_EQ(outcome.out, "");
   EXPECT_NE(outcome.err.find("/nonexistent/curve.csv"), std::string::npos);
+}
+
+TEST(AccountCurve, OnlyFilesAreReplaced) {
+  const sotto::testing::ScratchFolder folder;
+  const std::string pipe = (folder.path() / "pipe").string();
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto outcome = run_line(kGaussian + "--points 5 --output " + pipe);
+  EXPECT_EQ(outcome.exit_code, 74);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+
+  const auto target = folder.path() / "target", link = folder.path() / "link";
+  std::ofstream(target) << "old";
+  std::filesystem::create_symlink(target, link);
+  EXPECT_EQ(run_line(kGaussian + "--points 5 --output " + link.string()).exit_code, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  EXPECT_GT(std::filesystem::file_size(target), 3u);
+}
+
+TEST(AccountCurve, TwoCurvesNeedTwoFiles) {
+  expect_usage_error(kGaussian + "--points 5 --output same.csv --picture same.csv", {"--picture", "same.csv"});
+  expect_usage_error(kGaussian + "--points 5 --output=", {"--output"});
+}
+
+TEST(AccountCurve, NothingIsAnnouncedBeforeBothFilesAreThere) {
+  const sotto::testing::ScratchFolder folder;
+  const auto outcome =
+      run_line(kGaussian + "--points 5 --output curve.csv --picture /nonexistent/curve.svg", folder.path().string());
+  EXPECT_EQ(outcome.exit_code, 74);
+  EXPECT_EQ(outcome.out, "");
 }
 
 TEST(AccountCurve, ARunWithoutReleasesHasACurveOfZeros) {
