@@ -122,8 +122,8 @@ LossComposition::Window LossComposition::window(const Saddle& saddle) const {
       const double upper = tilted_moment(lattice.upper, lattice.first, step_, other).value;
       const double lower = tilted_moment(lattice.lower, lattice.first, step_, other).value;
       const double larger = std::max(upper, lower) + other * lattice.offset;
-      value += term.count *
-               (larger + moment_roundoff(lattice.upper.size()) + 4 * kRoundoff * (std::abs(larger) + other * std::abs(lattice.offset)));
+      value += term.count * (larger + moment_roundoff(lattice.upper.size()) +
+                             4 * kRoundoff * (std::abs(larger) + other * std::abs(lattice.offset)));
     }
     if (!std::isfinite(value)) continue;
     const double needed = std::max({for_left, (value - target) / other - saddle.epsilon,

@@ -14,7 +14,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLargestExponent = 690;
 constexpr double kLittleLost = 0.01;
 constexpr double kSmallestTail = 1e-290;
-constexpr double kUnderflow = 1e-320;  // of a Q-mass made up of subnormal numbers, absolute
+constexpr double kUnderflow = 1e-320;        // of a Q-mass made up of subnormal numbers, absolute
 constexpr double kSettled = 64 * kRoundoff;  // rounding of an atom that was merged to lie on the lattice
 
 using Piece = OneStepLoss::Piece;
@@ -81,6 +81,7 @@ class Discretiser {
     for (const OneStepLoss::Atom& atom : loss.atoms) add_atom(atom);
     for (std::size_t i = 0; i < lattice_.upper.size(); ++i) split(i);
     add_lower();
+    for (double& mass : lattice_.lower) mass *= 1 - loss.raised;
     lattice_.upper_infinity += loss.mass_at_infinity * (1 + 4 * kRoundoff);
     lattice_.lower_infinity += loss.mass_at_infinity * (1 - 4 * kRoundoff);
     // Losses are formed as offset + index * step.

@@ -61,7 +61,8 @@ Total mixture_mass(const Mixture& mixture, double a, double b) {
   return total;
 }
 
-// log sum_i weight_i e^(shift_i u - shift_i^2 / 2), exact near 0; below, 1 + sum would lose the digits of small weights.
+// log sum_i weight_i e^(shift_i u - shift_i^2 / 2), exact near 0; below, 1 + sum would lose the digits of small
+// weights.
 double log_ratio(const Mixture& mixture, double u) {
   if (mixture.size() == 1) return mixture.front().shift * (u - mixture.front().shift / 2);
   double largest = -kInfinity, sum = 0;

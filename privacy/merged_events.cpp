@@ -65,11 +65,16 @@ class Merger {
       bound(term.count);
       merged_.terms.push_back(std::move(term));
     }
+    double lost = 0;  // by rounding of the sum, which has all digits again at the end (Neumaier 1974)
     for (const auto& [noise, count] : gaussian_counts_) {
       // One factor after the other: the square of the noise may overflow, and something released is never nothing.
       const double root = (adjacency_ == Adjacency::replace_one ? 2 : 1) / noise;
-      merged_.squared_gaussian_mean += std::max(count * root * root, std::numeric_limits<double>::min());
+      const double term = std::max(count * root * root, std::numeric_limits<double>::min());
+      const double before = merged_.squared_gaussian_mean, sum = before + term;
+      lost += before >= term ? (before - sum) + term : (term - sum) + before;
+      merged_.squared_gaussian_mean = sum;
     }
+    if (std::isfinite(lost)) merged_.squared_gaussian_mean += lost;
     bound(merged_.squared_gaussian_mean);
     return std::move(merged_);
   }

@@ -21,7 +21,7 @@ struct MergedEvents {
   std::vector<Term> terms;  // no two are equal
   // Sum of count * (sensitivity / noise)^2 over releases without sampling; above 0 whenever there is one. The
   // sensitivity in units of the clip norm is 2 under replace_one and 1 otherwise. Finite; off by a few units in the
-  // last place for every distinct noise.
+  // last place.
   double squared_gaussian_mean = 0;
   // Something was released without noise or without any guarantee, or so often that a count or the sum above is beyond
   // the range of a double.

@@ -10,6 +10,7 @@ namespace sotto::privacy {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kRaised = 2e-10;  // of truncated_cases()
 using Mixture = GaussianMixturePair::Mixture;
 
 OneStepLoss of_pair(GaussianMixturePair pair, Direction direction) {
@@ -61,6 +62,7 @@ class OneStep {
       part.pieces.front().weight = one.probability;
       loss.pieces.push_back(std::move(part.pieces.front()));
     }
+    if (loss.pieces.size() > 1) loss.raised = kRaised;
     std::stable_sort(loss.pieces.begin(), loss.pieces.end(),
                      [](const auto& a, const auto& b) { return a.weight > b.weight; });
     return loss;
@@ -111,7 +113,7 @@ bool is_symmetric(const SingleRelease& release, Adjacency adjacency) {
 
 std::vector<TruncatedCase> truncated_cases(const TruncatedPoisson& event) {
   using Binomial = boost::math::binomial_distribution<double>;
-  constexpr double kRaise = 1 + 1e-10;
+  constexpr double kRaise = 1 + kRaised / 2;
   const auto n = static_cast<double>(event.dataset_size), cap = static_cast<double>(event.largest_batch);
   const double q = event.sampling_rate;
   if (cap >= n) return {{1, q, 1}};

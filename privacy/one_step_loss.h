@@ -40,6 +40,7 @@ struct OneStepLoss {
   std::vector<Piece> pieces;  // the heaviest first
   std::vector<Atom> atoms;    // the heaviest first
   double mass_at_infinity = 0;
+  double raised = 0;  // what all weights may be above the exact ones by, relatively
 };
 
 OneStepLoss one_step_loss(const SingleRelease& release, Adjacency adjacency, Direction direction);

@@ -14,8 +14,8 @@ struct Cumulants {
 };
 
 // Of losses index * step, index counting from `first`; masses >= 0 and not all 0; c > 0, step > 0. The value is off by
-// at most moment_roundoff(points) and a few units of roundoff of itself, the derivatives are good to about ten digits. No exponential per point: Horner's rule in
-// blocks. O(points).
+// at most moment_roundoff(points) and a few units of roundoff of itself, the derivatives are good to about ten digits.
+// No exponential per point: Horner's rule in blocks. O(points).
 Cumulants tilted_moment(const std::vector<double>& masses, std::int64_t first, double step, double c);
 
 // 1e-12 for a block, and two roundings for each block of 128 points.

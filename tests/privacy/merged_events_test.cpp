@@ -219,5 +219,12 @@ TEST(MergedEvents, NoiseWhoseSquareOverflowsIsNotLost) {
   EXPECT_NEAR(merge(Adjacency::add_remove, many).squared_gaussian_mean * 1e300, 1, 1e-12);
 }
 
+// A naive sum keeps losing half a unit of 1: it would stay 1.
+TEST(MergedEvents, ManySmallGaussiansAreNotLostBesideALargeOne) {
+  Composed run{{Gaussian{1}}};
+  for (int i = 0; i < 1000; ++i) run.events.push_back(Gaussian{0x1p27 + i});  // each 2^-54, nearly
+  EXPECT_NEAR(merge(Adjacency::add_remove, run).squared_gaussian_mean - 1, 1000 * 0x1p-54, 0x1p-52);
+}
+
 }  // namespace
 }  // namespace sotto::privacy
