@@ -9,9 +9,8 @@
 // With c near the saddle point the rounding of the transform is relative to delta itself. Both ends go through one
 // complex transform, upper masses in the real part and lower ones in the imaginary part. Margins:
 //
-//   transform  2-norm of the error of the composed law f <= T eta |p|_2 + (T u_pow + eta) |f|_2, eta of fft.h; times
-//   the
-//              2-norm of the weights
+//   transform  2-norm of the error of the composed law f <= T eta |p|_2 + (T u_pow + eta) |f|_2, eta of fft.h;
+//              times the 2-norm of the weights
 //   cells      already on the safe side (loss_lattice.h); the tilt's exponentials enter T times, relatively
 //   circle     laws live on a circle of period N h. What goes round it is bounded by e^(-c period) on the left and by
 //              Chernoff's bound at a second tilt on the right

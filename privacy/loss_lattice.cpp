@@ -260,12 +260,8 @@ class Discretiser {
       if (cell.p <= 0) continue;
       const std::int64_t goal = i;
       double above = excess(cell, goal);
-      if (above == -kInfinity) {
-        settle_from_below(cell, goal - 1, 0, Lack::round_down);
-        continue;
-      }
       // Too low: with part of the next one, or all of it and of those after it.
-      while (above < 0 && i + 1 < end) {
+      while (above < 0 && above > -kInfinity && i + 1 < end) {
         Masses& next = cells[static_cast<std::size_t>(i + 1 - index)];
         const double gain = excess(next, goal);
         const bool enough = gain > -above;

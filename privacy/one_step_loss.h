@@ -9,7 +9,7 @@
 //   WithoutReplacement    at every epsilon the larger of both directions of     Zhu, Dong, Wang, AISTATS 2022;
 //                         Poisson sampling with q = batch / size, shift 2       Lebeda et al., arXiv:2405.20769
 //   TruncatedPoisson      two cases of Poisson sampling, told apart             truncated_cases() below
-//   MixtureOfGaussians    sum_i p_i N(s_i) against N(0)                         Choquette-Choo et al., arXiv:2312.09778
+//   MixtureOfGaussians    sum_i p_i N(s_i) against N(0)                         Choquette-Choo et al., arXiv:2310.15526
 //   Laplace               Lap(1) against Lap(0)                                 Dwork et al. 2006
 //   ApproxDp              randomised response that reveals all with delta       Kairouz, Oh, Viswanath, ICML 2015
 //
