@@ -57,7 +57,8 @@ void approach(const CalibrationTarget& target, RealSearch& search, const RunFami
 // which others mostly lie, with the steepness there.
 constexpr double kUsualPart = 0.94;
 void inform(const CalibrationTarget& target, RealSearch& search, const RunFamily<double>& run, double part) {
-  if (target.method == Method::rdp || target.method == Method::gaussian || why_unsupported(Method::rdp, run(search.start)))
+  if (target.method == Method::rdp || target.method == Method::gaussian ||
+      why_unsupported(Method::rdp, run(search.start)))
     return;
   RealSearch quick = search;
   quick.epsilon = [&, by_rdp = CalibrationTarget{target.budget, Method::rdp}](double value) {

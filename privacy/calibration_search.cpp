@@ -23,7 +23,8 @@ double step_towards(double excess, int steps_taken) {
   return std::clamp(1.3 * std::abs(excess), kLeast, kMost) * std::pow(2, steps_taken);
 }
 
-// Along the secant of the logarithms, aimed at the middle of the slack. Leaves where it came to where it does not arrive.
+// Along the secant of the logarithms, aimed at the middle of the slack. Leaves where it came to where it does not
+// arrive.
 std::optional<Edge<double>> near_edge(const RealSearch& search, double& start) {
   constexpr int kMostEvaluations = 7;
   constexpr double kFarthest = 0.7, kApart = 1e-2;  // a secant of closer points shows the epsilon's own roughness

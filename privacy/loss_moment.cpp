@@ -18,7 +18,7 @@ constexpr double kPi = boost::math::constants::pi<double>();
 constexpr int kFirstLevel = 2;
 constexpr int kLastLevel = 14;
 constexpr double kMostNodes = 1 << 18;  // of the first grid; more are needed where the moment is beyond a double
-constexpr int kTailLevel = 8;  // grid on which masses and variations are bounded
+constexpr int kTailLevel = 8;           // grid on which masses and variations are bounded
 
 }  // namespace
 
@@ -179,8 +179,7 @@ CertifiedLog LossMoment::log_at(double omega) const {
   result.error = relative < 0.5 ? 2 * relative : kInfinity;
   result.error += 8 * kRoundoff *
                   ((small ? (1 + part) / modulus : part * (2 + part) / (modulus * modulus)) + std::abs(result.value));
-  if (!std::isfinite(result.value.real()) || !std::isfinite(result.error) || !(excess > -1))
-    result.error = kInfinity;
+  if (!std::isfinite(result.value.real()) || !std::isfinite(result.error) || !(excess > -1)) result.error = kInfinity;
   return result;
 }
 

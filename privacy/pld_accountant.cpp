@@ -138,7 +138,8 @@ double choose_step(const DirectedLosses& losses, const Question& question, doubl
   double too_coarse = kInfinity, fine_enough = 0;
   for (int i = 0; i < 16; ++i) {
     const double most_lattice_points = std::min(kMostLatticePoints, 8 * most_points);
-    if (losses.range(tail) / step > most_lattice_points) return losses.fitting(losses.range(tail) / most_lattice_points);
+    if (losses.range(tail) / step > most_lattice_points)
+      return losses.fitting(losses.range(tail) / most_lattice_points);
     const LossComposition composition = losses.composition(step, tail);
     const Saddle saddle = question.follow(composition, c);
     if (!usable(saddle)) return step;

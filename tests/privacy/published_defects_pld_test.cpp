@@ -39,7 +39,9 @@ void expect_around(const Bracket& bracket, double exact, double widest) {
   EXPECT_LE(bracket.width(), widest);
 }
 
-double normal_below(double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; }
+double normal_below(double x) {
+  return std::erfc(-x / std::sqrt(2.0)) / 2;
+}
 
 // The loss of removing one record, rounded to a fixed grid and composed by a transform in double precision without a
 // tilt, as published accountants do. Epsilon as it comes out, without a bound of anything.
@@ -53,7 +55,8 @@ class PlainTransform {
     };
     const auto half = static_cast<int64_t>(n / 2);
     for (int64_t i = -half; i < half; ++i) {
-      const double from = place((static_cast<double>(i) - 0.5) * step), to = place((static_cast<double>(i) + 0.5) * step);
+      const double from = place((static_cast<double>(i) - 0.5) * step),
+                   to = place((static_cast<double>(i) + 0.5) * step);
       const double mass = (1 - q) * (normal_below(to) - normal_below(from)) +
                           q * (normal_below(to - 1 / s) - normal_below(from - 1 / s));
       re_[static_cast<std::size_t>(i) & (n - 1)] = mass;
@@ -107,8 +110,8 @@ TEST(PublishedDefects, RoundingDoesNotDrownDelta) {
   EXPECT_EQ(second.epsilon(1e-8), 0);  // this time the wrong side
   EXPECT_LT(second.delta(kSecond), 0);
   expect_around(pld_epsilon(run_of(1e-4, 0.5, 1000000), 1e-8), kSecond, 1e-3);
-  for (const auto& [events, delta, exact] : {std::tuple{run_of(3.3e-4, 4, 10000), 1e-12, kFirst},
-                                            std::tuple{run_of(1e-4, 0.5, 1000000), 1e-8, kSecond}})
+  for (const auto& [events, delta, exact] :
+       {std::tuple{run_of(3.3e-4, 4, 10000), 1e-12, kFirst}, std::tuple{run_of(1e-4, 0.5, 1000000), 1e-8, kSecond}})
     expect_around(certified_epsilon(events, delta).bracket, exact, 1e-3);
 }
 
@@ -209,8 +212,8 @@ TEST(PublishedDefects, OneDirectionOfTheWrongPairIsNotTheWorst) {
   EXPECT_EQ(both.epsilon(1e-6).upper, both.epsilon(1e-6, Direction::remove).upper);
 }
 
-// One accountant forgot `count` for one kind of release. The worst release of epsilon 0.1 is a coin that falls right with
-// probability e^0.1 / (1 + e^0.1): a thousand of them have binomial losses.
+// One accountant forgot `count` for one kind of release. The worst release of epsilon 0.1 is a coin that falls right
+// with probability e^0.1 / (1 + e^0.1): a thousand of them have binomial losses.
 TEST(PublishedDefects, TheCountOfEveryReleaseCounts) {
   const auto exact_delta = [](double epsilon) {
     double sum = 0;
