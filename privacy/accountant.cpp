@@ -246,7 +246,7 @@ CertifiedBracket certified(const AccountedEvents& events, const Precision& preci
   put(Method::pld, answer([&] { return query(pld); }));
   if (contour && !fast && !enough()) ask_contour();
   if (!why_unsupported(Method::rdp, question))
-    put(Method::rdp, answer(*make_accountant(Method::rdp, question, precision), query));
+    put(Method::rdp, answer([&] { return query(*make_accountant(Method::rdp, question, precision)); }));
   if (!best) return {query(pld), Method::pld, {Method::pld}};  // says why
   return *best;
 }
