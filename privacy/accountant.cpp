@@ -79,13 +79,14 @@ class GaussianMethod : public Accountant {
     validate_point(epsilon);
     if (mu_ == 0) return {0, 0};
     if (!std::isfinite(mu_)) return {1, 1};
-    const double upper = gaussian_delta(mu_ * (1 + kMargin), epsilon) * (1 + kMargin);
-    return {gaussian_delta(mu_ * (1 - kMargin), epsilon) * (1 - kMargin),
-            std::min(1.0, upper + std::numeric_limits<double>::min())};
+    const double lower = gaussian_delta(mu_ * (1 - kMargin), epsilon) * (1 - kMargin);
+    return {lower < kSmallest ? 0 : lower,
+            std::clamp(gaussian_delta(mu_ * (1 + kMargin), epsilon) * (1 + kMargin), kSmallest, 1.0)};
   }
 
  private:
   static constexpr double kMargin = 1e-11;
+  static constexpr double kSmallest = std::numeric_limits<double>::min();  // less has no digits
   static constexpr double kLargestDelta = 1 - std::numeric_limits<double>::epsilon();
   double mu_;
 };
@@ -146,9 +147,11 @@ std::optional<std::string> why_unsupported(Method method, const Question& questi
       if (merged.non_private) return "something was released without noise";
       if (!ContourAccountant::supports(question.adjacency)) return "the adjacency is replace-one";
       if (!only_poisson) return "not all releases are Gaussian with Poisson sampling or without any";
-      for (const MergedEvents::Term& term : merged.terms)
-        if (std::get<PoissonSampled>(term.event).mechanism.noise_multiplier < kSmallestQuadratureNoise)
-          return fmt::format("a noise multiplier is below {}", kSmallestQuadratureNoise);
+      for (const MergedEvents::Term& term : merged.terms) {
+        const double noise = std::get<PoissonSampled>(term.event).mechanism.noise_multiplier;
+        if (noise < kSmallestQuadratureNoise)
+          return fmt::format("noise multiplier {} is below {}", noise, kSmallestQuadratureNoise);
+      }
       return std::nullopt;
     case Method::rdp:
       return RdpAccountant::why_unsupported(question.adjacency, merged);
@@ -243,7 +246,7 @@ CertifiedBracket certified(const AccountedEvents& events, const Precision& preci
   put(Method::pld, answer([&] { return query(pld); }));
   if (contour && !fast && !enough()) ask_contour();
   if (!why_unsupported(Method::rdp, question))
-    put(Method::rdp, query(*make_accountant(Method::rdp, question, precision)));
+    put(Method::rdp, answer([&] { return query(*make_accountant(Method::rdp, question, precision)); }));
   if (!best) return {query(pld), Method::pld, {Method::pld}};  // says why
   return *best;
 }

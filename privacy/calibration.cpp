@@ -33,14 +33,55 @@ double tolerance(const CalibrationTarget& target) {
   return std::max(relative_slack(target) / 2, 1e-9);
 }
 
+// Nearer to the edge by brackets that are wider than asked, whose middle is near the upper end of narrow ones.
+void approach(const CalibrationTarget& target, RealSearch& search, const RunFamily<double>& run) {
+  constexpr double kWider = 10, kNear = 0.02;
+  const Precision rough{kWider * target.precision.absolute, kWider * target.precision.relative};
+  double last = 0, last_excess = 0;
+  for (int i = 0; i < 3; ++i) {
+    const Bracket found = make_accountant(target.method, run(search.start), rough)->epsilon(target.budget.delta);
+    const double here = std::log(search.start);
+    const double excess = std::log((found.lower + found.upper) / 2 / (target.budget.epsilon - search.slack / 2));
+    if (!std::isfinite(excess)) return;
+    if (i > 0 && here != last)
+      search.steepness = std::clamp(std::abs((excess - last_excess) / (here - last)), 0.3, 30.0);
+    last = here;
+    last_excess = excess;
+    const double move = std::clamp(excess / search.steepness, -0.7, 0.7);
+    search.start = std::clamp(std::exp(here + (search.falls ? move : -move)), search.least, search.most);
+    if (std::abs(excess) < kNear) return;
+  }
+}
+
+// A start for a costly accountant from the one that costs next to nothing: `part` of the RDP accountant's edge, towards
+// which others mostly lie, with the steepness there.
+constexpr double kUsualPart = 0.94;
+void inform(const CalibrationTarget& target, RealSearch& search, const RunFamily<double>& run, double part) {
+  if (target.method == Method::rdp || target.method == Method::gaussian ||
+      why_unsupported(Method::rdp, run(search.start)))
+    return;
+  RealSearch quick = search;
+  quick.epsilon = [&, by_rdp = CalibrationTarget{target.budget, Method::rdp}](double value) {
+    return upper_epsilon(by_rdp, run(value));
+  };
+  quick.tolerance = quick.slack = 1e-3;
+  const auto edge = find_edge(quick);
+  if (!edge) return;
+  search.start = std::clamp(part * edge->value, search.least, search.most);
+  const double beside = quick.epsilon(search.start);
+  const double steepness = std::log(beside / edge->epsilon) / std::log(search.start / edge->value);
+  if (!std::isfinite(steepness)) return;
+  search.steepness = std::clamp(std::abs(steepness), 0.3, 30.0);
+  if (target.method == Method::pld) approach(target, search, run);
+}
+
 // Where the RDP accountant, which costs next to nothing and is rarely more than a third off, puts the edge.
-template <typename Search, typename Run, typename Value>
-Value informed_start(const CalibrationTarget& target, Search search, const Run& run, Value start) {
+int64_t informed_start(const CalibrationTarget& target, CountSearch search, const RunFamily<int64_t>& run,
+                       int64_t start) {
   if (target.method == Method::rdp || why_unsupported(Method::rdp, run(start))) return start;
-  search.epsilon = [&, quick = CalibrationTarget{target.budget, Method::rdp}](Value value) {
+  search.epsilon = [&, quick = CalibrationTarget{target.budget, Method::rdp}](int64_t value) {
     return upper_epsilon(quick, run(value));
   };
-  if constexpr (std::is_same_v<Search, RealSearch>) search.tolerance = search.slack = 1e-3;
   const auto edge = find_edge(search);
   return edge ? edge->value : start;
 }
@@ -60,11 +101,11 @@ std::string described(const PrivacyBudget& budget) {
                                described(target.budget), end, epsilon, to_string(target.method), reason));
 }
 
-template <typename Value, typename Run>
-Calibration<Value> confirmed(const CalibrationTarget& target, const Run& run, Value value) {
-  const double epsilon = upper_epsilon(target, run(value));
-  SOTTO_ASSERT(epsilon <= target.budget.epsilon);
-  return {.value = value, .epsilon = epsilon, .slack = target.budget.epsilon - epsilon};
+// The edge was judged by an accountant made for it alone: asking again gives the same epsilon.
+template <typename Value>
+Calibration<Value> within(const CalibrationTarget& target, const Edge<Value>& edge) {
+  SOTTO_ASSERT(edge.epsilon <= target.budget.epsilon);
+  return {.value = edge.value, .epsilon = edge.epsilon, .slack = target.budget.epsilon - edge.epsilon};
 }
 
 Calibration<int64_t> largest_count(std::string_view where, std::string_view unit, const CalibrationTarget& target,
@@ -76,7 +117,7 @@ Calibration<int64_t> largest_count(std::string_view where, std::string_view unit
                      .target = target.budget.epsilon,
                      .start = 1,
                      .most = most};
-  search.start = informed_start(target, search, run, int64_t{1});
+  search.start = informed_start(target, search, run, 1);
   const auto edge = find_edge(search);
   if (!edge) {
     const double one = search.epsilon(1);
@@ -86,7 +127,7 @@ Calibration<int64_t> largest_count(std::string_view where, std::string_view unit
                     "the noise multiplier, lower the sampling rate or raise the budget",
                     where, unit, unit, one, target.budget.delta, target.budget.epsilon));
   }
-  return confirmed(target, run, edge->value);
+  return within(target, *edge);
 }
 
 }  // namespace
@@ -104,12 +145,12 @@ Calibration<double> smallest_noise_multiplier(const CalibrationTarget& target, c
                     .most = kMostNoise,
                     .tolerance = tolerance(target),
                     .slack = relative_slack(target) * target.budget.epsilon};
-  search.start = informed_start(target, search, run, search.start);
+  inform(target, search, run, kUsualPart);
   const auto edge = find_edge(search);
   if (!edge)
     infeasible("smallest_noise_multiplier", target, fmt::format("noise multiplier {}", kMostNoise),
                search.epsilon(kMostNoise));
-  return confirmed(target, run, edge->value);
+  return within(target, *edge);
 }
 
 Calibration<double> largest_sampling_rate(const CalibrationTarget& target, const RunFamily<double>& run) {
@@ -122,12 +163,12 @@ Calibration<double> largest_sampling_rate(const CalibrationTarget& target, const
                     .most = 1,
                     .tolerance = tolerance(target),
                     .slack = relative_slack(target) * target.budget.epsilon};
-  search.start = informed_start(target, search, run, 1.0);
+  inform(target, search, run, 1 / kUsualPart);
   const auto edge = find_edge(search);
   if (!edge)
     infeasible("largest_sampling_rate", target, fmt::format("sampling rate {}", kLeastRate),
                search.epsilon(kLeastRate));
-  return confirmed(target, run, edge->value);
+  return within(target, *edge);
 }
 
 Calibration<int64_t> largest_steps(const CalibrationTarget& target, const RunFamily<int64_t>& run) {

@@ -1,11 +1,11 @@
 #pragma once
 // From a privacy budget to the parameters of a run.
 //
-// Each function returns a value at which the upper bound of epsilon, evaluated once more by the accountant that reports
-// it, is at most the budget's: the target is never exceeded, by any amount. What is left over is `slack`. Searches are
-// bounded and return only values that were evaluated and found good, so an accountant whose upper bound is not monotone
-// to the last digit costs tightness and never validity. A budget that cannot be met is a UsageError that says why; what
-// an accountant refuses passes through.
+// Each function returns a value at which the upper bound of epsilon, evaluated by the accountant that reports it, made
+// anew for that value, is at most the budget's: the target is never exceeded, by any amount. What is left over is
+// `slack`. Searches are bounded and return only values that were evaluated and found good, so an accountant whose upper
+// bound is not monotone to the last digit costs tightness and never validity. A budget that cannot be met is a
+// UsageError that says why; what an accountant refuses passes through.
 
 #include <sotto/privacy/accountant.h>
 #include <sotto/privacy/budget.h>

@@ -23,10 +23,38 @@ double step_towards(double excess, int steps_taken) {
   return std::clamp(1.3 * std::abs(excess), kLeast, kMost) * std::pow(2, steps_taken);
 }
 
+// Along the secant of the logarithms, aimed at the middle of the slack. Leaves where it came to where it does not
+// arrive.
+std::optional<Edge<double>> near_edge(const RealSearch& search, double& start) {
+  constexpr int kMostEvaluations = 7;
+  constexpr double kFarthest = 0.7, kApart = 1e-2;  // a secant of closer points shows the epsilon's own roughness
+  const double sign = search.falls ? -1 : 1, aim = search.target - search.slack / 2;
+  double steepness = search.steepness, last = 0, last_excess = 0;
+  for (int i = 0; i < kMostEvaluations; ++i) {
+    const double here = std::log(start), epsilon = search.epsilon(start);
+    if (epsilon <= search.target && search.target - epsilon < search.slack) return Edge<double>{start, epsilon};
+    const double excess = std::log(epsilon / aim);
+    if (!std::isfinite(excess)) break;
+    if (i > 0 && std::abs(here - last) > kApart) {
+      const double found = sign * (excess - last_excess) / (here - last);
+      if (found > steepness / 4 && found < 4 * steepness) steepness = found;
+    }
+    last = here;
+    last_excess = excess;
+    const double next = here - sign * std::clamp(excess / steepness, -kFarthest, kFarthest);
+    start = std::clamp(std::exp(next), search.least, search.most);
+    if (start == search.least || start == search.most) break;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Edge<double>> find_edge(const RealSearch& search) {
   SOTTO_ASSERT(search.least <= search.start && search.start <= search.most);
+  double start = search.start;
+  if (search.steepness > 0 && search.slack > 0)
+    if (const auto edge = near_edge(search, start)) return edge;
   const double to_good = search.falls ? 1 : -1;
   const double lowest = std::log(search.least), highest = std::log(search.most);
   const double good_end = search.falls ? highest : lowest, bad_end = search.falls ? lowest : highest;
@@ -44,7 +72,7 @@ std::optional<Edge<double>> find_edge(const RealSearch& search) {
     return excess_of(epsilon, search.target);
   };
 
-  double here = std::log(search.start), f_here = excess(here);
+  double here = std::log(start), f_here = excess(here);
   double there = here, f_there = f_here;
   const double direction = f_here <= 0 ? -to_good : to_good, end = f_here <= 0 ? bad_end : good_end;
   for (int steps = 0; (f_there <= 0) == (f_here <= 0); ++steps) {

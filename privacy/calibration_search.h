@@ -25,6 +25,9 @@ struct RealSearch {
   double least, most;  // when even the bad end of the range is good, it is the answer
   double tolerance;    // of log(value)
   double slack = 0;    // a value that misses the target by less than this is good enough
+  // About |d log epsilon / d log value| near `start`: where above 0, and slack too, a few steps along the secant come
+  // first, for an epsilon that is costly and no smoother than the slack.
+  double steepness = 0;
 };
 // Nothing when the good end of the range is bad.
 std::optional<Edge<double>> find_edge(const RealSearch& search);

@@ -22,6 +22,12 @@ constexpr double kNegligibleNats = 16;  // aliases and nodes left out, relative 
 constexpr double kRough = 1e-6;         // tolerance of lines that only choose others
 constexpr double kMostWork = 3e7;       // nodes of the contour times nodes of their quadratures
 
+constexpr double kSmallest = std::numeric_limits<double>::min();  // less has no digits
+
+double above_underflow(double lower) {
+  return lower >= kSmallest ? lower : 0;
+}
+
 [[noreturn]] void refuse(const char* why) {
   throw UsageError(
       fmt::format("[ContourAccountant] no bracket can be certified by the contour integral: {}; use another "
@@ -191,7 +197,8 @@ class ContourSum {
     const double left = std::exp(-c_ * period_) / -std::expm1(-c_ * period_);
     const double decay = (second_c_ - c_) * period_;
     const double right = std::exp(second_log_ - second_c_ * epsilon - decay) / -std::expm1(-decay);
-    return {std::max(0.0, value - margin - left - right), std::min(1.0, value + margin)};
+    if (std::isnan(value) || std::isnan(margin)) refuse("moments overflow");
+    return {above_underflow(value - margin - left - right), std::clamp(value + margin, kSmallest, 1.0)};
   }
 
  private:

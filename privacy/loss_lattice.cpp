@@ -153,6 +153,9 @@ class Discretiser {
       high = std::max(high, value);
     };
     for (const CutPiece& piece : pieces_) {
+      if (!std::isfinite(piece.left_loss) || !std::isfinite(piece.right_loss))
+        throw UsageError(
+            fmt::format("[discretise] losses from {} to {} are beyond a double", piece.left_loss, piece.right_loss));
       include(piece.left_loss);
       include(piece.right_loss);
       include(piece.pair.loss(piece.to));
@@ -161,6 +164,9 @@ class Discretiser {
     if (!((high - low) / step_ < static_cast<double>(kLargestLattice) - 16))
       throw UsageError(fmt::format("[discretise] step {} is too small for losses from {} to {}; allowed are {} points",
                                    step_, low, high, kLargestLattice));
+    // Neighbours on the lattice must be different numbers.
+    if (!(step_ > 64 * kRoundoff * std::max(std::abs(low), std::abs(high))))
+      throw UsageError(fmt::format("[discretise] step {} is too small beside losses from {} to {}", step_, low, high));
     lattice_.first = floor_index(low) - 4;
     const std::int64_t last = ceil_index(high) + 4;
     lattice_.upper.assign(static_cast<std::size_t>(last - lattice_.first + 1), 0.0);

@@ -12,10 +12,13 @@ namespace sotto::privacy {
 namespace {
 
 constexpr double kRoundoff = std::numeric_limits<double>::epsilon() / 2;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kUnderflow = std::numeric_limits<double>::denorm_min();  // of the weight of a node
 constexpr double kPi = boost::math::constants::pi<double>();
 constexpr int kFirstLevel = 2;
 constexpr int kLastLevel = 14;
-constexpr int kTailLevel = 8;  // grid on which masses and variations are bounded
+constexpr double kMostNodes = 1 << 18;  // of the first grid; more are needed where the moment is beyond a double
+constexpr int kTailLevel = 8;           // grid on which masses and variations are bounded
 
 }  // namespace
 
@@ -40,6 +43,10 @@ LossMoment::LossMoment(const PoissonSampled& event, Direction direction, double 
   low_ = -reach;
   high_ = std::max({0.0, 1 / s_, kappa_ / s_}) + reach;
 
+  if (nodes(0) > kMostNodes) {
+    slope_ = moment_ = kInfinity;
+    return;
+  }
   double moment = 0, slope = 0;
   for (const Node& node : nodes_at(level_of(0))) {
     const double power = node.weight * (node.expm1_kl + 1);
@@ -47,7 +54,8 @@ LossMoment::LossMoment(const PoissonSampled& event, Direction direction, double 
     slope += power * node.log_r;
   }
   slope_ = (direction == Direction::remove ? slope : -slope) / moment;
-  moment_ = moment * (1 + 1e-9);
+  moment_ = std::isfinite(moment) ? moment * (1 + 1e-9) : kInfinity;
+  if (moment_ == kInfinity) slope_ = kInfinity;
 }
 
 LossMoment::Node LossMoment::node(double u, double h) const {
@@ -77,7 +85,7 @@ LossMoment::Node LossMoment::node(double u, double h) const {
 double LossMoment::discretisation_error(double omega, double h) const {
   // The height of the strip that makes the bound smallest; cos(a / s) must stay away from 0.
   const double a = std::min(s_, 2 * kPi / h - omega / s_);
-  if (!(a > 0)) return std::numeric_limits<double>::infinity();
+  if (!(a > 0)) return kInfinity;
   const double kappa = std::hypot(kappa_, omega);
   const double lowered = kappa_ < 0 ? kappa_ * std::log(std::cos(a / s_)) : 0.0;
   const double log_decay = 2 * kPi * a / h;
@@ -110,6 +118,7 @@ double LossMoment::nodes(double omega) const {
 }
 
 CertifiedLog LossMoment::log_at(double omega) const {
+  if (moment_ == kInfinity) return {{kInfinity, 0}, kInfinity};
   const int level = level_of(omega);
   const std::complex<double> kappa(kappa_, omega);
   const double size = std::abs(kappa), size_less = std::abs(kappa - 1.0);
@@ -145,7 +154,8 @@ CertifiedLog LossMoment::log_at(double omega) const {
       imaginary += node.weight * g_imaginary;
       const double bound = std::abs(node.expm1_kl) + 2 * exponential * std::abs(sine) + size * std::abs(node.expm1_l);
       error += node.weight * (size * (exponential + node.expm1_l + 1) * node.shift +
-                              kRoundoff * (bound * (16 + node.rounding) + 8 * magnitude * exponential));
+                              kRoundoff * (bound * (16 + node.rounding) + 8 * magnitude * exponential)) +
+               kUnderflow * bound;
       total += node.weight * bound;
     }
   }
@@ -166,11 +176,10 @@ CertifiedLog LossMoment::log_at(double omega) const {
   const bool small = excess < -0.75;  // then 1 + E is formed without harm, and log1p would lose its digits
   CertifiedLog result{{small ? std::log(modulus) : std::log1p(excess) / 2, std::atan2(imaginary, 1 + real)}, 0};
   const double relative = error / modulus;
-  result.error = relative < 0.5 ? 2 * relative : std::numeric_limits<double>::infinity();
+  result.error = relative < 0.5 ? 2 * relative : kInfinity;
   result.error += 8 * kRoundoff *
                   ((small ? (1 + part) / modulus : part * (2 + part) / (modulus * modulus)) + std::abs(result.value));
-  if (!std::isfinite(result.value.real()) || !std::isfinite(result.error) || !(excess > -1))
-    result.error = std::numeric_limits<double>::infinity();
+  if (!std::isfinite(result.value.real()) || !std::isfinite(result.error) || !(excess > -1)) result.error = kInfinity;
   return result;
 }
 
@@ -198,6 +207,7 @@ void LossMoment::make_tails() const {
 }
 
 double LossMoment::decay(double omega) const {
+  if (moment_ == kInfinity) return 1;
   if (tails_.empty()) make_tails();
   double gain = 0;
   for (const Tail& tail : tails_) gain = std::max(gain, tail.mass - tail.variation / omega);

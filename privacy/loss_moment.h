@@ -33,7 +33,8 @@ class LossMoment {
   // the error of the quadrature relative to M(c), to which that of rounding is added. UsageError otherwise.
   LossMoment(const PoissonSampled& event, Direction direction, double c, double tolerance);
 
-  // log M(c + i omega), omega >= 0. O(nodes), some hundreds; nodes grow with omega / s.
+  // log M(c + i omega), omega >= 0; with an infinite error where M(c) is beyond a double. O(nodes), some hundreds;
+  // nodes grow with omega / s.
   CertifiedLog log_at(double omega) const;
   // d/dc log M(c), without a bound on its error: it only chooses lines.
   double slope() const { return slope_; }

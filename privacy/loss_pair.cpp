@@ -71,7 +71,7 @@ double log_ratio(const Mixture& mixture, double u) {
     for (const auto& [shift, weight] : mixture)
       if (shift != 0) sum += weight * std::expm1(shift * (u - shift / 2));
     if (sum > -0.5) return std::log1p(sum);
-    sum = 0;
+    sum = 0;  // what is left of 1 would have lost its digits
   }
   for (const auto& [shift, weight] : mixture) sum += weight * std::exp(shift * (u - shift / 2) - largest);
   return largest + std::log(sum);

@@ -16,6 +16,7 @@ namespace sotto::privacy {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kSmallest = std::numeric_limits<double>::min();
 constexpr double kNegligible = 1e-11;  // tails, relative to delta
 constexpr double kSmallestTail = 1e-290;
 constexpr double kRoughPoints = 1000;  // of the lattice that only finds the saddle point
@@ -136,7 +137,9 @@ double choose_step(const DirectedLosses& losses, const Question& question, doubl
                    double c) {
   double too_coarse = kInfinity, fine_enough = 0;
   for (int i = 0; i < 16; ++i) {
-    if (losses.range(tail) / step > kMostLatticePoints) return losses.fitting(losses.range(tail) / kMostLatticePoints);
+    const double most_lattice_points = std::min(kMostLatticePoints, 8 * most_points);
+    if (losses.range(tail) / step > most_lattice_points)
+      return losses.fitting(losses.range(tail) / most_lattice_points);
     const LossComposition composition = losses.composition(step, tail);
     const Saddle saddle = question.follow(composition, c);
     if (!usable(saddle)) return step;
@@ -183,6 +186,7 @@ Bracket refine(const DirectedLosses& losses, const Question& question, double ta
   const double range = losses.range(tail);
   double step = losses.fitting(range > 0 ? std::min(range / kRoughPoints, kLargestStep) : 1.0);
   double c = 0;
+  if (range / step > kMostLatticePoints) return bracket;  // huge losses
   try {
     const Saddle saddle = question.find(losses.composition(step, tail));
     if (!usable(saddle)) return bracket;
@@ -306,14 +310,22 @@ Bracket PldAccountant::delta_above(double epsilon, Direction direction, double e
   const Question question{.delta = {}, .epsilon = epsilon, .precision = precision_, .enough = enough};
   // How small delta is, hence which tails are negligible, is seen from a rough look.
   double tail = clamped_tail(1e-12, losses.total());
-  for (int i = 0; i < 4; ++i) {
-    const double step = losses.fitting(std::max(losses.range(tail), 1e-300) / kRoughPoints);
-    const double log_delta = question.find(losses.composition(step, tail)).log_delta;
-    const double needed = clamped_tail(std::isnan(log_delta) ? 0 : std::exp(std::min(0.0, log_delta)), losses.total());
-    if (needed >= tail) break;
-    tail = needed;
+  try {
+    for (int i = 0; i < 4; ++i) {
+      const double step = losses.fitting(std::max(losses.range(tail), 1e-300) / kRoughPoints);
+      if (losses.range(tail) / step > kMostLatticePoints) break;
+      const double log_delta = question.find(losses.composition(step, tail)).log_delta;
+      const double needed =
+          clamped_tail(std::isnan(log_delta) ? 0 : std::exp(std::min(0.0, log_delta)), losses.total());
+      if (needed >= tail) break;
+      tail = needed;
+    }
+  } catch (const UsageError&) {
+    refuse();
   }
-  return refine(losses, question, tail, most_points_, {0, 1});
+  const Bracket found = refine(losses, question, tail, most_points_, {0, 1});
+  // Below the smallest normal number sums have no digits.
+  return {found.lower < kSmallest ? 0 : found.lower, std::max(found.upper, kSmallest)};
 }
 
 Bracket PldAccountant::delta(double epsilon) const {
