@@ -89,7 +89,7 @@ TEST(GaussianMethod, DeltaIsNeverZero) {
 
 TEST(CertifiedEpsilon, LittleNoiseIsLeftToTheEnginesThatTakeIt) {
   EXPECT_NE(why_unsupported(Method::contour, run(0.5, 0.01, 1)), std::nullopt);
-  const Bracket found = certified_epsilon(run(0.5, 0.01, 1), 1e-5).bracket;
+  const Bracket found = certified_epsilon(run(0.5, 0.01, 1), 1e-5, {1, 1}).bracket;
   EXPECT_LE(found.lower, 5409.074840046311);
   EXPECT_GE(found.upper, 5409.074840046311);
 }
