@@ -252,6 +252,16 @@ TEST(PublishedDefects, NothingCrashesOrHangs) {
     }
 }
 
+// Losses so large that one of the two masses of a cell underflows: the exact Gaussian is inside the bracket.
+TEST(PublishedDefects, HugeLossesAreBracketedToo) {
+  const AccountedEvents events{Adjacency::add_remove, {}, Gaussian{1.0 / 750}};
+  const Bracket exact = make_accountant(Method::gaussian, events)->epsilon(1e-13);
+  const MergedEvents merged = merge(Adjacency::add_remove, events.event);
+  const Bracket bracket = PldAccountant(Adjacency::add_remove, merged, {}, 1 << 14).epsilon(1e-13);
+  EXPECT_LE(bracket.lower, exact.lower);
+  EXPECT_GE(bracket.upper, exact.upper);
+}
+
 // Too small for a double is not zero.
 TEST(PublishedDefects, ADeltaThatUnderflowsIsNotZero) {
   const AccountedEvents events{Adjacency::add_remove, {}, Gaussian{1}};
