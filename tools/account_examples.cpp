@@ -34,16 +34,16 @@ constexpr std::string_view kDelta = R"(Example, the delta that goes with epsilon
 
 constexpr std::string_view kNoise = R"(Example, the noise that keeps 1000 steps within (1, 1e-5):
   $ sotto account noise --sampling-rate 0.01 --steps 1000 --epsilon 1 --delta 1e-5
-  epsilon           0.999974 (lower end 0.999659)
+  epsilon           0.999899 (lower end 0.999584)
   delta             1e-05
-  noise multiplier  1.41484
+  noise multiplier  1.41491
   steps             1000
   sampling rate     0.01
   sampler           poisson
   adjacency         add-remove
   unit              record
   method            certified (pld, rdp)
-  1000 steps of DP-SGD with Poisson sampling at rate 0.01 and noise multiplier 1.41484 satisfy (0.999974, 1e-05)-differential privacy when one record is added or removed (method certified (pld, rdp), lower end of epsilon 0.999659), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
+  1000 steps of DP-SGD with Poisson sampling at rate 0.01 and noise multiplier 1.41491 satisfy (0.999899, 1e-05)-differential privacy when one record is added or removed (method certified (pld, rdp), lower end of epsilon 0.999584), provided that, UNPROVEN because this command sees no data, every record enters every batch independently with this probability, each record's contribution is clipped, and normal noise of that multiple of the clip norm is added to the sum; not covered are tuning, early stopping, preprocessing and statistics on the same data, and attacks on the rounding of floating-point noise.
 )";
 
 constexpr std::string_view kSteps = R"(Example, how long to train with noise multiplier 3 within (2, 1e-6):
@@ -107,11 +107,11 @@ constexpr std::string_view kCompare = R"(Example (milliseconds are of one machin
   $ sotto account compare --dataset-size 60000 --batch 256 --noise-multiplier 1.1 --epochs 60 --delta 1e-5 --estimate
   14063 steps of DP-SGD with Poisson sampling at rate 0.004266666666666667 and noise multiplier 1.1 at delta 1e-05, when one record is added or removed; UNPROVEN because this command sees no data: sampler and clipping
   method                          epsilon lower       epsilon upper       width           ms  what it is
-  pld                             2.38152             2.38196             0.00043      42.69  certified from both sides
-  contour                         2.38168             2.38169             1.4e-09      30.98  certified from both sides
+  pld                             2.38152             2.38196             0.00043      16.97  certified from both sides
+  contour                         2.38168             2.38169             1.4e-09      24.39  certified from both sides
   gaussian                        -                   -                   -             0.00  unsupported: not all releases are Gaussian and without sampling
-  rdp (upper bound)               0                   2.59665             2.6           0.03  upper bound only
-  certified (contour, pld, rdp)   2.38168             2.38169             1.4e-09      43.71  common part of the brackets
+  rdp (upper bound)               0                   2.59665             2.6           0.04  upper bound only
+  certified (contour, pld, rdp)   2.38168             2.38169             1.4e-09      28.93  common part of the brackets
   clt (ESTIMATE)                  2.32436             2.32437             0             0.01  ESTIMATE, not a bound: it may be below the truth
 )";
 
