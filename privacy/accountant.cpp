@@ -193,20 +193,6 @@ std::optional<Bracket> answer(const Ask& ask) {
   }
 }
 
-// The common part of two brackets of the same number.
-CertifiedBracket common(const CertifiedBracket& best, Method method, const Bracket& found) {
-  if (found.lower > best.bracket.upper || best.bracket.lower > found.upper)
-    throw InternalError(fmt::format(
-        "[Accountant] two engines contradict each other: {} says [{}, {}], {} says [{}, {}]; this is a bug in "
-        "sotto, please report it",
-        to_string(best.method), best.bracket.lower, best.bracket.upper, to_string(method), found.lower, found.upper));
-  CertifiedBracket both{{std::max(found.lower, best.bracket.lower), std::min(found.upper, best.bracket.upper)},
-                        found.upper < best.bracket.upper ? method : best.method,
-                        best.methods};
-  both.methods.push_back(method);
-  return both;
-}
-
 bool narrow_enough(const Bracket& bracket, const Precision& precision) {
   return bracket.width() <= std::min(precision.absolute, precision.relative * bracket.upper);
 }
@@ -230,7 +216,7 @@ CertifiedBracket certified(const AccountedEvents& events, const Precision& preci
     return {query(*make_accountant(Method::gaussian, question, precision)), Method::gaussian, {Method::gaussian}};
   std::optional<CertifiedBracket> best;
   const auto put = [&](Method method, const std::optional<Bracket>& found) {
-    if (found) best = best ? common(*best, method, *found) : CertifiedBracket{*found, method, {method}};
+    if (found) best = best ? combine(*best, method, *found) : CertifiedBracket{*found, method, {method}};
   };
   const auto enough = [&] { return best && narrow_enough(best->bracket, precision); };
   const auto ask_contour = [&] {
@@ -252,6 +238,19 @@ CertifiedBracket certified(const AccountedEvents& events, const Precision& preci
 }
 
 }  // namespace
+
+CertifiedBracket combine(const CertifiedBracket& best, Method method, const Bracket& found) {
+  if (found.lower > best.bracket.upper || best.bracket.lower > found.upper)
+    throw InternalError(fmt::format(
+        "[Accountant] two engines contradict each other: {} says [{}, {}], {} says [{}, {}]; this is a bug in "
+        "sotto, please report it",
+        to_string(best.method), best.bracket.lower, best.bracket.upper, to_string(method), found.lower, found.upper));
+  CertifiedBracket both{{std::max(found.lower, best.bracket.lower), std::min(found.upper, best.bracket.upper)},
+                        found.upper < best.bracket.upper ? method : best.method,
+                        best.methods};
+  both.methods.push_back(method);
+  return both;
+}
 
 std::unique_ptr<Accountant> make_accountant(Method method, const AccountedEvents& events, const Precision& precision) {
   return make_accountant(method, checked(events), precision);

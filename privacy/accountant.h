@@ -66,4 +66,8 @@ struct CertifiedBracket {
 CertifiedBracket certified_epsilon(const AccountedEvents& events, double delta, const Precision& precision = {});
 CertifiedBracket certified_delta(const AccountedEvents& events, double epsilon, const Precision& precision = {});
 
+// What `best` and another engine's bracket of the same number have in common; the InternalError of a contradiction is
+// thrown here.
+CertifiedBracket combine(const CertifiedBracket& best, Method method, const Bracket& found);
+
 }  // namespace sotto::privacy

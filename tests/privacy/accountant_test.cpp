@@ -65,6 +65,23 @@ TEST(CertifiedEpsilon, AnEngineThatRefusesTheReleasesIsLeftOut) {
   }
 }
 
+TEST(CertifiedEpsilon, EnginesThatContradictEachOtherAreAnErrorAndNoNumber) {
+  const CertifiedBracket best{{1, 2}, Method::contour, {Method::contour}};
+  const CertifiedBracket both = combine(best, Method::pld, {1.5, 3});
+  EXPECT_EQ(both.bracket.lower, 1.5);
+  EXPECT_EQ(both.bracket.upper, 2);
+  EXPECT_EQ(both.method, Method::contour);
+  EXPECT_EQ(combine(best, Method::pld, {0.5, 1.2}).method, Method::pld);
+  for (const Bracket& apart : {Bracket{2.1, 3}, Bracket{0, 0.9}}) {
+    try {
+      combine(best, Method::pld, apart);
+      ADD_FAILURE() << apart.lower;
+    } catch (const InternalError& error) {
+      EXPECT_NE(std::string(error.what()).find("contour says [1, 2], pld says ["), std::string::npos) << error.what();
+    }
+  }
+}
+
 TEST(GaussianMethod, HoldsThePublishedValues) {
   const struct {
     double noise, delta, epsilon;
