@@ -253,10 +253,12 @@ ComposedLaw LossComposition::law(const Saddle& saddle, std::size_t largest) cons
     const double weaker = std::exp(c * step_);
     double weight = 0;
     for (std::size_t j = n; j-- > 0;) {
-      // Powers by multiplication, begun anew every kFresh points.
+      // Powers by multiplication, begun anew every kFresh points and wherever they have come from next to nothing.
       constexpr std::size_t kFresh = 64;
-      weight =
-          j % kFresh == kFresh - 1 || j + 1 == n ? std::exp(-c * (static_cast<double>(j) * step_)) : weight * weaker;
+      constexpr double kNextToNothing = 1e-250;
+      weight *= weaker;
+      if (j % kFresh == kFresh - 1 || !(weight > kNextToNothing && weight < 1 / kNextToNothing))
+        weight = std::exp(-c * (static_cast<double>(j) * step_));
       const std::size_t place = static_cast<std::size_t>(start + static_cast<std::int64_t>(j)) & (n - 1);
       const double mass = std::max(0.0, (*values)[place]) * weight;
       side->excess[j] = gap * side->above[j + 1] + fade * side->excess[j + 1];

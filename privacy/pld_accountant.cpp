@@ -6,6 +6,7 @@
 #include <sotto/privacy/pld_accountant.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -50,6 +51,7 @@ class DirectedLosses {
   }
 
   double total() const { return total_; }
+  std::size_t kinds() const { return losses_.size(); }
   // No finite loss is above it; may be infinite.
   double largest_loss() const { return largest_; }
   double mass_at_infinity() const { return -std::expm1(log_kept_); }
@@ -180,8 +182,10 @@ bool small_enough(const DirectedLosses& losses, const Question& question, double
 }
 
 // Asks the question on ever finer lattices until the bracket is narrow enough.
-Bracket refine(const DirectedLosses& losses, const Question& question, double tail, std::size_t most_points,
+Bracket refine(const DirectedLosses& losses, const Question& question, double tail, std::size_t points_of_all,
                Bracket bracket) {
+  // Every kind of release has a transform of its own: together they take no longer than one.
+  const std::size_t most_points = std::bit_floor(points_of_all / losses.kinds());
   const auto most = static_cast<double>(most_points);
   const double range = losses.range(tail);
   double step = losses.fitting(range > 0 ? std::min(range / kRoughPoints, kLargestStep) : 1.0);

@@ -232,6 +232,18 @@ TEST(PldAccountant, PureReleasesAddTheirEpsilonsAtDeltaZero) {
   EXPECT_EQ(accountant(Adjacency::add_remove, ApproxDp{0.5, 1e-3}).epsilon(0).lower, kInfinity);
 }
 
+// Nearly all of the loss in one atom: the tilt is so steep that a step of the lattice is a factor of e^28.
+TEST(PldAccountant, SteepTiltsKeepTheAtomOnTop) {
+  const double epsilon = 2.711105902891681;
+  const double all = std::pow(1 / (1 + std::exp(-epsilon)), 14);  // the probability of the largest loss
+  for (const double delta : {1e-3, 7.820140877853763e-12, 1e-30}) {
+    const double exact = 14 * epsilon + std::log1p(-delta / all);  // the next loss is 2 epsilon below
+    const Bracket found = accountant(Adjacency::zero_out, SelfComposed(ApproxDp{epsilon, 0}, 14)).epsilon(delta);
+    EXPECT_LE(found.lower, exact * (1 + 1e-14)) << delta;
+    EXPECT_GE(found.upper, exact * (1 - 1e-14)) << delta;
+  }
+}
+
 TEST(PldAccountant, MassAtInfinityIsInfiniteEpsilonBelowIt) {
   const PldAccountant pld = accountant(Adjacency::add_remove, SelfComposed(ApproxDp{0.5, 1e-3}, 2));
   EXPECT_EQ(pld.epsilon(1e-3).lower, kInfinity);
