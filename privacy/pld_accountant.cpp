@@ -22,6 +22,7 @@ constexpr double kNegligible = 1e-11;  // tails, relative to delta
 constexpr double kSmallestTail = 1e-290;
 constexpr double kRoughPoints = 1000;  // of the lattice that only finds the saddle point
 constexpr double kMostLatticePoints = 1e6;
+constexpr double kLargestRange = 1e6;  // of the losses of one release
 constexpr double kFewLatticePoints = 2e5;
 constexpr std::size_t kSmallTransform = std::size_t{1} << 15;
 constexpr double kFewPoints = 4096;  // of a transform that takes no time
@@ -190,7 +191,7 @@ Bracket refine(const DirectedLosses& losses, const Question& question, double ta
   const double range = losses.range(tail);
   double step = losses.fitting(range > 0 ? std::min(range / kRoughPoints, kLargestStep) : 1.0);
   double c = 0;
-  if (range / step > kMostLatticePoints) return bracket;  // huge losses
+  if (range > kLargestRange) return bracket;  // nothing private happens there
   try {
     const Saddle saddle = question.find(losses.composition(step, tail));
     if (!usable(saddle)) return bracket;
