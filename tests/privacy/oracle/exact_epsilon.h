@@ -5,8 +5,8 @@
 // Closed forms at 100 digits for one release and for sampling rate 1. Otherwise Laplace inversion in 36 digits
 // (inversion.h), done twice with different contours and steps; a value is given only when both agree within
 // kAgreement, relative to the value, and is undecided otherwise. So a decided epsilon is good to 1e-11 relative to
-// itself, unless both sums err in the same way; against golden values of 17 digits the error is below 1e-15, and against
-// direct integration of two releases below the 1e-11 that the integration is good for.
+// itself, unless both sums err in the same way; against golden values of 17 digits the error is below 1e-15, and
+// against direct integration of two releases below the 1e-11 that the integration is good for.
 
 #include "release.h"
 
