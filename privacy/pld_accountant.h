@@ -18,7 +18,7 @@ namespace sotto::privacy {
 // Immutable; safe to share between threads.
 class PldAccountant {
  public:
-  // Most points of a transform: 2^23 need about 400 MB.
+  // Most points of a transform: 2^23 need about 550 MB.
   static constexpr std::size_t kMostPoints = std::size_t{1} << 23;
 
   // Throws UsageError when the precision is out of its range.
