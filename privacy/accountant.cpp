@@ -27,29 +27,21 @@ void validate_point(double epsilon) {
     throw UsageError(fmt::format("[Accountant] bad epsilon: {}; allowed is a finite number >= 0", epsilon));
 }
 
-class ContourMethod : public Accountant {
+// An engine that gives brackets itself.
+template <class Engine, Method kMethod>
+class BracketMethod : public Accountant {
  public:
-  ContourMethod(Adjacency adjacency, const Event& event) : accountant_(adjacency, event) {}
-  Method method() const override { return Method::contour; }
+  template <class... Arguments>
+  explicit BracketMethod(const Arguments&... arguments) : accountant_(arguments...) {}
+  Method method() const override { return kMethod; }
   Bracket epsilon(double delta) const override { return accountant_.epsilon(delta); }
   Bracket delta(double epsilon) const override { return accountant_.delta(epsilon); }
 
  private:
-  ContourAccountant accountant_;
+  Engine accountant_;
 };
-
-class PldMethod : public Accountant {
- public:
-  PldMethod(Adjacency adjacency, const MergedEvents& events, const Precision& precision,
-            std::size_t most_points = PldAccountant::kMostPoints)
-      : accountant_(adjacency, events, precision, most_points) {}
-  Method method() const override { return Method::pld; }
-  Bracket epsilon(double delta) const override { return accountant_.epsilon(delta); }
-  Bracket delta(double epsilon) const override { return accountant_.delta(epsilon); }
-
- private:
-  PldAccountant accountant_;
-};
+using ContourMethod = BracketMethod<ContourAccountant, Method::contour>;
+using PldMethod = BracketMethod<PldAccountant, Method::pld>;
 
 class RdpMethod : public Accountant {
  public:

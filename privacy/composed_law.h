@@ -20,6 +20,8 @@ class ComposedLaw {
   // Ends of the window in which anything is known: least and largest epsilon that epsilon() can give.
   double first() const;
   double last() const;
+  // Length of the circle that the law lives on: its points times the step.
+  double period() const { return period_; }
 
  private:
   friend class LossComposition;

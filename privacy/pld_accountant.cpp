@@ -212,8 +212,8 @@ Bracket refine(const DirectedLosses& losses, const Question& question, double ta
       if (!usable(saddle)) break;
       saddle.log_delta = std::min(saddle.log_delta, std::log(question.delta.value_or(bracket.upper)));
       c = saddle.c;
-      finest = step * static_cast<double>(composition.points(saddle)) / most;
       const ComposedLaw law = composition.law(saddle, most_points);
+      finest = law.period() / most;
       const Bracket found = question.ask(law);
       bracket = {std::max(bracket.lower, found.lower), std::min(bracket.upper, found.upper)};
       // An end of the window is no answer: the next one is laid around it.
