@@ -4,7 +4,6 @@
 #include <sotto/optim/operator_call.h>
 #include <sotto/optim/private_training.h>
 #include <sotto/privacy/error.h>
-#include <sotto/privacy/rdp_accountant.h>
 #include <torch/optim/lbfgs.h>
 
 #include <algorithm>
@@ -15,7 +14,7 @@
 namespace sotto::optim {
 namespace {
 
-constexpr const char* kAccountantName = "rdp";
+constexpr const char* kAccountantName = "certified";
 constexpr const char* kAccountantVersion = "1";
 // The Gaussian transform cannot reach the outermost tail; over all draws of a run that must not matter beside delta.
 constexpr double kLargestTailShareOfDelta = 1e-3;
@@ -195,7 +194,7 @@ int64_t PrivateTraining::steps_charged() const {
 }
 
 double PrivateTraining::epsilon() const {
-  return privacy::RdpAccountant(options_.plan.adjacency(), ledger_.spent()).epsilon(options_.plan.delta());
+  return options_.plan.epsilon_of(ledger_.spent());
 }
 
 void PrivateTraining::compute_gradient(const Losses& losses) {

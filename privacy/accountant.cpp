@@ -21,8 +21,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kRoughPoints = std::size_t{1} << 18;  // of a transform that only confirms
-constexpr double kManyInclusions = 30;
-constexpr double kSomeInclusions = 1;
+// Expected draws of one record from which on the contour integral is faster than the PLD, and usually narrower.
+constexpr double kManyInclusions = 30, kSomeInclusions = 1;
 
 void validate_point(double epsilon) {
   if (!(epsilon >= 0 && std::isfinite(epsilon)))
@@ -191,8 +191,7 @@ bool narrow_enough(const Bracket& bracket, const Precision& precision) {
   return bracket.width() <= std::min(precision.absolute, precision.relative * bracket.upper);
 }
 
-// How often one record is expected to be drawn: where that is seldom, the contour integral takes longer than the PLD,
-// and where it is hardly ever, it is less precise.
+// How often one record is expected to be drawn.
 double expected_inclusions(const MergedEvents& events) {
   double sum = 0;
   for (const MergedEvents::Term& term : events.terms)

@@ -51,7 +51,7 @@ Calibration<int64_t> largest_batch_size(const CalibrationTarget& target, const R
 Calibration<double> smallest_delta(double epsilon, Method method, const AccountedEvents& events,
                                    const Precision& precision = {});
 
-// The same by RdpAccountant for Poisson-sampled Gaussian releases, which is what training reports.
+// The same by RdpAccountant for Poisson-sampled Gaussian releases: within a fraction of a millisecond, and looser.
 
 // Smallest noise multiplier for `steps` (1 .. 2^53) releases at 0 < sampling_rate <= 1, to about nine digits.
 Calibration<double> smallest_noise_multiplier(Adjacency adjacency, const PrivacyBudget& budget, double sampling_rate,

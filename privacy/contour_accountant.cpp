@@ -7,25 +7,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 namespace sotto::privacy {
-namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-// Upper bound of what adding a record can lose: 1 / r is at most 1 / (1 - q).
-double greatest_loss_added(const MergedEvents& events) {
-  if (events.squared_gaussian_mean > 0) return kInfinity;
-  double total = 0;
-  for (const MergedEvents::Term& term : events.terms)
-    total -= term.count * std::log1p(-std::get<PoissonSampled>(term.event).sampling_rate);
-  return total * (1 + 1e-12);
-}
-
-}  // namespace
-
 ContourAccountant::ContourAccountant(Adjacency adjacency, const Event& event) : adjacency_(adjacency) {
   if (!supports(adjacency))
     throw UsageError(
@@ -49,7 +33,7 @@ Bracket ContourAccountant::delta(double epsilon, Direction direction) const {
   if (!(epsilon >= 0 && std::isfinite(epsilon)))
     throw UsageError(fmt::format("[ContourAccountant] epsilon: {}; must be finite and at least 0", epsilon));
   if (events_.empty()) return {0, 0};
-  if (direction == Direction::add && epsilon >= greatest_loss_added(events_)) return {0, 0};
+  if (direction == Direction::add && epsilon >= largest_loss_added(events_)) return {0, 0};
   const ContourProblem problem{events_, direction};
   return ContourSum(problem, epsilon, ContourSum::Effort::full).delta(epsilon);
 }
@@ -92,7 +76,7 @@ Bracket ContourAccountant::epsilon(double delta, Direction direction) const {
 
 Bracket ContourAccountant::epsilon(double delta) const {
   const Bracket remove = epsilon(delta, Direction::remove);
-  if (greatest_loss_added(events_) <= remove.lower) return remove;
+  if (largest_loss_added(events_) <= remove.lower) return remove;
   const Bracket add = epsilon(delta, Direction::add);
   return {std::max(remove.lower, add.lower), std::max(remove.upper, add.upper)};
 }

@@ -10,10 +10,10 @@
 // it is exactly delta plus terms that are not negative and have Chernoff bounds. Nodes that are left out are bounded by
 // the decay of |M|, and rounding by the bounds of loss_moment.h: the result is a bracket that holds in floating point.
 //
-// The cost does not grow with the number of releases. Where inclusions are so rare that |M| hardly decays (expected
-// inclusions of one record over the whole run below about one) what is left out is bounded by contour_tail.h instead,
-// in direction `remove` and without plain Gaussian releases: tenths of a second, and less narrow than the PLD below a
-// hundredth of an inclusion. Elsewhere the engine refuses.
+// The cost does not grow with the number of releases. Where inclusions are so rare that |M| hardly decays, what is left
+// out is bounded by contour_tail.h: in direction `remove`, without plain Gaussian releases, slower and usually wider
+// than the PLD (bracket_methods() in accountant.h). Direction `add` is refused there; epsilon(delta) does without it
+// where the largest loss of `add` is below the lower end of `remove`.
 
 #include <sotto/privacy/bracket.h>
 #include <sotto/privacy/event.h>

@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kRoundoff = std::numeric_limits<double>::epsilon() / 2;
 constexpr double kPi = boost::math::constants::pi<double>();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kRough = 1e-6;       // tolerance of lines that only choose others
 constexpr double kTolerance = 1e-13;  // of the others
 
@@ -37,6 +38,14 @@ void refuse_contour(const char* why) {
                   why));
 }
 
+double largest_loss_added(const MergedEvents& events) {
+  if (events.squared_gaussian_mean > 0) return kInfinity;
+  double total = 0;
+  for (const MergedEvents::Term& term : events.terms)
+    total -= term.count * std::log1p(-std::get<PoissonSampled>(term.event).sampling_rate);
+  return total * (1 + 1e-12);
+}
+
 ContourLine::ContourLine(const ContourProblem& problem, double c, Use use) : problem_(problem), c_(c) {
   for (const MergedEvents::Term& term : problem.events.terms)
     moments_.emplace_back(std::get<PoissonSampled>(term.event), problem.direction, c,
@@ -45,13 +54,15 @@ ContourLine::ContourLine(const ContourProblem& problem, double c, Use use) : pro
 
 CertifiedLog ContourLine::log_at(double omega) const {
   const std::complex<double> z(c_, omega);
-  CertifiedLog total{problem_.events.squared_gaussian_mean * z * (z + 1.0) * 0.5, 0};
+  CertifiedLog total{problem_.events.squared_gaussian_mean * z * (z + 1.0) * 0.5, 0, 0};
   total.error = 8 * kRoundoff * std::abs(total.value);
+  total.log_most = total.value.real() + total.error;
   for (std::size_t i = 0; i < moments_.size(); ++i) {
     const double count = problem_.events.terms[i].count;
     const CertifiedLog one = moments_[i].log_at(omega);
     total.value += count * one.value;
     total.error += count * (one.error + 4 * kRoundoff * std::abs(one.value));
+    total.log_most += count * (one.log_most + 8 * kRoundoff * std::abs(one.log_most));
   }
   total.error += 4 * kRoundoff * std::abs(total.value);
   return total;
@@ -66,7 +77,7 @@ double ContourLine::slope() const {
 double ContourLine::log_decay(double omega) const {
   double total = -problem_.events.squared_gaussian_mean * omega * omega / 2;
   for (std::size_t i = 0; i < moments_.size(); ++i)
-    total += problem_.events.terms[i].count * std::log(moments_[i].decay(omega));
+    total += problem_.events.terms[i].count * moments_[i].log_decay(omega);
   return total;
 }
 
@@ -76,7 +87,6 @@ double ContourLine::nodes() const {
   return total;
 }
 
-// The c where the integrand is stationary for this epsilon: d/dc (log M - c epsilon - log(c (c + 1))) = 0.
 double contour_saddle(const ContourProblem& problem, double epsilon) {
   const auto excess = [&](double log_c) {
     const double c = std::exp(log_c);
@@ -85,9 +95,7 @@ double contour_saddle(const ContourProblem& problem, double epsilon) {
   return std::exp(root_of_rising(excess));
 }
 
-// Where the saddle-point approximation has this delta: the c of that line determines epsilon, and with it
-// log delta = log M - c epsilon - log(c (c + 1)) - log(2 pi curvature) / 2, which falls in c. No bound; it only chooses
-// the line.
+// log delta = log M - c epsilon - log(c (c + 1)) - log(2 pi curvature) / 2, which falls in c.
 double contour_saddle_of_delta(const ContourProblem& problem, double delta) {
   const double target = std::log(delta);
   double epsilon = 0;

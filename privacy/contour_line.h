@@ -6,7 +6,6 @@
 #include <sotto/privacy/merged_events.h>
 #include <sotto/privacy/rdp.h>
 
-#include <complex>
 #include <vector>
 
 namespace sotto::privacy {
@@ -17,12 +16,16 @@ struct ContourProblem {
   Direction direction;
 };
 
+// Upper bound of what adding a record can lose: 1 / r is at most 1 / (1 - q). Infinite with plain Gaussian releases.
+double largest_loss_added(const MergedEvents& events);
+
 // Throws the UsageError of a question that the contour integral cannot certify; `why` completes the sentence.
 [[noreturn]] void refuse_contour(const char* why);
 
 class ContourLine {
  public:
-  enum class Use { certify, choose };
+  enum class Use { certify, choose };  // with `choose` no bound holds: moments are good to 1e-6
+  // c finite, > 0; the releases of `problem` are Poisson-sampled or plain Gaussians.
   ContourLine(const ContourProblem& problem, double c, Use use = Use::certify);
 
   // log of the product of all moments at c + i omega
@@ -31,7 +34,7 @@ class ContourLine {
   double slope() const;
   // log of an upper bound of |product at c + i w| / product at c, for every w >= omega
   double log_decay(double omega) const;
-  // that one log_at() visits
+  // Quadrature nodes that one log_at() visits.
   double nodes() const;
 
  private:

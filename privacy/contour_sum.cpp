@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <boost/math/constants/constants.hpp>
 #include <cmath>
-#include <cstdint>
+#include <cstddef>
 #include <limits>
 
 namespace sotto::privacy {
@@ -17,6 +17,8 @@ constexpr double kNegligibleNats = 16;                            // aliases and
 constexpr double kRareNats = 22;                                  // the same where delta may be far below the guess
 constexpr double kMostWork = 3e7;  // nodes of the contour times nodes of their quadratures
 constexpr double kTailWork = 3e6;  // the same where what is left out falls as a power only
+constexpr double kFewestNodes = 12;
+constexpr std::size_t kMostRareTerms = 100;
 constexpr double kRoughTailWork = 3e5;
 
 double above_underflow(double lower) {
@@ -109,13 +111,15 @@ void ContourSum::choose_rare_line(const ContourProblem& problem, double epsilon)
 void ContourSum::sum_rare(const ContourProblem& problem, double epsilon, Effort effort) {
   if (problem.direction == Direction::add || problem.events.squared_gaussian_mean > 0)
     refuse_contour("inclusions are too rare");
+  if (problem.events.terms.size() > kMostRareTerms) refuse_contour("inclusions are too rare in too many phases");
   choose_rare_line(problem, epsilon);
   const ContourLine line(problem, c_);
   const CertifiedLog at_c = line.log_at(0);
   scale_by(at_c);
-  rough_ = effort == Effort::rough;
-  const double count = std::floor((rough_ ? kRoughTailWork : kTailWork) / line.nodes());
-  if (count < 8) refuse_contour("inclusions are too rare");
+  const auto affordable = [&](double work) { return std::floor(work / line.nodes()); };
+  rough_ = effort == Effort::rough && affordable(kRoughTailWork) >= kFewestNodes;
+  const double count = affordable(rough_ ? kRoughTailWork : kTailWork);
+  if (count < kFewestNodes) refuse_contour("inclusions are too rare");
   tail_.emplace(problem.events, c_, log_scale_, period_.step, std::floor(count * 2 / 3), count, epsilon);
   add_terms(line, at_c, count);
 }
@@ -129,8 +133,9 @@ void ContourSum::add_terms(const ContourLine& line, const CertifiedLog& at_c, do
     const double weight = (k == 0 ? 1 : 2) * (tail_ ? tail_->weight(k) : 1) * period_.step / (2 * kPi);
     const std::complex<double> value = weight * std::exp(log.value - log_scale_) / (z * (z + 1.0));
     const double relative = std::expm1(std::min(700.0, log.error)) + kRoundoff * (16 + 4 * std::abs(log.value));
-    if (!std::isfinite(relative)) {
-      truncation_ += weight / (omega * omega);  // |M| <= M(c) is all that is known
+    if (!std::isfinite(log.error) || !std::isfinite(relative)) {
+      // The modulus is lost in rounding; it is below that, and below M(c).
+      truncation_ += weight * std::exp(std::min(0.0, log.log_most - log_scale_)) / (omega * omega);
       continue;
     }
     terms_.push_back({omega, value, std::abs(value) * relative});
@@ -156,8 +161,12 @@ Bracket ContourSum::delta(double epsilon) const {
   const double left = std::exp(-c_ * period_.value) / -std::expm1(-c_ * period_.value);
   const double decay = (period_.second_c - c_) * period_.value;
   const double right = std::exp(period_.second_log - period_.second_c * epsilon - decay) / -std::expm1(-decay);
+  const double aliases =
+      (left + right) *
+      (1 +
+       8 * kRoundoff * (8 + std::abs(period_.second_log) + period_.second_c * epsilon + c_ * period_.value + decay));
   if (std::isnan(value) || std::isnan(margin)) refuse_contour("moments overflow");
-  return {above_underflow(value - margin - left - right), std::clamp(value + margin, kSmallest, 1.0)};
+  return {above_underflow(value - margin - aliases), std::clamp(value + margin, kSmallest, 1.0)};
 }
 
 }  // namespace sotto::privacy

@@ -17,13 +17,15 @@ class ContourSum {
   enum class Effort { rough, full };  // where nodes left out are bounded by ContourTail: how many are kept
 
   // The line goes through the saddle point, or left of it where |M| does not decay and that makes the sum cheaper.
-  // Throws the UsageError of refuse_contour().
+  // epsilon finite, >= 0. Throws the UsageError of refuse_contour(). At most some 1e7 quadrature nodes.
   ContourSum(const ContourProblem& problem, double epsilon, Effort effort);
 
-  double c() const { return c_; }
+  double c() const { return c_; }  // abscissa of the line
   // Whether a sum with effort `full` could be better.
   bool rough() const { return rough_; }
 
+  // Finite epsilon >= 0. Both ends hold at every epsilon, in floating point; they are narrow near that of the
+  // constructor. Throws UsageError where it overflows. O(nodes).
   Bracket delta(double epsilon) const;
 
  private:

@@ -1,3 +1,4 @@
+#include <sotto/privacy/contour_line.h>
 #include <sotto/privacy/contour_tail.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/moment_envelope.h>
@@ -14,15 +15,15 @@ namespace {
 constexpr double kPi = boost::math::constants::pi<double>();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kPieces = 16;
-constexpr double kFarthest = 40;
-constexpr double kMargin = 1e-8;
+constexpr double kFarthest = 40;  // beyond, powers of r overflow before the damping matters
+constexpr double kMargin = 1e-8;  // covers the rounding of sums of positive terms
 
 }  // namespace
 
 ContourTail::ContourTail(const MergedEvents& events, double c, double log_moment, double step, double first,
                          double last, double epsilon)
-    : step_(step), first_(first), last_(last) {
-  SOTTO_ASSERT(events.squared_gaussian_mean == 0 && first >= 1 && last > first);
+    : step_(step), first_(first), last_(last), gain_(largest_loss_added(events)) {
+  SOTTO_ASSERT(events.squared_gaussian_mean == 0 && c > 0 && step > 0 && first >= 1 && last > first && epsilon >= 0);
   const double omega = first * step;
   // Far enough for exp(-z epsilon) to fall by W^3, not so far that the damping is lost.
   const double farthest =
@@ -33,7 +34,6 @@ ContourTail::ContourTail(const MergedEvents& events, double c, double log_moment
   log_end_.assign(kPieces, -log_moment);
   for (const MergedEvents::Term& term : events.terms) {
     const auto& event = std::get<PoissonSampled>(term.event);
-    gain_ -= term.count * std::log1p(-event.sampling_rate);
     const MomentEnvelope envelope(event, c + 1 + farthest);
     const auto log_of = [&](double excess) {
       return term.count * std::log1p(excess) * (1 + (excess < 0 ? -kMargin : kMargin));
@@ -64,7 +64,7 @@ double ContourTail::weight(double k) const {
 
 double ContourTail::at(double epsilon) const {
   const double period = 2 * kPi / step_, omega = first_ * step_, square = omega * omega;
-  const double falling = period - epsilon - gain_;
+  const double falling = period - epsilon - gain_ - 1e-12 * (period + epsilon + gain_);
   if (!(falling > 0)) return kInfinity;
   const double end = distance_[pieces_];
   const double at_end = std::exp(log_end_[pieces_ - 1] - epsilon * end);
@@ -81,7 +81,7 @@ double ContourTail::at(double epsilon) const {
   const auto mean = [&](double along, double to_end) {
     return 2 * along / ((last_ - first_) * step_) + at_end / -std::expm1(-period * to_end);
   };
-  double sum = mean(1 / falling + 1 / (epsilon + gain_) + right, end) / falling;
+  double sum = mean(1 / falling + 1 / period + right, end) / falling;
   double before = 1 / falling;  // what lies left of the piece, times the kernel of its left end
   for (std::size_t i = 0; i < pieces_; ++i) {
     const double width = distance_[i + 1] - distance_[i];

@@ -9,10 +9,11 @@
 // upwards. On Im z = (j + 1/2) h the kernel is the same for every j, so that the mean over j of f remains, at every
 // abscissa; and that sum is turned into integrals along Im z = first h and Im z = last h in the same way. On the left
 // the kernels fall as exp(P Re z) and |M(z)| <= M(c) e^(l (c - Re z)), l = -sum log(1 - q) the largest gain; on the
-// right exp(-z epsilon) falls and |M| has the bounds of moment_envelope.h. With W = first h all of it is worth
-// O(1 / W^3) relative to M(c) e^(-c epsilon); the sum cut off at W would leave out 1 / W.
+// right exp(-z epsilon) falls and |M| has the bounds of moment_envelope.h. With W = first h the horizontal paths are
+// worth O(1 / W^3) relative to M(c) e^(-c epsilon); so are those upwards, |M(sigma + i W)| e^(-epsilon (sigma - c)) /
+// W, where epsilon (sigma - c) reaches 2 log W. As epsilon goes to 0 they are O(1 / W), as is what a sum cut off leaves
+// out.
 
-#include <sotto/privacy/event.h>
 #include <sotto/privacy/merged_events.h>
 
 #include <cstddef>
@@ -22,14 +23,16 @@ namespace sotto::privacy {
 
 class ContourTail {
  public:
-  // log_moment is log M(c), good to rounding. Only Poisson-sampled Gaussian releases, no plain ones. 1 <= first < last,
-  // whole numbers. `epsilon` chooses how far to the right the paths go.
+  // Only Poisson-sampled Gaussian releases, no plain ones. c > 0, step > 0; 1 <= first < last, whole numbers;
+  // epsilon >= 0 chooses how far to the right the paths go. exp(log_moment) is the scale, M(c) up to an error that the
+  // caller adds. O(cells of the envelopes).
   ContourTail(const MergedEvents& events, double c, double log_moment, double step, double first, double last,
               double epsilon);
 
   // Of the term k, in [0, 1].
   double weight(double k) const;
-  // Upper bound of h / pi |what the weights leave out| / (M(c) e^(-c epsilon)); may be infinite.
+  // Upper bound, rounded up, of h / pi |what the weights leave out| / (M(c) e^(-c epsilon)); may be infinite. Holds at
+  // every epsilon >= 0, narrow near that of the constructor.
   double at(double epsilon) const;
 
  private:

@@ -213,7 +213,7 @@ class Discretiser {
     double up = whole;
     if (start < kLargestQuotientLoss && mass.q > 0) {
       const double margin = 2 * mass.error + first.moved + second.moved + kRoundoff * (8 + 4 * std::abs(start));
-      const double least_q = std::max(0.0, mass.q - kLeastQMass);
+      const double least_q = std::max(0.0, mass.q - kQMassUnderflow);
       up = (mass.p - least_q * std::exp(start) + margin * whole) / (1 - fade_);
     }
     up = std::clamp(up, 0.0, whole);

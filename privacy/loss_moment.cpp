@@ -18,6 +18,7 @@ constexpr double kUnderflow = std::numeric_limits<double>::denorm_min();  // of 
 constexpr double kPi = boost::math::constants::pi<double>();
 constexpr double kMostNodes = 1 << 18;        // more are needed where the moment is beyond a double
 constexpr double kGreatestHeight = 1.5;       // e^(a^2 / 2) digits are lost
+constexpr double kMomentMargin = 1e-9;        // of M(c): its rounding is below nodes, powers and e^(a^2/2) times 1e-16
 constexpr double kTailStep = 1.0 / (1 << 8);  // grid on which masses and variations are bounded
 
 // The product, without the checks for infinities of operator*.
@@ -38,8 +39,8 @@ LossMoment::LossMoment(const PoissonSampled& event, Direction direction, double 
     throw UsageError(
         fmt::format("[LossMoment] sampling_rate {} with noise_multiplier {}; must be in (0, 1) and at least {}", q_, s_,
                     kSmallestQuadratureNoise));
-  if (!(tolerance > 0 && tolerance < 1))
-    throw UsageError(fmt::format("[LossMoment] tolerance: {}; must be in (0, 1)", tolerance));
+  if (!(tolerance > 0 && tolerance < 0.5))
+    throw UsageError(fmt::format("[LossMoment] tolerance: {}; must be in (0, 0.5)", tolerance));
   if (!(c > 0 && std::isfinite(c))) throw UsageError(fmt::format("[LossMoment] c: {}; must be finite and above 0", c));
 
   choose_strip();
@@ -59,7 +60,7 @@ LossMoment::LossMoment(const PoissonSampled& event, Direction direction, double 
     slope += times(power, added.log_r).real();
   }
   slope_ = (direction == Direction::remove ? slope : -slope) / moment;
-  moment_ = std::isfinite(moment) ? moment * (1 + 1e-9) : kInfinity;
+  moment_ = std::isfinite(moment) ? moment * (1 + kMomentMargin) / (1 - tolerance_) : kInfinity;
   if (moment_ == kInfinity) slope_ = kInfinity;
 }
 
@@ -123,11 +124,12 @@ double LossMoment::discretisation_error(double omega) const {
   const double power =
       kappa_ < 0 ? std::min(kappa_ * std::log1p(-q_), kappa_ * std::log(std::cos(a / s_)) + log_moment) : log_moment;
   const double rest = std::log1p(2 * std::hypot(kappa_, omega));
-  return 2.1 * (std::exp(std::max(power, log_moment) + growth) + std::exp(rest + growth));
+  return 2.2 * (std::exp(std::max(power, log_moment) + growth) + std::exp(rest + growth));
 }
 
 CertifiedLog LossMoment::log_at(double omega) const {
-  if (moment_ == kInfinity) return {{kInfinity, 0}, kInfinity};
+  SOTTO_ASSERT(omega >= 0);
+  if (moment_ == kInfinity) return {{kInfinity, 0}, kInfinity, kInfinity};
   const std::complex<double> kappa(kappa_, omega);
   const double size = std::abs(kappa), size_less = std::abs(kappa - 1.0);
   const std::complex<double> square = times(kappa, kappa - 1.0) * 0.5;
@@ -185,12 +187,15 @@ CertifiedLog LossMoment::log_at(double omega) const {
   const double excess = 2 * real + real * real + imaginary * imaginary;
   const double modulus = std::hypot(1 + real, imaginary), part = std::hypot(real, imaginary);
   const bool small = excess < -0.75;  // then 1 + E is formed without harm, and log1p would lose its digits
-  CertifiedLog result{{small ? std::log(modulus) : std::log1p(excess) / 2, std::atan2(imaginary, 1 + real)}, 0};
+  CertifiedLog result{{small ? std::log(modulus) : std::log1p(excess) / 2, std::atan2(imaginary, 1 + real)},
+                      0,
+                      std::log((modulus + error) * (1 + 1e-12))};
   const double relative = error / modulus;
   result.error = relative < 0.5 ? 2 * relative : kInfinity;
   result.error += 8 * kRoundoff *
                   ((small ? (1 + part) / modulus : part * (2 + part) / (modulus * modulus)) + std::abs(result.value));
   if (!std::isfinite(result.value.real()) || !std::isfinite(result.error) || !(excess > -1)) result.error = kInfinity;
+  if (std::isnan(result.log_most)) result.log_most = kInfinity;
   return result;
 }
 
@@ -221,12 +226,13 @@ void LossMoment::make_tails() const {
   }
 }
 
-double LossMoment::decay(double omega) const {
-  if (moment_ == kInfinity) return 1;
+double LossMoment::log_decay(double omega) const {
+  SOTTO_ASSERT(omega > 0);
+  if (moment_ == kInfinity) return 0;
   if (tails_.empty()) make_tails();
   double gain = 0;
   for (const Tail& tail : tails_) gain = std::max(gain, tail.mass - tail.variation / omega);
-  return 1 - std::min(1.0, gain * (1 - 1e-9) / moment_);
+  return std::log1p(-std::min(1.0, gain * (1 - kMomentMargin) / moment_));
 }
 
 }  // namespace sotto::privacy

@@ -24,14 +24,15 @@ namespace sotto::privacy {
 
 struct CertifiedLog {
   std::complex<double> value;
-  double error;  // |value - exact| is at most this; may be infinite
+  double error;     // |value - exact| is at most this; infinite where the modulus is lost in rounding
+  double log_most;  // upper bound of the real part, also then; may be infinite
 };
 
 // M on the line Re z = c. The bound of its decay is prepared when it is first needed: one thread at a time.
 class LossMoment {
  public:
-  // sampling_rate in (0, 1); noise_multiplier finite, >= kSmallestQuadratureNoise; c finite, > 0; tolerance in (0, 1):
-  // the error of the quadrature relative to M(c), to which that of rounding is added. UsageError otherwise.
+  // sampling_rate in (0, 1); noise_multiplier finite, >= kSmallestQuadratureNoise; c finite, > 0; tolerance in (0,
+  // 0.5): the error of the quadrature relative to M(c), to which that of rounding is added. UsageError otherwise.
   LossMoment(const PoissonSampled& event, Direction direction, double c, double tolerance);
 
   // log M(c + i omega), omega >= 0; with an infinite error where M(c) is beyond a double. O(nodes()).
@@ -39,9 +40,9 @@ class LossMoment {
   // d/dc log M(c), without a bound on its error: it only chooses lines.
   double slope() const { return slope_; }
 
-  // Upper bound of |M(c + i w)| / M(c) for every w >= omega > 0, at most 1. From the part of the loss where its density
-  // with respect to the tilted law has bounded variation: |E[exp(i w L); A]| <= variation / w.
-  double decay(double omega) const;
+  // log of an upper bound of |M(c + i w)| / M(c) for every w >= omega > 0, at most 0. From the part of the loss where
+  // its density with respect to the tilted law has bounded variation: |E[exp(i w L); A]| <= variation / w.
+  double log_decay(double omega) const;
 
   // Number of nodes that log_at() visits: some hundreds, more with c / s.
   double nodes() const { return nodes_wanted_; }

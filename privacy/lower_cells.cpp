@@ -1,3 +1,4 @@
+#include <sotto/privacy/error.h>
 #include <sotto/privacy/lower_cells.h>
 
 #include <algorithm>
@@ -19,6 +20,11 @@ class Settling {
 
   // From the offset outwards.
   void run() {
+    const auto empty = [&](std::size_t i) { return cells_[i].p <= 0; };
+    const std::size_t count = cells_.size();
+    SOTTO_ASSERT(count == lattice_.lower.size() + 1 && count >= 4 && first_ < 0 &&
+                 -first_ < static_cast<std::int64_t>(lattice_.lower.size()));
+    SOTTO_ASSERT(empty(0) && empty(1) && empty(count - 2) && empty(count - 1));
     const bool high = excess(cell_at(0), 0) > 0;
     sweep_up(high ? 1 : 0);
     sweep_down(high ? 0 : -1);
@@ -37,7 +43,7 @@ class Settling {
     const double loss = point(index);
     if (loss > kLargestQuotientLoss) return -kInfinity;  // q is not known there
     const double raised = 1 + mass.error + kRoundoff * (16 + 4 * std::abs(loss));
-    return mass.p * (1 - mass.error) - (mass.q + kLeastQMass) * std::exp(loss) * raised;
+    return mass.p * (1 - mass.error) - (mass.q + kQMassUnderflow) * std::exp(loss) * raised;
   }
 
   // Puts the cells of the points i >= from on the lattice, in rising order.

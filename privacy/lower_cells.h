@@ -10,13 +10,14 @@
 #include <sotto/privacy/loss_lattice.h>
 #include <sotto/privacy/loss_pair.h>
 
+#include <algorithm>
 #include <limits>
 #include <vector>
 
 namespace sotto::privacy {
 
 inline constexpr double kLargestQuotientLoss = 690;  // Q-masses of larger losses are not known
-inline constexpr double kLeastQMass = 1e-320;        // of a Q-mass made up of subnormal numbers, absolute error
+inline constexpr double kQMassUnderflow = 1e-320;    // absolute error of a Q-mass made up of subnormal numbers
 
 // P- and Q-mass, with a bound of the relative error of each.
 struct CellMass {
@@ -33,8 +34,9 @@ struct CellMass {
   }
 };
 
-// Adds the atoms of cells[i], the mass around the point lattice.first + i, to lattice.lower; point 0, the offset, is
-// among them. O(cells).
+// Adds the atoms of cells[i], the mass around the point lattice.first + i, to lattice.lower. There is one cell more
+// than points, point 0, the offset, is among them, and the first two and last two cells are empty. P-masses are lowered
+// and Q-masses raised by their errors first: rounding makes atoms lower, never higher. O(cells).
 void settle_below(std::vector<CellMass> cells, LossLattice& lattice);
 
 }  // namespace sotto::privacy

@@ -12,8 +12,8 @@
 //                                    D = integral from u0 of phi e^(a^2/2) |r|^p e^(-w arg r) along u + i a,
 //
 // G the integral of phi (r^p - 1 - p (r - 1)) >= 0. G and D are bounded cell by cell from the values at the cell's
-// ends. R, V and D are convex in p: between two powers the bound is the larger of those at the powers, for the same
-// cut.
+// ends, between which each factor is monotone or convex, and rounded up. R, V and D are convex in p: between two powers
+// the bound is the larger of those at the powers, for the same cut.
 
 #include <sotto/privacy/event.h>
 
@@ -28,7 +28,7 @@ class MomentEnvelope {
   MomentEnvelope(const PoissonSampled& event, double greatest_power);
 
   // Upper bounds of |E_Q[r^kappa]| - 1 for all kappa with Re kappa = power and Im kappa >= omega, one for each of the
-  // same cuts; may be negative or infinite. 1 <= power <= greatest_power, omega > 0. O(cells), some thousands.
+  // same cuts; above -1, may be infinite. 1 <= power <= greatest_power, omega > 0. O(cells), some thousands.
   std::vector<double> excess(double power, double omega) const;
 
  private:
@@ -40,7 +40,8 @@ class MomentEnvelope {
     double real_part;    // Phi(u0) - 1 and
     double slope;        // q (Phi(u0 - 1/s) - Phi(u0)) of a cut here
   };
-  double q_, s_, height_, step_;
+  double q_, s_;
+  double greatest_power_ = 1, height_ = 0, step_ = 0, low_ = 0, high_ = 0;
   std::vector<Node> nodes_;
 };
 

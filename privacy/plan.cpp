@@ -1,10 +1,11 @@
 #include <fmt/format.h>
+#include <sotto/privacy/accountant.h>
 #include <sotto/privacy/budget.h>
 #include <sotto/privacy/calibration.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/plan.h>
-#include <sotto/privacy/rdp_accountant.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace sotto::privacy {
@@ -25,6 +26,36 @@ Adjacency checked_adjacency(const PrivacyPlanOptions& options) {
   return *options.adjacency;
 }
 
+bool same(const PoissonSampled& a, const PoissonSampled& b) {
+  return a.sampling_rate == b.sampling_rate && a.mechanism.noise_multiplier == b.mechanism.noise_multiplier;
+}
+
+double upper_epsilon(Adjacency adjacency, const Phases& phases, double delta) {
+  return certified_epsilon({adjacency, {}, phases}, delta).bracket.upper;
+}
+
+// The least noise by the first engine with whose answer all engines together are content; Renyi accounting takes what
+// the others refuse.
+double calibrated_noise(Adjacency adjacency, const PrivacyBudget& budget, double sampling_rate, int64_t steps) {
+  validate(budget);
+  const auto phases = [&](double noise) { return Phases{Phase{{sampling_rate, {noise}}, steps}}; };
+  const auto run = [&](double noise) { return AccountedEvents{adjacency, {}, phases(noise)}; };
+  std::vector<Method> methods = bracket_methods(run(1));
+  methods.push_back(Method::rdp);
+  for (const Method method : methods) {
+    try {
+      const double noise = smallest_noise_multiplier({.budget = budget, .method = method}, run).value;
+      if (upper_epsilon(adjacency, phases(noise), budget.delta) <= budget.epsilon) return noise;
+    } catch (const UsageError&) {
+      if (method == methods.back()) throw;
+    }
+  }
+  throw InternalError(
+      fmt::format("[PrivacyPlan] epsilon {} at delta {}: the accountants do not agree that any noise "
+                  "meets it",
+                  budget.epsilon, budget.delta));
+}
+
 PoissonSampled checked_step(const PrivacyPlanOptions& options) {
   const Adjacency adjacency = checked_adjacency(options);
   validate_count("dataset_size", options.dataset_size, kMaxCount,
@@ -38,9 +69,9 @@ PoissonSampled checked_step(const PrivacyPlanOptions& options) {
                                  options.epsilon ? "both" : "neither of"));
   const double rate = static_cast<double>(options.expected_batch_size) / static_cast<double>(options.dataset_size);
   if (options.epsilon) {
-    const auto noise = smallest_noise_multiplier(adjacency, {.epsilon = *options.epsilon, .delta = options.delta}, rate,
-                                                 options.steps);
-    return {.sampling_rate = rate, .mechanism = {.noise_multiplier = noise.value}};
+    const double noise =
+        calibrated_noise(adjacency, {.epsilon = *options.epsilon, .delta = options.delta}, rate, options.steps);
+    return {.sampling_rate = rate, .mechanism = {.noise_multiplier = noise}};
   }
   if (!std::isfinite(*options.noise_multiplier) || *options.noise_multiplier <= 0)
     throw UsageError(fmt::format("[PrivacyPlan] bad noise_multiplier: {}; allowed is a finite number > 0",
@@ -57,8 +88,18 @@ PrivacyPlan::PrivacyPlan(const PrivacyPlanOptions& options)
       steps_(options.steps),
       delta_(options.delta),
       step_(checked_step(options)),
-      epsilon_(RdpAccountant(adjacency_, Phases{Phase{step_, steps_}}).epsilon(delta_)) {
+      epsilon_(upper_epsilon(adjacency_, {Phase{step_, steps_}}, delta_)) {
   SOTTO_ASSERT(!options.epsilon || epsilon_ <= *options.epsilon);
+}
+
+double PrivacyPlan::epsilon_of(const Phases& charged) const {
+  const double epsilon = upper_epsilon(adjacency_, charged, delta_);
+  int64_t steps = 0;
+  for (const Phase& phase : charged) {
+    if (!same(phase.event, step_)) return epsilon;
+    steps += phase.count;
+  }
+  return steps <= steps_ ? std::min(epsilon, epsilon_) : epsilon;  // epsilon grows with the steps, its bounds need not
 }
 
 std::vector<std::string> PrivacyPlan::warnings() const {

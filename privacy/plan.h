@@ -40,8 +40,12 @@ class PrivacyPlan {
   double sampling_rate() const { return step_.sampling_rate; }
   double noise_multiplier() const { return step_.mechanism.noise_multiplier; }
 
-  // Upper bound for all planned steps, from RdpAccountant; at most options.epsilon where that was given.
+  // Upper bound for all planned steps by certified_epsilon(), see accountant.h; at most options.epsilon where that was
+  // given.
   double epsilon() const { return epsilon_; }
+
+  // Upper bound for releases that were charged; never more than epsilon() where they are at most the planned ones.
+  double epsilon_of(const Phases& charged) const;
 
   // What one step releases; the sampler, the noise and the accountant all take their parameters from here.
   const PoissonSampled& step_event() const { return step_; }

@@ -176,7 +176,7 @@ std::string describe(const TrainOptions& o, const TrainingPlan& plan) {
     text += fmt::format("weight rule       {}; clip norm {}\n", rule_text(o), o.clip_norm);
     text += fmt::format("noise multiplier  {}\n", format_rounded_up(p.noise_multiplier(), kShownDigits));
     text += plan.not_private.empty()
-                ? fmt::format("guarantee         epsilon {} at delta {} for all {} steps (upper bound, rdp)\n",
+                ? fmt::format("guarantee         epsilon {} at delta {} for all {} steps (certified upper bound)\n",
                               shown_epsilon(o, p.epsilon()), p.delta(), p.steps())
                 : "guarantee         none\n";
     for (const std::string& warning : p.warnings()) text += fmt::format("warning           {}\n", warning);

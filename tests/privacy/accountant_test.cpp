@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include "golden_table.h"
 
@@ -53,6 +54,15 @@ TEST(CertifiedEpsilon, NamesTheEngineAndStaysWithinEach) {
   }
   EXPECT_EQ(certified_epsilon(run(1e-6, 0.4, 10), 1e-9).method, Method::pld);
   EXPECT_EQ(certified_epsilon(run(1, 5, 10), 1e-9).method, Method::gaussian);
+}
+
+TEST(CertifiedEpsilon, TheNarrowerEngineIsAskedFirst) {
+  using enum Method;
+  EXPECT_EQ(bracket_methods(run(0.01, 1, 200)), (std::vector{contour, pld}));
+  EXPECT_EQ(bracket_methods(run(0.01, 1, 50)), (std::vector{pld, contour}));
+  EXPECT_EQ(bracket_methods(run(1, 1, 50)).front(), gaussian);
+  EXPECT_EQ(bracket_methods(run(0.01, 0.01, 200)), (std::vector{pld})) << "too little noise for the contour integral";
+  EXPECT_EQ(bracket_methods({Adjacency::replace_one, {}, Phases{{{0.01, {1}}, 200}}}), (std::vector{pld}));
 }
 
 // The contour integral takes no noise multiplier below 0.02; sampled seldom and often.

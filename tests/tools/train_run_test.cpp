@@ -60,7 +60,7 @@ class TrainRun : public ::testing::Test {
     char noise[40];
     std::snprintf(noise, sizeof noise, "%.17g", noise_multiplier);
     const Outcome outcome = run({"account", "epsilon", "--dataset-size", "300", "--batch", "40", "--noise-multiplier",
-                                 noise, "--steps", steps, "--delta", kDelta, "--method", "rdp", "--json"});
+                                 noise, "--steps", steps, "--delta", kDelta, "--json"});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     return json::parse(outcome.out).at("epsilon_upper");
   }
