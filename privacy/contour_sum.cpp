@@ -46,7 +46,10 @@ ContourSum::ContourSum(const ContourProblem& problem, double epsilon, Effort eff
   scale_by(at_c);
   period_ = period(problem, c_, epsilon, guess(log_scale_, c_, epsilon), kNegligibleNats);
   if (!std::isfinite(period_.value)) refuse_contour("moments overflow");
-  if (!sum_decaying(line, at_c)) sum_rare(problem, epsilon, effort);
+  const bool tapered = problem.direction == Direction::remove && problem.events.squared_gaussian_mean == 0;
+  if (sum_decaying(line, at_c, tapered ? 2 * kTailWork : kMostWork)) return;
+  if (!tapered) refuse_contour("inclusions are too rare");
+  sum_rare(problem, epsilon, effort);
 }
 
 void ContourSum::scale_by(const CertifiedLog& at_c) {
@@ -76,14 +79,14 @@ ContourSum::Period ContourSum::period(const ContourProblem& problem, double c, d
 }
 
 // Sums up to where |M| has decayed; false where that would take too long.
-bool ContourSum::sum_decaying(const ContourLine& line, const CertifiedLog& at_c) {
+bool ContourSum::sum_decaying(const ContourLine& line, const CertifiedLog& at_c, double most_work) {
   double last = 8 * period_.step;
   while (line.log_decay(last) > -kNegligibleNats - 4) {
     last *= 1.15;
-    if (last / period_.step * line.nodes() > kMostWork) return false;
+    if (last / period_.step * line.nodes() > most_work) return false;
   }
   const double count = std::ceil(last / period_.step);
-  if (count * line.nodes() > kMostWork) return false;
+  if (count * line.nodes() > most_work) return false;
   truncation_ = std::exp(line.log_decay(last)) / last / kPi;
   add_terms(line, at_c, count);
   return true;
@@ -109,8 +112,6 @@ void ContourSum::choose_rare_line(const ContourProblem& problem, double epsilon)
 }
 
 void ContourSum::sum_rare(const ContourProblem& problem, double epsilon, Effort effort) {
-  if (problem.direction == Direction::add || problem.events.squared_gaussian_mean > 0)
-    refuse_contour("inclusions are too rare");
   if (problem.events.terms.size() > kMostRareTerms) refuse_contour("inclusions are too rare in too many phases");
   choose_rare_line(problem, epsilon);
   const ContourLine line(problem, c_);

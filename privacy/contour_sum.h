@@ -42,7 +42,7 @@ class ContourSum {
     double second_log;
   };
   static Period period(const ContourProblem& problem, double c, double epsilon, double log_guess, double nats);
-  bool sum_decaying(const ContourLine& line, const CertifiedLog& at_c);
+  bool sum_decaying(const ContourLine& line, const CertifiedLog& at_c, double most_work);
   void choose_rare_line(const ContourProblem& problem, double epsilon);
   void sum_rare(const ContourProblem& problem, double epsilon, Effort effort);
   void add_terms(const ContourLine& line, const CertifiedLog& at_c, double count);

@@ -140,7 +140,8 @@ double choose_step(const DirectedLosses& losses, const Question& question, doubl
                    double c) {
   double too_coarse = kInfinity, fine_enough = 0;
   for (int i = 0; i < 16; ++i) {
-    const double most_lattice_points = std::min(kMostLatticePoints, 8 * most_points);
+    const double most_lattice_points =
+        std::min(kMostLatticePoints / static_cast<double>(losses.kinds()), 8 * most_points);
     if (losses.range(tail) / step > most_lattice_points)
       return losses.fitting(losses.range(tail) / most_lattice_points);
     const LossComposition composition = losses.composition(step, tail);
