@@ -4,6 +4,7 @@
 #
 #   benchmarks/accuracy_table.sh [--runs N] [--folder DIR] [OPTION OF sotto train ...]
 #
+# --noise-multiplier among the options replaces epsilon 3.
 # Can be stopped and started again: finished runs are kept, an interrupted one is resumed. Runs lie in DIR
 # (default: runs/accuracy). Environment: SOTTO=PROGRAM (default: the release build)
 set -euo pipefail
@@ -18,6 +19,10 @@ while [ $# -gt 0 ]; do
     --folder) folder=${2:?"--folder needs a path"}; shift 2 ;;
     *) break ;;
   esac
+done
+budget=(--epsilon 3)
+for option in "$@"; do
+  case $option in --noise-multiplier*) budget=() ;; esac
 done
 sotto=${SOTTO:-build/release/tools/sotto}
 [ -x "$sotto" ] || { echo "accuracy_table: no program $sotto; build it, or set SOTTO" >&2; exit 64; }
@@ -39,7 +44,7 @@ for rule in "${rules[@]}"; do
     if [ -e "$run" ]; then
       "$sotto" resume "$run" >&2
     else
-      "$sotto" train fashion-mnist --epsilon 3 --delta 1e-5 --rule "$rule" --output "$run" "$@" >&2
+      "$sotto" train fashion-mnist "${budget[@]}" --delta 1e-5 --rule "$rule" --output "$run" "$@" >&2
     fi
   done
 done
