@@ -16,7 +16,7 @@ struct OperatorInfo {
   bool composite = false;    // made of operators that are recorded themselves
   bool out_variant = false;  // writes to an argument other than the target of an in-place operator
   bool returns = false;      // something, when it does not throw
-  bool rearranging = false;  // its output holds exactly the elements of its argument
+  bool fused_by_onednn = false;  // oneDNN's version of it hides where its parameters are used
   TransferRule transfer = nullptr;
 };
 

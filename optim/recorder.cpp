@@ -1,3 +1,4 @@
+#include <ATen/Context.h>
 #include <ATen/record_function.h>
 #include <fmt/format.h>
 #include <sotto/optim/graph_check.h>
@@ -40,6 +41,20 @@ class LastingTensor {
   const void* storage_;
 };
 
+// oneDNN off while it lives.
+class WithoutOnednn {
+ public:
+  WithoutOnednn() : enabled_(at::globalContext().userEnabledMkldnn()) {
+    at::globalContext().setUserEnabledMkldnn(false);
+  }
+  ~WithoutOnednn() { at::globalContext().setUserEnabledMkldnn(enabled_); }
+  WithoutOnednn(const WithoutOnednn&) = delete;
+  WithoutOnednn& operator=(const WithoutOnednn&) = delete;
+
+ private:
+  bool enabled_;
+};
+
 class Recorder {
  public:
   Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
@@ -51,6 +66,7 @@ class Recorder {
   struct Frame : at::ObserverContext {
     bool ignored = false;         // nested inside an operator that is handled as a whole
     bool varying_target = false;  // in place: the target held another value for every place of the batch
+    std::optional<WithoutOnednn> unrolled;
     const OperatorInfo* info = nullptr;
     OperatorCall call;
     // Autograd nodes of the arguments before the operator ran (an in-place operator replaces its argument's).
@@ -69,6 +85,7 @@ class Recorder {
   void check_in_place(const OperatorCall& call, const at::Tensor& output, const std::optional<BatchPosition>& position);
   bool uniform_target(const OperatorCall& call) const;
   void note_uses(Frame& frame, const OutputPositions& positions);
+  void note_use(Frame& frame, const OutputPositions& positions, size_t argument, size_t element, size_t expression);
   void mark_known(const Frame& frame, const at::Tensor& output);
   std::string names_of(const OperatorCall& call) const;
 
@@ -96,7 +113,7 @@ Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vec
   }
   for (size_t p = 0; p < parameters.size(); ++p) {
     const at::Tensor& tensor = parameters[p].tensor;
-    recording_.expressions.push_back({tensor, {p}, ParameterExpression::Form::identity, parameters[p].name});
+    recording_.expressions.push_back({tensor, {p}, parameters[p].name, p, ElementMap(tensor.sizes())});
     tensors_.track(tensor, {Tracked::Kind::parameter, {}, p});
     lasting_.push_back({"parameter " + parameters[p].name, tensor});
   }
@@ -154,11 +171,16 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
       });
     }
     if (records && !frame.info->transfer && frame.info->composite && !frame.info->out_variant) {
+      if (frame.info->fused_by_onednn) {
+        frame.unrolled.emplace();
+        recording_.notes.insert(frame.info->name + " unrolled (oneDNN's fused layer off)");
+      }
       frame.info = nullptr;  // followed into its parts
       return;
     }
     frame.call.name = frame.info->name;
     frame.call.in_place = frame.info->in_place;
+    frame.call.overload = function.overload_name();
     frame.call.batch = recording_.batch;
     frame.call.arguments.assign(function.inputs().begin(), function.inputs().end());
     frame.call.position_of = [this](const at::Tensor& tensor) -> std::optional<BatchPosition> {
@@ -255,18 +277,21 @@ void Recorder::handle_batch_free(Frame& frame) {
       tensors_.track(output, {Tracked::Kind::constant, {}, 0});
       continue;
     }
-    ParameterExpression expression{output, {}, ParameterExpression::Form::general, ""};
+    const size_t own = recording_.expressions.size();
+    ParameterExpression expression{output, {}, "", own, ElementMap(output.sizes())};
     for (size_t source : sources) {
       const ParameterExpression& from = recording_.expressions[source];
       expression.parameters.insert(from.parameters.begin(), from.parameters.end());
       expression.parameter_names += (expression.parameter_names.empty() ? "" : ", ") + from.parameter_names;
     }
-    const ParameterExpression& first = recording_.expressions[sources[0]];
-    if (sources.size() == 1 && frame.info->rearranging && first.form != ParameterExpression::Form::general &&
-        output.numel() == first.value.numel()) {
-      const at::Tensor& parameter = parameters_[*first.parameters.begin()].tensor;
-      const bool view = output.is_alias_of(parameter) && parameter.is_contiguous();
-      expression.form = view ? ParameterExpression::Form::view : ParameterExpression::Form::rearranged;
+    if (sources.size() == 1 && !call.in_place && call.name.starts_with("aten::")) {
+      const ParameterExpression& from = recording_.expressions[sources[0]];
+      auto map = ElementMap::of_view(output, recording_.expressions[from.source].value);
+      if (!map) map = from.map.after(call, output);
+      if (map) {
+        expression.source = from.source;
+        expression.map = std::move(*map);
+      }
     }
     mark_known(frame, output);
     recording_.expressions.push_back(std::move(expression));
@@ -320,31 +345,45 @@ void Recorder::mark_known(const Frame& frame, const at::Tensor& output) {
 void Recorder::note_uses(Frame& frame, const OutputPositions& positions) {
   const OperatorCall& call = frame.call;
   for (size_t a = 0; a < call.arguments.size(); ++a) {
-    std::vector<size_t> expressions;
+    size_t element = 0;
     for_each_tensor(call.arguments[a], [&](const at::Tensor& tensor) {
       const Tracked* tracked = tensors_.find(tensor);
-      if (tracked && tracked->kind == Tracked::Kind::parameter) expressions.push_back(tracked->expression);
+      if (tracked && tracked->kind == Tracked::Kind::parameter) {
+        note_use(frame, positions, a, element, tracked->expression);
+      }
+      ++element;
     });
-    if (expressions.empty()) continue;
-    SOTTO_ASSERT(!call.outputs.empty());
-    const at::Tensor& output = call.outputs[0];
-    if (!output.requires_grad()) continue;  // detached, or gradient switched off: no gradient reaches the parameter
-    // The gradient of the whole tensor would not pass through the node of the part.
-    if (call.in_place && output.is_view())
-      throw Refusal{"writes into a view of a tensor; use the out-of-place operator"};
-    auto use = (call.in_place && a == 0) || !call.arguments[a].isTensor() || !positions[0]
-                   ? nullptr
-                   : make_parameter_use(call, a, *positions[0]);
-    if (!use) {
-      throw UsageError(
-          fmt::format("[Tape] parameter {} is consumed by operator {} (argument {}), which has no per-record "
-                      "gradient rule there. {}",
-                      recording_.expressions[expressions[0]].parameter_names, call.name, a, kRegisterHint));
-    }
-    const torch::autograd::Edge edge = torch::autograd::impl::gradient_edge(output);
-    mark_known(frame, output);
-    recording_.uses.push_back({call.name, expressions[0], edge, std::move(use)});
   }
+}
+
+void Recorder::note_use(Frame& frame, const OutputPositions& positions, size_t argument, size_t element,
+                        size_t expression) {
+  const OperatorCall& call = frame.call;
+  SOTTO_ASSERT(!call.outputs.empty());
+  const at::Tensor& output = call.outputs[0];
+  if (!output.requires_grad()) return;  // detached, or gradient switched off: no gradient reaches the parameter
+  // The gradient of the whole tensor would not pass through the node of the part.
+  if (call.in_place && output.is_view()) throw Refusal{"writes into a view of a tensor; use the out-of-place operator"};
+  MadeUse made;
+  if (!(call.in_place && argument == 0) && positions[0]) {
+    made = make_parameter_use(call, argument, element, *positions[0]);
+  }
+  const ParameterExpression& consumed = recording_.expressions[expression];
+  if (!made.use) {
+    throw UsageError(
+        fmt::format("[Tape] parameter {} is consumed by operator {} (argument {}), which has no per-record "
+                    "gradient rule there. {}",
+                    consumed.parameter_names, call.name, argument, kRegisterHint));
+  }
+  std::optional<ElementMap> map = consumed.map;
+  if (made.replicated) map = consumed.map.of_one_record(*made.replicated, call.batch);
+  if (!map) {
+    throw Refusal{
+        "uses a parameter with one entry per place in the batch, so that a record's gradient depends on its place"};
+  }
+  const torch::autograd::Edge edge = torch::autograd::impl::gradient_edge(output);
+  mark_known(frame, output);
+  recording_.uses.push_back({call.name, expression, std::move(*map), edge, std::move(made.use)});
 }
 
 Recording Recorder::run(const std::function<at::Tensor()>& model) {

@@ -4,10 +4,13 @@
 // no_grad operators and TorchScript interpreters are seen too. Writes through raw pointers are not.
 //
 // An operator is handled at the outermost level that has a rule; composite operators without one are followed into the
-// operators they are made of.
+// operators they are made of. LSTM layers are unrolled for that: oneDNN's fused one hides where the weights meet the
+// hidden states, so while such a layer runs under the recorder, and only then, oneDNN is switched off for the process
+// (at::Context::setUserEnabledMkldnn).
 
 #include <ATen/core/Tensor.h>
 #include <sotto/optim/batch_position.h>
+#include <sotto/optim/element_map.h>
 #include <sotto/optim/named_parameter.h>
 #include <sotto/optim/parameter_use.h>
 #include <torch/csrc/autograd/edge.h>
@@ -22,32 +25,31 @@
 
 namespace sotto::optim {
 
-// A tensor made of parameters alone: a parameter itself, or for example its transpose.
+// A tensor made of parameters alone: a parameter itself, elements of one source put elsewhere (its transpose, a slice, a
+// copy in another dtype), or any other function of parameters, which is a source of its own.
 struct ParameterExpression {
-  enum class Form {
-    identity,    // the parameter itself
-    view,        // a view of one parameter that shows every element once, for example its transpose
-    rearranged,  // exactly the elements of one parameter, copied in another order or shape
-    general,     // any other function of parameters
-  };
   at::Tensor value;
   std::set<size_t> parameters;  // indices of the parameters it is made of
-  Form form = Form::general;
   std::string parameter_names;  // for messages
+  size_t source = 0;            // index of the expression whose elements it shows; a parameter's is the parameter's own
+  ElementMap map;               // of the value's elements in the source's
 };
 
 struct RecordedUse {
   std::string operator_name;
   size_t expression = 0;
+  ElementMap map;                // of the elements that the use has gradients of, in the expression's source
   torch::autograd::Edge output;  // where the gradient of the operator's output flows
   std::unique_ptr<ParameterUse> use;
+  bool absorbed = false;  // an earlier use took it over
 };
 
 struct Recording {
   int64_t batch = 0;
   at::Tensor losses;  // [B]
-  std::vector<ParameterExpression> expressions;
+  std::vector<ParameterExpression> expressions;  // first the parameters, in order
   std::vector<RecordedUse> uses;
+  std::set<std::string> notes;  // what was switched for the recording, for the user
 };
 
 // Runs `model` once and returns what was recorded. `inputs` are the tensors that carry records, each with the batch in

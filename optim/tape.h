@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ struct TapeOptions {
   Strategy force_strategy = Strategy::automatic;  // for tests and measurements; a strategy that cannot apply is ignored
   int64_t keep_bytes = 1LL << 30;    // memory for per-record gradients that are kept between norm and weighted sum
   int64_t chunk_bytes = 64LL << 20;  // size of one piece of those that are not
+  // The losses are multiplied by this before the backward pass and every gradient is divided by it in float: keeps small
+  // gradients of half-precision operators above zero. A power of two changes nothing else.
+  double loss_scale = 1.0;
   // Called when a phase of a step has ended ("forward", "backward", "norms", ...), for measurements.
   std::function<void(std::string_view phase)> phase_ended = {};
 };
@@ -50,28 +54,26 @@ class PerRecordGradients {
 
  private:
   friend class Tape;
-  struct OfParameter {
+  // Uses of the elements of one source: a parameter, or a function of parameters that gradients are pulled back through.
+  struct OfSource {
     std::vector<size_t> uses;  // into recording_.uses, those a gradient reached
-    bool general = false;      // some use goes through an expression that needs a pull-back per record
+    bool pulled = false;       // a parameter that some use sees through a function
   };
+  void collect_uses(UsePlan plan);
   void compute_norms();
+  bool has_one_plain_use(size_t parameter) const;
   void for_each_summed_rows(size_t parameter,
                             const std::function<void(int64_t begin, const at::Tensor& rows)>& visit) const;
-  void for_each_general_row(
-      const std::function<void(size_t parameter, int64_t record, const at::Tensor& row)>& visit) const;
-  std::vector<at::Tensor> pull_back(const std::vector<at::Tensor>& expression_gradients,
-                                    const std::vector<size_t>& expressions) const;
-  ParameterExpression::Form form(size_t use) const;
-  bool through_function(size_t use) const;  // the parameter reaches the use as more than a view of itself
-  at::Tensor in_place_of(size_t use, const at::Tensor& values) const;
-  void add_rows(size_t use, int64_t begin, const at::Tensor& rows) const;
+  void for_each_pulled_rows(
+      const std::function<void(size_t parameter, int64_t begin, const at::Tensor& rows)>& visit) const;
+  at::Tensor rows_of_source(size_t source, int64_t begin, int64_t end) const;
 
   int64_t batch_ = 0;
   const std::vector<NamedParameter>* parameters_ = nullptr;
   const std::vector<size_t>* groups_ = nullptr;
   size_t group_count_ = 1;
   Recording recording_;
-  std::vector<OfParameter> of_parameter_;
+  std::map<size_t, OfSource> of_source_;  // by expression; every parameter has an entry
   std::vector<SquaredNorms> norms_;  // by group
   int64_t chunk_bytes_ = 0;
 };
