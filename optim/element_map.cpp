@@ -144,7 +144,41 @@ std::optional<ElementMap> ElementMap::after(const OperatorCall& call, const at::
     }
     return map;
   }
-  return std::nullopt;
+  return part(call, output);
+}
+
+std::optional<ElementMap> ElementMap::part(const OperatorCall& call, const at::Tensor& output) const {
+  static const std::set<std::string_view> splits = {"aten::split", "aten::split_with_sizes", "aten::chunk"};
+  const bool selects = call.name == "aten::select" || call.name == "aten::unbind";
+  const bool is_split = is_one_of(call.name, splits);
+  if (!selects && !is_split && call.name != "aten::slice") return std::nullopt;
+  const auto d = static_cast<size_t>(wrap_dim(call.integer(is_split ? 2 : 1), static_cast<int64_t>(dims_.size())));
+  const auto dim = static_cast<int64_t>(d);
+  const int64_t whole = dims_[d].empty() ? 1 : dims_[d][0].size;
+  if (dims_[d].size() > 1) return std::nullopt;
+  int64_t begin = 0, step = 1;
+  if (call.name == "aten::select") {
+    begin = wrap_dim(call.integer(2), whole);
+  } else if (call.name == "aten::slice") {
+    const int64_t given = call.arguments.at(2).isNone() ? 0 : call.integer(2);
+    begin = std::clamp<int64_t>(wrap_dim(given, whole), 0, whole);
+    step = call.integer(4);
+  } else {
+    for (const at::Tensor& before : call.outputs) {
+      if (before.is_same(output)) break;
+      begin += selects ? 1 : before.size(dim);
+    }
+  }
+  ElementMap map = *this;
+  const int64_t stride = dims_[d].empty() ? 0 : dims_[d][0].stride;
+  map.offset_ += begin * stride;
+  if (selects) {
+    map.dims_.erase(map.dims_.begin() + dim);
+  } else {
+    map.dims_[d].clear();
+    if (output.size(dim) != 1) map.dims_[d] = {{output.size(dim), stride * step}};
+  }
+  return map;
 }
 
 std::optional<ElementMap> ElementMap::of_one_record(BatchPosition position, int64_t batch) const {
@@ -213,7 +247,8 @@ void ElementMap::add(const at::Tensor& values, at::Tensor target) const {
     sizes.push_back(digit.size);
   }
   const at::Tensor digits = values.reshape(sizes);
-  target.as_strided(shown, strides, target.storage_offset() + offset_).add_(summed.empty() ? digits : digits.sum(summed));
+  target.as_strided(shown, strides, target.storage_offset() + offset_)
+      .add_(summed.empty() ? digits : digits.sum(summed));
 }
 
 std::optional<at::Tensor> ElementMap::view_on(const at::Tensor& source) const {

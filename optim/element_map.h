@@ -57,6 +57,7 @@ class ElementMap {
   ElementMap() = default;
   std::optional<ElementMap> reshaped(at::IntArrayRef sizes) const;
   std::optional<ElementMap> expanded(at::IntArrayRef sizes) const;
+  std::optional<ElementMap> part(const OperatorCall& call, const at::Tensor& output) const;
   std::vector<Digit> flat() const;  // digits of size 1 left out, neighbours joined
 
   std::vector<std::vector<Digit>> dims_;

@@ -57,7 +57,14 @@ std::unique_ptr<ParameterUse> embedding_bag_use(const OperatorCall& call, size_t
   const int64_t padding = call.arguments.size() > 8 && !call.arguments[8].isNone() ? call.integer(8) : -1;
   at::Tensor scale;  // [tokens] or undefined
   if (mode == kMean) {
-    scale = call.outputs.at(2).detach().clamp_min(1).reciprocal().unsqueeze(1).expand({-1, length}).reshape({-1});
+    scale = call.outputs.at(2)
+                .detach()
+                .to(at::kDouble)
+                .clamp_min(1.0)
+                .reciprocal()
+                .unsqueeze(1)
+                .expand({-1, length})
+                .reshape({-1});
   } else if (call.has_tensor(6)) {
     scale = call.tensor(6).detach().clone();
   }
@@ -66,10 +73,9 @@ std::unique_ptr<ParameterUse> embedding_bag_use(const OperatorCall& call, size_t
     return scale.defined() ? of_tokens * scale.to(gradient.scalar_type()).unsqueeze(1) : of_tokens;
   };
   const BatchPosition position = *call.position(1);
-  return std::make_unique<SpreadUse>(
-      make_embedding_use(call.tensor(1), position, position, batch, vocabulary,
-                         padding < 0 && padding != -1 ? padding + vocabulary : padding),
-      spread);
+  return std::make_unique<SpreadUse>(make_embedding_use(call.tensor(1), position, position, batch, vocabulary,
+                                                        padding < 0 && padding != -1 ? padding + vocabulary : padding),
+                                     spread);
 }
 
 }  // namespace sotto::optim

@@ -19,12 +19,13 @@ namespace {
 // own. Code of the program that runs in the backward pass could mix records unseen.
 void check_backward_is_known(torch::autograd::Node& node) {
   using torch::autograd::AccumulateGrad;
+  using torch::autograd::CopyBackwards;
   using torch::autograd::CopySlices;
   // The nodes of LibTorch's operators are those of one namespace, here as the compiler writes it.
   constexpr std::string_view kGenerated = "N5torch8autograd9generated";
   const std::type_info& type = typeid(node);
   if (!std::string_view(type.name()).starts_with(kGenerated) && type != typeid(CopySlices) &&
-      type != typeid(AccumulateGrad)) {
+      type != typeid(CopyBackwards) && type != typeid(AccumulateGrad)) {
     throw UsageError(
         fmt::format("[Tape] the losses depend on {}, a custom autograd function: what its backward pass does with "
                     "the records cannot be seen. {}",

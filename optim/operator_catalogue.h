@@ -13,9 +13,9 @@ namespace sotto::optim {
 struct OperatorInfo {
   std::string name;  // schema name without the trailing underscore of in-place variants
   bool in_place = false;
-  bool composite = false;    // made of operators that are recorded themselves
-  bool out_variant = false;  // writes to an argument other than the target of an in-place operator
-  bool returns = false;      // something, when it does not throw
+  bool composite = false;        // made of operators that are recorded themselves
+  bool out_variant = false;      // writes to an argument other than the target of an in-place operator
+  bool returns = false;          // something, when it does not throw
   bool fused_by_onednn = false;  // oneDNN's version of it hides where its parameters are used
   TransferRule transfer = nullptr;
 };

@@ -21,26 +21,31 @@ using UsePointer = std::unique_ptr<ParameterUse>;
 using UseRule = UsePointer (*)(const OperatorCall& call, size_t argument, BatchPosition output);
 
 // linear(input, weight, bias?)
-UsePointer linear(const OperatorCall& call, size_t argument, BatchPosition output) {
+MadeUse linear(const OperatorCall& call, size_t argument, BatchPosition output) {
+  if (argument == 0) return make_replayed_use(call, 0, output, output);
   if (argument == 1) {
-    return make_matrix_use(call.tensor(0), *call.position(0), output, call.batch, /*transposed=*/false, 1.0,
-                           call.outputs.at(0).scalar_type());
+    return {make_matrix_use(call.tensor(0), *call.position(0), output, call.batch, /*transposed=*/false, 1.0,
+                            call.outputs.at(0).scalar_type())};
   }
-  if (argument == 2) return make_bias_use(call.tensor(2).sizes(), output, call.batch, 1.0);
-  return nullptr;
+  if (argument == 2) return {make_bias_use(call.tensor(2).sizes(), output, call.batch, 1.0)};
+  return {};
 }
 
 // A product of which the parameter is one factor; `first` and `second` are the arguments of the two.
-UsePointer factor(const OperatorCall& call, size_t argument, size_t first, size_t second, BatchPosition output,
-                  double scale) {
-  if (argument != first && argument != second) return nullptr;
+MadeUse factor(const OperatorCall& call, size_t argument, size_t first, size_t second, BatchPosition output,
+               double scale) {
+  if (argument != first && argument != second) return {};
   const size_t other = argument == first ? second : first;
+  if (!call.position(other)) return make_replayed_use(call, argument, output, output);  // its rows are the records
   const BatchPosition input = *call.position(other);
   const at::Tensor& activation = call.tensor(other);
   if (argument == second && activation.dim() == 2) {
-    return make_matrix_use(activation, input, output, call.batch, /*transposed=*/true, scale);
+    return {make_matrix_use(activation, input, output, call.batch, /*transposed=*/true, scale)};
   }
-  return make_product_use(activation, input, output, call.batch, /*parameter_in_front=*/argument == first, scale);
+  MadeUse made{
+      make_product_use(activation, input, output, call.batch, /*parameter_in_front=*/argument == first, scale)};
+  if (output.dim == 0 && activation.dim() == 3) made.replicated = output;
+  return made;
 }
 
 // One entry for all records in the dimension that meets the batch.
@@ -54,28 +59,15 @@ MadeUse added(const OperatorCall& call, size_t argument, BatchPosition output, d
   return {make_bias_use(call.tensor(argument).sizes(), output, call.batch, scale)};
 }
 
-// mm(self, mat2)
-UsePointer mm(const OperatorCall& call, size_t argument, BatchPosition output) {
+// mm(self, mat2) and bmm(self, mat2)
+MadeUse mm(const OperatorCall& call, size_t argument, BatchPosition output) {
   return factor(call, argument, 0, 1, output, 1.0);
 }
 
-// addmm(self, mat1, mat2, *, beta, alpha)
+// addmm(self, mat1, mat2, *, beta, alpha) and baddbmm
 MadeUse addmm(const OperatorCall& call, size_t argument, BatchPosition output) {
   if (argument == 0) return added(call, 0, output, call.number(3));
-  return {factor(call, argument, 1, 2, output, call.number(4))};
-}
-
-// bmm(self, mat2); with the records in dimension 0 every record meets its own copy.
-MadeUse bmm(const OperatorCall& call, size_t argument, BatchPosition output) {
-  if (output.dim == 0) return make_replayed_use(call, argument, output, output);
-  return {factor(call, argument, 0, 1, output, 1.0)};
-}
-
-// baddbmm(self, batch1, batch2, *, beta, alpha)
-MadeUse baddbmm(const OperatorCall& call, size_t argument, BatchPosition output) {
-  if (argument == 0) return added(call, 0, output, call.number(3));
-  if (output.dim == 0) return make_replayed_use(call, argument, output, output);
-  return {factor(call, argument, 1, 2, output, call.number(4))};
+  return factor(call, argument, 1, 2, output, call.number(4));
 }
 
 // mv(self, vec)
@@ -123,6 +115,15 @@ MadeUse joined(const OperatorCall& call, size_t argument, size_t element, BatchP
             return batch_first(stacked ? part.squeeze(dim) : part, position, batch).reshape({batch, -1});
           }),
           position};
+}
+
+// masked_fill(self, mask, value)
+MadeUse masked_fill(const OperatorCall& call, size_t argument, BatchPosition output) {
+  if (argument == 0) return make_broadcast_use(call, argument, output);
+  if (argument != 2) return {};
+  return {make_direct_use([output, batch = call.batch, mask = SavedTensor(call.tensor(1))](const at::Tensor& gradient) {
+    return batch_first(gradient * mask.get(), output, batch).reshape({batch, -1}).sum(1, /*keepdim=*/true);
+  })};
 }
 
 // scaled_dot_product_attention(query, key, value, attn_mask?, dropout_p, is_causal, *, scale?, enable_gqa)
@@ -175,8 +176,6 @@ UsePointer index_selected(const OperatorCall& call, size_t argument, BatchPositi
 // Rules of operators whose consumed tensor is the same for all records.
 const std::map<std::string_view, UseRule>& rules() {
   static const std::map<std::string_view, UseRule> table = {
-      {"aten::linear", &linear},
-      {"aten::mm", &mm},
       {"aten::mv", &mv},
       {"aten::bilinear", &bilinear},
       {"aten::convolution", &convolution},
@@ -199,8 +198,11 @@ const std::map<std::string_view, MadeUse (*)(const OperatorCall&, size_t, BatchP
       {"aten::add", &add},
       {"aten::sub", &sub},
       {"aten::addmm", &addmm},
-      {"aten::bmm", &bmm},
-      {"aten::baddbmm", &baddbmm},
+      {"aten::linear", &linear},
+      {"aten::mm", &mm},
+      {"aten::bmm", &mm},
+      {"aten::baddbmm", &addmm},
+      {"aten::masked_fill", &masked_fill},
       {"aten::scaled_dot_product_attention", &attention},
   };
   return table;

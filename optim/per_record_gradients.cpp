@@ -7,6 +7,7 @@
 #include <sotto/optim/pull_back.h>
 #include <sotto/optim/record_rows.h>
 #include <sotto/optim/tape.h>
+#include <sotto/optim/without_autocast.h>
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
@@ -141,6 +142,7 @@ void PerRecordGradients::compute_norms() {
 
 void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& weights, std::vector<at::Tensor>& sums) {
   const FullPrecision full_precision;
+  const WithoutAutocast without_autocast;
   at::NoGradGuard no_grad;
   SOTTO_ASSERT(weights.size() == norms_.size() && sums.size() == parameters_->size());
   const auto weights_of = [&](size_t group, const at::Tensor& like) {
@@ -181,9 +183,11 @@ void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& wei
 std::vector<std::string> PerRecordGradients::describe() const {
   std::vector<std::string> lines;
   for (const RecordedUse& use : recording_.uses) {
-    const char* strategy = use.use ? to_string(use.use->strategy()) : use.absorbed ? "with an earlier use" : "no gradient";
-    lines.push_back(fmt::format("{} {} {}", recording_.expressions[use.expression].parameter_names, use.operator_name,
-                                strategy));
+    const char* strategy = use.use        ? to_string(use.use->strategy())
+                           : use.absorbed ? "with an earlier use"
+                                          : "no gradient";
+    lines.push_back(
+        fmt::format("{} {} {}", recording_.expressions[use.expression].parameter_names, use.operator_name, strategy));
   }
   lines.insert(lines.end(), recording_.notes.begin(), recording_.notes.end());
   return lines;

@@ -62,6 +62,10 @@ class ProductUse final : public ParameterUse {
   // [B, G, T, features]
   at::Tensor by_record(const at::Tensor& tensor, BatchPosition position) const {
     at::Tensor records = batch_first(tensor, position, batch_);  // [B, outer, inner, (G,) features]
+    if (position.dim == 0 && tensor.dim() == 3) {
+      records = records.flatten(1, 2);  // [B, G, rows, columns]
+      return parameter_in_front_ ? records.transpose(2, 3) : records;
+    }
     if (records.dim() == 4) records = records.unsqueeze(3);
     return records.flatten(1, 2).transpose(1, 2);
   }

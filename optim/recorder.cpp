@@ -1,10 +1,11 @@
-#include <ATen/Context.h>
 #include <ATen/record_function.h>
 #include <fmt/format.h>
 #include <sotto/optim/graph_check.h>
+#include <sotto/optim/lasting_tensor.h>
 #include <sotto/optim/operator_catalogue.h>
 #include <sotto/optim/recorder.h>
 #include <sotto/optim/tracked_tensors.h>
+#include <sotto/optim/without_onednn.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
@@ -16,44 +17,6 @@
 namespace sotto::optim {
 
 namespace {
-
-// A tensor that the next batch sees as this one leaves it. A model that changed it, even by a constant, would show how
-// many physical batches there were; the versions are what LibTorch's operators raise, through any alias.
-class LastingTensor {
- public:
-  LastingTensor(std::string what, const at::Tensor& tensor)
-      : what_(std::move(what)), tensor_(tensor), version_(version()), storage_(storage_of(tensor)) {}
-
-  void check_unchanged() const {
-    if (version() == version_ && storage_of(tensor_) == storage_) return;
-    throw UsageError(
-        fmt::format("[Tape] {} was changed while the model ran: what a batch leaves behind reaches the next "
-                    "one without noise. Compute it before training, or return it as a loss",
-                    what_));
-  }
-
- private:
-  int64_t version() const { return tensor_.is_inference() ? 0 : tensor_._version(); }
-
-  std::string what_;
-  at::Tensor tensor_;
-  int64_t version_;
-  const void* storage_;
-};
-
-// oneDNN off while it lives.
-class WithoutOnednn {
- public:
-  WithoutOnednn() : enabled_(at::globalContext().userEnabledMkldnn()) {
-    at::globalContext().setUserEnabledMkldnn(false);
-  }
-  ~WithoutOnednn() { at::globalContext().setUserEnabledMkldnn(enabled_); }
-  WithoutOnednn(const WithoutOnednn&) = delete;
-  WithoutOnednn& operator=(const WithoutOnednn&) = delete;
-
- private:
-  bool enabled_;
-};
 
 class Recorder {
  public:
@@ -80,6 +43,7 @@ class Recorder {
   void start(const at::RecordFunction& function, Frame& frame);
   void end(const at::RecordFunction& function, Frame& frame);
 
+  bool read_repeated_rows_as_records(Frame& frame) const;
   void handle_batch_free(Frame& frame);
   void handle_records(Frame& frame);
   void check_in_place(const OperatorCall& call, const at::Tensor& output, const std::optional<BatchPosition>& position);
@@ -237,6 +201,7 @@ void Recorder::end(const at::RecordFunction& function, Frame& frame) {
     for (const c10::IValue& argument : frame.call.arguments) {
       for_each_tensor(argument, [&](const at::Tensor& tensor) { records = records || frame.call.position_of(tensor); });
     }
+    if (!records) records = read_repeated_rows_as_records(frame);
     records ? handle_records(frame) : handle_batch_free(frame);
   } catch (const Refusal& refusal) {
     error_ = std::make_exception_ptr(
@@ -244,6 +209,30 @@ void Recorder::end(const at::RecordFunction& function, Frame& frame) {
   } catch (...) {
     error_ = std::current_exception();
   }
+}
+
+// A first state of a recurrent layer is the same for every record: a constant, or an expanded parameter. Its product
+// with a weight is followed as if these equal rows were records, which claims less about them than is known, so that
+// the steps after it can be added to it. True when `frame` is such a product; its positions then say so.
+bool Recorder::read_repeated_rows_as_records(Frame& frame) const {
+  OperatorCall& call = frame.call;
+  const bool product = call.name == "aten::linear" || call.name == "aten::mm" || call.name == "aten::addmm";
+  if (!product) return false;
+  const size_t row_argument = call.name == "aten::addmm" ? 1 : 0;
+  const Tracked* weight = tensors_.find(call.tensor(row_argument + 1));
+  const at::Tensor& rows = call.tensor(row_argument);
+  const Tracked* of_rows = tensors_.find(rows);
+  if (!weight || !of_rows || weight->kind != Tracked::Kind::parameter) return false;
+  const BatchPosition in_front{0, 1, 1};
+  const bool repeated =
+      of_rows->kind == Tracked::Kind::parameter
+          ? repeats_rows(rows, recording_.expressions[of_rows->expression], call.batch)
+          : rows.dim() == 2 && rows.size(0) == call.batch && same_for_every_record(rows, in_front, call.batch);
+  if (!repeated) return false;
+  call.position_of = [known = call.position_of, rows, in_front](const at::Tensor& tensor) {
+    return tensor.is_same(rows) ? std::optional(in_front) : known(tensor);
+  };
+  return true;
 }
 
 // "; it is applied to parameter a, b" when trainable parameters are among the arguments.
@@ -261,38 +250,23 @@ std::string Recorder::names_of(const OperatorCall& call) const {
 
 void Recorder::handle_batch_free(Frame& frame) {
   const OperatorCall& call = frame.call;
-  std::vector<size_t> sources;
+  std::vector<size_t> operands;
   for (const c10::IValue& argument : call.arguments) {
     for_each_tensor(argument, [&](const at::Tensor& tensor) {
       const Tracked* tracked = tensors_.find(tensor);
-      if (tracked && tracked->kind == Tracked::Kind::parameter) sources.push_back(tracked->expression);
+      if (tracked && tracked->kind == Tracked::Kind::parameter) operands.push_back(tracked->expression);
     });
   }
-  if (call.in_place && !sources.empty() && tensors_.find(call.tensor(0))->kind == Tracked::Kind::parameter) {
+  if (call.in_place && !operands.empty() && tensors_.find(call.tensor(0))->kind == Tracked::Kind::parameter) {
     throw Refusal{"changes a parameter while the model runs"};
   }
   for (const at::Tensor& output : call.outputs) {
     if (tensors_.find(output) && !call.in_place) continue;  // an argument handed through
-    if (sources.empty() || !output.requires_grad()) {
+    if (operands.empty() || !output.requires_grad()) {
       tensors_.track(output, {Tracked::Kind::constant, {}, 0});
       continue;
     }
-    const size_t own = recording_.expressions.size();
-    ParameterExpression expression{output, {}, "", own, ElementMap(output.sizes())};
-    for (size_t source : sources) {
-      const ParameterExpression& from = recording_.expressions[source];
-      expression.parameters.insert(from.parameters.begin(), from.parameters.end());
-      expression.parameter_names += (expression.parameter_names.empty() ? "" : ", ") + from.parameter_names;
-    }
-    if (sources.size() == 1 && !call.in_place && call.name.starts_with("aten::")) {
-      const ParameterExpression& from = recording_.expressions[sources[0]];
-      auto map = ElementMap::of_view(output, recording_.expressions[from.source].value);
-      if (!map) map = from.map.after(call, output);
-      if (map) {
-        expression.source = from.source;
-        expression.map = std::move(*map);
-      }
-    }
+    ParameterExpression expression = expression_of(call, output, operands, recording_.expressions);
     mark_known(frame, output);
     recording_.expressions.push_back(std::move(expression));
     tensors_.track(output, {Tracked::Kind::parameter, {}, recording_.expressions.size() - 1});
@@ -318,7 +292,9 @@ void Recorder::handle_records(Frame& frame) {
 void Recorder::check_in_place(const OperatorCall& call, const at::Tensor& output,
                               const std::optional<BatchPosition>& position) {
   if (call.position(0)) {
-    if (call.position(0) != position) throw Refusal{"writes records over records in another order"};
+    // transpose_ moves the dimensions of the tensor, not what it holds.
+    const bool moved = call.name == "aten::transpose" || call.name == "aten::t";
+    if (!moved && call.position(0) != position) throw Refusal{"writes records over records in another order"};
     return;
   }
   const Tracked* target = tensors_.find(output);

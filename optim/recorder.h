@@ -12,6 +12,7 @@
 #include <sotto/optim/batch_position.h>
 #include <sotto/optim/element_map.h>
 #include <sotto/optim/named_parameter.h>
+#include <sotto/optim/parameter_expression.h>
 #include <sotto/optim/parameter_use.h>
 #include <torch/csrc/autograd/edge.h>
 #include <torch/csrc/autograd/function.h>
@@ -25,16 +26,6 @@
 
 namespace sotto::optim {
 
-// A tensor made of parameters alone: a parameter itself, elements of one source put elsewhere (its transpose, a slice, a
-// copy in another dtype), or any other function of parameters, which is a source of its own.
-struct ParameterExpression {
-  at::Tensor value;
-  std::set<size_t> parameters;  // indices of the parameters it is made of
-  std::string parameter_names;  // for messages
-  size_t source = 0;            // index of the expression whose elements it shows; a parameter's is the parameter's own
-  ElementMap map;               // of the value's elements in the source's
-};
-
 struct RecordedUse {
   std::string operator_name;
   size_t expression = 0;
@@ -46,7 +37,7 @@ struct RecordedUse {
 
 struct Recording {
   int64_t batch = 0;
-  at::Tensor losses;  // [B]
+  at::Tensor losses;                             // [B]
   std::vector<ParameterExpression> expressions;  // first the parameters, in order
   std::vector<RecordedUse> uses;
   std::set<std::string> notes;  // what was switched for the recording, for the user

@@ -97,16 +97,38 @@ MadeUse make_broadcast_use(const OperatorCall& call, size_t argument, BatchPosit
 }
 
 bool is_replayed_elementwise(const std::string& name) {
-  static const std::set<std::string_view> names = {
-      "aten::add",     "aten::sub",     "aten::rsub",           "aten::mul",
-      "aten::div",     "aten::pow",     "aten::atan2",          "aten::maximum",
-      "aten::minimum", "aten::max",     "aten::min",            "aten::fmax",
-      "aten::fmin",    "aten::hypot",   "aten::logaddexp",      "aten::logaddexp2",
-      "aten::xlogy",   "aten::where",   "aten::lerp",           "aten::addcmul",
-      "aten::addcdiv", "aten::clamp",   "aten::clamp_min",      "aten::clamp_max",
-      "aten::gather",  "aten::kl_div",  "aten::_prelu_kernel",  "aten::masked_fill",
-      "aten::mse_loss", "aten::l1_loss", "aten::smooth_l1_loss", "aten::huber_loss",
-      "aten::binary_cross_entropy", "aten::binary_cross_entropy_with_logits"};
+  static const std::set<std::string_view> names = {"aten::add",
+                                                   "aten::sub",
+                                                   "aten::rsub",
+                                                   "aten::mul",
+                                                   "aten::div",
+                                                   "aten::pow",
+                                                   "aten::atan2",
+                                                   "aten::maximum",
+                                                   "aten::minimum",
+                                                   "aten::max",
+                                                   "aten::min",
+                                                   "aten::fmax",
+                                                   "aten::fmin",
+                                                   "aten::hypot",
+                                                   "aten::logaddexp",
+                                                   "aten::logaddexp2",
+                                                   "aten::xlogy",
+                                                   "aten::where",
+                                                   "aten::lerp",
+                                                   "aten::addcmul",
+                                                   "aten::addcdiv",
+                                                   "aten::clamp",
+                                                   "aten::clamp_min",
+                                                   "aten::clamp_max",
+                                                   "aten::gather",
+                                                   "aten::_prelu_kernel",
+                                                   "aten::mse_loss",
+                                                   "aten::l1_loss",
+                                                   "aten::smooth_l1_loss",
+                                                   "aten::huber_loss",
+                                                   "aten::binary_cross_entropy",
+                                                   "aten::binary_cross_entropy_with_logits"};
   return names.contains(name);
 }
 

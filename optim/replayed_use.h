@@ -1,8 +1,8 @@
 #pragma once
-// Parameters that meet records element by element: scales, gates, the branches of where, interpolation weights, attention
-// masks and queries. The operator is run again with a copy of the parameter for every record, and LibTorch's own
-// derivative for these copies is the per-record gradient; whatever LibTorch can differentiate needs no formula here.
-// Costs the operator's forward and backward pass once more, for this argument alone, and [B, N] memory.
+// Parameters that meet records element by element: scales, gates, the branches of where, interpolation weights,
+// attention masks and queries. The operator is run again with a copy of the parameter for every record, and LibTorch's
+// own derivative for these copies is the per-record gradient; whatever LibTorch can differentiate needs no formula
+// here. Costs the operator's forward and backward pass once more, for this argument alone, and [B, N] memory.
 
 #include <sotto/optim/parameter_use.h>
 

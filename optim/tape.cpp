@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sotto/optim/full_precision.h>
 #include <sotto/optim/tape.h>
+#include <sotto/optim/without_autocast.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/variable.h>
@@ -75,6 +76,7 @@ PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
     if (options_.phase_ended) options_.phase_ended(phase);
   };
   ended("forward");
+  const WithoutAutocast without_autocast;
   Recording& recording = result.recording_;
   result.batch_ = recording.batch;
 
@@ -97,10 +99,9 @@ PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
       edges.push_back(use.output);
     }
   }
-  const std::vector<at::Tensor> captured =
-      torch::autograd::Engine::get_default_engine().execute(
-          {torch::autograd::impl::gradient_edge(recording.losses)}, {seed}, /*keep_graph=*/false,
-          /*create_graph=*/false, /*accumulate_grad=*/false, edges);
+  const std::vector<at::Tensor> captured = torch::autograd::Engine::get_default_engine().execute(
+      {torch::autograd::impl::gradient_edge(recording.losses)}, {seed}, /*keep_graph=*/false,
+      /*create_graph=*/false, /*accumulate_grad=*/false, edges);
 
   ended("backward");
   for (size_t u = 0; u < recording.uses.size(); ++u) {

@@ -26,8 +26,8 @@ struct TapeOptions {
   Strategy force_strategy = Strategy::automatic;  // for tests and measurements; a strategy that cannot apply is ignored
   int64_t keep_bytes = 1LL << 30;    // memory for per-record gradients that are kept between norm and weighted sum
   int64_t chunk_bytes = 64LL << 20;  // size of one piece of those that are not
-  // The losses are multiplied by this before the backward pass and every gradient is divided by it in float: keeps small
-  // gradients of half-precision operators above zero. A power of two changes nothing else.
+  // The losses are multiplied by this before the backward pass and every gradient is divided by it in float: keeps
+  // small gradients of half-precision operators above zero. A power of two changes nothing else.
   double loss_scale = 1.0;
   // Called when a phase of a step has ended ("forward", "backward", "norms", ...), for measurements.
   std::function<void(std::string_view phase)> phase_ended = {};
@@ -54,7 +54,8 @@ class PerRecordGradients {
 
  private:
   friend class Tape;
-  // Uses of the elements of one source: a parameter, or a function of parameters that gradients are pulled back through.
+  // Uses of the elements of one source: a parameter, or a function of parameters that gradients are pulled back
+  // through.
   struct OfSource {
     std::vector<size_t> uses;  // into recording_.uses, those a gradient reached
     bool pulled = false;       // a parameter that some use sees through a function
@@ -74,7 +75,7 @@ class PerRecordGradients {
   size_t group_count_ = 1;
   Recording recording_;
   std::map<size_t, OfSource> of_source_;  // by expression; every parameter has an entry
-  std::vector<SquaredNorms> norms_;  // by group
+  std::vector<SquaredNorms> norms_;       // by group
   int64_t chunk_bytes_ = 0;
 };
 

@@ -1,5 +1,6 @@
 // Transfer rules of operators that work element by element, and of the few that return constants.
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
 #include <sotto/optim/transfer_table.h>
 
@@ -23,10 +24,19 @@ OutputPositions where(const OperatorCall& call) {
   return broadcast(call);
 }
 
-// equal compares whole batches, which is harmless only for a tensor compared with itself (attention layers ask whether
-// query and key are one tensor), and then only while the answer is yes: a NaN makes it no.
+// equal compares whole batches (attention layers ask whether query and key are one tensor). Harmless where no record
+// can change the answer: no for tensors of different sizes and where every single record says no, yes for a tensor
+// compared with itself while it holds no NaN.
 OutputPositions equal(const OperatorCall& call) {
-  if (!call.tensor(0).is_same(call.tensor(1))) refuse("makes control flow depend on the records of the whole batch");
+  if (!call.tensor(0).is_same(call.tensor(1))) {
+    if (call.tensor(0).sizes() != call.tensor(1).sizes()) return {};
+    const auto position = call.position(0);
+    if (position && call.position(1) == position) {
+      const at::Tensor differs = call.tensor(0).detach().ne(call.tensor(1).detach());
+      if (batch_first(differs, *position, call.batch).reshape({call.batch, -1}).any(1).all().item<bool>()) return {};
+    }
+    refuse("makes control flow depend on the records of the whole batch");
+  }
   if (!at::equal(call.tensor(0), call.tensor(1)))
     refuse("compares a tensor that holds a NaN with itself, which makes control flow depend on the records");
   return {};

@@ -152,10 +152,9 @@ void add_layer_rules(TransferTable& table) {
   for (const char* name : {"aten::upsample_nearest1d", "aten::_upsample_nearest_exact1d", "aten::upsample_linear1d"}) {
     table.emplace(name, &spatial<1>);
   }
-  for (const char* name :
-       {"aten::upsample_nearest2d", "aten::_upsample_nearest_exact2d", "aten::upsample_bilinear2d",
-        "aten::upsample_bicubic2d", "aten::_upsample_bilinear2d_aa", "aten::_upsample_bicubic2d_aa", "aten::col2im",
-        "aten::tril", "aten::triu"}) {
+  for (const char* name : {"aten::upsample_nearest2d", "aten::_upsample_nearest_exact2d", "aten::upsample_bilinear2d",
+                           "aten::upsample_bicubic2d", "aten::_upsample_bilinear2d_aa", "aten::_upsample_bicubic2d_aa",
+                           "aten::col2im", "aten::tril", "aten::triu"}) {
     table.emplace(name, &spatial<2>);
   }
   for (const char* name : {"aten::upsample_nearest3d", "aten::_upsample_nearest_exact3d", "aten::upsample_trilinear3d",

@@ -194,7 +194,8 @@ OutputPositions index(const OperatorCall& call) {
     return same_for_all(call, *looked_up);
   }
   BatchPosition position = required(call, 0);
-  if (given != last - first + 1) refuse("moves the indexed dimensions to the front; index neighbours, or permute first");
+  if (given != last - first + 1)
+    refuse("moves the indexed dimensions to the front; index neighbours, or permute first");
   if (position.dim >= first && position.dim <= last) refuse("picks single records out of the batch");
   if (position.dim > last) position.dim += rank - given;
   return same_for_all(call, position);

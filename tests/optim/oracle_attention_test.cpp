@@ -17,7 +17,7 @@ Factory multihead(Options options, bool self, bool masked = false, bool causal =
   return [=](torch::Dtype dtype) {
     nn::MultiheadAttention of{options};
     of->to(dtype);
-    const int64_t width = options.kdim().value_or(options.embed_dim());
+    const int64_t width = options.kdim();
     Model model{named(*of), {}, {random({kB, 4, options.embed_dim()}).to(dtype)}, {}};
     if (!self) model.inputs.push_back(random({kB, 3, width}).to(dtype));
     if (masked) model.inputs.push_back(torch::rand({kB, self ? 4 : 3}).gt(0.8));
@@ -62,14 +62,13 @@ const Cases& cases() {
     c["FusedMaskedByTheRecord"] = fused(false, [](const Tensor& like) {
       return like.select(2, 0).gt(-1.0).view({-1, 1, 1, 5});
     });
-    c["FusedRelativeBias"] =
-        loose({random({9, 2}), random({6, 6})}, {random({kB, 5, 6})}, [](auto& p, auto& x) {
-          const Tensor heads = torch::linear(x[0], p[1]).view({-1, 5, 2, 3}).transpose(1, 2);
-          const Tensor place = torch::arange(5, torch::kLong);
-          const Tensor distance = (place.unsqueeze(0) - place.unsqueeze(1) + 4).flatten();
-          const Tensor bias = p[0].index_select(0, distance).view({5, 5, 2}).permute({2, 0, 1});
-          return torch::scaled_dot_product_attention(heads, heads, heads, bias);
-        });
+    c["FusedRelativeBias"] = loose({random({9, 2}), random({6, 6})}, {random({kB, 5, 6})}, [](auto& p, auto& x) {
+      const Tensor heads = torch::linear(x[0], p[1]).view({-1, 5, 2, 3}).transpose(1, 2);
+      const Tensor place = torch::arange(5, torch::kLong);
+      const Tensor distance = (place.unsqueeze(0) - place.unsqueeze(1) + 4).flatten();
+      const Tensor bias = p[0].index_select(0, distance).view({5, 5, 2}).permute({2, 0, 1});
+      return torch::scaled_dot_product_attention(heads, heads, heads, bias);
+    });
     c["FusedLearnedQueries"] = loose({random({2, 3, 3}), random({6, 6})}, {random({kB, 5, 6})}, [](auto& p, auto& x) {
       const Tensor keys = torch::linear(x[0], p[1]).view({-1, 5, 2, 3}).transpose(1, 2);
       return torch::scaled_dot_product_attention(p[0].expand({x[0].size(0), 2, 3, 3}), keys, keys);

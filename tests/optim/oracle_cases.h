@@ -44,8 +44,8 @@ Model wrap(Holder module, std::vector<Tensor> inputs, torch::Dtype dtype) {
 
 // A module made of loose parameters and a function of them.
 inline Model free_model(std::vector<Tensor> parameters, std::vector<Tensor> inputs,
-                 std::function<Tensor(const std::vector<Tensor>& p, const std::vector<Tensor>& x)> forward,
-                 torch::Dtype dtype) {
+                        std::function<Tensor(const std::vector<Tensor>& p, const std::vector<Tensor>& x)> forward,
+                        torch::Dtype dtype) {
   auto owned = std::make_shared<std::vector<Tensor>>();
   Model model;
   for (size_t p = 0; p < parameters.size(); ++p) {

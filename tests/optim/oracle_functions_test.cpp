@@ -23,11 +23,10 @@ const Cases& cases() {
     c["WeightNormOfTheLastDimension"] =
         loose({random({4, 5}), random({1, 5})}, {random({kB, 5})},
               [](auto& p, auto& x) { return torch::linear(x[0], at::_weight_norm(p[0], p[1], 1)); });
-    c["WeightNormByHandTransposed"] =
-        loose({random({5, 4}), random({5, 1})}, {random({kB, 5})}, [](auto& p, auto& x) {
-          const Tensor weight = p[1] * p[0] / p[0].norm(2, {1}, true);
-          return torch::linear(torch::tanh(torch::linear(x[0], weight.t())), weight);
-        });
+    c["WeightNormByHandTransposed"] = loose({random({5, 4}), random({5, 1})}, {random({kB, 5})}, [](auto& p, auto& x) {
+      const Tensor weight = p[1] * p[0] / p[0].norm(2, {1}, true);
+      return torch::linear(torch::tanh(torch::linear(x[0], weight.t())), weight);
+    });
     c["WeightStandardised"] = loose({random({4, 2, 3, 3})}, {random({kB, 2, 5, 5})}, [](auto& p, auto& x) {
       const auto [variance, mean] = torch::var_mean(p[0], {1, 2, 3}, true, true);
       return torch::conv2d(x[0], (p[0] - mean) * torch::rsqrt(variance + 1e-5));
@@ -48,9 +47,8 @@ const Cases& cases() {
     c["OrthogonalWeight"] = loose({random({4, 4})}, {random({kB, 3, 4})}, [](auto& p, auto& x) {
       return torch::linear(x[0], torch::matrix_exp(p[0] - p[0].t()));
     });
-    c["SquaredScale"] = loose({random({5}), random({5})}, {random({kB, 3, 5})}, [](auto& p, auto& x) {
-      return x[0] * torch::softplus(p[0]) + torch::exp(p[0]) * p[1];
-    });
+    c["SquaredScale"] = loose({random({5}), random({5})}, {random({kB, 3, 5})},
+                              [](auto& p, auto& x) { return x[0] * torch::softplus(p[0]) + torch::exp(p[0]) * p[1]; });
     c["LowRankUpdate"] = loose({random({4, 5}), random({2, 5}), random({4, 2})}, {random({kB, 3, 5})},
                                [](auto& p, auto& x) { return torch::linear(x[0], p[0] + p[2].mm(p[1])); });
     c["TwoParametersJoined"] = loose({random({4, 5}), random({3, 5})}, {random({kB, 5})}, [](auto& p, auto& x) {

@@ -26,14 +26,12 @@ const Cases& cases() {
     c["ScaleOfMergedRows"] = loose({random({5}), random({5})}, {random({kB, 4, 5})}, [](auto& p, auto& x) {
       return (x[0].transpose(0, 1).reshape({-1, 5}) * p[0] - p[1]).view({4, -1, 5}).transpose(0, 1);
     });
-    c["GateOfTwoBranches"] =
-        loose({random({5}), random({5, 5})}, {random({kB, 2, 5})}, [](auto& p, auto& x) {
-          const Tensor gate = torch::sigmoid(p[0]);
-          return gate * x[0] + (1.0 - gate) * torch::linear(x[0], p[1]);
-        });
-    c["LayerScale"] = loose({random({4, 4}), random({4})}, {random({kB, 3, 4})}, [](auto& p, auto& x) {
-      return x[0] + p[1] * torch::linear(torch::gelu(x[0]), p[0]);
+    c["GateOfTwoBranches"] = loose({random({5}), random({5, 5})}, {random({kB, 2, 5})}, [](auto& p, auto& x) {
+      const Tensor gate = torch::sigmoid(p[0]);
+      return gate * x[0] + (1.0 - gate) * torch::linear(x[0], p[1]);
     });
+    c["LayerScale"] = loose({random({4, 4}), random({4})}, {random({kB, 3, 4})},
+                            [](auto& p, auto& x) { return x[0] + p[1] * torch::linear(torch::gelu(x[0]), p[0]); });
     c["Power"] = loose({random({5}).abs() + 0.5}, {random({kB, 5}).abs() + 0.1},
                        [](auto& p, auto& x) { return torch::pow(x[0], p[0]); });
     c["MaximumOfParameter"] = loose({random({5}), random({3, 5})}, {random({kB, 3, 5})}, [](auto& p, auto& x) {
@@ -42,8 +40,8 @@ const Cases& cases() {
     c["WhereMasked"] = loose({random({5}), random({})}, {random({kB, 3, 5})}, [](auto& p, auto& x) {
       return torch::where(x[0] > 0, p[0], torch::where(x[0] > -1, x[0], p[1]));
     });
-    c["MaskTokenFilledIn"] = loose({random({})}, {random({kB, 5})},
-                                   [](auto& p, auto& x) { return x[0].masked_fill(x[0] > 0, p[0]); });
+    c["MaskTokenFilledIn"] =
+        loose({random({})}, {random({kB, 5})}, [](auto& p, auto& x) { return x[0].masked_fill(x[0] > 0, p[0]); });
     c["LinearInterpolation"] =
         loose({random({5}), random({5}), random({3, 1})}, {random({kB, 3, 5})}, [](auto& p, auto& x) {
           return torch::lerp(torch::lerp(p[0].expand({3, 5}), x[0], p[2]), p[1].expand_as(x[0]), torch::sigmoid(x[0]));
@@ -51,9 +49,8 @@ const Cases& cases() {
     c["AddedProducts"] = loose({random({5}), random({3, 5}), random({5})}, {random({kB, 3, 5})}, [](auto& p, auto& x) {
       return torch::addcdiv(torch::addcmul(p[0], x[0], p[1], 0.5), x[0], torch::exp(p[2]), 2.0);
     });
-    c["ClampedByParameter"] = loose({random({5}) - 1.0, random({5}) + 1.0}, {random({kB, 5})}, [](auto& p, auto& x) {
-      return torch::clamp(x[0], p[0], p[1]);
-    });
+    c["ClampedByParameter"] = loose({random({5}) - 1.0, random({5}) + 1.0}, {random({kB, 5})},
+                                    [](auto& p, auto& x) { return torch::clamp(x[0], p[0], p[1]); });
     c["ClassTokenExpanded"] =
         loose({random({1, 1, 4}), random({1, 6, 4}), random({4, 4})}, {random({kB, 5, 4})}, [](auto& p, auto& x) {
           const Tensor tokens = torch::cat({p[0].expand({x[0].size(0), -1, -1}), x[0]}, 1) + p[1];
@@ -92,8 +89,8 @@ const Cases& cases() {
     c["RowsOfTheRecords"] = loose({random({6, 4}), random({6, 3})}, {tokens({kB, 5}, 6)}, [](auto& p, auto& x) {
       return torch::cat({p[0].index({x[0]}), p[1].index({x[0] - 6})}, -1);
     });
-    c["RowOfTheRecordSelected"] = loose({random({6, 4})}, {tokens({kB}, 6)},
-                                        [](auto& p, auto& x) { return p[0].index_select(0, x[0]); });
+    c["RowOfTheRecordSelected"] =
+        loose({random({6, 4})}, {tokens({kB}, 6)}, [](auto& p, auto& x) { return p[0].index_select(0, x[0]); });
     c["GatheredByTheRecord"] = loose({random({1, 6})}, {tokens({kB, 3}, 6)}, [](auto& p, auto& x) {
       return torch::gather(p[0].expand({x[0].size(0), 6}), 1, x[0]);
     });
@@ -111,30 +108,32 @@ const Cases& cases() {
       const auto layers = p[0].unbind(0);
       return torch::linear(torch::tanh(torch::linear(x[0], layers[0])), layers[1]);
     });
-    c["EverySecondRow"] = loose({random({8, 4})}, {random({kB, 4})}, [](auto& p, auto& x) {
-      return torch::linear(x[0], p[0].slice(0, 0, 8, 2));
+    c["EverySecondRow"] = loose({random({8, 4})}, {random({kB, 4})},
+                                [](auto& p, auto& x) { return torch::linear(x[0], p[0].slice(0, 0, 8, 2)); });
+    c["EinsumOfHeads"] = loose({random({2, 5, 3})}, {random({kB, 4, 5})}, [](auto& p, auto& x) {
+      return torch::einsum("btd,hdk->bthk", {x[0], p[0]});
     });
-    c["EinsumOfHeads"] = loose({random({2, 5, 3})}, {random({kB, 4, 5})},
-                               [](auto& p, auto& x) { return torch::einsum("btd,hdk->bthk", {x[0], p[0]}); });
     c["EinsumOutputProjection"] = loose({random({2, 3, 5})}, {random({kB, 4, 2, 3})}, [](auto& p, auto& x) {
       return torch::einsum("bthk,hkd->btd", {x[0], p[0]});
     });
-    c["EinsumPerHead"] = loose({random({2, 3, 5})}, {random({kB, 4, 2, 3})},
-                               [](auto& p, auto& x) { return torch::einsum("bthk,hkd->bthd", {x[0], p[0]}); });
-    c["EinsumScale"] = loose({random({5})}, {random({kB, 3, 5})},
-                             [](auto& p, auto& x) { return torch::einsum("btd,d->btd", {x[0], p[0]}); });
-    c["MatmulPerHead"] = loose({random({2, 5, 3})}, {random({kB, 2, 4, 5})},
-                               [](auto& p, auto& x) { return torch::matmul(x[0], p[0]); });
-    c["MatmulParameterInFront"] = loose({random({7, 4})}, {random({kB, 4, 5})},
-                                        [](auto& p, auto& x) { return torch::matmul(p[0], x[0]); });
-    c["MatmulPerHeadInFront"] = loose({random({2, 3, 4})}, {random({kB, 2, 4, 5})},
-                                      [](auto& p, auto& x) { return torch::matmul(p[0], x[0]); });
+    c["EinsumPerHead"] = loose({random({2, 3, 5})}, {random({kB, 4, 2, 3})}, [](auto& p, auto& x) {
+      return torch::einsum("bthk,hkd->bthd", {x[0], p[0]});
+    });
+    c["EinsumScale"] = loose({random({5})}, {random({kB, 3, 5})}, [](auto& p, auto& x) {
+      return torch::einsum("btd,d->btd", {x[0], p[0]});
+    });
+    c["MatmulPerHead"] =
+        loose({random({2, 5, 3})}, {random({kB, 2, 4, 5})}, [](auto& p, auto& x) { return torch::matmul(x[0], p[0]); });
+    c["MatmulParameterInFront"] =
+        loose({random({7, 4})}, {random({kB, 4, 5})}, [](auto& p, auto& x) { return torch::matmul(p[0], x[0]); });
+    c["MatmulPerHeadInFront"] =
+        loose({random({2, 3, 4})}, {random({kB, 2, 4, 5})}, [](auto& p, auto& x) { return torch::matmul(p[0], x[0]); });
     c["MatmulVector"] = loose({random({5})}, {random({kB, 3, 5})},
                               [](auto& p, auto& x) { return torch::matmul(torch::tanh(x[0]), p[0]); });
-    c["MatrixInFront"] = loose({random({4, 5})}, {random({kB, 5})}, [](auto& p, auto& x) { return p[0].mm(x[0].t()).t(); });
-    c["AddMatrixInFront"] = loose({random({4, 5}), random({4, 1})}, {random({kB, 5})}, [](auto& p, auto& x) {
-      return torch::addmm(p[1], p[0], x[0].t(), 0.5, 2.0).t();
-    });
+    c["MatrixInFront"] =
+        loose({random({4, 5})}, {random({kB, 5})}, [](auto& p, auto& x) { return p[0].mm(x[0].t()).t(); });
+    c["AddMatrixInFront"] = loose({random({4, 5}), random({4, 1})}, {random({kB, 5})},
+                                  [](auto& p, auto& x) { return torch::addmm(p[1], p[0], x[0].t(), 0.5, 2.0).t(); });
     c["BatchedProductExpanded"] = loose({random({5, 3})}, {random({kB, 4, 5})}, [](auto& p, auto& x) {
       return torch::bmm(x[0], p[0].unsqueeze(0).expand({x[0].size(0), 5, 3}));
     });
@@ -151,7 +150,8 @@ const Cases& cases() {
       return torch::linear(torch::gelu(x[0] + mixed), p[1]);
     });
     c["PReLUOne"] = module([] { return nn::PReLU(); }, {random({kB, 3, 4})});
-    c["PReLUChannels"] = module([] { return nn::PReLU(nn::PReLUOptions().num_parameters(3)); }, {random({kB, 3, 4, 2})});
+    c["PReLUChannels"] =
+        module([] { return nn::PReLU(nn::PReLUOptions().num_parameters(3)); }, {random({kB, 3, 4, 2})});
     c["Bilinear"] = loose({random({3, 4, 5}), random({3})}, {random({kB, 2, 4}), random({kB, 2, 5})},
                           [](auto& p, auto& x) { return torch::bilinear(x[0], x[1], p[0], p[1]); });
     c["BilinearRank2"] = loose({random({3, 4, 5})}, {random({kB, 4}), random({kB, 5})},
@@ -160,11 +160,10 @@ const Cases& cases() {
       const Tensor y = torch::linear(x[0], p[0]) * p[0] + p[0].t();
       return torch::matmul(p[0], torch::tanh(y)) + p[0].diagonal() + p[0].sum();
     });
-    c["TemperatureOfTheLoss"] = loose({random({5, 4}), random({})}, {random({kB, 4}), tokens({kB}, 5)},
-                                      [](auto& p, auto& x) {
-                                        return torch::log_softmax(torch::linear(x[0], p[0]) * torch::exp(p[1]), 1)
-                                            .gather(1, x[1].unsqueeze(1));
-                                      });
+    c["TemperatureOfTheLoss"] =
+        loose({random({5, 4}), random({})}, {random({kB, 4}), tokens({kB}, 5)}, [](auto& p, auto& x) {
+          return torch::log_softmax(torch::linear(x[0], p[0]) * torch::exp(p[1]), 1).gather(1, x[1].unsqueeze(1));
+        });
     c["LearnedTarget"] = loose({random({5})}, {random({kB, 5})}, [](auto& p, auto& x) {
       return torch::mse_loss(x[0], p[0].expand_as(x[0]), at::Reduction::None) +
              torch::huber_loss(p[0].expand_as(x[0]), x[0], at::Reduction::None, 0.3);

@@ -54,13 +54,13 @@ const Cases& cases() {
     }
     c["LSTMDeep"] = layer(
         [] { return nn::LSTM(nn::LSTMOptions(3, 4).num_layers(2).bidirectional(true).batch_first(true)); }, {kB, 4, 3});
-    c["LSTMProjected"] = layer(
-        [] { return nn::LSTM(nn::LSTMOptions(3, 4).num_layers(2).proj_size(2).batch_first(true)); }, {kB, 4, 3});
+    c["LSTMProjected"] =
+        layer([] { return nn::LSTM(nn::LSTMOptions(3, 4).num_layers(2).proj_size(2).batch_first(true)); }, {kB, 4, 3});
     c["LSTMWithoutBias"] = layer([] { return nn::LSTM(nn::LSTMOptions(3, 4).bias(false)); }, {kB, 4, 3});
     c["GRUDeep"] = layer([] { return nn::GRU(nn::GRUOptions(3, 4).num_layers(2).bidirectional(true)); }, {kB, 4, 3});
-    c["RNNRelu"] = layer(
-        [] { return nn::RNN(nn::RNNOptions(3, 4).nonlinearity(torch::kReLU).num_layers(2).bidirectional(true)); },
-        {kB, 4, 3});
+    c["RNNRelu"] =
+        layer([] { return nn::RNN(nn::RNNOptions(3, 4).nonlinearity(torch::kReLU).num_layers(2).bidirectional(true)); },
+              {kB, 4, 3});
     c["LSTMOneStep"] = layer([] { return nn::LSTM(nn::LSTMOptions(3, 4).batch_first(true)); }, {kB, 1, 3});
     c["LSTMStateOfTheRecord"] = [](torch::Dtype dtype) {
       nn::LSTM of{nn::LSTMOptions(3, 4).batch_first(true)};
@@ -128,7 +128,8 @@ TEST(RecurrentTape, AddsUpTheStepsOfOneWeight) {
   Tape tape(model.parameters, {});
   const std::vector<std::string> lines = tape.run(model.inputs, model.losses).describe();
   const auto counted = [&](const std::string& text) {
-    return std::count_if(lines.begin(), lines.end(), [&](const auto& line) { return line.find(text) != std::string::npos; });
+    return std::count_if(lines.begin(), lines.end(),
+                         [&](const auto& line) { return line.find(text) != std::string::npos; });
   };
   EXPECT_EQ(counted("weight_hh_l0"), 5);
   EXPECT_EQ(counted("weight_hh_l0 aten::linear with an earlier use"), 4);
@@ -144,9 +145,10 @@ TEST(RecurrentTape, SwitchesOneDnnBackOn) {
 
 TEST(RecurrentTape, RefusesPackedSequences) {
   nn::LSTM of{nn::LSTMOptions(3, 4).batch_first(true)};
-  Model model{named(*of), {}, {torch::randn({4, 5, 3})}, {}};
-  model.losses = [of](const Tensors& x) mutable {
-    const auto packed = nn::utils::rnn::pack_padded_sequence(x[0], torch::tensor({5, 4, 4, 2}), true);
+  const Tensor lengths = torch::tensor({5, 4, 4, 2});
+  Model model{named(*of), {lengths}, {torch::randn({4, 5, 3})}, {}};
+  model.losses = [of, lengths](const Tensors& x) mutable {
+    const auto packed = nn::utils::rnn::pack_padded_sequence(x[0], lengths, true);
     const auto output = std::get<0>(of->forward_with_packed_input(packed));
     return to_losses(std::get<0>(nn::utils::rnn::pad_packed_sequence(output, true)));
   };

@@ -10,14 +10,22 @@
 namespace sotto::optim::testing {
 namespace {
 
-using OracleParameter = std::tuple<std::pair<std::string, Factory>, Strategy>;
+struct NamedCase {
+  std::string name;
+  Factory make;
+};
+inline void PrintTo(const NamedCase& of, std::ostream* out) {
+  *out << of.name;
+}
+
+using OracleParameter = std::tuple<NamedCase, Strategy>;
 
 class Oracle : public ::testing::TestWithParam<OracleParameter> {};
 
 TEST_P(Oracle, MatchesAutogradInDouble) {
   torch::manual_seed(1);
   const auto& [of, strategy] = GetParam();
-  const Errors errors = compare(of.second(torch::kDouble), {.force_strategy = strategy});
+  const Errors errors = compare(of.make(torch::kDouble), {.force_strategy = strategy});
   EXPECT_LT(errors.norm, strategy == Strategy::gram ? 1e-9 : 1e-10);
   EXPECT_LT(errors.weighted, 1e-10);
   EXPECT_TRUE(errors.bounded);
@@ -26,16 +34,16 @@ TEST_P(Oracle, MatchesAutogradInDouble) {
 TEST_P(Oracle, MatchesAutogradInFloat) {
   torch::manual_seed(2);
   const auto& [of, strategy] = GetParam();
-  const Errors errors = compare(of.second(torch::kFloat), {.force_strategy = strategy});
+  const Errors errors = compare(of.make(torch::kFloat), {.force_strategy = strategy});
   EXPECT_LT(errors.norm, 1e-5);
   EXPECT_LT(errors.weighted, 1e-5);
   EXPECT_TRUE(errors.bounded);
 }
 
 inline auto strategies(const Cases& cases, std::vector<Strategy> of) {
-  return ::testing::Combine(
-      ::testing::ValuesIn(std::vector<std::pair<std::string, Factory>>(cases.begin(), cases.end())),
-      ::testing::ValuesIn(of));
+  std::vector<NamedCase> named_cases;
+  for (const auto& [name, make] : cases) named_cases.push_back({name, make});
+  return ::testing::Combine(::testing::ValuesIn(named_cases), ::testing::ValuesIn(of));
 }
 inline auto all_strategies(const Cases& cases) {
   return strategies(cases, {Strategy::automatic, Strategy::gram, Strategy::keep, Strategy::drop});
@@ -46,7 +54,7 @@ inline auto keep_and_drop(const Cases& cases) {
 }
 
 inline std::string case_name(const ::testing::TestParamInfo<OracleParameter>& of) {
-  return std::get<0>(of.param).first + "_" + to_string(std::get<1>(of.param));
+  return std::get<0>(of.param).name + "_" + to_string(std::get<1>(of.param));
 }
 
 }  // namespace
