@@ -21,6 +21,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kRoughPoints = std::size_t{1} << 18;  // of a transform that only confirms
+constexpr double kManyInclusions = 30;
+constexpr double kSomeInclusions = 1;
 
 void validate_point(double epsilon) {
   if (!(epsilon >= 0 && std::isfinite(epsilon)))
@@ -189,7 +191,8 @@ bool narrow_enough(const Bracket& bracket, const Precision& precision) {
   return bracket.width() <= std::min(precision.absolute, precision.relative * bracket.upper);
 }
 
-// How often one record is expected to be drawn: where that is seldom, the contour integral takes long or fails.
+// How often one record is expected to be drawn: where that is seldom, the contour integral takes longer than the PLD,
+// and where it is hardly ever, it is less precise.
 double expected_inclusions(const MergedEvents& events) {
   double sum = 0;
   for (const MergedEvents::Term& term : events.terms)
@@ -202,7 +205,7 @@ double expected_inclusions(const MergedEvents& events) {
 // The contour integral elsewhere too where that was not enough.
 template <class Query>
 CertifiedBracket certified(const AccountedEvents& events, const Precision& precision, const Query& query) {
-  constexpr double kRough = 20, kManyInclusions = 30;
+  constexpr double kRough = 20;
   const Question question = checked(events);
   if (!why_unsupported(Method::gaussian, question))
     return {query(*make_accountant(Method::gaussian, question, precision)), Method::gaussian, {Method::gaussian}};
@@ -250,6 +253,17 @@ std::unique_ptr<Accountant> make_accountant(Method method, const AccountedEvents
 
 std::optional<std::string> why_unsupported(Method method, const AccountedEvents& events) {
   return why_unsupported(method, checked(events));
+}
+
+std::vector<Method> bracket_methods(const AccountedEvents& events) {
+  const Question question = checked(events);
+  const auto order = expected_inclusions(question.merged) >= kSomeInclusions
+                         ? std::array{Method::gaussian, Method::contour, Method::pld}
+                         : std::array{Method::gaussian, Method::pld, Method::contour};
+  std::vector<Method> able;
+  for (const Method method : order)
+    if (!why_unsupported(method, question)) able.push_back(method);
+  return able;
 }
 
 CertifiedBracket certified_epsilon(const AccountedEvents& events, double delta, const Precision& precision) {

@@ -55,6 +55,9 @@ std::unique_ptr<Accountant> make_accountant(Method method, const AccountedEvents
                                             const Precision& precision = {});
 // Why `method` cannot account for these events; nothing when it can. Invalid events throw UsageError.
 std::optional<std::string> why_unsupported(Method method, const AccountedEvents& events);
+// The methods with brackets from both sides that can account for the events, the one that is usually narrower first:
+// where a record is expected to be drawn at least once the contour integral, elsewhere the PLD.
+std::vector<Method> bracket_methods(const AccountedEvents& events);
 
 // The common part of the brackets of all engines that support the events and can certify one. Brackets without a common
 // part are an InternalError that names both: one of the engines is wrong, and no number is returned.

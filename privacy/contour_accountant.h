@@ -11,7 +11,9 @@
 // the decay of |M|, and rounding by the bounds of loss_moment.h: the result is a bracket that holds in floating point.
 //
 // The cost does not grow with the number of releases. Where inclusions are so rare that |M| hardly decays (expected
-// inclusions of one record over the whole run below about one) the engine refuses.
+// inclusions of one record over the whole run below about one) what is left out is bounded by contour_tail.h instead,
+// in direction `remove` and without plain Gaussian releases: tenths of a second, and less narrow than the PLD below a
+// hundredth of an inclusion. Elsewhere the engine refuses.
 
 #include <sotto/privacy/bracket.h>
 #include <sotto/privacy/event.h>

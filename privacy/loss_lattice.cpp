@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/loss_lattice.h>
+#include <sotto/privacy/lower_cells.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,10 +12,8 @@ namespace {
 
 constexpr double kRoundoff = std::numeric_limits<double>::epsilon() / 2;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kLargestExponent = 690;
 constexpr double kLittleLost = 0.01;
 constexpr double kSmallestTail = 1e-290;
-constexpr double kUnderflow = 1e-320;        // of a Q-mass made up of subnormal numbers, absolute
 constexpr double kSettled = 64 * kRoundoff;  // rounding of an atom that was merged to lie on the lattice
 
 using Piece = OneStepLoss::Piece;
@@ -45,24 +44,9 @@ CutPiece cut(const Piece& piece, double tail) {
   return {pair, piece.from, piece.to, left, right, pair.loss(left), pair.loss(right), piece.weight};
 }
 
-// P- and Q-mass, with a bound of the relative error of each.
-struct Masses {
-  double p = 0, q = 0, error = 0;
-
-  Masses() = default;
-  Masses(double p_mass, double q_mass, double relative_error) : p(p_mass), q(q_mass), error(relative_error) {}
-  Masses(const PairMass& mass) : p(mass.p), q(mass.q), error(mass.error) {}
-
-  void add(const Masses& other) {
-    p += other.p;
-    q += other.q;
-    error = std::max(error, other.error) + 2 * kRoundoff;
-  }
-};
-
 // Half a lattice cell.
 struct HalfCell {
-  Masses mass;
+  CellMass mass;
   double moved = 0;  // by how much the loss at its ends is beside the lattice, at most
 };
 
@@ -220,16 +204,16 @@ class Discretiser {
   // Both masses of the cell between a point and the next on these two.
   void split(std::size_t place) {
     const HalfCell &first = halves_[2 * place], &second = halves_[2 * place + 1];
-    Masses mass = first.mass;
+    CellMass mass = first.mass;
     mass.add(second.mass);
     if (mass.p <= 0 && mass.q <= 0) return;
     const std::int64_t index = lattice_.first + static_cast<std::int64_t>(place);
     const double start = point(index);
     const double whole = mass.p * (1 + mass.error) + std::numeric_limits<double>::min();
     double up = whole;
-    if (start < kLargestExponent && mass.q > 0) {
+    if (start < kLargestQuotientLoss && mass.q > 0) {
       const double margin = 2 * mass.error + first.moved + second.moved + kRoundoff * (8 + 4 * std::abs(start));
-      const double least_q = std::max(0.0, mass.q - kUnderflow);
+      const double least_q = std::max(0.0, mass.q - kLeastQMass);
       up = (mass.p - least_q * std::exp(start) + margin * whole) / (1 - fade_);
     }
     up = std::clamp(up, 0.0, whole);
@@ -240,108 +224,11 @@ class Discretiser {
   // Cells around the lattice points, put on them from the offset outwards.
   void add_lower() {
     for (const auto& [index, mass] : only_lower_) half(index).mass.add(mass);
-    std::vector<Masses> cells(lattice_.lower.size() + 1);
+    std::vector<CellMass> cells(lattice_.lower.size() + 1);
     for (std::size_t i = 0; i < halves_.size(); ++i) cells[(i + 1) / 2].add(halves_[i].mass);
     std::vector<HalfCell>().swap(halves_);
     for (const auto& [index, mass] : atoms_) cells[static_cast<std::size_t>(index - lattice_.first)].add(mass);
-    const std::int64_t first = lattice_.first;
-    const bool high = excess(cells[static_cast<std::size_t>(-first)], 0) > 0;
-    sweep_up(cells, first, high ? 1 : 0);
-    sweep_down(cells, first, high ? 0 : -1);
-  }
-
-  // p - e^point q of a cell, at most what it is: atoms only move down.
-  double excess(const Masses& mass, std::int64_t index) const {
-    const double loss = point(index);
-    if (loss > kLargestExponent) return -kInfinity;  // q is not known there
-    const double raised = 1 + mass.error + kRoundoff * (16 + 4 * std::abs(loss));
-    return mass.p * (1 - mass.error) - (mass.q + kUnderflow) * std::exp(loss) * raised;
-  }
-
-  // Puts cells[i - index] for i >= from on the lattice, in rising order.
-  void sweep_up(std::vector<Masses>& cells, std::int64_t index, std::int64_t from) {
-    const auto end = index + static_cast<std::int64_t>(cells.size());
-    for (std::int64_t i = from; i < end; ++i) {
-      Masses cell = cells[static_cast<std::size_t>(i - index)];
-      if (cell.p <= 0) continue;
-      const std::int64_t goal = i;
-      double above = excess(cell, goal);
-      // Too low: with part of the next one, or all of it and of those after it.
-      while (above < 0 && above > -kInfinity && i + 1 < end) {
-        Masses& next = cells[static_cast<std::size_t>(i + 1 - index)];
-        const double gain = excess(next, goal);
-        const bool enough = gain > -above;
-        const double part = enough ? std::min(1.0, -above / gain * (1 + 1e-14)) : 1.0;
-        move_part(next, part, cell);
-        above = enough ? 0 : above + gain;
-        if (!enough) ++i;
-      }
-      settle(cell, goal, above);
-    }
-  }
-
-  // The same for i <= from, in falling order; an atom that is too high goes with part of those below.
-  void sweep_down(std::vector<Masses>& cells, std::int64_t index, std::int64_t from) {
-    for (std::int64_t i = from; i >= index; --i) {
-      Masses cell = cells[static_cast<std::size_t>(i - index)];
-      if (cell.p <= 0) continue;
-      const std::int64_t goal = i;
-      double above = excess(cell, goal);
-      while (above > 0 && i > index) {
-        Masses& next = cells[static_cast<std::size_t>(i - 1 - index)];
-        const double loss = -excess(next, goal);
-        if (!(loss >= 0)) break;
-        const bool enough = loss > above;
-        move_part(next, enough ? above / loss * (1 - 1e-14) : 1.0, cell);
-        above = enough ? 0 : above - loss;
-        if (!enough) --i;
-      }
-      settle(cell, goal, above);
-    }
-  }
-
-  static void move_part(Masses& from, double part, Masses& to) {
-    to.add(Masses{from.p * part, from.q * part, from.error});
-    from.p *= 1 - part;
-    from.q *= 1 - part;
-    from.error += 2 * kRoundoff;
-  }
-
-  // A cell whose atom lies near `index`; `above` is its excess there.
-  void settle(const Masses& cell, std::int64_t index, double above) {
-    if (above >= 0 ? settle_from_below(cell, index, above, Lack::refuse) : settle_from_above(cell, index, above))
-      return;
-    // At the end of the range there is nothing to merge with on that side: the next point and the other side.
-    if (above >= 0) {
-      const double beyond = excess(cell, index + 1);
-      if (beyond < 0 && settle_from_above(cell, index + 1, beyond)) return;
-      settle_from_below(cell, index, above, Lack::round_down);
-    } else {
-      settle_from_below(cell, index - 1, std::max(0.0, excess(cell, index - 1)), Lack::round_down);
-    }
-  }
-
-  enum class Lack { refuse, round_down };
-
-  // An atom above `index` comes down to it with mass from the point below.
-  bool settle_from_below(const Masses& cell, std::int64_t index, double above, Lack lack) {
-    double& below = at(lattice_.lower, index - 1);
-    const double needed = above * fade_ / (1 - fade_) * (1 - 1e-12);
-    if (needed > below && lack == Lack::refuse) return false;
-    const double moved = std::min(below, needed);
-    below -= moved;
-    at(lattice_.lower, index) += moved + cell.p * (1 - cell.error);
-    return true;
-  }
-
-  // An atom below `index` comes up to it with mass from the point above.
-  bool settle_from_above(const Masses& cell, std::int64_t index, double above) {
-    double& next = at(lattice_.lower, index + 1);
-    const double needed = -above / (1 - fade_) * (1 + 1e-12);
-    if (needed > next) return false;
-    next -= needed;
-    at(lattice_.lower, index) += needed + cell.p * (1 - cell.error);
-    return true;
+    settle_below(std::move(cells), lattice_);
   }
 
   void add_atom(const OneStepLoss::Atom& atom) {
@@ -359,7 +246,7 @@ class Discretiser {
     if (on_it)
       at(lattice_.lower, nearest) += least;
     else
-      atoms_.push_back({nearest, Masses{least, least * std::exp(-atom.loss), 8 * kRoundoff + rounding}});
+      atoms_.push_back({nearest, CellMass{least, least * std::exp(-atom.loss), 8 * kRoundoff + rounding}});
     lattice_.upper_shift = std::max(lattice_.upper_shift, rounding);
     lattice_.lower_shift = std::max(lattice_.lower_shift, rounding);
   }
@@ -371,7 +258,7 @@ class Discretiser {
   std::vector<HalfCell> halves_;
   struct Extra {
     std::int64_t index;
-    Masses mass;
+    CellMass mass;
   };
   std::vector<Extra> only_lower_;  // half cells: right tails, which are at infinity in the upper law
   std::vector<Extra> atoms_;       // cells

@@ -31,11 +31,7 @@ AccountQuestion probe(AccountQuestion question, Unknown unknown) {
 }
 
 std::vector<Method> engines(const AccountQuestion& question) {
-  if (question.method) return {*question.method};
-  std::vector<Method> able;
-  for (const Method method : {Method::gaussian, Method::contour, Method::pld})
-    if (!why_unsupported(method, question.accounted())) able.push_back(method);
-  return able;
+  return question.method ? std::vector{*question.method} : bracket_methods(question.accounted());
 }
 
 void fill_in(AccountQuestion& question, Unknown unknown, const CalibrationTarget& target) {
@@ -107,6 +103,7 @@ AccountAnswer calibrate(const AccountQuestion& question, Unknown unknown) {
   AccountAnswer answer{.question = probed, .calibrated = unknown, .target_epsilon = question.epsilon};
   // The answer must hold when it is typed back in and all engines are asked: the first engine with which it does.
   EngineAnswer found;
+  std::string reason;  // of the engine that takes every question, if it was asked
   for (const Method method : able) {
     try {
       fill_in(answer.question, unknown,
@@ -114,9 +111,10 @@ AccountAnswer calibrate(const AccountQuestion& question, Unknown unknown) {
                .method = method,
                .precision = question.precision});
     } catch (const UsageError& error) {
+      if (reason.empty() || method == Method::pld) reason = error.what();
       if (method == able.back())
         throw UsageError(fmt::format("[--epsilon] {} at delta {} cannot be met: {}; change {}", *question.epsilon,
-                                     *question.delta, error.what(), flag_to_change(unknown)));
+                                     *question.delta, reason, flag_to_change(unknown)));
       continue;
     }
     found = bracket_epsilon(answer.question, *question.delta);

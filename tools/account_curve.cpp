@@ -22,11 +22,8 @@ class Engines {
   explicit Engines(const AccountQuestion& question) : certified_(!question.method) {
     check_method(question);
     const privacy::AccountedEvents events = question.accounted();
-    for (const Method method : {Method::gaussian, Method::contour, Method::pld, Method::rdp}) {
-      const bool wanted = question.method ? *question.method == method : method != Method::rdp;
-      if (wanted && !why_unsupported(method, events))
-        engines_.push_back({make_accountant(method, events, question.precision), false});
-    }
+    for (const Method method : question.method ? std::vector{*question.method} : bracket_methods(events))
+      engines_.push_back({make_accountant(method, events, question.precision), false});
   }
 
   Bracket epsilon(double delta) {
