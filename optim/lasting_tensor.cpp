@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sotto/optim/lasting_tensor.h>
+#include <sotto/optim/operator_call.h>
 #include <sotto/optim/tracked_tensors.h>
 #include <sotto/privacy/error.h>
 
@@ -18,6 +19,16 @@ void LastingTensor::check_unchanged() const {
 
 int64_t LastingTensor::version() const {
   return tensor_.is_inference() ? 0 : tensor_._version();
+}
+
+std::vector<LastingTensor> lasting_tensors(const std::vector<NamedParameter>& parameters,
+                                           const std::vector<at::Tensor>& constants) {
+  std::vector<LastingTensor> result;
+  for (const at::Tensor& constant : constants)
+    result.emplace_back("a buffer or constant of sizes " + sizes_text(constant.sizes()), constant);
+  for (const NamedParameter& parameter : parameters)
+    result.emplace_back("parameter " + parameter.name, parameter.tensor);
+  return result;
 }
 
 }  // namespace sotto::optim

@@ -1,21 +1,21 @@
 #pragma once
-// A tensor that the next batch sees as this one leaves it: a buffer or a parameter.
+// A tensor that the next batch sees as this one leaves it: a parameter, a buffer, a constant. A model that changed it,
+// even by a constant, would show how many physical batches there were; the versions are what LibTorch's operators
+// raise, through any alias.
 
 #include <ATen/core/Tensor.h>
+#include <sotto/optim/named_parameter.h>
 
-#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace sotto::optim {
 
-// A model that changed it, even by a constant, would show how many physical batches there were; the versions are what
-// LibTorch's operators raise, through any alias.
 class LastingTensor {
  public:
-  // `what` begins the message, for example "parameter layer.weight".
   LastingTensor(std::string what, const at::Tensor& tensor);
 
-  // Throws UsageError when the tensor was written to, or given another storage, since it was constructed.
+  // Throws UsageError when the tensor was written to, or its storage replaced, since construction.
   void check_unchanged() const;
 
  private:
@@ -26,5 +26,8 @@ class LastingTensor {
   int64_t version_;
   const void* storage_;
 };
+
+std::vector<LastingTensor> lasting_tensors(const std::vector<NamedParameter>& parameters,
+                                           const std::vector<at::Tensor>& constants);
 
 }  // namespace sotto::optim

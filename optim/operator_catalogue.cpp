@@ -26,6 +26,11 @@ const OperatorInfo& OperatorCatalogue::of(const at::RecordFunction& function) {
   }
   info.fused_by_onednn = info.name == "aten::lstm";
   info.transfer = find_transfer_rule(info.name);
+  if (!info.transfer) {
+    info.transfer = find_custom_transfer_rule(info.name);
+    info.custom = info.transfer != nullptr;
+  }
+  info.custom_use = find_custom_use_rule(info.name);
   return operators_.emplace(key, std::move(info)).first->second;
 }
 

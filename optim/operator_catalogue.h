@@ -2,7 +2,7 @@
 // What does not change between calls of one operator, looked up once per operator and recording.
 
 #include <ATen/record_function.h>
-#include <sotto/optim/transfer_rules.h>
+#include <sotto/optim/custom_rule.h>
 
 #include <map>
 #include <string>
@@ -18,6 +18,8 @@ struct OperatorInfo {
   bool returns = false;          // something, when it does not throw
   bool fused_by_onednn = false;  // oneDNN's version of it hides where its parameters are used
   TransferRule transfer = nullptr;
+  UseRule custom_use = nullptr;
+  bool custom = false;  // registered by the program (custom_rule.h), which vouches for its backward pass
 };
 
 class OperatorCatalogue {

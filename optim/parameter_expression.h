@@ -28,7 +28,8 @@ ParameterExpression expression_of(const OperatorCall& call, const at::Tensor& ou
                                   const std::vector<size_t>& operands,
                                   const std::vector<ParameterExpression>& expressions);
 
-// Whether row i of the matrix `rows` is the same function of the parameters for every record i; `expression` is its own.
+// Whether row i of the matrix `rows` is the same function of the parameters for every record i; `expression` is its
+// own.
 bool repeats_rows(const at::Tensor& rows, const ParameterExpression& expression, int64_t batch);
 
 }  // namespace sotto::optim

@@ -126,6 +126,8 @@ void PerRecordGradients::for_each_pulled_rows(
 void PerRecordGradients::compute_norms() {
   const auto records = static_cast<size_t>(batch_);
   norms_.assign(group_count_, {std::vector<double>(records, 0.0), std::vector<double>(records, 0.0)});
+  for (size_t p = 0; p < rows_.size(); ++p) add_row_norms(rows_[p], 0, norms_[(*groups_)[p]]);
+  if (!rows_.empty()) return;
   for (size_t p = 0; p < parameters_->size(); ++p) {
     const OfSource& of = of_source_.at(p);
     SquaredNorms& norms = norms_[(*groups_)[p]];
@@ -157,6 +159,8 @@ void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& wei
     at::Tensor total = sums[p].view({-1});
     add_row_sum(rows, weight.slice(0, begin, begin + rows.size(0)), total);
   };
+  for (size_t p = 0; p < rows_.size(); ++p) add_rows(p, 0, rows_[p]);
+  if (!rows_.empty()) return;
   for (size_t p = 0; p < parameters_->size(); ++p) {
     const OfSource& of = of_source_.at(p);
     if (of.pulled || of.uses.empty()) continue;
@@ -182,6 +186,7 @@ void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& wei
 
 std::vector<std::string> PerRecordGradients::describe() const {
   std::vector<std::string> lines;
+  for (size_t p = 0; p < rows_.size(); ++p) lines.push_back((*parameters_)[p].name + " one record at a time");
   for (const RecordedUse& use : recording_.uses) {
     const char* strategy = use.use        ? to_string(use.use->strategy())
                            : use.absorbed ? "with an earlier use"

@@ -1,85 +1,27 @@
-#include <ATen/record_function.h>
 #include <fmt/format.h>
 #include <sotto/optim/graph_check.h>
-#include <sotto/optim/lasting_tensor.h>
-#include <sotto/optim/operator_catalogue.h>
-#include <sotto/optim/recorder.h>
-#include <sotto/optim/tracked_tensors.h>
-#include <sotto/optim/without_onednn.h>
+#include <sotto/optim/recorder_state.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
-#include <optional>
-#include <unordered_set>
-
 namespace sotto::optim {
-
-namespace {
-
-class Recorder {
- public:
-  Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
-           const std::vector<at::Tensor>& inputs);
-
-  Recording run(const std::function<at::Tensor()>& model);
-
- private:
-  struct Frame : at::ObserverContext {
-    bool ignored = false;         // nested inside an operator that is handled as a whole
-    bool varying_target = false;  // in place: the target held another value for every place of the batch
-    std::optional<WithoutOnednn> unrolled;
-    const OperatorInfo* info = nullptr;
-    OperatorCall call;
-    // Autograd nodes of the arguments before the operator ran (an in-place operator replaces its argument's).
-    std::unordered_set<const torch::autograd::Node*> argument_nodes;
-    // Keep those nodes: the one of a parameter lives only while it is held.
-    std::vector<torch::autograd::Edge> argument_edges;
-  };
-
-  static std::unique_ptr<at::ObserverContext> on_start(const at::RecordFunction& function);
-  static void on_end(const at::RecordFunction& function, at::ObserverContext* context);
-  void start(const at::RecordFunction& function, Frame& frame);
-  void end(const at::RecordFunction& function, Frame& frame);
-
-  bool read_repeated_rows_as_records(Frame& frame) const;
-  void handle_batch_free(Frame& frame);
-  void handle_records(Frame& frame);
-  void check_in_place(const OperatorCall& call, const at::Tensor& output, const std::optional<BatchPosition>& position);
-  bool uniform_target(const OperatorCall& call) const;
-  void note_uses(Frame& frame, const OutputPositions& positions);
-  void note_use(Frame& frame, const OutputPositions& positions, size_t argument, size_t element, size_t expression);
-  void mark_known(const Frame& frame, const at::Tensor& output);
-  std::string names_of(const OperatorCall& call) const;
-
-  static thread_local Recorder* active_;
-
-  const std::vector<NamedParameter>& parameters_;
-  Recording recording_;
-  std::vector<LastingTensor> lasting_;
-  TrackedTensors tensors_;
-  OperatorCatalogue operators_;
-  // Nodes that may lead to a trainable parameter: those of recorded uses and of expressions made of parameters alone.
-  std::unordered_set<const torch::autograd::Node*> known_consumers_;
-  int ignoring_ = 0;
-  std::exception_ptr error_;
-};
 
 thread_local Recorder* Recorder::active_ = nullptr;
 
 Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
-                   const std::vector<at::Tensor>& inputs)
-    : parameters_(parameters) {
-  for (const at::Tensor& constant : constants) {
-    tensors_.track(constant, {Tracked::Kind::constant, {}, 0, true});
-    lasting_.push_back({"a buffer or constant of sizes " + sizes_text(constant.sizes()), constant});
-  }
+                   const std::vector<at::Tensor>& inputs, VerdictCache* cache, Explanation* explanation)
+    : parameters_(parameters),
+      explanation_(explanation),
+      lasting_(lasting_tensors(parameters, constants)),
+      cache_(cache) {
+  if (cache_) cache_->rewind();
+  for (const at::Tensor& constant : constants) tensors_.track(constant, {Tracked::Kind::constant, {}, 0, true});
   for (size_t p = 0; p < parameters.size(); ++p) {
     const at::Tensor& tensor = parameters[p].tensor;
     recording_.expressions.push_back({tensor, {p}, parameters[p].name, p, ElementMap(tensor.sizes())});
     tensors_.track(tensor, {Tracked::Kind::parameter, {}, p});
-    lasting_.push_back({"parameter " + parameters[p].name, tensor});
   }
   for (const at::Tensor& input : inputs) {
     if (!input.defined() || input.dim() == 0)
@@ -110,6 +52,7 @@ void Recorder::on_end(const at::RecordFunction& function, at::ObserverContext* c
 // Exceptions must not leave a RecordFunction callback (LibTorch would only log them): the first one is kept and thrown
 // when the model has returned.
 void Recorder::start(const at::RecordFunction& function, Frame& frame) {
+  ++operators_seen_;
   if (ignoring_ > 0 || error_) {
     frame.ignored = true;
     ++ignoring_;
@@ -118,6 +61,7 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
   try {
     if (!function.operator_name()) return;  // a named block of the program: followed into its parts
     frame.info = &operators_.of(function);
+    frame.call.name = frame.info->name;
     bool records = false;
     for (const c10::IValue& argument : function.inputs()) {
       if (may_hide_tensors(argument)) {
@@ -142,7 +86,6 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
       frame.info = nullptr;  // followed into its parts
       return;
     }
-    frame.call.name = frame.info->name;
     frame.call.in_place = frame.info->in_place;
     frame.call.overload = function.overload_name();
     frame.call.batch = recording_.batch;
@@ -152,20 +95,20 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
       if (!tracked || tracked->kind != Tracked::Kind::records) return std::nullopt;
       return tracked->position;
     };
-    if (frame.info->out_variant && !names_of(frame.call).empty()) {
+    if (frame.info->out_variant && !table_.names_of(frame.call).empty()) {
       throw UsageError(fmt::format("[Tape] operator {} writes to an argument{}. Use the form that returns its result",
-                                   frame.info->name, names_of(frame.call)));
+                                   frame.info->name, table_.names_of(frame.call)));
     }
     if (records && (!frame.info->transfer || frame.info->out_variant)) {
       throw UsageError(
-          fmt::format("[Tape] operator {} has no rule that says whether it keeps records apart{}. Express it through "
-                      "other operators, or add a transfer rule for it in optim/transfer_*.cpp",
-                      frame.info->name, names_of(frame.call)));
+          fmt::format("[Tape] operator {} has no rule that says whether it keeps records apart{}{}. Express it through "
+                      "other operators, or register a rule for it (optim/custom_rule.h)",
+                      frame.info->name, table_.names_of(frame.call), table_.place_of(frame.call)));
     }
     ++ignoring_;  // its parts need no look of their own
     if (records && frame.info->in_place) frame.varying_target = !uniform_target(frame.call);
   } catch (...) {
-    error_ = std::current_exception();
+    keep_error(frame, std::current_exception());
     frame.ignored = true;
     ++ignoring_;
   }
@@ -204,10 +147,11 @@ void Recorder::end(const at::RecordFunction& function, Frame& frame) {
     if (!records) records = read_repeated_rows_as_records(frame);
     records ? handle_records(frame) : handle_batch_free(frame);
   } catch (const Refusal& refusal) {
-    error_ = std::make_exception_ptr(
-        UsageError(fmt::format("[Tape] operator {} {}{}", frame.info->name, refusal.reason, names_of(frame.call))));
+    keep_error(frame, std::make_exception_ptr(
+                          UsageError(fmt::format("[Tape] operator {} {}{}{}", frame.info->name, refusal.reason,
+                                                 table_.names_of(frame.call), table_.place_of(frame.call)))));
   } catch (...) {
-    error_ = std::current_exception();
+    keep_error(frame, std::current_exception());
   }
 }
 
@@ -235,17 +179,9 @@ bool Recorder::read_repeated_rows_as_records(Frame& frame) const {
   return true;
 }
 
-// "; it is applied to parameter a, b" when trainable parameters are among the arguments.
-std::string Recorder::names_of(const OperatorCall& call) const {
-  std::string names;
-  for (const c10::IValue& argument : call.arguments) {
-    for_each_tensor(argument, [&](const at::Tensor& tensor) {
-      const Tracked* tracked = tensors_.find(tensor);
-      if (!tracked || tracked->kind != Tracked::Kind::parameter) return;
-      names += (names.empty() ? "" : ", ") + recording_.expressions[tracked->expression].parameter_names;
-    });
-  }
-  return names.empty() ? "" : " (it is applied to parameter " + names + ")";
+void Recorder::keep_error(const Frame& frame, const std::exception_ptr& error) {
+  error_ = error;
+  if (frame.info) table_.add(frame.call, {}, "refused");
 }
 
 void Recorder::handle_batch_free(Frame& frame) {
@@ -267,15 +203,28 @@ void Recorder::handle_batch_free(Frame& frame) {
       continue;
     }
     ParameterExpression expression = expression_of(call, output, operands, recording_.expressions);
-    mark_known(frame, output);
+    mark_made(frame, output, known_consumers_);
     recording_.expressions.push_back(std::move(expression));
     tensors_.track(output, {Tracked::Kind::parameter, {}, recording_.expressions.size() - 1});
   }
+  table_.add(call, {}, "no records");
+}
+
+// What the transfer rule says, or said of the same operator in the recording before.
+OutputPositions Recorder::verdict(const Frame& frame) {
+  const OperatorCall& call = frame.call;
+  if (!cache_) return frame.info->transfer(call);
+  if (const OutputPositions* kept = cache_->find(call, frame.info->transfer, tensors_)) return *kept;
+  const int64_t before = operators_seen_;
+  OutputPositions positions = frame.info->transfer(call);
+  const bool looked_at_values = operators_seen_ != before;
+  cache_->keep(call, frame.info->transfer, tensors_, positions, !looked_at_values && !frame.info->custom);
+  return positions;
 }
 
 void Recorder::handle_records(Frame& frame) {
   OperatorCall& call = frame.call;
-  const OutputPositions positions = frame.info->transfer(call);
+  const OutputPositions positions = verdict(frame);
   SOTTO_ASSERT(positions.size() == call.outputs.size());
   for (size_t o = 0; o < call.outputs.size(); ++o) {
     if (call.in_place) check_in_place(call, call.outputs[o], positions[o]);
@@ -286,7 +235,11 @@ void Recorder::handle_records(Frame& frame) {
     }
   }
   if (frame.varying_target) refuse_varying();
+  if (frame.info->custom) {
+    for (const at::Tensor& output : call.outputs) mark_made(frame, output, vouched_);
+  }
   note_uses(frame, positions);
+  table_.add(call, positions, "keeps records apart");
 }
 
 void Recorder::check_in_place(const OperatorCall& call, const at::Tensor& output,
@@ -308,12 +261,12 @@ void Recorder::check_in_place(const OperatorCall& call, const at::Tensor& output
 }
 
 // The autograd nodes that the operator made: those between its output and its arguments.
-void Recorder::mark_known(const Frame& frame, const at::Tensor& output) {
+void Recorder::mark_made(const Frame& frame, const at::Tensor& output, Nodes& marked) {
   std::vector<const torch::autograd::Node*> open = {output.grad_fn().get()};
   while (!open.empty()) {
     const torch::autograd::Node* node = open.back();
     open.pop_back();
-    if (node == nullptr || frame.argument_nodes.contains(node) || !known_consumers_.insert(node).second) continue;
+    if (node == nullptr || frame.argument_nodes.contains(node) || !marked.insert(node).second) continue;
     for (const torch::autograd::Edge& edge : node->next_edges()) open.push_back(edge.function.get());
   }
 }
@@ -341,16 +294,21 @@ void Recorder::note_use(Frame& frame, const OutputPositions& positions, size_t a
   // The gradient of the whole tensor would not pass through the node of the part.
   if (call.in_place && output.is_view()) throw Refusal{"writes into a view of a tensor; use the out-of-place operator"};
   MadeUse made;
-  if (!(call.in_place && argument == 0) && positions[0]) {
-    made = make_parameter_use(call, argument, element, *positions[0]);
-  }
+  const bool possible = !(call.in_place && argument == 0) && positions[0];
+  if (possible) made = make_parameter_use(call, argument, element, *positions[0]);
+  const bool custom = possible && !made.use && frame.info->custom_use != nullptr && call.arguments[argument].isTensor();
+  if (custom) made.use = frame.info->custom_use(call, argument, *positions[0]);
   const ParameterExpression& consumed = recording_.expressions[expression];
+  const std::string& names = consumed.parameter_names;
   if (!made.use) {
-    throw UsageError(
-        fmt::format("[Tape] parameter {} is consumed by operator {} (argument {}), which has no per-record "
-                    "gradient rule there. {}",
-                    consumed.parameter_names, call.name, argument, kRegisterHint));
+    const std::string problem = fmt::format(
+        "[Tape] parameter {} is consumed by operator {} (argument {}){}, which has no per-record gradient "
+        "rule there. {}",
+        names, call.name, argument, table_.place_of(call), kRegisterHint);
+    if (!explanation_) throw UsageError(problem);
+    explanation_->problems.push_back(problem);
   }
+  table_.took(names);
   std::optional<ElementMap> map = consumed.map;
   if (made.replicated) map = consumed.map.of_one_record(*made.replicated, call.batch);
   if (!map) {
@@ -358,8 +316,9 @@ void Recorder::note_use(Frame& frame, const OutputPositions& positions, size_t a
         "uses a parameter with one entry per place in the batch, so that a record's gradient depends on its place"};
   }
   const torch::autograd::Edge edge = torch::autograd::impl::gradient_edge(output);
-  mark_known(frame, output);
-  recording_.uses.push_back({call.name, expression, std::move(*map), edge, std::move(made.use)});
+  mark_made(frame, output, known_consumers_);
+  RecordedUse use{call.name, argument, custom, expression, std::move(*map), edge, std::move(made.use)};
+  recording_.uses.push_back(std::move(use));
 }
 
 Recording Recorder::run(const std::function<at::Tensor()>& model) {
@@ -386,23 +345,37 @@ Recording Recorder::run(const std::function<at::Tensor()>& model) {
       recording_.losses = model();
     } catch (...) {
       // A refused operator often makes the model fail later on: the refusal is the reason.
-      if (!error_) throw;
+      if (!error_ && !explanation_) throw;
+      if (!error_) error_ = std::current_exception();
     }
   }
-  if (error_) std::rethrow_exception(error_);
+  try {
+    if (error_) std::rethrow_exception(error_);
+    check_result();
+  } catch (const std::exception& error) {
+    if (!explanation_) throw;
+    explanation_->problems.push_back(error.what());
+  }
+  return std::move(recording_);
+}
+
+void Recorder::check_result() {
   for (const LastingTensor& tensor : lasting_) tensor.check_unchanged();
   const Tracked* tracked = recording_.losses.defined() ? tensors_.find(recording_.losses) : nullptr;
   check_losses(recording_.losses, tracked && tracked->kind == Tracked::Kind::records ? &tracked->position : nullptr,
                recording_.batch);
-  check_graph(recording_.losses, parameters_, recording_.expressions, known_consumers_);
-  return std::move(recording_);
+  check_graph(recording_.losses, parameters_, recording_.expressions, known_consumers_, vouched_);
 }
 
-}  // namespace
+Recording record(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
+                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model, VerdictCache* cache) {
+  return Recorder(parameters, constants, inputs, cache, nullptr).run(model);
+}
 
 Recording record(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
-                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model) {
-  return Recorder(parameters, constants, inputs).run(model);
+                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model,
+                 Explanation& explanation) {
+  return Recorder(parameters, constants, inputs, nullptr, &explanation).run(model);
 }
 
 }  // namespace sotto::optim

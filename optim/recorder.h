@@ -11,9 +11,11 @@
 #include <ATen/core/Tensor.h>
 #include <sotto/optim/batch_position.h>
 #include <sotto/optim/element_map.h>
+#include <sotto/optim/explanation.h>
 #include <sotto/optim/named_parameter.h>
 #include <sotto/optim/parameter_expression.h>
 #include <sotto/optim/parameter_use.h>
+#include <sotto/optim/verdict_cache.h>
 #include <torch/csrc/autograd/edge.h>
 #include <torch/csrc/autograd/function.h>
 
@@ -28,6 +30,8 @@ namespace sotto::optim {
 
 struct RecordedUse {
   std::string operator_name;
+  size_t argument = 0;  // of the operator
+  bool custom = false;  // its rule was registered by the program (custom_rule.h)
   size_t expression = 0;
   ElementMap map;                // of the elements that the use has gradients of, in the expression's source
   torch::autograd::Edge output;  // where the gradient of the operator's output flows
@@ -45,10 +49,19 @@ struct Recording {
 
 // Runs `model` once and returns what was recorded. `inputs` are the tensors that carry records, each with the batch in
 // dimension 0 and the same size B >= 2; `constants` are tensors that carry none (buffers, frozen parameters).
+// With a cache, what was found out in the recording before it is used again where nothing has changed.
 // Throws UsageError naming the parameter or operator and what to do when a record could influence another record's
 // loss, a trainable parameter is consumed by an operator without a rule, is not consumed at all, or the losses are not
 // [B].
 Recording record(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
-                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model);
+                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model,
+                 VerdictCache* cache = nullptr);
+
+// The same, but what would be thrown goes to explanation.problems, together with every further parameter without a
+// rule, and the operators seen to explanation.operators. A use without a rule is in the result with no `use`. When
+// there are problems the result is what was recorded up to the first of them.
+Recording record(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
+                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model,
+                 Explanation& explanation);
 
 }  // namespace sotto::optim

@@ -62,6 +62,7 @@ Tape::Tape(std::vector<NamedParameter> parameters, std::vector<at::Tensor> const
 PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
                              const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
                              const std::vector<bool>& active) {
+  if (options_.fallback == Fallback::per_record) return run_one_by_one(inputs, losses, active);
   const FullPrecision full_precision;
   PerRecordGradients result;
   result.parameters_ = &parameters_;
@@ -70,7 +71,8 @@ PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
   result.chunk_bytes_ = options_.chunk_bytes;
   {
     at::AutoGradMode with_gradients(true);
-    result.recording_ = record(parameters_, constants_, inputs, [&] { return losses(inputs); });
+    result.recording_ = record(
+        parameters_, constants_, inputs, [&] { return losses(inputs); }, &verdicts_);
   }
   const auto ended = [&](std::string_view phase) {
     if (options_.phase_ended) options_.phase_ended(phase);

@@ -10,6 +10,7 @@
 // Every step checks that records do not mix and that no parameter is missed; what cannot be shown is refused.
 
 #include <ATen/core/Tensor.h>
+#include <sotto/optim/explanation.h>
 #include <sotto/optim/parameter_use.h>
 #include <sotto/optim/recorder.h>
 
@@ -22,7 +23,14 @@
 
 namespace sotto::optim {
 
+// What is done with a model that the tape has no rules for.
+enum class Fallback {
+  none,        // it is refused
+  per_record,  // every record is run on its own, whatever the model is made of: exact, and many times slower
+};
+
 struct TapeOptions {
+  Fallback fallback = Fallback::none;
   Strategy force_strategy = Strategy::automatic;  // for tests and measurements; a strategy that cannot apply is ignored
   int64_t keep_bytes = 1LL << 30;    // memory for per-record gradients that are kept between norm and weighted sum
   int64_t chunk_bytes = 64LL << 20;  // size of one piece of those that are not
@@ -75,6 +83,7 @@ class PerRecordGradients {
   size_t group_count_ = 1;
   Recording recording_;
   std::map<size_t, OfSource> of_source_;  // by expression; every parameter has an entry
+  std::vector<at::Tensor> rows_;          // by parameter [B, N], with Fallback::per_record alone
   std::vector<SquaredNorms> norms_;       // by group
   int64_t chunk_bytes_ = 0;
 };
@@ -88,20 +97,34 @@ class Tape {
 
   // Runs `losses`, which maps the inputs to one loss per record [B], and back. Every input has the batch (the same B >=
   // 2) in dimension 0. `active[i]` = false marks padding: its loss is not differentiated. Throws UsageError, see
-  // recorder.h.
+  // recorder.h. With Fallback::per_record `losses` gets batches of a single record, B >= 1, padding is not run, all
+  // rows are kept (B x the parameters' bytes), and what is refused is a model that computes with tensors from
+  // elsewhere, an earlier record for example, or changes a parameter, buffer or constant.
   PerRecordGradients run(const std::vector<at::Tensor>& inputs,
                          const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
                          const std::vector<bool>& active = {});
 
+  // The table of one such run. A model that is refused is no exception: the table goes up to the refusal, and all
+  // parameters without a rule are problems, not only the first.
+  Explanation explain(const std::vector<at::Tensor>& inputs,
+                      const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses);
+
   const std::vector<NamedParameter>& parameters() const { return parameters_; }
   size_t group_count() const { return group_count_; }
+  // How often the analysis of an operator was taken from the run before.
+  const VerdictCache& verdicts() const { return verdicts_; }
 
  private:
+  PerRecordGradients run_one_by_one(const std::vector<at::Tensor>& inputs,
+                                    const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
+                                    const std::vector<bool>& active);
+
   std::vector<NamedParameter> parameters_;
   std::vector<at::Tensor> constants_;
   std::vector<size_t> groups_;
   size_t group_count_ = 1;
   TapeOptions options_;
+  VerdictCache verdicts_;
 };
 
 }  // namespace sotto::optim

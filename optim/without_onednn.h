@@ -1,6 +1,6 @@
 #pragma once
-// oneDNN off while it lives: LibTorch then runs its own operators, which are recorded one by one. A setting of the whole
-// process; other threads are slower meanwhile and compute the same.
+// oneDNN off while it lives: LibTorch then runs its own operators, which are recorded one by one. A setting of the
+// whole process; other threads are slower meanwhile and compute the same.
 
 #include <ATen/Context.h>
 
