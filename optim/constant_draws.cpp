@@ -1,6 +1,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/equal.h>
+#include <sotto/optim/observed_values.h>
 #include <sotto/optim/constant_draws.h>
 #include <sotto/optim/operator_call.h>
 
@@ -48,7 +49,7 @@ std::unique_ptr<at::ObserverContext> on_start(const at::RecordFunction& function
 void on_end(const at::RecordFunction& function, at::ObserverContext* context) {
   if (context == nullptr) return;
   at::NoGradGuard no_grad;
-  for (const c10::IValue& output : function.outputs()) {
+  for (const c10::IValue& output : observed_outputs(function)) {
     for_each_tensor(output, [&](const at::Tensor& tensor) { tensor.fill_(*constant_of(function.name())); });
   }
   set_generator_state(static_cast<Draw*>(context)->before);

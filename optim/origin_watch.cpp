@@ -1,4 +1,5 @@
 #include <ATen/record_function.h>
+#include <sotto/optim/observed_values.h>
 #include <sotto/optim/operator_call.h>
 #include <sotto/optim/origin_watch.h>
 #include <sotto/optim/tracked_tensors.h>
@@ -37,7 +38,7 @@ class OriginWatch {
   static void on_end(const at::RecordFunction& function, at::ObserverContext*) {
     if (!function.operator_name()) return;
     --active_->depth_;
-    for (const c10::IValue& output : function.outputs()) {
+    for (const c10::IValue& output : observed_outputs(function)) {
       for_each_tensor(output, [](const at::Tensor& tensor) {
         if (active_->tensors_.find(tensor) == nullptr) active_->tensors_.track(tensor, {});
       });
@@ -45,7 +46,7 @@ class OriginWatch {
   }
   void check(const at::RecordFunction& function) {
     try {
-      for (const c10::IValue& argument : function.inputs()) {
+      for (const c10::IValue& argument : observed_inputs(function)) {
         for_each_tensor(argument, [&](const at::Tensor& tensor) { tensors_.classify(tensor, function.name()); });
       }
     } catch (...) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sotto/optim/graph_check.h>
+#include <sotto/optim/observed_values.h>
 #include <sotto/optim/recorder_state.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/function.h>
@@ -63,7 +64,7 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
     frame.info = &operators_.of(function);
     frame.call.name = frame.info->name;
     bool records = false;
-    for (const c10::IValue& argument : function.inputs()) {
+    for (const c10::IValue& argument : observed_inputs(function)) {
       if (may_hide_tensors(argument)) {
         throw UsageError(
             fmt::format("[Tape] operator {} takes an argument of kind {}, and what it holds cannot be "
@@ -89,7 +90,8 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
     frame.call.in_place = frame.info->in_place;
     frame.call.overload = function.overload_name();
     frame.call.batch = recording_.batch;
-    frame.call.arguments.assign(function.inputs().begin(), function.inputs().end());
+    const auto arguments = observed_inputs(function);
+    frame.call.arguments.assign(arguments.begin(), arguments.end());
     frame.call.position_of = [this](const at::Tensor& tensor) -> std::optional<BatchPosition> {
       const Tracked* tracked = tensors_.find(tensor);
       if (!tracked || tracked->kind != Tracked::Kind::records) return std::nullopt;
@@ -135,9 +137,9 @@ void Recorder::end(const at::RecordFunction& function, Frame& frame) {
     ~Done() { --count; }
   } done{ignoring_};
   if (frame.ignored || error_) return;
-  if (frame.info->returns && function.outputs().empty()) return;  // it threw, and LibTorch says why
+  if (frame.info->returns && observed_outputs(function).empty()) return;  // it threw, and LibTorch says why
   try {
-    for (const c10::IValue& output : function.outputs()) {
+    for (const c10::IValue& output : observed_outputs(function)) {
       for_each_tensor(output, [&](const at::Tensor& tensor) { frame.call.outputs.push_back(tensor); });
     }
     bool records = false;

@@ -212,6 +212,13 @@ OutputPositions gather(const OperatorCall& call) {
   return same_for_all(call, position);
 }
 
+// x[:, 0] in TorchScript begins with a slice of all records.
+OutputPositions slice(const OperatorCall& call) {
+  const bool everything = call.outputs[0].sizes() == call.tensor(0).sizes() &&
+                          call.outputs[0].strides() == call.tensor(0).strides();
+  return everything ? same_for_all(call, required(call, 0)) : along_dim<1>(call);
+}
+
 // Padding of the last dimensions by pairs (before, after), innermost first.
 OutputPositions pad(const OperatorCall& call) {
   const BatchPosition position = required(call, 0);
@@ -228,7 +235,7 @@ void add_shape_rules(TransferTable& table) {
   table.emplace("aten::log_softmax", &along_dim<1>);
   table.emplace("aten::cumsum", &along_dim<1>);
   table.emplace("aten::glu", &along_dim<1>);
-  table.emplace("aten::slice", &along_dim<1>);
+  table.emplace("aten::slice", &slice);
   table.emplace("aten::split", &along_dim<2>);
   table.emplace("aten::split_with_sizes", &along_dim<2>);
   table.emplace("aten::chunk", &along_dim<2>);
