@@ -113,6 +113,7 @@ void TrainingRun::start(bool resume) {
       .resume = resume,
       .physical_batch = o.physical_batch,
       .constants = constants(*model_)};
+  options.inputs = record_specs(shape_);
   if (o.fallback == "per-record") options.tape.fallback = optim::Fallback::per_record;
   // A test seed must not repeat its draws after a resume.
   if (o.insecure_test_seed)
