@@ -12,7 +12,7 @@
 namespace sotto::data {
 namespace {
 
-constexpr std::uint8_t kUnsignedByte = 0x08;
+constexpr std::uint8_t kUnsignedByte = 0x08, kSignedByte = 0x09, kSixteenBits = 0x0B, kThirtyTwoBits = 0x0C;
 constexpr int kMaxClasses = 256;  // a label is one byte
 
 [[noreturn]] void refuse(const std::filesystem::path& path, const std::string& what) {
@@ -27,13 +27,28 @@ std::array<std::uint8_t, N> read_header_bytes(InputFile& file, const std::filesy
   return bytes;
 }
 
-std::vector<std::int64_t> read_sizes(InputFile& file, const std::filesystem::path& path) {
+// As in the file: elements of `type`, in the file's order of bytes.
+struct Elements {
+  std::uint8_t type = kUnsignedByte;
+  IdxFile bytes;
+};
+
+std::int64_t element_bytes(std::uint8_t type) {
+  return type == kThirtyTwoBits ? 4 : type == kSixteenBits ? 2 : 1;
+}
+
+std::vector<std::int64_t> read_sizes(InputFile& file, const std::filesystem::path& path, bool integers,
+                                     std::uint8_t& type) {
   const auto magic = read_header_bytes<4>(file, path);
   if (magic[0] != 0 || magic[1] != 0)
     refuse(path, fmt::format("not an IDX file: starts with bytes {:#04x} {:#04x}; two zero bytes are needed", magic[0],
                              magic[1]));
-  if (magic[2] != kUnsignedByte)
-    refuse(path, fmt::format("element type {:#04x}; only {:#04x}, unsigned byte, is read", magic[2], kUnsignedByte));
+  type = magic[2];
+  const bool integer = type == kSignedByte || type == kSixteenBits || type == kThirtyTwoBits;
+  if (type != kUnsignedByte && !(integers && integer))
+    refuse(path, integers
+                     ? fmt::format("element type {:#04x}; integers of 8, 16 or 32 bits are read", type)
+                     : fmt::format("element type {:#04x}; only {:#04x}, unsigned byte, is read", type, kUnsignedByte));
   const int dimensions = magic[3];
   if (dimensions < 1 || dimensions > kMaxIdxDimensions)
     refuse(path, fmt::format("{} dimensions; 1 to {} are allowed", dimensions, kMaxIdxDimensions));
@@ -62,26 +77,44 @@ std::int64_t product(const std::vector<std::int64_t>& sizes, std::int64_t max_by
   return result;
 }
 
-}  // namespace
-
-IdxFile read_idx(const std::filesystem::path& path, std::int64_t max_bytes) {
+Elements read_elements(const std::filesystem::path& path, std::int64_t max_bytes, bool integers) {
   if (max_bytes < 1)
     throw UsageError(fmt::format("[read_idx] max_bytes out of range: {}; it must be positive", max_bytes));
   InputFile file(path);
   if (file.max_content_bytes() == 0) refuse(path, "the file is empty");
-  IdxFile result;
-  result.sizes = read_sizes(file, path);
-  const auto bytes = static_cast<std::uint64_t>(product(result.sizes, max_bytes, path));
-  const std::string declared = fmt::format("{}", fmt::join(result.sizes, " x "));
+  Elements result;
+  result.bytes.sizes = read_sizes(file, path, integers, result.type);
+  const std::int64_t each = element_bytes(result.type);
+  const auto bytes = static_cast<std::uint64_t>(product(result.bytes.sizes, max_bytes / each, path) * each);
+  const std::string declared = fmt::format("{}", fmt::join(result.bytes.sizes, " x "));
   if (bytes > file.max_content_bytes())
     refuse(path,
            fmt::format("the file is cut short: it cannot hold the {} elements that its header declares", declared));
-  result.values.resize(bytes);
-  if (file.read(result.values) < bytes)
+  result.bytes.values.resize(bytes);
+  if (file.read(result.bytes.values) < bytes)
     refuse(path, fmt::format("the file is cut short: fewer than the {} elements that its header declares", declared));
   std::array<std::uint8_t, 1> beyond{};
   if (file.read(beyond) > 0)
     refuse(path, fmt::format("bytes follow the {} elements that the header declares", declared));
+  return result;
+}
+
+}  // namespace
+
+IdxFile read_idx(const std::filesystem::path& path, std::int64_t max_bytes) {
+  return std::move(read_elements(path, max_bytes, false).bytes);
+}
+
+IdxIntegers read_idx_integers(const std::filesystem::path& path, std::int64_t max_bytes) {
+  const Elements elements = read_elements(path, max_bytes, true);
+  const auto each = static_cast<std::size_t>(element_bytes(elements.type));
+  const std::vector<std::uint8_t>& bytes = elements.bytes.values;
+  IdxIntegers result{elements.bytes.sizes, std::vector<std::int32_t>(bytes.size() / each)};
+  for (std::size_t i = 0; i < result.values.size(); ++i) {
+    std::uint32_t value = elements.type != kUnsignedByte && (bytes[i * each] & 0x80U) != 0 ? ~0U : 0U;
+    for (std::size_t k = 0; k < each; ++k) value = value << 8U | bytes[i * each + k];
+    result.values[i] = static_cast<std::int32_t>(value);
+  }
   return result;
 }
 

@@ -2,7 +2,8 @@
 // The IDX format of the MNIST family, plain or gzip (told apart by the content, not by the name).
 //
 //   bytes 0-1   zero
-//   byte  2     element type; only 0x08, unsigned byte, is read
+//   byte  2     element type: 0x08 unsigned byte; where integers are allowed also 0x09 signed byte, 0x0B 16 bits and
+//               0x0C 32 bits, signed and big-endian
 //   byte  3     number of dimensions
 //   then        one 32-bit big-endian size per dimension
 //   then        the elements, row-major, last dimension fastest, and nothing after them
@@ -29,6 +30,13 @@ struct IdxFile {
 // Time and memory are linear in the size that the header declares, and the size is checked first: against `max_bytes`
 // and against what a file of this length can hold at all.
 IdxFile read_idx(const std::filesystem::path& path, std::int64_t max_bytes = kMaxIdxBytes);
+
+// The same for files of integers of up to 32 bits. `max_bytes` counts the bytes of the file.
+struct IdxIntegers {
+  std::vector<std::int64_t> sizes;
+  std::vector<std::int32_t> values;
+};
+IdxIntegers read_idx_integers(const std::filesystem::path& path, std::int64_t max_bytes = kMaxIdxBytes);
 
 // Grey pictures with one label each. Pixels stay bytes 0..255: scale them by public constants, since a mean taken from
 // private records would have to be paid for.

@@ -5,6 +5,8 @@
 #include <sotto/models/state.h>
 #include <sotto/privacy/error.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <set>
 
@@ -72,6 +74,12 @@ std::vector<std::string> mismatches(const SafetensorsFile& file, const std::vect
 }
 
 }  // namespace
+
+bool can_save(const at::Tensor& tensor) {
+  if (!tensor.defined() || tensor.layout() != at::kStrided) return false;
+  const std::array types = {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kByte};
+  return std::ranges::find(types, tensor.scalar_type()) != types.end();
+}
 
 void save_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
   std::vector<at::Tensor> kept;  // contiguous copies on the CPU, where needed, live until the file is written

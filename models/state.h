@@ -15,6 +15,9 @@ struct NamedTensor {
   at::Tensor tensor;
 };
 
+// Whether the tensor is dense and of an element type that the format here knows.
+bool can_save(const at::Tensor& tensor);
+
 // Writes the values of the tensors, wherever they live, in the order and with the errors of write_safetensors. Throws
 // UsageError for an undefined or sparse tensor, or an element type that the format here does not know.
 void save_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,

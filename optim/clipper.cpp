@@ -13,7 +13,8 @@ Clipper::Clipper(std::vector<NamedParameter> parameters, std::vector<at::Tensor>
                  std::vector<size_t> groups, TapeOptions options)
     : tape_(std::move(parameters), std::move(constants), std::move(groups), options),
       rule_(std::move(rule)),
-      phase_ended_(options.phase_ended) {
+      phase_ended_(options.phase_ended),
+      one_by_one_(options.fallback == Fallback::per_record) {
   if (static_cast<size_t>(rule_.group_count()) != tape_.group_count()) {
     throw UsageError(fmt::format("[Clipper] the weight rule has {} clip norm(s) and the parameters are in {} group(s)",
                                  rule_.group_count(), tape_.group_count()));
@@ -22,7 +23,7 @@ Clipper::Clipper(std::vector<NamedParameter> parameters, std::vector<at::Tensor>
 
 void Clipper::add(const std::vector<at::Tensor>& inputs, const Losses& losses, const std::vector<bool>& active) {
   try {
-    add_weighted(inputs, losses, active);
+    one_by_one_ ? add_one_by_one(inputs, losses, active) : add_weighted(inputs, losses, active);
   } catch (...) {
     discard();  // a sum over a part of the batch must not be taken for one over the whole
     throw;
@@ -52,6 +53,18 @@ void Clipper::add_weighted(const std::vector<at::Tensor>& inputs, const Losses& 
   begin_sum();
   gradients.add_weighted(weights, sums_);
   if (phase_ended_) phase_ended_("weighted sum");
+}
+
+// The rows of a single record are in memory at a time.
+void Clipper::add_one_by_one(const std::vector<at::Tensor>& inputs, const Losses& losses,
+                             const std::vector<bool>& active) {
+  for (int64_t i = 0; i < inputs.at(0).size(0); ++i) {
+    if (!active.empty() && !active.at(static_cast<size_t>(i))) continue;
+    std::vector<at::Tensor> record;
+    for (const at::Tensor& input : inputs) record.push_back(input.slice(0, i, i + 1));
+    add_weighted(record, losses, {});
+  }
+  begin_sum();
 }
 
 void Clipper::begin_sum() {

@@ -37,9 +37,12 @@ class Clipper {
   void begin_sum();  // zeros, unless a sum is under way
   void add_weighted(const std::vector<at::Tensor>& inputs, const Losses& losses, const std::vector<bool>& active);
 
+  void add_one_by_one(const std::vector<at::Tensor>& inputs, const Losses& losses, const std::vector<bool>& active);
+
   Tape tape_;
   WeightRule rule_;
   std::function<void(std::string_view phase)> phase_ended_;
+  bool one_by_one_ = false;
   std::vector<at::Tensor> sums_;
 };
 

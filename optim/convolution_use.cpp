@@ -21,9 +21,14 @@ class ConvolutionUse final : public ParameterUse {
         batch_(batch),
         geometry_(std::move(geometry)) {}
 
-  void bind(at::Tensor output_gradient, UsePlan& plan) override {
-    images_ = by_record(input_.get(), input_position_);
+  void bind(at::Tensor output_gradient) override {
+    images_ = by_record(input_.get(), input_position_).to(output_gradient.scalar_type());
     gradient_ = by_record(output_gradient, output_position_);
+    // The transposed convolution is the other one's derivative: input and output gradient change places.
+    if (geometry_.transposed) std::swap(images_, gradient_);
+  }
+
+  void choose(UsePlan& plan) override {
     int64_t kernel_elements = 1;
     for (int64_t size : geometry_.kernel) kernel_elements *= size;
     const int64_t elements = gradient_.size(2) * (images_.size(2) / geometry_.groups) * kernel_elements;

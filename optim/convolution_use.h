@@ -14,6 +14,7 @@ struct ConvolutionGeometry {
   std::vector<int64_t> padding;
   std::vector<int64_t> dilation;
   int64_t groups = 1;
+  bool transposed = false;
 };
 
 // `input` is [B, channels, spatial...] with the batch in dimension 0 (several images per record are allowed).

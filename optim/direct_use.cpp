@@ -12,7 +12,16 @@ class DirectUse final : public ParameterUse {
  public:
   explicit DirectUse(std::function<at::Tensor(const at::Tensor&)> rows) : make_rows_(std::move(rows)) {}
 
-  void bind(at::Tensor output_gradient, UsePlan&) override { rows_ = make_rows_(output_gradient).contiguous(); }
+  void bind(at::Tensor output_gradient) override {
+    rows_ = make_rows_(output_gradient).contiguous();
+    make_rows_ = nullptr;  // with the activations that it holds
+  }
+  bool absorb(ParameterUse& other) override {
+    auto* same = dynamic_cast<DirectUse*>(&other);
+    if (same == nullptr || same->rows_.sizes() != rows_.sizes()) return false;
+    rows_ = rows_ + same->rows_;
+    return true;
+  }
   at::Tensor per_record(int64_t begin, int64_t end) override { return rows_.slice(0, begin, end); }
   void add_squared_norms(SquaredNorms& norms) override { add_row_norms(rows_, 0, norms); }
   void add_weighted(const at::Tensor& weights, at::Tensor& total) override { add_row_sum(rows_, weights, total); }

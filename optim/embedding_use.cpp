@@ -21,7 +21,7 @@ class EmbeddingUse final : public ParameterUse {
         vocabulary_(vocabulary),
         padding_(padding) {}
 
-  void bind(at::Tensor output_gradient, UsePlan&) override {
+  void bind(at::Tensor output_gradient) override {
     const at::Tensor tokens = batch_first(tokens_.get(), tokens_position_, batch_).reshape({batch_, -1}).to(at::kLong);
     at::Tensor gradient = record_matrices(output_gradient, output_position_, batch_);
     if (padding_ >= 0) gradient = at::where(tokens.eq(padding_).unsqueeze(2), 0.0, gradient);

@@ -19,15 +19,16 @@ namespace {
 // own. Code of the program that runs in the backward pass could mix records unseen.
 void check_backward_is_known(torch::autograd::Node& node) {
   using torch::autograd::AccumulateGrad;
+  using torch::autograd::CopyBackwards;
   using torch::autograd::CopySlices;
   // The nodes of LibTorch's operators are those of one namespace, here as the compiler writes it.
   constexpr std::string_view kGenerated = "N5torch8autograd9generated";
   const std::type_info& type = typeid(node);
   if (!std::string_view(type.name()).starts_with(kGenerated) && type != typeid(CopySlices) &&
-      type != typeid(AccumulateGrad)) {
+      type != typeid(CopyBackwards) && type != typeid(AccumulateGrad)) {
     throw UsageError(
         fmt::format("[Tape] the losses depend on {}, a custom autograd function: what its backward pass does with "
-                    "the records cannot be seen. {}",
+                    "the records cannot be seen. Make it an operator (TORCH_LIBRARY) that has a rule. {}",
                     node.name(), kRegisterHint));
   }
   // A view changed in place hides the operator's own node.
@@ -61,7 +62,8 @@ void check_losses(const at::Tensor& losses, const BatchPosition* position, int64
 
 void check_graph(const at::Tensor& losses, const std::vector<NamedParameter>& parameters,
                  const std::vector<ParameterExpression>& expressions,
-                 const std::unordered_set<const torch::autograd::Node*>& known_consumers) {
+                 const std::unordered_set<const torch::autograd::Node*>& known_consumers,
+                 const std::unordered_set<const torch::autograd::Node*>& vouched) {
   std::unordered_map<const torch::autograd::Node*, const std::string*> accumulators;
   for (const NamedParameter& parameter : parameters) {
     const auto node = torch::autograd::impl::grad_accumulator(parameter.tensor);
@@ -77,7 +79,7 @@ void check_graph(const at::Tensor& losses, const std::vector<NamedParameter>& pa
     torch::autograd::Node* node = open.back();
     open.pop_back();
     if (node == nullptr || !seen.insert(node).second) continue;
-    check_backward_is_known(*node);
+    if (!vouched.contains(node)) check_backward_is_known(*node);
     for (const torch::autograd::Edge& edge : node->next_edges()) {
       torch::autograd::Node* next = edge.function.get();
       if (next == nullptr) continue;

@@ -1,6 +1,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/aminmax.h>
 #include <ATen/ops/bmm.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
@@ -29,22 +30,41 @@ double largest(const at::Tensor& tensor) {
 class MatrixUse final : public ParameterUse {
  public:
   MatrixUse(const at::Tensor& activation, BatchPosition input, BatchPosition output, int64_t batch, bool transposed,
-            double scale)
+            double scale, at::ScalarType dtype)
       : activation_(activation),
         input_(input),
         output_(output),
         batch_(batch),
         transposed_(transposed),
-        scale_(scale) {}
+        scale_(scale),
+        dtype_(dtype) {}
 
-  void bind(at::Tensor output_gradient, UsePlan& plan) override {
+  void bind(at::Tensor output_gradient) override {
     if (scale_ != 1.0) output_gradient = output_gradient * scale_;
-    const at::Tensor a = record_matrices(activation_.get(), input_, batch_);
+    const at::Tensor a =
+        record_matrices(activation_.get(), input_, batch_).to(dtype_).to(output_gradient.scalar_type());
     const at::Tensor b = record_matrices(output_gradient, output_, batch_);
-    left_ = transposed_ ? a : b;
-    right_ = transposed_ ? b : a;
-    SOTTO_ASSERT(left_.size(1) == right_.size(1));
-    choose(plan);
+    lefts_ = {transposed_ ? a : b};
+    rights_ = {transposed_ ? b : a};
+    SOTTO_ASSERT(a.size(1) == b.size(1));
+  }
+
+  bool absorb(ParameterUse& other) override {
+    auto* same = dynamic_cast<MatrixUse*>(&other);
+    const bool fits = same != nullptr && same->lefts_[0].size(2) == lefts_[0].size(2) &&
+                      same->rights_[0].size(2) == rights_[0].size(2);
+    if (!fits) return false;
+    lefts_.insert(lefts_.end(), same->lefts_.begin(), same->lefts_.end());
+    rights_.insert(rights_.end(), same->rights_.begin(), same->rights_.end());
+    return true;
+  }
+
+  void choose(UsePlan& plan) override {
+    left_ = lefts_.size() == 1 ? lefts_[0] : at::cat(lefts_, 1);
+    right_ = rights_.size() == 1 ? rights_[0] : at::cat(rights_, 1);
+    lefts_.clear();
+    rights_.clear();
+    choose_strategy(plan);
     if (strategy_ == Strategy::keep) kept_ = per_record(0, batch_);
   }
 
@@ -104,7 +124,7 @@ class MatrixUse final : public ParameterUse {
     matrix.addmm_(left.reshape({-1, left_.size(2)}).t(), right.reshape({-1, right_.size(2)}));
   }
 
-  void choose(UsePlan& plan) {
+  void choose_strategy(UsePlan& plan) {
     const int64_t positions = left_.size(1);
     const int64_t elements = left_.size(2) * right_.size(2);
     const auto bytes_per_record = static_cast<int64_t>(elements * left_.element_size());
@@ -208,18 +228,22 @@ class MatrixUse final : public ParameterUse {
   int64_t batch_;
   bool transposed_;
   double scale_;
+  at::ScalarType dtype_;  // of the product: what the activation was rounded to
   Strategy strategy_ = Strategy::automatic;
   int64_t chunk_ = 1;
-  at::Tensor left_;   // [B, T, rows of the parameter]
-  at::Tensor right_;  // [B, T, columns of the parameter]
-  at::Tensor kept_;   // [B, N]
+  std::vector<at::Tensor> lefts_, rights_;  // parts of the two below, along T
+  at::Tensor left_;                         // [B, T, rows of the parameter]
+  at::Tensor right_;                        // [B, T, columns of the parameter]
+  at::Tensor kept_;                         // [B, N]
 };
 
 }  // namespace
 
 std::unique_ptr<ParameterUse> make_matrix_use(const at::Tensor& activation, BatchPosition input, BatchPosition output,
-                                              int64_t batch, bool transposed, double scale) {
-  return std::make_unique<MatrixUse>(activation, input, output, batch, transposed, scale);
+                                              int64_t batch, bool transposed, double scale,
+                                              std::optional<at::ScalarType> dtype) {
+  return std::make_unique<MatrixUse>(activation, input, output, batch, transposed, scale,
+                                     dtype.value_or(activation.scalar_type()));
 }
 
 }  // namespace sotto::optim

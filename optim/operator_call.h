@@ -21,6 +21,7 @@ struct Refusal {
 
 struct OperatorCall {
   std::string name;  // schema name without the trailing underscore of in-place variants, e.g. "aten::add"
+  std::string overload;
   bool in_place = false;
   int64_t batch = 0;  // B
   std::vector<c10::IValue> arguments;

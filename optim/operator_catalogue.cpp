@@ -1,20 +1,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <sotto/optim/operator_catalogue.h>
 
-#include <set>
-#include <string_view>
-
 namespace sotto::optim {
-namespace {
-
-bool is_rearranging(std::string_view name) {
-  static const std::set<std::string_view> names = {
-      "aten::t",     "aten::transpose", "aten::permute", "aten::view",  "aten::reshape",   "aten::flatten",
-      "aten::alias", "aten::unsqueeze", "aten::squeeze", "aten::clone", "aten::contiguous"};
-  return names.contains(name);
-}
-
-}  // namespace
 
 const OperatorInfo& OperatorCatalogue::of(const at::RecordFunction& function) {
   const auto key = std::make_pair(function.name(), function.overload_name());
@@ -37,8 +24,13 @@ const OperatorInfo& OperatorCatalogue::of(const at::RecordFunction& function) {
       info.returns = !handle->schema().returns().empty();
     }
   }
-  info.rearranging = is_rearranging(info.name);
+  info.fused_by_onednn = info.name == "aten::lstm";
   info.transfer = find_transfer_rule(info.name);
+  if (!info.transfer) {
+    info.transfer = find_custom_transfer_rule(info.name);
+    info.custom = info.transfer != nullptr;
+  }
+  info.custom_use = find_custom_use_rule(info.name);
   return operators_.emplace(key, std::move(info)).first->second;
 }
 

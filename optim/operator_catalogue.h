@@ -2,7 +2,7 @@
 // What does not change between calls of one operator, looked up once per operator and recording.
 
 #include <ATen/record_function.h>
-#include <sotto/optim/transfer_rules.h>
+#include <sotto/optim/custom_rule.h>
 
 #include <map>
 #include <string>
@@ -13,11 +13,13 @@ namespace sotto::optim {
 struct OperatorInfo {
   std::string name;  // schema name without the trailing underscore of in-place variants
   bool in_place = false;
-  bool composite = false;    // made of operators that are recorded themselves
-  bool out_variant = false;  // writes to an argument other than the target of an in-place operator
-  bool returns = false;      // something, when it does not throw
-  bool rearranging = false;  // its output holds exactly the elements of its argument
+  bool composite = false;        // made of operators that are recorded themselves
+  bool out_variant = false;      // writes to an argument other than the target of an in-place operator
+  bool returns = false;          // something, when it does not throw
+  bool fused_by_onednn = false;  // oneDNN's version of it hides where its parameters are used
   TransferRule transfer = nullptr;
+  UseRule custom_use = nullptr;
+  bool custom = false;  // registered by the program (custom_rule.h), which vouches for its backward pass
 };
 
 class OperatorCatalogue {

@@ -1,12 +1,14 @@
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/rsqrt.h>
 #include <ATen/ops/zeros.h>
 #include <sotto/optim/convolution_use.h>
 #include <sotto/optim/direct_use.h>
+#include <sotto/optim/embedding_bag_use.h>
 #include <sotto/optim/embedding_use.h>
 #include <sotto/optim/matrix_use.h>
+#include <sotto/optim/normalisation_use.h>
 #include <sotto/optim/parameter_use.h>
-#include <sotto/optim/record_rows.h>
+#include <sotto/optim/product_use.h>
+#include <sotto/optim/replayed_use.h>
 #include <sotto/optim/saved_tensor.h>
 
 #include <map>
@@ -19,56 +21,121 @@ using UsePointer = std::unique_ptr<ParameterUse>;
 using UseRule = UsePointer (*)(const OperatorCall& call, size_t argument, BatchPosition output);
 
 // linear(input, weight, bias?)
-UsePointer linear(const OperatorCall& call, size_t argument, BatchPosition output) {
+MadeUse linear(const OperatorCall& call, size_t argument, BatchPosition output) {
+  if (argument == 0) return make_replayed_use(call, 0, output, output);
   if (argument == 1) {
-    return make_matrix_use(call.tensor(0), *call.position(0), output, call.batch, /*transposed=*/false, 1.0);
+    return {make_matrix_use(call.tensor(0), *call.position(0), output, call.batch, /*transposed=*/false, 1.0,
+                            call.outputs.at(0).scalar_type())};
   }
-  if (argument == 2) return make_bias_use(call.tensor(2).sizes(), output, call.batch, 1.0);
-  return nullptr;
+  if (argument == 2) return {make_bias_use(call.tensor(2).sizes(), output, call.batch, 1.0)};
+  return {};
 }
 
-void require_one_for_all_places(const OperatorCall& call, size_t argument, BatchPosition output) {
-  const at::Tensor& parameter = call.tensor(argument);
-  const int64_t aligned = output.dim - (call.outputs.at(0).dim() - parameter.dim());
-  if (aligned >= 0 && parameter.size(aligned) != 1) {
-    throw Refusal{
-        "adds a parameter with one entry per place in the batch, so that a record's gradient depends on its place"};
+// A product of which the parameter is one factor; `first` and `second` are the arguments of the two.
+MadeUse factor(const OperatorCall& call, size_t argument, size_t first, size_t second, BatchPosition output,
+               double scale) {
+  if (argument != first && argument != second) return {};
+  const size_t other = argument == first ? second : first;
+  if (!call.position(other)) return make_replayed_use(call, argument, output, output);  // its rows are the records
+  const BatchPosition input = *call.position(other);
+  const at::Tensor& activation = call.tensor(other);
+  if (argument == second && activation.dim() == 2) {
+    return {make_matrix_use(activation, input, output, call.batch, /*transposed=*/true, scale)};
   }
+  MadeUse made{
+      make_product_use(activation, input, output, call.batch, /*parameter_in_front=*/argument == first, scale)};
+  if (output.dim == 0 && activation.dim() == 3) made.replicated = output;
+  return made;
 }
 
-// mm(self, mat2)
-UsePointer mm(const OperatorCall& call, size_t argument, BatchPosition output) {
+// One entry for all records in the dimension that meets the batch.
+bool shared(const OperatorCall& call, size_t argument, BatchPosition output) {
+  const int64_t aligned = output.dim - (call.outputs.at(0).dim() - call.tensor(argument).dim());
+  return aligned < 0 || call.tensor(argument).size(aligned) == 1;
+}
+
+MadeUse added(const OperatorCall& call, size_t argument, BatchPosition output, double scale) {
+  if (!shared(call, argument, output)) return make_broadcast_use(call, argument, output);
+  return {make_bias_use(call.tensor(argument).sizes(), output, call.batch, scale)};
+}
+
+// mm(self, mat2) and bmm(self, mat2)
+MadeUse mm(const OperatorCall& call, size_t argument, BatchPosition output) {
+  return factor(call, argument, 0, 1, output, 1.0);
+}
+
+// addmm(self, mat1, mat2, *, beta, alpha) and baddbmm
+MadeUse addmm(const OperatorCall& call, size_t argument, BatchPosition output) {
+  if (argument == 0) return added(call, 0, output, call.number(3));
+  return factor(call, argument, 1, 2, output, call.number(4));
+}
+
+// mv(self, vec)
+UsePointer mv(const OperatorCall& call, size_t argument, BatchPosition output) {
   if (argument != 1) return nullptr;
-  return make_matrix_use(call.tensor(0), *call.position(0), output, call.batch, /*transposed=*/true, 1.0);
+  return make_direct_use([output, batch = call.batch, matrix = SavedTensor(call.tensor(0)),
+                          input = *call.position(0)](const at::Tensor& gradient) {
+    const at::Tensor rows = batch_first(matrix.get().to(gradient.scalar_type()), input, batch).flatten(1, 2);
+    return (rows * batch_first(gradient, output, batch).flatten(1, 2).unsqueeze(2)).sum(1);
+  });
 }
 
-// addmm(self, mat1, mat2, *, beta, alpha)
-UsePointer addmm(const OperatorCall& call, size_t argument, BatchPosition output) {
-  if (argument == 0) {
-    require_one_for_all_places(call, 0, output);
-    return make_bias_use(call.tensor(0).sizes(), output, call.batch, call.number(3));
-  }
+// bilinear(input1, input2, weight, bias?)
+UsePointer bilinear(const OperatorCall& call, size_t argument, BatchPosition output) {
+  if (argument == 3) return make_bias_use(call.tensor(3).sizes(), output, call.batch, 1.0);
   if (argument != 2) return nullptr;
-  return make_matrix_use(call.tensor(1), *call.position(1), output, call.batch, /*transposed=*/true, call.number(4));
+  const at::Tensor products =
+      (call.tensor(0).detach().unsqueeze(-1) * call.tensor(1).detach().unsqueeze(-2)).flatten(-2);
+  return make_matrix_use(products, *call.position(0), output, call.batch, /*transposed=*/false, 1.0);
 }
 
 // add(self, other, *, alpha); sub differs in the sign of other
-UsePointer added(const OperatorCall& call, size_t argument, BatchPosition output, double sign) {
-  require_one_for_all_places(call, argument, output);
-  const double scale = argument == 1 ? sign * call.number(2) : 1.0;
-  return make_bias_use(call.tensor(argument).sizes(), output, call.batch, scale);
+MadeUse add(const OperatorCall& call, size_t argument, BatchPosition output) {
+  if (argument > 1) return {};
+  return added(call, argument, output, argument == 1 ? call.number(2) : 1.0);
 }
-UsePointer add(const OperatorCall& call, size_t argument, BatchPosition output) {
-  return argument <= 1 ? added(call, argument, output, 1.0) : nullptr;
+MadeUse sub(const OperatorCall& call, size_t argument, BatchPosition output) {
+  if (argument > 1) return {};
+  return added(call, argument, output, argument == 1 ? -call.number(2) : 1.0);
 }
-UsePointer sub(const OperatorCall& call, size_t argument, BatchPosition output) {
-  return argument <= 1 ? added(call, argument, output, -1.0) : nullptr;
+
+// cat(tensors, dim) and stack(tensors, dim): the parameter fills the entries [begin, begin + size) of dimension dim.
+MadeUse joined(const OperatorCall& call, size_t argument, size_t element, BatchPosition output, bool stacked) {
+  if (argument != 0) return {};
+  const at::Tensor& whole = call.outputs.at(0);
+  const int64_t dim = wrap_dim(call.integer(1), whole.dim());
+  const auto tensors = call.arguments[0].toTensorVector();
+  int64_t begin = stacked ? static_cast<int64_t>(element) : 0;
+  for (size_t t = 0; !stacked && t < element; ++t) begin += tensors[t].dim() == whole.dim() ? tensors[t].size(dim) : 0;
+  const int64_t size = stacked ? 1 : tensors[element].size(dim);
+  BatchPosition position = output;
+  if (stacked && dim < output.dim) --position.dim;
+  return {make_direct_use([=, batch = call.batch](const at::Tensor& gradient) {
+            const at::Tensor part = gradient.narrow(dim, begin, size);
+            return batch_first(stacked ? part.squeeze(dim) : part, position, batch).reshape({batch, -1});
+          }),
+          position};
+}
+
+// masked_fill(self, mask, value)
+MadeUse masked_fill(const OperatorCall& call, size_t argument, BatchPosition output) {
+  if (argument == 0) return make_broadcast_use(call, argument, output);
+  if (argument != 2) return {};
+  return {make_direct_use([output, batch = call.batch, mask = SavedTensor(call.tensor(1))](const at::Tensor& gradient) {
+    return batch_first(gradient * mask.get(), output, batch).reshape({batch, -1}).sum(1, /*keepdim=*/true);
+  })};
+}
+
+// scaled_dot_product_attention(query, key, value, attn_mask?, dropout_p, is_causal, *, scale?, enable_gqa)
+MadeUse attention(const OperatorCall& call, size_t argument, BatchPosition output) {
+  if (call.number(4) != 0.0) throw Refusal{"draws dropout inside; apply dropout to its result instead"};
+  return make_broadcast_use(call, argument, output);
 }
 
 // convolution(input, weight, bias?, stride, padding, dilation, transposed, output_padding, groups)
 UsePointer convolution(const OperatorCall& call, size_t argument, BatchPosition output) {
   if (argument == 2) return make_channel_bias_use(output, call.batch);
-  if (argument != 1 || call.flag(6)) return nullptr;
+  if (argument != 1) return nullptr;
   const auto spatial = static_cast<size_t>(call.tensor(1).dim() - 2);
   const auto per_dimension = [spatial](std::vector<int64_t> values) {
     if (values.size() == 1) values.resize(spatial, values[0]);
@@ -80,6 +147,7 @@ UsePointer convolution(const OperatorCall& call, size_t argument, BatchPosition 
   geometry.padding = per_dimension(call.integers(4));
   geometry.dilation = per_dimension(call.integers(5));
   geometry.groups = call.integer(8);
+  geometry.transposed = call.flag(6);
   return make_convolution_use(call.tensor(0), *call.position(0), output, call.batch, std::move(geometry));
 }
 
@@ -92,76 +160,50 @@ UsePointer embedding(const OperatorCall& call, size_t argument, BatchPosition ou
                             call.integer(2));
 }
 
-// Sums over the places of a record but keeps the last `kept` dimensions (layer norm) or the channel dimension.
-at::Tensor sum_places(const at::Tensor& tensor, BatchPosition position, int64_t batch, int64_t kept) {
-  const at::Tensor records = batch_first(tensor, position, batch);
-  int64_t elements = 1;
-  for (int64_t d = records.dim() - kept; d < records.dim(); ++d) elements *= records.size(d);
-  return records.reshape({batch, -1, elements}).sum(1);
+// index(self, indices) with one index tensor in front, and index_select(self, 0, index): rows looked up by the records.
+UsePointer indexed(const OperatorCall& call, size_t argument, BatchPosition output) {
+  if (argument != 0 || call.tensor(0).dim() != 2) return nullptr;
+  const at::Tensor index = call.arguments[1].toListRef()[0].toTensor();
+  const int64_t rows = call.tensor(0).size(0);
+  const at::Tensor from_front = index.to(at::kLong).remainder(rows);  // -1 is the last row
+  return make_embedding_use(from_front, *call.position_of(index), output, call.batch, rows, -1);
+}
+UsePointer index_selected(const OperatorCall& call, size_t argument, BatchPosition output) {
+  if (argument != 0 || call.tensor(0).dim() != 2 || wrap_dim(call.integer(1), 2) != 0) return nullptr;
+  return make_embedding_use(call.tensor(2), *call.position(2), output, call.batch, call.tensor(0).size(0), -1);
 }
 
-// native_layer_norm(input, normalized_shape, weight?, bias?, eps) -> output, mean, rstd
-UsePointer layer_norm(const OperatorCall& call, size_t argument, BatchPosition output) {
-  const auto kept = static_cast<int64_t>(call.integers(1).size());
-  const int64_t batch = call.batch;
-  if (argument == 3) {
-    return make_direct_use([=](const at::Tensor& gradient) { return sum_places(gradient, output, batch, kept); });
-  }
-  if (argument != 2) return nullptr;
-  return make_direct_use([=, input = SavedTensor(call.tensor(0)), mean = call.outputs.at(1).detach(),
-                          rstd = call.outputs.at(2).detach()](const at::Tensor& gradient) {
-    return sum_places((input.get() - mean).mul_(rstd).mul_(gradient), output, batch, kept);
-  });
-}
-
-UsePointer channel_scale(BatchPosition output, int64_t batch, std::function<at::Tensor()> normalized) {
-  return make_direct_use([=](const at::Tensor& gradient) {
-    const at::Tensor product = batch_first(normalized() * gradient, output, batch);  // [B, outer, inner, C, ...]
-    return product.reshape({batch, product.size(1) * product.size(2), product.size(3), -1}).sum({1, 3});
-  });
-}
-
-// native_group_norm(input, weight?, bias?, N, C, HxW, group, eps) -> output, mean [N, group], rstd [N, group]
-UsePointer group_norm(const OperatorCall& call, size_t argument, BatchPosition output) {
-  if (argument == 2) return make_channel_bias_use(output, call.batch);
-  if (argument != 1) return nullptr;
-  return channel_scale(
-      output, call.batch,
-      [input = SavedTensor(call.tensor(0)), mean = call.outputs.at(1).detach(), rstd = call.outputs.at(2).detach(),
-       groups = call.integer(6)] {
-        const at::Tensor x = input.get().contiguous();
-        const at::Tensor grouped = x.view({x.size(0), groups, -1});
-        return (grouped - mean.view({x.size(0), groups, 1})).mul_(rstd.view({x.size(0), groups, 1})).view(x.sizes());
-      });
-}
-
-// batch_norm(input, weight?, bias?, running_mean?, running_var?, training, momentum, eps, cudnn_enabled), not training
-UsePointer batch_norm(const OperatorCall& call, size_t argument, BatchPosition output) {
-  if (output.dim != 0) throw Refusal{"normalises channels with the records elsewhere than in dimension 0"};
-  if (argument == 2) return make_channel_bias_use(output, call.batch);
-  if (argument != 1) return nullptr;
-  return channel_scale(output, call.batch,
-                       [input = SavedTensor(call.tensor(0)), mean = SavedTensor(call.tensor(3)),
-                        variance = SavedTensor(call.tensor(4)), eps = call.number(7)] {
-                         std::vector<int64_t> channels(static_cast<size_t>(input.get().dim()), 1);
-                         channels[1] = -1;
-                         return (input.get() - mean.get().view(channels)) *
-                                at::rsqrt(variance.get() + eps).view(channels);
-                       });
-}
-
+// Rules of operators whose consumed tensor is the same for all records.
 const std::map<std::string_view, UseRule>& rules() {
   static const std::map<std::string_view, UseRule> table = {
-      {"aten::linear", &linear},
-      {"aten::mm", &mm},
-      {"aten::addmm", &addmm},
-      {"aten::add", &add},
-      {"aten::sub", &sub},
+      {"aten::mv", &mv},
+      {"aten::bilinear", &bilinear},
       {"aten::convolution", &convolution},
       {"aten::embedding", &embedding},
-      {"aten::native_layer_norm", &layer_norm},
-      {"aten::native_group_norm", &group_norm},
-      {"aten::batch_norm", &batch_norm},
+      {"aten::embedding_bag", &embedding_bag_use},
+      {"aten::index", &indexed},
+      {"aten::index_select", &index_selected},
+      {"aten::native_layer_norm", &layer_norm_use},
+      {"aten::rms_norm", &rms_norm_use},
+      {"aten::native_group_norm", &group_norm_use},
+      {"aten::batch_norm", &batch_norm_use},
+      {"aten::instance_norm", &instance_norm_use},
+  };
+  return table;
+}
+
+// Rules of operators where it may also be repeated for every record.
+const std::map<std::string_view, MadeUse (*)(const OperatorCall&, size_t, BatchPosition)>& repeating_rules() {
+  static const std::map<std::string_view, MadeUse (*)(const OperatorCall&, size_t, BatchPosition)> table = {
+      {"aten::add", &add},
+      {"aten::sub", &sub},
+      {"aten::addmm", &addmm},
+      {"aten::linear", &linear},
+      {"aten::mm", &mm},
+      {"aten::bmm", &mm},
+      {"aten::baddbmm", &addmm},
+      {"aten::masked_fill", &masked_fill},
+      {"aten::scaled_dot_product_attention", &attention},
   };
   return table;
 }
@@ -190,9 +232,16 @@ const char* to_string(Strategy strategy) {
   return "unknown";
 }
 
-std::unique_ptr<ParameterUse> make_parameter_use(const OperatorCall& call, size_t argument, BatchPosition output) {
-  const auto rule = rules().find(call.name);
-  return rule == rules().end() ? nullptr : rule->second(call, argument, output);
+MadeUse make_parameter_use(const OperatorCall& call, size_t argument, size_t element, BatchPosition output) {
+  if (call.name == "aten::cat" || call.name == "aten::stack") {
+    return joined(call, argument, element, output, call.name == "aten::stack");
+  }
+  if (!call.arguments[argument].isTensor()) return {};
+  if (const auto rule = rules().find(call.name); rule != rules().end()) return {rule->second(call, argument, output)};
+  if (const auto rule = repeating_rules().find(call.name); rule != repeating_rules().end()) {
+    return rule->second(call, argument, output);
+  }
+  return is_replayed_elementwise(call.name) ? make_broadcast_use(call, argument, output) : MadeUse{};
 }
 
 }  // namespace sotto::optim

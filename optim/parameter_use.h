@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,13 @@ class ParameterUse {
  public:
   virtual ~ParameterUse() = default;
 
-  // Takes the gradient of the operator's output (shape of the output) and chooses the strategy.
-  virtual void bind(at::Tensor output_gradient, UsePlan& plan) = 0;
+  // Takes the gradient of the operator's output (shape of the output), in float or double.
+  virtual void bind(at::Tensor output_gradient) = 0;
+  // Takes over what `other` adds to the same elements, so that a weight used at every time step costs one use. Both are
+  // bound, neither has chosen. False when it cannot; `other` is of no use after true.
+  virtual bool absorb(ParameterUse& /*other*/) { return false; }
+  // Chooses the strategy. Called once, after bind and before what follows.
+  virtual void choose(UsePlan& /*plan*/) {}
   // Per-record gradients of records [begin, end): [end - begin, N] in the order of the consumed tensor's elements.
   virtual at::Tensor per_record(int64_t begin, int64_t end) = 0;
   virtual void add_squared_norms(SquaredNorms& norms) = 0;
@@ -58,8 +64,16 @@ class ParameterUse {
   virtual Strategy strategy() const = 0;
 };
 
-// The rule of operator `call.name` for its argument number `argument`, or nullptr when there is none.
-// Called while the operator's outputs are alive; keeps what the per-record gradient needs and no more. Throws Refusal.
-std::unique_ptr<ParameterUse> make_parameter_use(const OperatorCall& call, size_t argument, BatchPosition output);
+struct MadeUse {
+  std::unique_ptr<ParameterUse> use;
+  // Where the consumed tensor repeats its elements for every record (expand made it so). The per-record gradients are
+  // then those of the part that one record sees: batch_first(consumed)[0].
+  std::optional<BatchPosition> replicated = std::nullopt;
+};
+
+// The rule of operator `call.name` for its argument number `argument`, without a use when there is none. `element` is
+// the place in the argument when that is a list of tensors. Called while the operator's outputs are alive; keeps what
+// the per-record gradient needs and no more. Throws Refusal.
+MadeUse make_parameter_use(const OperatorCall& call, size_t argument, size_t element, BatchPosition output);
 
 }  // namespace sotto::optim

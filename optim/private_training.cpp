@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <sotto/kernels/gaussian_noise.h>
 #include <sotto/optim/operator_call.h>
+#include <sotto/optim/preflight.h>
 #include <sotto/optim/private_training.h>
 #include <sotto/privacy/error.h>
 #include <torch/optim/lbfgs.h>
@@ -197,6 +198,21 @@ double PrivateTraining::epsilon() const {
   return options_.plan.epsilon_of(ledger_.spent());
 }
 
+// Once, before a private record is read.
+void PrivateTraining::examine(const Losses& losses) {
+  if (examined_) return;
+  const bool declared = !options_.inputs.empty();
+  const std::vector<InputSpec>& specs = declared ? options_.inputs : records_.specs;
+  if (!options_.probe) {
+    notes_ = {"independence was not probed: switched off"};
+  } else if (specs.empty()) {
+    notes_ = {"independence was not probed: the inputs of the model are not declared"};
+  } else {
+    notes_ = preflight(clipper_.parameters(), options_.constants, specs, declared, options_.tape, losses);
+  }
+  examined_ = true;
+}
+
 void PrivateTraining::compute_gradient(const Losses& losses) {
   if (finished()) {
     throw BudgetExhausted(
@@ -204,6 +220,7 @@ void PrivateTraining::compute_gradient(const Losses& losses) {
                     "budget of epsilon {:.6g} at delta {:.6g}",
                     options_.plan.steps(), options_.plan.epsilon(), options_.plan.delta()));
   }
+  examine(losses);
   clipper_.discard();  // what an earlier call left when the fetch of a later physical batch threw
   const std::vector<int64_t> sample = sampler_.sample(records_.count);
   if (accepted_ && !sample.empty()) mechanism_.begin_charge(clipper_.rule().sensitivity(), ledger_);

@@ -13,8 +13,8 @@
 //
 // One step: draw a Poisson sample, sum weighted per-record gradients over physical batches of one fixed shape,
 // charge the ledger, add noise once, divide by the expected batch size, write .grad, run the optimizer. A step with an
-// empty sample is a step like any other. The model may contain anything that the tape has rules for; what it has no
-// rule for is refused.
+// empty sample is a step like any other. Before the first one the model is run on made-up records (probe.h). The model
+// may contain anything that the tape has rules for; what it has no rule for is refused.
 //
 // Once a step with records went through, the charge is written while the step computes. When such a step fails before
 // its noise is drawn, the charge stays and serves the next call, which draws a new sample: whether a step fails must
@@ -46,6 +46,11 @@ struct PrivateTrainingOptions {
   int64_t physical_batch = 512;            // records per forward pass at most; changes rounding, memory and speed alone
   std::vector<at::Tensor> constants = {};  // tensors the losses use that are no inputs, parameters or buffers
   TapeOptions tape = {};
+  // What the losses take, for the probe on made-up records before the first step. Empty: derived from the records'
+  // sizes and dtypes, floats from 0 .. 1 and integers 0 or 1. Declare vocabularies and ranges for a probe of the real
+  // thing.
+  std::vector<InputSpec> inputs = {};
+  bool probe = true;
   // Keys from a seed instead of the operating system: repeatable, and NOT PRIVATE. The ledger and everything derived
   // from it carries that stamp.
   std::optional<std::uint64_t> insecure_test_seed = std::nullopt;
@@ -77,6 +82,10 @@ class PrivateTraining {
   // Upper bound, from the ledger, for the steps charged so far, at the plan's delta.
   double epsilon() const;
 
+  // What is good to know of the model, once the first gradient was computed: whether independence was probed, and what
+  // a fallback costs. Nothing in it depends on a private record.
+  const std::vector<std::string>& notes() const { return notes_; }
+
   const privacy::PrivacyPlan& plan() const { return options_.plan; }
   const WeightRule& rule() const { return clipper_.rule(); }
   const privacy::Ledger& ledger() const { return ledger_; }
@@ -92,6 +101,7 @@ class PrivateTraining {
                   PrivateTrainingOptions options, std::vector<size_t> groups, Keys keys);
   void check_before_start() const;
   void check_optimizer() const;
+  void examine(const Losses& losses);
 
   PrivateTrainingOptions options_;
   Records records_;
@@ -101,6 +111,8 @@ class PrivateTraining {
   privacy::PoissonSampler sampler_;
   GaussianMechanism mechanism_;
   std::optional<WrittenGradient> written_;
+  std::vector<std::string> notes_;
+  bool examined_ = false;
   bool accepted_ = false;  // a step went through: the model is not one that is refused
 };
 

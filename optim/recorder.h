@@ -4,12 +4,18 @@
 // no_grad operators and TorchScript interpreters are seen too. Writes through raw pointers are not.
 //
 // An operator is handled at the outermost level that has a rule; composite operators without one are followed into the
-// operators they are made of.
+// operators they are made of. LSTM layers are unrolled for that: oneDNN's fused one hides where the weights meet the
+// hidden states, so while such a layer runs under the recorder, and only then, oneDNN is switched off for the process
+// (at::Context::setUserEnabledMkldnn).
 
 #include <ATen/core/Tensor.h>
 #include <sotto/optim/batch_position.h>
+#include <sotto/optim/element_map.h>
+#include <sotto/optim/explanation.h>
 #include <sotto/optim/named_parameter.h>
+#include <sotto/optim/parameter_expression.h>
 #include <sotto/optim/parameter_use.h>
+#include <sotto/optim/verdict_cache.h>
 #include <torch/csrc/autograd/edge.h>
 #include <torch/csrc/autograd/function.h>
 
@@ -22,40 +28,40 @@
 
 namespace sotto::optim {
 
-// A tensor made of parameters alone: a parameter itself, or for example its transpose.
-struct ParameterExpression {
-  enum class Form {
-    identity,    // the parameter itself
-    view,        // a view of one parameter that shows every element once, for example its transpose
-    rearranged,  // exactly the elements of one parameter, copied in another order or shape
-    general,     // any other function of parameters
-  };
-  at::Tensor value;
-  std::set<size_t> parameters;  // indices of the parameters it is made of
-  Form form = Form::general;
-  std::string parameter_names;  // for messages
-};
-
 struct RecordedUse {
   std::string operator_name;
+  size_t argument = 0;  // of the operator
+  bool custom = false;  // its rule was registered by the program (custom_rule.h)
   size_t expression = 0;
+  ElementMap map;                // of the elements that the use has gradients of, in the expression's source
   torch::autograd::Edge output;  // where the gradient of the operator's output flows
   std::unique_ptr<ParameterUse> use;
+  bool absorbed = false;  // an earlier use took it over
 };
 
 struct Recording {
   int64_t batch = 0;
-  at::Tensor losses;  // [B]
-  std::vector<ParameterExpression> expressions;
+  at::Tensor losses;                             // [B]
+  std::vector<ParameterExpression> expressions;  // first the parameters, in order
   std::vector<RecordedUse> uses;
+  std::set<std::string> notes;  // what was switched for the recording, for the user
 };
 
 // Runs `model` once and returns what was recorded. `inputs` are the tensors that carry records, each with the batch in
 // dimension 0 and the same size B >= 2; `constants` are tensors that carry none (buffers, frozen parameters).
+// With a cache, what was found out in the recording before it is used again where nothing has changed.
 // Throws UsageError naming the parameter or operator and what to do when a record could influence another record's
 // loss, a trainable parameter is consumed by an operator without a rule, is not consumed at all, or the losses are not
 // [B].
 Recording record(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
-                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model);
+                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model,
+                 VerdictCache* cache = nullptr);
+
+// The same, but what would be thrown goes to explanation.problems, together with every further parameter without a
+// rule, and the operators seen to explanation.operators. A use without a rule is in the result with no `use`. When
+// there are problems the result is what was recorded up to the first of them.
+Recording record(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
+                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model,
+                 Explanation& explanation);
 
 }  // namespace sotto::optim

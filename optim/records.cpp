@@ -12,11 +12,15 @@ Records tensor_records(std::vector<at::Tensor> tensors) {
     }
   }
   const int64_t count = tensors[0].size(0);
-  return {count, [tensors = std::move(tensors)](const at::Tensor& indices) {
+  std::vector<InputSpec> specs;
+  for (const at::Tensor& tensor : tensors) specs.push_back(spec_of(tensor));
+  return {count,
+          [tensors = std::move(tensors)](const at::Tensor& indices) {
             std::vector<at::Tensor> batch;
             for (const at::Tensor& tensor : tensors) batch.push_back(tensor.index_select(0, indices));
             return batch;
-          }};
+          },
+          std::move(specs)};
 }
 
 }  // namespace sotto::optim

@@ -2,6 +2,7 @@
 // The private records of a run: how many are held and how to fetch some of them as tensors.
 
 #include <ATen/core/Tensor.h>
+#include <sotto/optim/input_spec.h>
 
 #include <cstdint>
 #include <functional>
@@ -14,9 +15,12 @@ struct Records {
   int64_t count = 0;
   // indices [B] (int64) -> the tensors that the losses take, each with the batch in dimension 0.
   std::function<std::vector<at::Tensor>(const at::Tensor& indices)> fetch;
+  // What `fetch` returns, as far as it is public: for the probe on made-up records. Empty when unknown.
+  std::vector<InputSpec> specs = {};
 };
 
-// Records stored in tensors that share dimension 0, e.g. {images, labels}. Throws UsageError when they do not.
+// Records stored in tensors that share dimension 0, e.g. {images, labels}; their sizes and dtypes are the specs.
+// Throws UsageError when they do not.
 Records tensor_records(std::vector<at::Tensor> tensors);
 
 }  // namespace sotto::optim

@@ -10,21 +10,33 @@
 // Every step checks that records do not mix and that no parameter is missed; what cannot be shown is refused.
 
 #include <ATen/core/Tensor.h>
+#include <sotto/optim/explanation.h>
 #include <sotto/optim/parameter_use.h>
 #include <sotto/optim/recorder.h>
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace sotto::optim {
 
+// What is done with a model that the tape has no rules for.
+enum class Fallback {
+  none,        // it is refused
+  per_record,  // every record is run on its own, whatever the model is made of: exact, and many times slower
+};
+
 struct TapeOptions {
+  Fallback fallback = Fallback::none;
   Strategy force_strategy = Strategy::automatic;  // for tests and measurements; a strategy that cannot apply is ignored
   int64_t keep_bytes = 1LL << 30;    // memory for per-record gradients that are kept between norm and weighted sum
   int64_t chunk_bytes = 64LL << 20;  // size of one piece of those that are not
+  // The losses are multiplied by this before the backward pass and every gradient is divided by it in float: keeps
+  // small gradients of half-precision operators above zero. A power of two changes nothing else.
+  double loss_scale = 1.0;
   // Called when a phase of a step has ended ("forward", "backward", "norms", ...), for measurements.
   std::function<void(std::string_view phase)> phase_ended = {};
 };
@@ -50,29 +62,29 @@ class PerRecordGradients {
 
  private:
   friend class Tape;
-  struct OfParameter {
+  // Uses of the elements of one source: a parameter, or a function of parameters that gradients are pulled back
+  // through.
+  struct OfSource {
     std::vector<size_t> uses;  // into recording_.uses, those a gradient reached
-    bool general = false;      // some use goes through an expression that needs a pull-back per record
+    bool pulled = false;       // a parameter that some use sees through a function
   };
+  void collect_uses(UsePlan plan);
   void compute_norms();
+  bool has_one_plain_use(size_t parameter) const;
   void for_each_summed_rows(size_t parameter,
                             const std::function<void(int64_t begin, const at::Tensor& rows)>& visit) const;
-  void for_each_general_row(
-      const std::function<void(size_t parameter, int64_t record, const at::Tensor& row)>& visit) const;
-  std::vector<at::Tensor> pull_back(const std::vector<at::Tensor>& expression_gradients,
-                                    const std::vector<size_t>& expressions) const;
-  ParameterExpression::Form form(size_t use) const;
-  bool through_function(size_t use) const;  // the parameter reaches the use as more than a view of itself
-  at::Tensor in_place_of(size_t use, const at::Tensor& values) const;
-  void add_rows(size_t use, int64_t begin, const at::Tensor& rows) const;
+  void for_each_pulled_rows(
+      const std::function<void(size_t parameter, int64_t begin, const at::Tensor& rows)>& visit) const;
+  at::Tensor rows_of_source(size_t source, int64_t begin, int64_t end) const;
 
   int64_t batch_ = 0;
   const std::vector<NamedParameter>* parameters_ = nullptr;
   const std::vector<size_t>* groups_ = nullptr;
   size_t group_count_ = 1;
   Recording recording_;
-  std::vector<OfParameter> of_parameter_;
-  std::vector<SquaredNorms> norms_;  // by group
+  std::map<size_t, OfSource> of_source_;  // by expression; every parameter has an entry
+  std::vector<at::Tensor> rows_;          // by parameter [B, N], with Fallback::per_record alone
+  std::vector<SquaredNorms> norms_;       // by group
   int64_t chunk_bytes_ = 0;
 };
 
@@ -85,20 +97,34 @@ class Tape {
 
   // Runs `losses`, which maps the inputs to one loss per record [B], and back. Every input has the batch (the same B >=
   // 2) in dimension 0. `active[i]` = false marks padding: its loss is not differentiated. Throws UsageError, see
-  // recorder.h.
+  // recorder.h. With Fallback::per_record `losses` gets batches of a single record, B >= 1, padding is not run, all
+  // rows are kept (B x the parameters' bytes), and what is refused is a model that computes with tensors from
+  // elsewhere, an earlier record for example, or changes a parameter, buffer or constant.
   PerRecordGradients run(const std::vector<at::Tensor>& inputs,
                          const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
                          const std::vector<bool>& active = {});
 
+  // The table of one such run. A model that is refused is no exception: the table goes up to the refusal, and all
+  // parameters without a rule are problems, not only the first.
+  Explanation explain(const std::vector<at::Tensor>& inputs,
+                      const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses);
+
   const std::vector<NamedParameter>& parameters() const { return parameters_; }
   size_t group_count() const { return group_count_; }
+  // How often the analysis of an operator was taken from the run before.
+  const VerdictCache& verdicts() const { return verdicts_; }
 
  private:
+  PerRecordGradients run_one_by_one(const std::vector<at::Tensor>& inputs,
+                                    const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
+                                    const std::vector<bool>& active);
+
   std::vector<NamedParameter> parameters_;
   std::vector<at::Tensor> constants_;
   std::vector<size_t> groups_;
   size_t group_count_ = 1;
   TapeOptions options_;
+  VerdictCache verdicts_;
 };
 
 }  // namespace sotto::optim

@@ -1,60 +1,14 @@
-// Transfer rules of layers: products, convolution, pooling, normalisation, attention, classification losses.
+// Transfer rules of layers: convolution, pooling, resizing, normalisation, embedding, classification losses.
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
 #include <sotto/optim/transfer_table.h>
+
+#include <algorithm>
 
 namespace sotto::optim {
 namespace {
-
-OutputPositions linear(const OperatorCall& call) {
-  const BatchPosition position = required(call, 0);
-  require_constant(call, 1);
-  require_constant(call, 2);
-  if (call.tensor(1).dim() != 2) refuse("takes a weight that is no matrix");
-  if (call.has_tensor(2) && call.tensor(2).dim() > 1) refuse("takes a bias with more than one dimension");
-  if (position.dim == call.tensor(0).dim() - 1) refuse(kMixes);
-  return same_for_all(call, position);
-}
-
-// Position of a matrix product of `left` and `right` (both of rank `rank`, 2 for mm and 3 for bmm).
-BatchPosition product_position(const OperatorCall& call, size_t left_argument, size_t right_argument, int64_t rank) {
-  const auto left = call.position(left_argument);
-  const auto right = call.position(right_argument);
-  const int64_t row = rank - 2;
-  const int64_t column = rank - 1;
-  if (left && right) {
-    if (*left == *right && left->dim < row) return *left;
-    refuse(kMixes);
-  }
-  if (left) {
-    if (left->dim == column) refuse(kMixes);
-    if (left->dim < row) require_uniform(call, call.tensor(right_argument), left->dim, *left);
-    return *left;
-  }
-  if (right) {
-    if (right->dim == row) refuse(kMixes);
-    if (right->dim < row) require_uniform(call, call.tensor(left_argument), right->dim, *right);
-    return *right;
-  }
-  refuse("takes records in an argument that its transfer rule does not follow");
-}
-
-template <int64_t kRank>
-OutputPositions product(const OperatorCall& call) {
-  return same_for_all(call, product_position(call, 0, 1, kRank));
-}
-
-// addmm and baddbmm: argument 0 is broadcast onto the product of arguments 1 and 2.
-template <int64_t kRank>
-OutputPositions add_product(const OperatorCall& call) {
-  const BatchPosition result = product_position(call, 1, 2, kRank);
-  if (auto added = call.position(0)) {
-    added->dim += kRank - call.tensor(0).dim();
-    if (!(*added == result)) refuse(kMixes);
-  } else {
-    require_uniform(call, call.tensor(0), result.dim + call.tensor(0).dim() - kRank, result);
-  }
-  return same_for_all(call, result);
-}
 
 OutputPositions convolution(const OperatorCall& call) {
   const BatchPosition position = required(call, 0);
@@ -64,7 +18,7 @@ OutputPositions convolution(const OperatorCall& call) {
   return same_for_all(call, position);
 }
 
-// Pooling and resizing over the last kSpatial dimensions.
+// Operators that work inside the last kSpatial dimensions.
 template <int64_t kSpatial>
 OutputPositions spatial(const OperatorCall& call) {
   const BatchPosition position = required(call, 0);
@@ -122,30 +76,65 @@ OutputPositions nll_loss(const OperatorCall& call) {
   return {position, std::nullopt};  // the second output, the total weight, is not filled without reduction
 }
 
-OutputPositions attention(const OperatorCall& call) {
+OutputPositions rms_norm(const OperatorCall& call) {
   const BatchPosition position = required(call, 0);
-  if (position.dim >= call.tensor(0).dim() - 2) refuse(kMixes);
-  for (size_t a = 1; a <= 2; ++a) {
-    // Aligned from the right: with fewer dimensions a record of one would meet all records of the other.
-    if (call.tensor(a).dim() != call.tensor(0).dim() || call.position(a) != position) refuse(kMixes);
-  }
-  if (auto mask = call.position(3)) {
-    mask->dim += call.tensor(0).dim() - call.tensor(3).dim();
-    if (*mask != position) refuse(kMixes);
-  } else if (call.has_tensor(3)) {
-    require_uniform(call, call.tensor(3), position.dim + call.tensor(3).dim() - call.tensor(0).dim(), position);
+  require_constant(call, 2);
+  if (position.dim >= call.tensor(0).dim() - static_cast<int64_t>(call.integers(1).size())) refuse(kMixes);
+  return same_for_all(call, position);
+}
+
+OutputPositions instance_norm(const OperatorCall& call) {
+  const BatchPosition position = required(call, 0);
+  for (size_t a = 1; a <= 4; ++a) require_constant(call, a);
+  if (position.dim != 0) refuse(kMixes);
+  if (call.flag(5) && (call.has_tensor(3) || call.has_tensor(4))) {
+    refuse(
+        "updates running statistics with the records of the whole batch. Build it without them (track_running_stats "
+        "false)");
   }
   return same_for_all(call, position);
+}
+
+// Every bag has the same number of tokens: indices [bags * L], offsets L * (0, 1, 2, ...), as a layer makes them out of
+// indices [bags, L].
+OutputPositions embedding_bag(const OperatorCall& call) {
+  require_constant(call, 0);
+  const BatchPosition position = required(call, 1);
+  const at::Tensor& offsets = call.tensor(2);
+  const int64_t bags = call.outputs.at(0).size(0);
+  const int64_t tokens = call.tensor(1).numel();
+  const bool flat = call.tensor(1).dim() == 1 && !call.position(2) && bags > 0 && tokens % bags == 0;
+  const int64_t length = flat ? tokens / bags : 1;
+  if (!flat || position.inner % length != 0 ||
+      !at::equal(offsets, at::arange(0, length * offsets.numel(), std::max<int64_t>(1, length), offsets.options()))) {
+    refuse(
+        "takes bags of different lengths, so that it cannot be told which tokens are whose. Pass indices [bags, L], "
+        "padded with padding_idx");
+  }
+  if (call.has_tensor(6) && call.position(6) != position) refuse(kMixes);
+  const BatchPosition of_bags{0, position.outer, position.inner / length};
+  OutputPositions result(call.outputs.size());
+  for (size_t o = 0; o < result.size(); ++o) {
+    if (o != 1 && call.outputs[o].dim() > 0 && call.outputs[o].size(0) == bags) result[o] = of_bags;
+  }
+  return result;
+}
+
+OutputPositions grid_sampler(const OperatorCall& call) {
+  const BatchPosition position = required(call, 0);
+  if (position.dim != 0 || call.position(1) != position) refuse(kMixes);
+  return same_for_all(call, position);
+}
+
+OutputPositions packed(const OperatorCall&) {
+  refuse(
+      "packs sequences of the whole batch by time step, so that no dimension belongs to the records any more. Pass the "
+      "padded sequences to the layer and mask its outputs behind each length");
 }
 
 }  // namespace
 
 void add_layer_rules(TransferTable& table) {
-  table.emplace("aten::linear", &linear);
-  table.emplace("aten::mm", &product<2>);
-  table.emplace("aten::bmm", &product<3>);
-  table.emplace("aten::addmm", &add_product<2>);
-  table.emplace("aten::baddbmm", &add_product<3>);
   table.emplace("aten::convolution", &convolution);
   table.emplace("aten::max_pool1d", &spatial<1>);
   table.emplace("aten::max_pool2d", &spatial<2>);
@@ -159,13 +148,31 @@ void add_layer_rules(TransferTable& table) {
   table.emplace("aten::adaptive_avg_pool2d", &spatial<2>);
   table.emplace("aten::adaptive_avg_pool3d", &spatial<3>);
   table.emplace("aten::adaptive_max_pool2d", &spatial<2>);
+  table.emplace("aten::adaptive_max_pool3d", &spatial<3>);
+  for (const char* name : {"aten::upsample_nearest1d", "aten::_upsample_nearest_exact1d", "aten::upsample_linear1d"}) {
+    table.emplace(name, &spatial<1>);
+  }
+  for (const char* name : {"aten::upsample_nearest2d", "aten::_upsample_nearest_exact2d", "aten::upsample_bilinear2d",
+                           "aten::upsample_bicubic2d", "aten::_upsample_bilinear2d_aa", "aten::_upsample_bicubic2d_aa",
+                           "aten::col2im", "aten::tril", "aten::triu"}) {
+    table.emplace(name, &spatial<2>);
+  }
+  for (const char* name : {"aten::upsample_nearest3d", "aten::_upsample_nearest_exact3d", "aten::upsample_trilinear3d",
+                           "aten::pixel_shuffle", "aten::pixel_unshuffle", "aten::im2col"}) {
+    table.emplace(name, &spatial<3>);
+  }
+  table.emplace("aten::grid_sampler_2d", &grid_sampler);
+  table.emplace("aten::grid_sampler_3d", &grid_sampler);
+  table.emplace("aten::_pack_padded_sequence", &packed);
+  table.emplace("aten::rms_norm", &rms_norm);
+  table.emplace("aten::instance_norm", &instance_norm);
+  table.emplace("aten::embedding_bag", &embedding_bag);
   table.emplace("aten::embedding", &embedding);
   table.emplace("aten::native_layer_norm", &layer_norm);
   table.emplace("aten::native_group_norm", &group_norm);
   table.emplace("aten::batch_norm", &batch_norm);
   table.emplace("aten::nll_loss_forward", &nll_loss);
   table.emplace("aten::nll_loss2d_forward", &nll_loss);
-  table.emplace("aten::scaled_dot_product_attention", &attention);
 }
 
 }  // namespace sotto::optim

@@ -14,6 +14,7 @@ const TransferTable& rules() {
     add_elementwise_rules(result);
     add_shape_rules(result);
     add_layer_rules(result);
+    add_product_rules(result);
     return result;
   }();
   return table;

@@ -137,15 +137,86 @@ OutputPositions stack(const OperatorCall& call) {
   return same_for_all(call, position);
 }
 
+// flip and roll: a list of dimensions.
+template <size_t kDims>
+OutputPositions along_dims(const OperatorCall& call) {
+  const BatchPosition position = required(call, 0);
+  const auto dims = call.integers(kDims);
+  if (dims.empty()) refuse(std::string(kMixes) + " (it treats the tensor as one list)");
+  for (int64_t dim : dims) {
+    if (wrap_dim(dim, call.tensor(0).dim()) == position.dim) refuse(kMixes);
+  }
+  return same_for_all(call, position);
+}
+
+// sort(self, dim, descending) or, stable, (self, stable, dim, descending)
+OutputPositions sort(const OperatorCall& call) {
+  return call.arguments.size() == 3 ? along_dim<1>(call) : along_dim<2>(call);
+}
+
+OutputPositions repeat(const OperatorCall& call) {
+  BatchPosition position = required(call, 0);
+  const auto repeats = call.integers(1);
+  position.dim += static_cast<int64_t>(repeats.size()) - call.tensor(0).dim();
+  if (repeats[static_cast<size_t>(position.dim)] != 1) refuse("repeats the batch");
+  return same_for_all(call, position);
+}
+
+// A constant row looked up by the records, or other dimensions of the records looked up by constants.
 OutputPositions index_select(const OperatorCall& call) {
-  require_constant(call, 2);
+  if (auto position = call.position(2)) {
+    require_constant(call, 0);
+    if (call.tensor(0).dim() > 0) position->dim = wrap_dim(call.integer(1), call.tensor(0).dim());
+    return same_for_all(call, *position);
+  }
   return along_dim<1>(call);
 }
 
+// index(self, indices): self[indices[0], indices[1], ...], an undefined entry keeps the dimension.
+OutputPositions index(const OperatorCall& call) {
+  int64_t first = -1, last = -1, rank = 0, given = 0;
+  std::optional<BatchPosition> looked_up;
+  const auto entries = call.arguments.at(1).toListRef();
+  for (size_t d = 0; d < entries.size(); ++d) {
+    if (!entries[d].isTensor() || !entries[d].toTensor().defined()) continue;
+    const at::Tensor& entry = entries[d].toTensor();
+    if (entry.scalar_type() == at::kBool || entry.scalar_type() == at::kByte) {
+      refuse("selects by a mask, so that the shape depends on its values; use where or masked_fill");
+    }
+    if (first < 0) first = static_cast<int64_t>(d);
+    last = static_cast<int64_t>(d);
+    ++given;
+    rank = std::max(rank, entry.dim());
+    if (const auto position = call.position_of(entry)) looked_up = position;
+  }
+  if (looked_up) {
+    if (call.position(0) || given != 1 || first != 0) refuse(kMixes);
+    return same_for_all(call, *looked_up);
+  }
+  BatchPosition position = required(call, 0);
+  if (given != last - first + 1)
+    refuse("moves the indexed dimensions to the front; index neighbours, or permute first");
+  if (position.dim >= first && position.dim <= last) refuse("picks single records out of the batch");
+  if (position.dim > last) position.dim += rank - given;
+  return same_for_all(call, position);
+}
+
 OutputPositions gather(const OperatorCall& call) {
-  const BatchPosition position = required(call, 0);
-  if (required(call, 2) != position) refuse(kMixes);
-  return along_dim<1>(call);
+  const auto rows = call.position(0);
+  const auto chosen = call.position(2);
+  const BatchPosition position = rows ? *rows : required(call, 2);
+  if (rows && chosen && *rows != *chosen) refuse(kMixes);
+  if (wrap_dim(call.integer(1), call.tensor(0).dim()) == position.dim) refuse(kMixes);
+  if (!rows) require_uniform(call, call.tensor(0), position.dim, position);
+  if (!chosen) require_uniform(call, call.tensor(2), position.dim, position);
+  return same_for_all(call, position);
+}
+
+// x[:, 0] in TorchScript begins with a slice of all records.
+OutputPositions slice(const OperatorCall& call) {
+  const bool everything = call.outputs[0].sizes() == call.tensor(0).sizes() &&
+                          call.outputs[0].strides() == call.tensor(0).strides();
+  return everything ? same_for_all(call, required(call, 0)) : along_dim<1>(call);
 }
 
 // Padding of the last dimensions by pairs (before, after), innermost first.
@@ -164,10 +235,24 @@ void add_shape_rules(TransferTable& table) {
   table.emplace("aten::log_softmax", &along_dim<1>);
   table.emplace("aten::cumsum", &along_dim<1>);
   table.emplace("aten::glu", &along_dim<1>);
-  table.emplace("aten::slice", &along_dim<1>);
+  table.emplace("aten::slice", &slice);
   table.emplace("aten::split", &along_dim<2>);
   table.emplace("aten::split_with_sizes", &along_dim<2>);
   table.emplace("aten::chunk", &along_dim<2>);
+  table.emplace("aten::unsafe_split", &along_dim<2>);
+  table.emplace("aten::unsafe_split_with_sizes", &along_dim<2>);
+  table.emplace("aten::unsafe_chunk", &along_dim<2>);
+  table.emplace("aten::unfold", &along_dim<1>);
+  table.emplace("aten::cumprod", &along_dim<1>);
+  table.emplace("aten::logcumsumexp", &along_dim<1>);
+  table.emplace("aten::cummax", &along_dim<1>);
+  table.emplace("aten::topk", &along_dim<2>);
+  table.emplace("aten::sort", &sort);
+  table.emplace("aten::flip", &along_dims<1>);
+  table.emplace("aten::roll", &along_dims<2>);
+  table.emplace("aten::repeat", &repeat);
+  table.emplace("aten::index", &index);
+  table.emplace("aten::_safe_softmax", &along_dim<1>);
   table.emplace("aten::select", &removing_dim<1>);
   table.emplace("aten::unbind", &removing_dim<1>);
   table.emplace("aten::sum", &reduction<1, 2>);
@@ -176,6 +261,12 @@ void add_shape_rules(TransferTable& table) {
   table.emplace("aten::amin", &reduction<1, 2>);
   table.emplace("aten::logsumexp", &reduction<1, 2>);
   table.emplace("aten::argmax", &reduction<1, 2>);
+  table.emplace("aten::argmin", &reduction<1, 2>);
+  table.emplace("aten::prod", &reduction<1, 2>);
+  table.emplace("aten::any", &reduction<1, 2>);
+  table.emplace("aten::all", &reduction<1, 2>);
+  table.emplace("aten::var_mean", &reduction<1, 3>);
+  table.emplace("aten::std_mean", &reduction<1, 3>);
   table.emplace("aten::max", &maximum);
   table.emplace("aten::min", &maximum);
   table.emplace("aten::norm", &reduction<2, 3>);

@@ -13,15 +13,15 @@ namespace sotto::tools {
 namespace {
 
 // The momentum of each parameter; zeros, which mean the same as none, are made where there is none yet.
-std::vector<models::NamedTensor> state_tensors(const models::VisionModel& model, torch::optim::SGD& optimizer) {
+std::vector<models::NamedTensor> state_tensors(const models::TrainableModel& model, torch::optim::SGD& optimizer) {
   std::vector<models::NamedTensor> result;
-  for (const auto& item : model.named_parameters()) {
-    result.push_back({"model." + item.key(), item.value()});
-    auto& slot = optimizer.state()[item.value().unsafeGetTensorImpl()];
+  for (const models::NamedTensor& named : model.trainable()) {
+    result.push_back({"model." + named.name, named.tensor});
+    auto& slot = optimizer.state()[named.tensor.unsafeGetTensorImpl()];
     if (slot == nullptr) slot = std::make_unique<torch::optim::SGDParamState>();
     auto& state = static_cast<torch::optim::SGDParamState&>(*slot);
-    if (!state.momentum_buffer().defined()) state.momentum_buffer(at::zeros_like(item.value().detach()));
-    result.push_back({"momentum." + item.key(), state.momentum_buffer()});
+    if (!state.momentum_buffer().defined()) state.momentum_buffer(at::zeros_like(named.tensor.detach()));
+    result.push_back({"momentum." + named.name, state.momentum_buffer()});
   }
   return result;
 }
@@ -35,15 +35,15 @@ const std::string& field(const models::Metadata& metadata, const char* name, con
 
 }  // namespace
 
-void save_checkpoint(const std::filesystem::path& path, const models::VisionModel& model, torch::optim::SGD& optimizer,
-                     const CheckpointState& state) {
+void save_checkpoint(const std::filesystem::path& path, const models::TrainableModel& model,
+                     torch::optim::SGD& optimizer, const CheckpointState& state) {
   models::save_state(path, state_tensors(model, optimizer),
                      {{"applied_steps", fmt::format("{}", state.applied_steps)},
                       {"ledger_head", state.ledger_head},
                       {"finished", state.finished ? "yes" : "no"}});
 }
 
-CheckpointState load_checkpoint(const std::filesystem::path& path, models::VisionModel& model,
+CheckpointState load_checkpoint(const std::filesystem::path& path, models::TrainableModel& model,
                                 torch::optim::SGD& optimizer) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored))

@@ -2,7 +2,7 @@
 // The checkpoint of a run: model, momentum, number of applied steps and the head of the ledger at that moment. Neither
 // keys nor positions of noise or sampler are in it: a continued run draws new ones.
 
-#include <sotto/models/vision.h>
+#include <sotto/models/trainable_model.h>
 #include <torch/optim/sgd.h>
 
 #include <cstdint>
@@ -18,11 +18,11 @@ struct CheckpointState {
 };
 
 // The file appears whole or not at all. Throws IoError.
-void save_checkpoint(const std::filesystem::path& path, const models::VisionModel& model, torch::optim::SGD& optimizer,
-                     const CheckpointState& state);
+void save_checkpoint(const std::filesystem::path& path, const models::TrainableModel& model,
+                     torch::optim::SGD& optimizer, const CheckpointState& state);
 
 // Fills model and optimizer. Throws UsageError when there is no such file and DataError when it does not fit.
-CheckpointState load_checkpoint(const std::filesystem::path& path, models::VisionModel& model,
+CheckpointState load_checkpoint(const std::filesystem::path& path, models::TrainableModel& model,
                                 torch::optim::SGD& optimizer);
 
 // Throws LedgerError when the ledger is missing or damaged, or does not contain the line that the checkpoint anchors:

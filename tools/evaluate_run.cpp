@@ -1,5 +1,6 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/error.h>
@@ -44,31 +45,30 @@ void evaluate_run(const TrainingJob& job) {
     throw UsageError(fmt::format("[evaluate] {} holds no model yet; finish the run with 'sotto resume {}'",
                                  job.run.string(), job.run.string()));
   warn_of_stale_certificate(folder, *job.err);
-  const auto model = models::make_vision_model(job.options.model, image_shape(*test, plan));
-  std::vector<models::NamedTensor> tensors;
-  for (const auto& item : model->named_parameters()) tensors.push_back({item.key(), item.value()});
+  const auto model = make_model(job.options.model, run_model_bytes(folder, job.options), record_shape(*test, plan));
   {
     const at::NoGradGuard no_grad;
     try {
-      models::load_state(folder.model(), tensors);
+      models::load_state(folder.model(), model->state());
     } catch (const DataError& error) {
-      throw DataError(fmt::format("[evaluate] the model of this run does not take pictures of {} x {}: {}",
-                                  test->pixels.size(-2), test->pixels.size(-1), error.what()));
+      throw DataError(fmt::format("[evaluate] the model of this run does not take records of sizes [{}]: {}",
+                                  fmt::join(test->inputs.sizes().slice(1), ", "), error.what()));
     }
   }
+  output_sizes(*model, record_shape(*test, plan), 2);
   const int64_t records = test->labels.size(0);
-  const int64_t correct = count_correct(*model, *test);
-  const double accuracy = static_cast<double>(correct) / static_cast<double>(records);
+  const models::Hits hits = count_hits(*model, *test);
+  const double accuracy = static_cast<double>(hits.correct) / static_cast<double>(hits.labels);
   if (job.json) {
     nlohmann::ordered_json object = {
-        {"accuracy", accuracy}, {"correct", correct}, {"test_records", records}, {"run", job.run.string()}};
+        {"accuracy", accuracy}, {"correct", hits.correct}, {"test_records", records}, {"run", job.run.string()}};
     if (!plan.not_private.empty()) object["not_private"] = plan.not_private;
     *job.out << object.dump(2) << '\n';
     return;
   }
   if (!plan.not_private.empty()) *job.out << "NOT PRIVATE: " << plan.not_private << '\n';
-  *job.out << fmt::format("test accuracy     {:.4f} ({} of {} records, treated as public)\n", accuracy, correct,
-                          records);
+  *job.out << fmt::format("test accuracy     {:.4f} ({} of {} {}, treated as public)\n", accuracy, hits.correct,
+                          hits.labels, hits.labels == records ? "records" : "tokens");
 }
 
 }  // namespace sotto::tools

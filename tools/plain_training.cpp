@@ -1,4 +1,3 @@
-#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/randperm.h>
 #include <sotto/tools/plain_training.h>
 
@@ -6,7 +5,7 @@
 
 namespace sotto::tools {
 
-PlainTraining::PlainTraining(models::VisionModel& model, torch::optim::Optimizer& optimizer, optim::Records records,
+PlainTraining::PlainTraining(models::TrainableModel& model, torch::optim::Optimizer& optimizer, optim::Records records,
                              int64_t batch, int64_t physical_batch)
     : model_(model),
       optimizer_(optimizer),
@@ -21,7 +20,7 @@ void PlainTraining::step() {
   optimizer_.zero_grad();
   for (int64_t begin = position_; begin < end; begin += physical_batch_) {
     const auto inputs = records_.fetch(order_.slice(0, begin, std::min(begin + physical_batch_, end)));
-    at::cross_entropy_loss(model_.forward(inputs[0]), inputs[1], {}, at::Reduction::Sum).div(size).backward();
+    models::record_losses(model_.forward(inputs[0]), inputs[1]).sum().div(size).backward();
   }
   optimizer_.step();
   position_ = end == records_.count ? 0 : end;

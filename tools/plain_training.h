@@ -1,7 +1,7 @@
 #pragma once
 // The baseline without privacy: SGD on batches of shuffled records. NOT PRIVATE.
 
-#include <sotto/tools/image_tensors.h>
+#include <sotto/tools/record_tensors.h>
 #include <torch/optim/optimizer.h>
 
 #include <cstdint>
@@ -11,12 +11,12 @@ namespace sotto::tools {
 class PlainTraining {
  public:
   // Each step uses `batch` records (fewer at the end of an epoch), `physical_batch` of them per forward pass.
-  PlainTraining(models::VisionModel& model, torch::optim::Optimizer& optimizer, optim::Records records, int64_t batch,
-                int64_t physical_batch);
+  PlainTraining(models::TrainableModel& model, torch::optim::Optimizer& optimizer, optim::Records records,
+                int64_t batch, int64_t physical_batch);
   void step();
 
  private:
-  models::VisionModel& model_;
+  models::TrainableModel& model_;
   torch::optim::Optimizer& optimizer_;
   optim::Records records_;
   int64_t batch_;

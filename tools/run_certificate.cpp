@@ -4,7 +4,7 @@
 namespace sotto::tools {
 
 privacy::Certificate run_certificate(const TrainOptions& options, const TrainingPlan& plan,
-                                     const optim::PrivateTraining& training) {
+                                     const optim::PrivateTraining& training, const std::string& model_sha256) {
   const privacy::PrivacyPlan& privacy = training.plan();
   const privacy::LedgerContents& ledger = training.ledger().contents();
   privacy::Certificate result;
@@ -24,8 +24,14 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   result.executed = {.steps = training.steps_charged(), .epsilon = training.epsilon(), .delta = privacy.delta()};
   result.not_covered = privacy::standard_exclusions();
   result.not_covered.push_back("the test records, which are treated as public");
-  result.not_covered.push_back(
-      fmt::format("the scaling of pixels, which is the public constant {} and was fitted to no record", kPixelScaling));
+  if (!model_sha256.empty())
+    result.not_covered.push_back(fmt::format(
+        "the model file with SHA-256 {}: its code and initial weights are treated as public", model_sha256));
+  if (plan.input_type.tokens) {
+    result.not_covered.push_back("the vocabulary and whatever made tokens of texts, which are treated as public");
+  } else
+    result.not_covered.push_back(fmt::format(
+        "the scaling of pixels, which is the public constant {} and was fitted to no record", kPixelScaling));
   result.noise_generator = "ChaCha20, Box-Muller with a 64-bit radius, in double precision";
   result.key_source = training.is_private() ? "operating system, getrandom(2), new keys at every start"
                                             : "test seed, which can be repeated by anyone";

@@ -7,8 +7,9 @@
 
 namespace sotto::tools {
 
-// Executed steps and epsilon are those of the ledger.
+// `model_sha256` is that of the user's model file, empty for a ready network. Executed steps and epsilon are those of
+// the ledger.
 privacy::Certificate run_certificate(const TrainOptions& options, const TrainingPlan& plan,
-                                     const optim::PrivateTraining& training);
+                                     const optim::PrivateTraining& training, const std::string& model_sha256);
 
 }  // namespace sotto::tools

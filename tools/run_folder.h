@@ -6,6 +6,8 @@
 //   metrics.jsonl       one JSON object per evaluation: step, epsilon spent so far, test accuracy
 //   checkpoint.safetensors  model, momentum and step number, for `sotto resume`
 //   model.safetensors   the model
+//   graph.ts            the model file as it was given, of whose initial weights the run began; with --model FILE
+//   model.ts            the same file with the trained weights; with --model FILE
 //   certificate.json    what may be said about the privacy of the run; absent for rule none
 //   NOT_PRIVATE.txt     the reason, when the run is NOT PRIVATE
 
@@ -24,6 +26,8 @@ class RunFolder {
   std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
   std::filesystem::path checkpoint() const { return path_ / "checkpoint.safetensors"; }
   std::filesystem::path model() const { return path_ / "model.safetensors"; }
+  std::filesystem::path graph() const { return path_ / "graph.ts"; }
+  std::filesystem::path script() const { return path_ / "model.ts"; }
   std::filesystem::path certificate() const { return path_ / "certificate.json"; }
   std::filesystem::path not_private() const { return path_ / "NOT_PRIVATE.txt"; }
 

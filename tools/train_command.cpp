@@ -1,5 +1,6 @@
 #include <sotto/privacy/error.h>
 #include <sotto/tools/config_file.h>
+#include <sotto/tools/model_flags.h>
 #include <sotto/tools/run_folder.h>
 #include <sotto/tools/train_command.h>
 #include <sotto/tools/training_library.h>
@@ -22,6 +23,8 @@ struct Flags {
 constexpr const char* kTrainExample = R"(Examples:
   $ sotto train fashion-mnist --epsilon 3 --delta 1e-5 --output runs/first
   $ sotto train --train-images scans.idx.gz --train-labels kinds.idx.gz --dataset-size 20000 --epsilon 2 --delta 1e-6
+  $ sotto train --model net.ts --train-images scans.idx.gz --train-labels kinds.idx.gz --dataset-size 20000 --epsilon 2 --delta 1e-6
+  $ sotto train --model tagger.ts --input-type tokens:5000 --classes 17 --train-images texts.idx --train-labels tags.idx --dataset-size 20000 --epsilon 2 --delta 1e-6
   $ sotto train --config run.toml --epochs 10      # keys of the file are the flags; flags win
 
 Ctrl-C finishes the step, writes a checkpoint and tells how to go on. Apart from the time that steps take, nothing computed
@@ -76,6 +79,7 @@ void train(const CLI::App& command, const Flags& flags, TrainingJob job, int& ex
   // A run can be resumed from another folder.
   for (std::string* path : {&options.train_images, &options.train_labels, &options.test_images, &options.test_labels})
     *path = absolute(*path);
+  if (names_model_file(options.model)) options.model = absolute(options.model);
   make_training_plan(options);  // refuses before LibTorch is loaded
   if (command.count("--output") > 0 && flags.output.empty())
     throw UsageError("[--output] bad value: ''; must be a path (is a variable of your script unset?)");

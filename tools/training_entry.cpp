@@ -3,6 +3,7 @@
 #include <sotto/benchmarks/step_benchmark.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/evaluate_run.h>
+#include <sotto/tools/explain_job.h>
 #include <sotto/tools/training_job.h>
 #include <sotto/tools/training_run.h>
 
@@ -33,6 +34,8 @@ ExitCode run(const TrainingJob& job) {
     case TrainingJob::Kind::bench_step:
       bench_step(job);
       return ExitCode::done;
+    case TrainingJob::Kind::explain:
+      return tools::explain_model_job(job);
   }
   throw InternalError("[sotto_training_run] unknown kind of job");
 }

@@ -18,13 +18,21 @@ struct BenchOptions {
   int threads = 0;
 };
 
+// Of `sotto explain`, as typed.
+struct ExplainFlags {
+  std::string model;
+  std::string input;
+  std::string input_type = "float";
+};
+
 struct TrainingJob {
-  enum class Kind { train, resume, evaluate, bench_step };
+  enum class Kind { train, resume, evaluate, bench_step, explain };
 
   Kind kind = Kind::train;
   TrainOptions options;       // of the run, as read from RUN/config.toml when it exists
   std::filesystem::path run;  // the folder of the run
   BenchOptions bench;         // kind == bench_step
+  ExplainFlags explain;       // kind == explain
   bool json = false;          // one JSON object on `out`, people's text on `err`
   std::ostream* out = nullptr;
   std::ostream* err = nullptr;
@@ -44,6 +52,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 2"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 3"
 
 }  // namespace sotto::tools

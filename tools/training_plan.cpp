@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/data/dataset.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/sha256.h>
 #include <sotto/tools/numbers.h>
 #include <sotto/tools/training_plan.h>
 
@@ -18,6 +19,8 @@ constexpr double kDefaultLr = 4;
 constexpr double kDefaultPlainLr = 0.1;
 constexpr int64_t kMaxPhysicalBatch = 1 << 20;
 constexpr int64_t kMaxThreads = 1024;
+constexpr int64_t kMaxImageClasses = 256;  // a label is one byte
+constexpr int64_t kMaxTokenClasses = 1 << 24;
 
 void check_choice(const char* flag, const std::string& value, std::initializer_list<const char*> allowed) {
   std::string list;
@@ -62,6 +65,21 @@ void check_data(const TrainOptions& o) {
         "[--dataset-size] missing: the size of your own data must be declared, because sampling rate, "
         "steps and delta may not depend on a count of the private file");
   if (!own && o.classes) throw UsageError("[--classes] not allowed with a preset, which declares its own");
+}
+
+void check_model(const TrainOptions& o) {
+  if (names_model_file(o.model)) {
+    if (!o.model_sha256.empty() && !privacy::is_sha256_hex(o.model_sha256))
+      throw UsageError(fmt::format("[--model-sha256] bad value: '{}'; must be 64 hexadecimal digits", o.model_sha256));
+  } else {
+    check_choice("--model", o.model, {"cnn", "mlp", "a TorchScript file (*.ts, *.pt, or with a slash)"});
+    if (!o.model_sha256.empty()) throw UsageError("[--model-sha256] has no effect: --model names no file");
+  }
+  const InputType type = parse_input_type(o.input_type);
+  if (type.tokens && (!o.dataset.empty() || !names_model_file(o.model)))
+    throw UsageError(
+        "[--input-type] tokens are for sequences of your own (--train-images, --train-labels) and a model of your own "
+        "(--model FILE)");
 }
 
 int64_t declared_size(const TrainOptions& o) {
@@ -115,7 +133,8 @@ std::string rule_text(const TrainOptions& o) {
 TrainingPlan make_training_plan(const TrainOptions& o) {
   check_data(o);
   check_choice("--rule", o.rule, {"psac", "flat", "auto-s", "nsgd", "none"});
-  check_choice("--model", o.model, {"cnn", "mlp"});
+  check_model(o);
+  check_choice("--fallback", o.fallback, {"none", "per-record"});
   check_rule_parameter(o, "--psac-r", o.psac_r, "psac");
   check_rule_parameter(o, "--auto-s-gamma", o.auto_s_gamma, "auto-s");
   check_rule_parameter(o, "--nsgd-r", o.nsgd_r, "nsgd");
@@ -134,7 +153,8 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   TrainingPlan plan;
   plan.dataset_size = declared_size(o);
   plan.classes = o.dataset.empty() ? o.classes.value_or(kDefaultClasses) : data::image_preset(o.dataset).classes;
-  check_integer("--classes", plan.classes, 2, 256);
+  plan.input_type = parse_input_type(o.input_type);
+  check_integer("--classes", plan.classes, 2, plan.input_type.tokens ? kMaxTokenClasses : kMaxImageClasses);
   check_integer("--dataset-size", plan.dataset_size, 1, privacy::kMaxCount);
   if (o.batch == TrainOptions{}.batch && o.batch > plan.dataset_size)
     throw UsageError(

@@ -3,6 +3,7 @@
 // that tell the user what is about to happen. Only declared quantities enter.
 
 #include <sotto/privacy/plan.h>
+#include <sotto/tools/model_flags.h>
 #include <sotto/tools/train_options.h>
 
 #include <cstdint>
@@ -14,6 +15,7 @@ namespace sotto::tools {
 struct TrainingPlan {
   int64_t dataset_size = 0;  // declared
   int64_t classes = 0;
+  InputType input_type;
   int64_t steps = 0;
   double lr = 0;
   std::optional<privacy::PrivacyPlan> privacy;  // none for rule "none"

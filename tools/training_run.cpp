@@ -1,9 +1,9 @@
 #include <ATen/Parallel.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <fmt/format.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/certificate_text.h>
+#include <sotto/privacy/sha256.h>
 #include <sotto/tools/config_file.h>
 #include <sotto/tools/progress.h>
 #include <sotto/tools/run_certificate.h>
@@ -34,9 +34,10 @@ optim::WeightRule weight_rule(const TrainOptions& o, size_t groups) {
       std::vector<double>(groups, o.clip_norm / std::sqrt(static_cast<double>(groups))));
 }
 
-size_t count_groups(const torch::nn::Module& model) {
-  const auto groups = optim::module_groups(optim::trainable_parameters(model));
-  return groups.empty() ? 1 : *std::ranges::max_element(groups) + 1;
+std::vector<at::Tensor> tensors_of(const std::vector<optim::NamedParameter>& parameters) {
+  std::vector<at::Tensor> result;
+  for (const optim::NamedParameter& parameter : parameters) result.push_back(parameter.tensor);
+  return result;
 }
 
 uint64_t initialisation_seed(const TrainOptions& options) {
@@ -56,15 +57,19 @@ void append_line(const std::filesystem::path& path, const std::string& line) {
 
 TrainingRun::TrainingRun(const TrainingJob& job) : job_(job), folder_(job.run), plan_(make_training_plan(job.options)) {
   if (job.options.threads > 0) at::set_num_threads(static_cast<int>(job.options.threads));
-  ImageTensors training = read_training_data(job.options, plan_);
+  RecordTensors training = read_training_data(job.options, plan_);
   test_ = read_test_data(job.options, plan_);
-  if (test_ && test_->pixels.sizes().slice(1) != training.pixels.sizes().slice(1))
-    throw DataError("[train] training and test pictures differ in height or width");
+  if (test_ && (test_->inputs.sizes().slice(1) != training.inputs.sizes().slice(1) ||
+                test_->labels.dim() != training.labels.dim()))
+    throw DataError("[train] training and test records differ in their sizes");
   torch::manual_seed(initialisation_seed(job.options));
-  model_ = models::make_vision_model(job.options.model, image_shape(training, plan_));
-  optimizer_ = std::make_unique<torch::optim::SGD>(model_->parameters(),
+  shape_ = record_shape(training, plan_);
+  graph_ =
+      job.kind == TrainingJob::Kind::resume ? run_model_bytes(folder_, job.options) : given_model_bytes(job.options);
+  model_ = make_model(job.options.model, graph_, shape_);
+  optimizer_ = std::make_unique<torch::optim::SGD>(tensors_of(trainable_parameters(*model_)),
                                                    torch::optim::SGDOptions(plan_.lr).momentum(job.options.momentum));
-  records_ = image_records(std::move(training));
+  records_ = labelled_records(std::move(training));
 }
 
 std::ostream& TrainingRun::text() const {
@@ -79,28 +84,51 @@ int64_t TrainingRun::steps_done() const {
   return private_ ? private_->steps_charged() : applied_steps_;
 }
 
+void TrainingRun::check_model() const {
+  output_sizes(*model_, shape_, 2);
+  if (job_.options.fallback != "per-record") {
+    if (plan_.privacy) require_independent_records(*model_, shape_);
+    return;
+  }
+  const double seconds = seconds_per_record(*model_, shape_);
+  text() << fmt::format(
+      "fallback          per-record: every record is run alone, {:.3g} ms each on made-up ones, about {:.3g} s per "
+      "step\n",
+      1000 * seconds, seconds * static_cast<double>(job_.options.batch));
+}
+
 void TrainingRun::start(bool resume) {
   const TrainOptions& o = job_.options;
+  check_model();
   if (!plan_.privacy) {
     plain_ = std::make_unique<PlainTraining>(*model_, *optimizer_, records_, o.batch, o.physical_batch);
     return;
   }
-  optim::PrivateTrainingOptions options{.plan = *plan_.privacy,
-                                        .rule = weight_rule(o, count_groups(*model_)),
-                                        .ledger = folder_.ledger(),
-                                        .resume = resume,
-                                        .physical_batch = o.physical_batch};
+  const std::vector<optim::NamedParameter> parameters = trainable_parameters(*model_);
+  const std::vector<size_t> groups = o.per_group ? optim::module_groups(parameters) : std::vector<size_t>{};
+  optim::PrivateTrainingOptions options{
+      .plan = *plan_.privacy,
+      .rule = weight_rule(o, groups.empty() ? 1 : *std::ranges::max_element(groups) + 1),
+      .ledger = folder_.ledger(),
+      .resume = resume,
+      .physical_batch = o.physical_batch,
+      .constants = constants(*model_)};
+  options.inputs = record_specs(shape_);
+  if (o.fallback == "per-record") options.tape.fallback = optim::Fallback::per_record;
   // A test seed must not repeat its draws after a resume.
   if (o.insecure_test_seed)
     options.insecure_test_seed = static_cast<uint64_t>(*o.insecure_test_seed) + static_cast<uint64_t>(applied_steps_);
-  private_ = std::make_unique<optim::PrivateTraining>(*model_, *optimizer_, records_, std::move(options));
+  private_ = std::make_unique<optim::PrivateTraining>(parameters, *optimizer_, records_, std::move(options), groups);
 }
 
 ExitCode TrainingRun::train() {
   const bool made = folder_.claim();
   try {
     const std::string heading = plan_.not_private.empty() ? "" : "NOT PRIVATE: " + plan_.not_private;
-    privacy::write_file_atomically(folder_.config(), format_config(resolved(job_.options, plan_), heading));
+    TrainOptions options = resolved(job_.options, plan_);
+    if (!graph_.empty()) options.model_sha256 = privacy::sha256_hex(graph_);
+    privacy::write_file_atomically(folder_.config(), format_config(options, heading));
+    if (!graph_.empty()) privacy::write_file_atomically(folder_.graph(), graph_);
     if (!heading.empty()) privacy::write_file_atomically(folder_.not_private(), heading + "\n");
     start(false);
     save(false);
@@ -135,7 +163,7 @@ ExitCode TrainingRun::resume() {
 void TrainingRun::step() {
   if (private_) {
     private_->step([this](const std::vector<at::Tensor>& inputs) {
-      return at::cross_entropy_loss(model_->forward(inputs[0]), inputs[1], {}, at::Reduction::None);
+      return models::record_losses(model_->forward(inputs[0]), inputs[1]);
     });
   } else {
     plain_->step();
@@ -192,8 +220,10 @@ void TrainingRun::save(bool finished) {
 
 std::optional<double> TrainingRun::evaluate() {
   std::optional<double> accuracy;
-  if (test_)
-    accuracy = static_cast<double>(count_correct(*model_, *test_)) / static_cast<double>(test_->labels.size(0));
+  if (test_) {
+    const models::Hits hits = count_hits(*model_, *test_);
+    accuracy = static_cast<double>(hits.correct) / static_cast<double>(hits.labels);
+  }
   nlohmann::ordered_json line = {{"step", steps_done()}, {"epsilon_spent", nullptr}, {"accuracy", nullptr}};
   if (private_ && plan_.not_private.empty()) line["epsilon_spent"] = private_->epsilon();
   if (accuracy) line["accuracy"] = *accuracy;
@@ -203,17 +233,19 @@ std::optional<double> TrainingRun::evaluate() {
 }
 
 void TrainingRun::write_artefacts() const {
-  models::Metadata metadata = {{"model", job_.options.model}, {"pixel_scaling", kPixelScaling}};
+  models::Metadata metadata = {{"model", graph_.empty() ? job_.options.model : "graph.ts"}};
+  if (!shape_.type.tokens) metadata["pixel_scaling"] = kPixelScaling;
+  const std::string hash = graph_.empty() ? "" : privacy::sha256_hex(graph_);
+  if (!hash.empty()) metadata["model_file_sha256"] = hash;
   if (private_) {
-    const privacy::Certificate certificate = run_certificate(job_.options, plan_, *private_);
+    const privacy::Certificate certificate = run_certificate(job_.options, plan_, *private_, hash);
     metadata["privacy"] = privacy::statement(certificate);
     privacy::write_certificate(folder_.certificate(), certificate);
   } else {
     metadata["privacy"] = "NOT PRIVATE: " + plan_.not_private;
   }
-  std::vector<models::NamedTensor> tensors;
-  for (const auto& item : model_->named_parameters()) tensors.push_back({item.key(), item.value()});
-  models::save_state(folder_.model(), tensors, metadata);
+  models::save_state(folder_.model(), model_->state(), metadata);
+  if (model_->has_file()) model_->write_file(folder_.script());
 }
 
 void TrainingRun::report(std::optional<double> accuracy, bool finished) const {
@@ -255,8 +287,8 @@ void TrainingRun::report(std::optional<double> accuracy, bool finished) const {
     out << fmt::format("epsilon           {} at delta {}, for {} steps charged in the ledger\n",
                        shown_epsilon(job_.options, private_->epsilon()), plan_.privacy->delta(), steps_done());
   out << fmt::format("time              {:.1f} s\n", taken);
-  out << fmt::format("run               {}: {}model.safetensors, metrics.jsonl\n", folder_.path().string(),
-                     private_ ? "certificate.json, ledger.jsonl, " : "");
+  out << fmt::format("run               {}: {}{}model.safetensors, metrics.jsonl\n", folder_.path().string(),
+                     private_ ? "certificate.json, ledger.jsonl, " : "", graph_.empty() ? "" : "model.ts, ");
   out.flush();
 }
 

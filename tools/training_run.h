@@ -3,9 +3,10 @@
 
 #include <sotto/optim/private_training.h>
 #include <sotto/tools/checkpoint.h>
-#include <sotto/tools/image_tensors.h>
 #include <sotto/tools/plain_training.h>
+#include <sotto/tools/record_tensors.h>
 #include <sotto/tools/run_folder.h>
+#include <sotto/tools/run_model.h>
 #include <sotto/tools/training_job.h>
 #include <sotto/tools/training_plan.h>
 
@@ -26,6 +27,8 @@ class TrainingRun {
   ExitCode resume();
 
  private:
+  // Everything that can be refused before a record is computed with.
+  void check_model() const;
   void start(bool resume);
   ExitCode loop();
   void step();
@@ -42,8 +45,10 @@ class TrainingRun {
   RunFolder folder_;
   TrainingPlan plan_;
   optim::Records records_;
-  std::optional<ImageTensors> test_;
-  std::shared_ptr<models::VisionModel> model_;
+  std::optional<RecordTensors> test_;
+  std::string graph_;  // the bytes of the model file; empty for a ready network
+  RecordShape shape_;
+  std::unique_ptr<models::TrainableModel> model_;
   std::unique_ptr<torch::optim::SGD> optimizer_;
   std::unique_ptr<optim::PrivateTraining> private_;
   std::unique_ptr<PlainTraining> plain_;

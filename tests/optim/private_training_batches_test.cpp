@@ -31,6 +31,7 @@ TEST_F(PrivateTrainingTest, EmptyStepsAreNoisedAndCharged) {
   overrides.plan.dataset_size = 100'000'000;
   overrides.plan.expected_batch_size = 1;
   overrides.plan.steps = 300;
+  overrides.probe = false;  // its passes are none over records
   auto net = network();
   torch::optim::SGD optimizer(net->parameters(), 0.1);
   PrivateTraining training(*net, optimizer, tensor_records(data()), options(overrides));
@@ -96,6 +97,7 @@ TEST_F(PrivateTrainingTest, EveryPassHasOneShape) {
   for (const int64_t physical_batch : {1, 16, 100, 100000}) {
     Overrides overrides;
     overrides.physical_batch = physical_batch;
+    overrides.probe = false;
     auto net = network();
     torch::optim::SGD optimizer(net->parameters(), 0.1);
     PrivateTraining training(*net, optimizer, tensor_records(data()),

@@ -58,6 +58,7 @@ struct Overrides {
   bool resume = false;
   int64_t physical_batch = 16;
   std::optional<std::uint64_t> seed = 7;
+  bool probe = true;
 };
 
 class PrivateTrainingTest : public ::testing::Test {
@@ -69,6 +70,7 @@ class PrivateTrainingTest : public ::testing::Test {
     result.resume = overrides.resume;
     result.physical_batch = overrides.physical_batch;
     result.insecure_test_seed = overrides.seed;
+    result.probe = overrides.probe;
     return result;
   }
   std::filesystem::path path(const std::string& name = "ledger.jsonl") const { return folder_.path() / name; }

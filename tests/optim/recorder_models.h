@@ -1,17 +1,14 @@
 #pragma once
-// Models of loose parameters or modules for the recorder's tests, and the message with which one is refused.
-
-#include <gtest/gtest.h>
-#include <sotto/privacy/error.h>
+// Models of loose parameters or modules for the recorder's tests.
 
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "oracle.h"
+#include "recorder_refusal.h"
 
 namespace sotto::optim::testing {
 
@@ -44,29 +41,6 @@ inline Model module_model(Holder module, Tensors inputs) {
                  }};
   for (const Tensor& buffer : module->buffers()) model.constants.push_back(buffer);
   return model;
-}
-
-// The message of the refusal, or "" when the model is accepted.
-inline std::string refusal(const Model& model) {
-  try {
-    Tape tape(model.parameters, model.constants);
-    PerRecordGradients gradients = tape.run(model.inputs, model.losses);
-    Tensors sums;
-    for (const NamedParameter& p : model.parameters) sums.push_back(torch::zeros_like(p.tensor).detach());
-    gradients.add_weighted({std::vector<float>(static_cast<size_t>(gradients.batch()), 1.0f)}, sums);
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "";
-}
-
-inline ::testing::AssertionResult says(const std::string& message, std::initializer_list<const char*> parts) {
-  for (const char* part : parts) {
-    if (message.find(part) == std::string::npos) {
-      return ::testing::AssertionFailure() << "\"" << message << "\" does not say \"" << part << "\"";
-    }
-  }
-  return ::testing::AssertionSuccess();
 }
 
 inline Tensor weight(at::IntArrayRef sizes = {3, 5}) {

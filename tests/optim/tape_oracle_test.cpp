@@ -3,52 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-
-#include "oracle.h"
+#include "oracle_cases.h"
+#include "oracle_suite.h"
 
 namespace sotto::optim::testing {
 namespace {
-
-namespace nn = torch::nn;
-namespace F = torch::nn::functional;
-using torch::Tensor;
-
-constexpr int64_t kRecords = 6;
-
-// One loss per record out of any activation with the batch in front, with a different slope for every element.
-Tensor to_losses(const Tensor& activation) {
-  const Tensor flat = activation.reshape({activation.size(0), -1});
-  const Tensor slope = torch::arange(1, flat.size(1) + 1, flat.options()).mul(0.7).sin();
-  return (torch::tanh(flat) * slope).sum(1);
-}
-
-template <class Holder>
-Model wrap(Holder module, std::vector<Tensor> inputs, torch::Dtype dtype) {
-  module->to(dtype);
-  for (Tensor& input : inputs) {
-    if (input.is_floating_point()) input = input.to(dtype);
-  }
-  std::vector<Tensor> constants;
-  for (const Tensor& buffer : module->buffers()) constants.push_back(buffer);
-  return {named(*module), constants, inputs,
-          [module](const std::vector<Tensor>& batch) mutable { return to_losses(module->forward(batch[0])); }};
-}
-
-// A module made of loose parameters and a function of them.
-Model free_model(std::vector<Tensor> parameters, std::vector<Tensor> inputs,
-                 std::function<Tensor(const std::vector<Tensor>& p, const std::vector<Tensor>& x)> forward,
-                 torch::Dtype dtype) {
-  auto owned = std::make_shared<std::vector<Tensor>>();
-  Model model;
-  for (size_t p = 0; p < parameters.size(); ++p) {
-    owned->push_back(parameters[p].detach().to(dtype).clone().requires_grad_());
-    model.parameters.push_back({"p" + std::to_string(p), owned->back()});
-  }
-  for (Tensor& input : inputs) model.inputs.push_back(input.is_floating_point() ? input.to(dtype) : input);
-  model.losses = [owned, forward](const std::vector<Tensor>& x) { return to_losses(forward(*owned, x)); };
-  return model;
-}
 
 struct TimeFirstImpl : nn::Module {
   TimeFirstImpl() {
@@ -112,18 +71,9 @@ struct SharedConvolutionImpl : nn::Module {
 };
 TORCH_MODULE(SharedConvolution);
 
-Tensor random(at::IntArrayRef sizes) {
-  return torch::randn(sizes, torch::kDouble);
-}
-Tensor tokens(at::IntArrayRef sizes, int64_t vocabulary) {
-  return torch::randint(0, vocabulary, sizes, torch::kLong);
-}
-
-using Factory = std::function<Model(torch::Dtype)>;
-
-const std::map<std::string, Factory>& cases() {
-  static const std::map<std::string, Factory> all = [] {
-    std::map<std::string, Factory> c;
+const Cases& cases() {
+  static const Cases all = [] {
+    Cases c;
     const auto linear = [](std::vector<int64_t> sizes, bool bias) {
       return [=](torch::Dtype dtype) {
         return wrap(nn::Linear(nn::LinearOptions(sizes.back(), 4).bias(bias)), {random(sizes)}, dtype);
@@ -313,37 +263,7 @@ const std::map<std::string, Factory>& cases() {
   return all;
 }
 
-class Oracle : public ::testing::TestWithParam<std::tuple<std::string, Strategy>> {};
-
-TEST_P(Oracle, MatchesAutogradInDouble) {
-  torch::manual_seed(1);
-  const auto& [name, strategy] = GetParam();
-  const Errors errors = compare(cases().at(name)(torch::kDouble), {.force_strategy = strategy});
-  EXPECT_LT(errors.norm, strategy == Strategy::gram ? 1e-9 : 1e-10);
-  EXPECT_LT(errors.weighted, 1e-10);
-  EXPECT_TRUE(errors.bounded);
-}
-
-TEST_P(Oracle, MatchesAutogradInFloat) {
-  torch::manual_seed(2);
-  const auto& [name, strategy] = GetParam();
-  const Errors errors = compare(cases().at(name)(torch::kFloat), {.force_strategy = strategy});
-  EXPECT_LT(errors.norm, 1e-5);
-  EXPECT_LT(errors.weighted, 1e-5);
-  EXPECT_TRUE(errors.bounded);
-}
-
-std::vector<std::string> case_names() {
-  std::vector<std::string> names;
-  for (const auto& [name, factory] : cases()) names.push_back(name);
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(Layers, Oracle,
-                         ::testing::Combine(::testing::ValuesIn(case_names()),
-                                            ::testing::Values(Strategy::automatic, Strategy::gram, Strategy::keep,
-                                                              Strategy::drop)),
-                         [](const auto& of) { return std::get<0>(of.param) + "_" + to_string(std::get<1>(of.param)); });
+INSTANTIATE_TEST_SUITE_P(Layers, Oracle, all_strategies(cases()), case_name);
 
 }  // namespace
 }  // namespace sotto::optim::testing

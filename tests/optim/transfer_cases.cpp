@@ -1,26 +1,12 @@
-#include "transfer_cases.h"
+// Calls of operators that work element by element, and of the common ones.
 
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/rand.h>
-#include <ATen/ops/randint.h>
+#include "transfer_case_values.h"
 
 namespace sotto::optim {
 namespace {
 
 using at::Tensor;
 using Arguments = std::vector<c10::IValue>;
-
-Tensor uniform(at::IntArrayRef sizes) {
-  return at::rand(sizes, at::kDouble).mul(0.8).add(0.1);  // inside the domain of every elementwise operator but acosh
-}
-Tensor booleans(at::IntArrayRef sizes) {
-  return at::rand(sizes).gt(0.5);
-}
-Tensor integers(at::IntArrayRef sizes, int64_t below) {
-  return at::randint(0, below, sizes, at::kLong);
-}
-
-using Ints = std::vector<int64_t>;
 
 }  // namespace
 
@@ -266,6 +252,7 @@ std::vector<Case> cases() {
     add("batch_norm", "",
         {uniform({3, 3, 6}), uniform({3}), uniform({3}), uniform({3}), uniform({3}), training, 0.1, 1e-5, false});
   }
+  add_layer_cases(all);
   return all;
 }
 

@@ -1,0 +1,45 @@
+#include <sotto/models/module_model.h>
+
+namespace sotto::models {
+namespace {
+
+class ModuleModel : public TrainableModel {
+ public:
+  explicit ModuleModel(std::shared_ptr<VisionModel> network) : network_(std::move(network)) {}
+
+  at::Tensor forward(const at::Tensor& input) override { return network_->forward(input); }
+
+  std::vector<NamedTensor> trainable() const override { return parameters(true); }
+
+  std::vector<NamedTensor> constants() const override {
+    std::vector<NamedTensor> result = parameters(false);
+    for (const auto& item : network_->named_buffers()) result.push_back({item.key(), item.value()});
+    return result;
+  }
+
+  std::vector<NamedTensor> state() const override {
+    std::vector<NamedTensor> result = trainable();
+    for (NamedTensor& named : constants()) result.push_back(std::move(named));
+    return result;
+  }
+
+  void set_evaluation(bool on) override { network_->train(!on); }
+
+ private:
+  std::vector<NamedTensor> parameters(bool trainable) const {
+    std::vector<NamedTensor> result;
+    for (const auto& item : network_->named_parameters())
+      if (item.value().requires_grad() == trainable) result.push_back({item.key(), item.value()});
+    return result;
+  }
+
+  std::shared_ptr<VisionModel> network_;
+};
+
+}  // namespace
+
+std::unique_ptr<TrainableModel> make_module_model(std::shared_ptr<VisionModel> network) {
+  return std::make_unique<ModuleModel>(std::move(network));
+}
+
+}  // namespace sotto::models

@@ -1,0 +1,14 @@
+#pragma once
+// A network of this library as a TrainableModel.
+
+#include <sotto/models/trainable_model.h>
+#include <sotto/models/vision.h>
+
+#include <memory>
+
+namespace sotto::models {
+
+// "cnn" or "mlp" for pictures, see vision.h.
+std::unique_ptr<TrainableModel> make_module_model(std::shared_ptr<VisionModel> network);
+
+}  // namespace sotto::models

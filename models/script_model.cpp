@@ -1,0 +1,221 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sotto/models/script_attributes.h>
+#include <sotto/models/script_graph.h>
+#include <sotto/models/script_model.h>
+#include <sotto/privacy/atomic_file.h>
+#include <sotto/privacy/error.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+namespace sotto::models {
+namespace {
+
+constexpr std::uintmax_t kMaxModelBytes = std::uintmax_t{1} << 34;
+constexpr const char* kExportHint = "export one in Python with torch.jit.script(model).save(FILE)";
+
+[[noreturn]] void refuse(const std::string& name, const std::string& what) {
+  throw DataError(fmt::format("[--model] {}: {}", name, what));
+}
+
+// What LibTorch says, without its stack trace and its advice.
+std::string reason(const c10::Error& error) {
+  std::string text = error.what_without_backtrace();
+  text = text.substr(0, text.find_first_of("\n", text.find_first_not_of('\n')));
+  text.erase(0, text.find_first_not_of('\n'));
+  return text;
+}
+
+torch::jit::Module load(const std::string& bytes, const std::string& name) {
+  std::istringstream stream(bytes);
+  try {
+    return torch::jit::load(stream, c10::Device(c10::kCPU));
+  } catch (const c10::Error& error) {
+    const std::string why = reason(error);
+    for (const char* missing :
+         {"Unknown builtin op", "Unknown type name", "Unknown custom class", "class for", "Could not find schema"})
+      if (why.find(missing) != std::string::npos)
+        refuse(name, fmt::format("needs an operator or a class that is not in this LibTorch ({})", why));
+    refuse(name, fmt::format("not a TorchScript file ({}); {}", why, kExportHint));
+  } catch (const std::exception&) {
+    refuse(name, fmt::format("not a TorchScript file; {}", kExportHint));
+  }
+}
+
+// Tensors of one place in memory become one tensor: they are tied, and a file does not always say so.
+using Place = std::tuple<const void*, at::ScalarType, std::vector<int64_t>, std::vector<int64_t>>;
+Place place_of(const at::Tensor& tensor) {
+  return {tensor.const_data_ptr(), tensor.scalar_type(), tensor.sizes().vec(), tensor.strides().vec()};
+}
+
+class Ties {
+ public:
+  c10::IValue tied(const c10::IValue& value) {
+    if (value.isTensor()) {
+      const at::Tensor& tensor = value.toTensor();
+      if (!tensor.defined() || tensor.layout() != at::kStrided || tensor.numel() == 0) return value;
+      const auto [found, added] = first_.emplace(place_of(tensor), tensor);
+      return found->second;
+    }
+    if (value.isTensorList()) {
+      c10::List<at::Tensor> list = value.toTensorList();
+      for (size_t i = 0; i < list.size(); ++i) list.set(i, tied(c10::IValue(list.get(i))).toTensor());
+    }
+    return value;
+  }
+
+ private:
+  std::map<Place, at::Tensor> first_;
+};
+
+void tie(torch::jit::Module& module) {
+  Ties ties;
+  // Parameters first, so that the one tensor is a parameter.
+  for (const bool parameters : {true, false}) {
+    for (const torch::jit::Module& part : module.modules()) {
+      const auto& object = part._ivalue();
+      for (size_t slot = 0; slot < object->type()->numAttributes(); ++slot)
+        if (object->type()->is_parameter(slot) == parameters) object->setSlot(slot, ties.tied(object->getSlot(slot)));
+    }
+  }
+}
+
+class ScriptModel : public TrainableModel {
+ public:
+  ScriptModel(const std::string& bytes, std::string name) : name_(std::move(name)), module_(load(bytes, name_)) {
+    check_code();
+    tie(module_);
+    for (const torch::jit::Module& part : module_.modules())
+      if (part.hasattr("training")) exported_mode_.emplace_back(part, part.attr("training").toBool());
+    sort_tensors();
+    check_memory();
+  }
+
+  at::Tensor forward(const at::Tensor& input) override {
+    const torch::jit::GraphOptimizerEnabledGuard as_written(false);
+    const std::string before = attribute_state(module_);
+    const c10::IValue output = module_.forward({input});
+    if (attribute_state(module_) != before)
+      throw DataError(
+          fmt::format("[--model] {} changed an attribute of its own while it ran: what a batch leaves behind "
+                      "reaches the next one without noise. Remove the assignment from forward()",
+                      name_));
+    if (!output.isTensor())
+      throw DataError(fmt::format("[--model] {}: forward() returns {}; must be a tensor", name_, output.tagKind()));
+    return output.toTensor();
+  }
+
+  std::vector<NamedTensor> trainable() const override { return trainable_; }
+  std::vector<NamedTensor> constants() const override { return constants_; }
+
+  // Buffers of types that safetensors has no name for stay in the TorchScript file alone.
+  std::vector<NamedTensor> state() const override {
+    std::unordered_set<const c10::TensorImpl*> buffers;
+    for (const auto& named : module_.named_parameters()) buffers.insert(named.value.unsafeGetTensorImpl());
+    for (const auto& named : module_.named_buffers()) buffers.insert(named.value.unsafeGetTensorImpl());
+    std::vector<NamedTensor> result = trainable_;
+    for (const NamedTensor& named : constants_)
+      if (buffers.contains(named.tensor.unsafeGetTensorImpl()) && can_save(named.tensor)) result.push_back(named);
+    return result;
+  }
+
+  void set_evaluation(bool on) override {
+    for (auto& [part, training] : exported_mode_) part.setattr("training", training && !on);
+  }
+
+  bool has_file() const override { return true; }
+
+  void write_file(const std::filesystem::path& path) const override {
+    std::ostringstream stream;
+    module_.save(stream);
+    privacy::write_file_atomically(path, stream.view());
+  }
+
+ private:
+  void check_code() const {
+    const auto method = module_.find_method("forward");
+    if (!method) refuse(name_, "has no method forward()");
+    const auto& arguments = method->function().getSchema().arguments();
+    const auto mandatory = std::count_if(arguments.begin(), arguments.end(),
+                                         [](const c10::Argument& argument) { return !argument.default_value(); });
+    if (arguments.size() < 2 || mandatory > 2 || arguments[1].type()->kind() != c10::TypeKind::TensorType)
+      refuse(name_,
+             fmt::format("forward() takes {} mandatory arguments; must take one tensor of records", mandatory - 1));
+    if (const auto refusal = graph_refusal(module_)) refuse(name_, *refusal);
+  }
+
+  void sort_tensors() {
+    std::unordered_set<const c10::TensorImpl*> seen;
+    const auto take = [&](const std::string& name, const at::Tensor& tensor) {
+      if (!seen.insert(tensor.unsafeGetTensorImpl()).second) return;
+      if (tensor.layout() != at::kStrided)
+        refuse(name_, fmt::format("tensor {} is not dense, so that it cannot be followed", name));
+      (tensor.requires_grad() ? trainable_ : constants_).push_back({name, tensor});
+    };
+    for (const auto& named : module_.named_parameters()) take(named.name, named.value);
+    const std::vector<NamedTensor> attributes = attribute_tensors(module_);
+    for (const NamedTensor& named : attributes) {
+      if (named.tensor.requires_grad() && !seen.contains(named.tensor.unsafeGetTensorImpl()))
+        refuse(name_, fmt::format("tensor {} requires grad but is no parameter; register it as torch.nn.Parameter",
+                                  named.name));
+      take(named.name, named.tensor);
+    }
+    size_t number = 0;
+    for (const at::Tensor& constant : graph_constants(module_)) take(fmt::format("constant {}", number++), constant);
+    if (trainable_.empty())
+      refuse(name_, constants_.empty() ? "has no parameter at all, so that there is nothing to train"
+                                       : "has no trainable parameter: all are frozen (requires_grad is False)");
+  }
+
+  // A parameter that is a part of another's memory would move with it, unseen.
+  void check_memory() const {
+    std::unordered_map<const void*, const NamedTensor*> owners;
+    for (const auto* tensors : {&trainable_, &constants_}) {
+      for (const NamedTensor& named : *tensors) {
+        if (named.tensor.numel() == 0) continue;
+        const void* storage = named.tensor.storage().data();
+        const auto [owner, added] = owners.emplace(storage, &named);
+        if (!added && (named.tensor.requires_grad() || owner->second->tensor.requires_grad()))
+          refuse(name_, fmt::format("{} and {} share a part of their memory; use one parameter, or clone() it",
+                                    owner->second->name, named.name));
+      }
+    }
+  }
+
+  std::string name_;
+  torch::jit::Module module_;
+  std::vector<std::pair<torch::jit::Module, bool>> exported_mode_;
+  std::vector<NamedTensor> trainable_, constants_;
+};
+
+}  // namespace
+
+std::string read_model_file(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error))
+    refuse(path.string(), std::filesystem::exists(path, error) ? "is no regular file" : "there is no such file");
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) refuse(path.string(), fmt::format("cannot be read: {}", error.message()));
+  if (size == 0 || size > kMaxModelBytes)
+    refuse(path.string(), fmt::format("holds {} bytes; a TorchScript file has 1 to {}", size, kMaxModelBytes));
+  std::string bytes(size, '\0');
+  std::ifstream file(path, std::ios::binary);
+  if (!file.read(bytes.data(), static_cast<std::streamsize>(size)))
+    refuse(path.string(), "cannot be read; check its permissions");
+  return bytes;
+}
+
+std::unique_ptr<TrainableModel> load_script_model(const std::string& bytes, const std::string& name) {
+  return std::make_unique<ScriptModel>(bytes, name);
+}
+
+}  // namespace sotto::models

@@ -1,0 +1,41 @@
+#pragma once
+// A model as training sees it, wherever it came from: a network of this library, or a file (script_model.h).
+
+#include <ATen/core/Tensor.h>
+#include <sotto/models/state.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace sotto::models {
+
+class TrainableModel {
+ public:
+  virtual ~TrainableModel() = default;
+  TrainableModel() = default;
+  TrainableModel(const TrainableModel&) = delete;
+  TrainableModel& operator=(const TrainableModel&) = delete;
+
+  // One input tensor with the records in dimension 0.
+  virtual at::Tensor forward(const at::Tensor& input) = 0;
+
+  // Parameters that require grad, each once however often it is used, with the first of its names; at least one.
+  virtual std::vector<NamedTensor> trainable() const = 0;
+  // Everything else that forward() reads: frozen parameters, buffers, other tensors. Without names where there are
+  // none.
+  virtual std::vector<NamedTensor> constants() const = 0;
+
+  // What a file of weights holds: parameters, frozen ones too, and buffers, each once.
+  virtual std::vector<NamedTensor> state() const = 0;
+
+  // Training mode is the one in which the model came; evaluation mode switches dropout off.
+  virtual void set_evaluation(bool on) = 0;
+
+  // Whether the model can be written as a file that holds its structure too, and that file. The file appears whole or
+  // not at all. Throws IoError.
+  virtual bool has_file() const { return false; }
+  virtual void write_file(const std::filesystem::path&) const {}
+};
+
+}  // namespace sotto::models

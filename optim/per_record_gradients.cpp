@@ -1,0 +1,201 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+#include <sotto/optim/full_precision.h>
+#include <sotto/optim/pull_back.h>
+#include <sotto/optim/record_rows.h>
+#include <sotto/optim/tape.h>
+#include <sotto/optim/without_autocast.h>
+#include <sotto/privacy/error.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace sotto::optim {
+namespace {
+
+// Covers what the slacks do not: sums of squares in double (half of 1e9 * 2^-53 < 6e-8 for 1e9 parameters), and the
+// float roundings of weight times factor and of the product in the weighted sum (2 * 2^-24 < 1.2e-7).
+constexpr double kNormMargin = 2e-7;
+
+}  // namespace
+
+double PerRecordGradients::norm_bound(size_t group, int64_t record) const {
+  const SquaredNorms& norms = norms_.at(group);
+  const auto i = static_cast<size_t>(record);
+  const double squared = norms.computed.at(i) + norms.slack.at(i);
+  if (!std::isfinite(squared)) return squared;
+  return std::sqrt(std::max(0.0, squared)) * (1.0 + kNormMargin);
+}
+
+void PerRecordGradients::collect_uses(UsePlan plan) {
+  for (size_t p = 0; p < parameters_->size(); ++p) of_source_[p];
+  for (size_t u = 0; u < recording_.uses.size(); ++u) {
+    RecordedUse& use = recording_.uses[u];
+    if (!use.use) continue;
+    std::vector<size_t>& uses = of_source_[recording_.expressions[use.expression].source].uses;
+    const bool absorbed = std::any_of(uses.begin(), uses.end(), [&](size_t earlier) {
+      return recording_.uses[earlier].map == use.map && recording_.uses[earlier].use->absorb(*use.use);
+    });
+    if (absorbed) {
+      use.use.reset();
+      use.absorbed = true;
+    } else {
+      uses.push_back(u);
+    }
+  }
+  for (const auto& [source, of] : of_source_) {
+    for (size_t u : of.uses) recording_.uses[u].use->choose(plan);
+    if (source < parameters_->size()) continue;
+    for (size_t p : recording_.expressions[source].parameters) of_source_[p].pulled = true;
+  }
+}
+
+// rows[n, N] of a source, summed over its uses, for records [begin, end).
+at::Tensor PerRecordGradients::rows_of_source(size_t source, int64_t begin, int64_t end) const {
+  const ParameterExpression& expression = recording_.expressions[source];
+  const at::Tensor& parameter = (*parameters_)[*expression.parameters.begin()].tensor;
+  at::Tensor rows = at::zeros({end - begin, expression.value.numel()}, parameter.options().requires_grad(false));
+  for (size_t u : of_source_.at(source).uses) {
+    const RecordedUse& use = recording_.uses[u];
+    use.map.add(use.use->per_record(begin, end), rows);
+  }
+  return rows;
+}
+
+// The use's own norm and weighted sum are those of the parameter.
+bool PerRecordGradients::has_one_plain_use(size_t parameter) const {
+  const OfSource& of = of_source_.at(parameter);
+  return !of.pulled && of.uses.size() == 1 && !recording_.uses[of.uses[0]].map.repeats();
+}
+
+// The rows of a parameter with several uses: summed over the uses, chunk by chunk. Norm and weighted sum must come from
+// the same rows, because uses may cancel.
+void PerRecordGradients::for_each_summed_rows(
+    size_t parameter, const std::function<void(int64_t begin, const at::Tensor& rows)>& visit) const {
+  const at::Tensor& tensor = (*parameters_)[parameter].tensor;
+  const int64_t bytes = tensor.numel() * static_cast<int64_t>(tensor.element_size());
+  const int64_t chunk = std::max<int64_t>(1, chunk_bytes_ / std::max<int64_t>(1, bytes));
+  for (int64_t begin = 0; begin < batch_; begin += chunk) {
+    visit(begin, rows_of_source(parameter, begin, std::min(batch_, begin + chunk)));
+  }
+}
+
+// Parameters that reach a use through a function of parameters: the gradients of a chunk of records are pulled back
+// through that function together. Exact for any function; twice per step, since norm and weighted sum must come from
+// the same rows.
+void PerRecordGradients::for_each_pulled_rows(
+    const std::function<void(size_t parameter, int64_t begin, const at::Tensor& rows)>& visit) const {
+  std::vector<size_t> members, sources;
+  std::vector<at::Tensor> parameters, values;
+  int64_t elements = 0;
+  for (const auto& [source, of] : of_source_) {
+    const at::Tensor& value = recording_.expressions[source].value;
+    if (source < parameters_->size()) {
+      if (!of.pulled) continue;
+      members.push_back(source);
+      parameters.push_back(value);
+    } else {
+      sources.push_back(source);
+      values.push_back(value);
+    }
+    elements += value.numel();
+  }
+  if (members.empty()) return;
+  const int64_t bytes = elements * static_cast<int64_t>(parameters[0].element_size());
+  const int64_t chunk = std::max<int64_t>(1, chunk_bytes_ / std::max<int64_t>(1, bytes));
+  for (int64_t begin = 0; begin < batch_; begin += chunk) {
+    const int64_t end = std::min(batch_, begin + chunk);
+    std::vector<at::Tensor> gradients;
+    for (size_t k = 0; k < sources.size(); ++k) {
+      std::vector<int64_t> sizes = values[k].sizes().vec();
+      sizes.insert(sizes.begin(), end - begin);
+      gradients.push_back(rows_of_source(sources[k], begin, end).view(sizes));
+    }
+    const std::vector<at::Tensor> pulled = pull_back(values, gradients, parameters);
+    for (size_t m = 0; m < members.size(); ++m) {
+      at::Tensor rows = rows_of_source(members[m], begin, end);
+      if (pulled[m].defined()) rows.add_(pulled[m].reshape(rows.sizes()));
+      visit(members[m], begin, rows);
+    }
+  }
+}
+
+void PerRecordGradients::compute_norms() {
+  const auto records = static_cast<size_t>(batch_);
+  norms_.assign(group_count_, {std::vector<double>(records, 0.0), std::vector<double>(records, 0.0)});
+  for (size_t p = 0; p < rows_.size(); ++p) add_row_norms(rows_[p], 0, norms_[(*groups_)[p]]);
+  if (!rows_.empty()) return;
+  for (size_t p = 0; p < parameters_->size(); ++p) {
+    const OfSource& of = of_source_.at(p);
+    SquaredNorms& norms = norms_[(*groups_)[p]];
+    if (of.pulled || of.uses.empty()) continue;
+    if (has_one_plain_use(p)) {
+      recording_.uses[of.uses[0]].use->add_squared_norms(norms);
+    } else {
+      for_each_summed_rows(p, [&](int64_t begin, const at::Tensor& rows) { add_row_norms(rows, begin, norms); });
+    }
+  }
+  for_each_pulled_rows(
+      [&](size_t p, int64_t begin, const at::Tensor& rows) { add_row_norms(rows, begin, norms_[(*groups_)[p]]); });
+}
+
+void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& weights, std::vector<at::Tensor>& sums) {
+  const FullPrecision full_precision;
+  const WithoutAutocast without_autocast;
+  at::NoGradGuard no_grad;
+  SOTTO_ASSERT(weights.size() == norms_.size() && sums.size() == parameters_->size());
+  const auto weights_of = [&](size_t group, const at::Tensor& like) {
+    const std::vector<float>& of_group = weights.at(group);
+    SOTTO_ASSERT(static_cast<int64_t>(of_group.size()) == batch_);
+    at::Tensor tensor = at::empty({batch_}, at::kFloat);
+    std::copy(of_group.begin(), of_group.end(), tensor.mutable_data_ptr<float>());
+    return tensor.to(like.device(), like.scalar_type());
+  };
+  const auto add_rows = [&](size_t p, int64_t begin, const at::Tensor& rows) {
+    const at::Tensor weight = weights_of((*groups_)[p], sums[p]);
+    at::Tensor total = sums[p].view({-1});
+    add_row_sum(rows, weight.slice(0, begin, begin + rows.size(0)), total);
+  };
+  for (size_t p = 0; p < rows_.size(); ++p) add_rows(p, 0, rows_[p]);
+  if (!rows_.empty()) return;
+  for (size_t p = 0; p < parameters_->size(); ++p) {
+    const OfSource& of = of_source_.at(p);
+    if (of.pulled || of.uses.empty()) continue;
+    if (!has_one_plain_use(p)) {
+      for_each_summed_rows(p, [&](int64_t begin, const at::Tensor& rows) { add_rows(p, begin, rows); });
+      continue;
+    }
+    const RecordedUse& use = recording_.uses[of.uses[0]];
+    const at::Tensor weight = weights_of((*groups_)[p], sums[p]);
+    at::Tensor total = sums[p].view({-1});
+    if (use.map.is_identity(total.numel())) {
+      use.use->add_weighted(weight, total);
+    } else if (auto seen = use.map.view_on(total)) {
+      use.use->add_weighted_strided(weight, *seen);
+    } else {
+      at::Tensor sum = at::zeros({use.map.elements()}, total.options());
+      use.use->add_weighted(weight, sum);
+      use.map.add(sum.unsqueeze(0), total.unsqueeze(0));
+    }
+  }
+  for_each_pulled_rows(add_rows);
+}
+
+std::vector<std::string> PerRecordGradients::describe() const {
+  std::vector<std::string> lines;
+  for (size_t p = 0; p < rows_.size(); ++p) lines.push_back((*parameters_)[p].name + " one record at a time");
+  for (const RecordedUse& use : recording_.uses) {
+    const char* strategy = use.use        ? to_string(use.use->strategy())
+                           : use.absorbed ? "with an earlier use"
+                                          : "no gradient";
+    lines.push_back(
+        fmt::format("{} {} {}", recording_.expressions[use.expression].parameter_names, use.operator_name, strategy));
+  }
+  lines.insert(lines.end(), recording_.notes.begin(), recording_.notes.end());
+  return lines;
+}
+
+}  // namespace sotto::optim

@@ -1,0 +1,111 @@
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sotto/optim/constant_draws.h>
+#include <sotto/optim/preflight.h>
+#include <sotto/optim/probe.h>
+#include <sotto/privacy/error.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace sotto::optim {
+namespace {
+
+using Tensors = std::vector<at::Tensor>;
+using Losses = std::function<at::Tensor(const Tensors&)>;
+
+constexpr int64_t kBatch = 4;
+constexpr uint64_t kSeed = 1;
+
+Tensors inputs_of(const std::vector<NamedParameter>& parameters, const std::vector<InputSpec>& specs) {
+  Tensors inputs = made_up_inputs(specs, kBatch, kSeed);
+  for (at::Tensor& input : inputs) input = input.to(parameters.at(0).tensor.device());
+  return inputs;
+}
+
+// The losses of a batch, every record run on its own.
+Losses one_by_one(const Losses& losses) {
+  return [&losses](const Tensors& inputs) {
+    Tensors all;
+    for (int64_t i = 0; i < inputs.at(0).size(0); ++i) {
+      Tensors record;
+      for (const at::Tensor& input : inputs) record.push_back(input.slice(0, i, i + 1));
+      all.push_back(losses(record));
+    }
+    return at::cat(all);
+  };
+}
+
+double seconds_of(const std::function<void()>& work) {
+  work();  // buffers and threads are ready
+  double best = 1e300;
+  for (int run = 0; run < 3; ++run) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return best;
+}
+
+std::string cost_of(Tape& tape, const Tensors& inputs, const Losses& losses) {
+  constexpr double kMilli = 1e3;
+  const double alone = seconds_of([&] { tape.run(inputs, losses); }) / static_cast<double>(kBatch);
+  std::string text = fmt::format(
+      "fallback per-record: every record is a forward and a backward pass of its own, {:.3g} ms on made-up records",
+      kMilli * alone);
+  try {
+    const at::AutoGradMode with_gradients(true);
+    Tensors parameters;
+    for (const NamedParameter& parameter : tape.parameters()) parameters.push_back(parameter.tensor);
+    const double together =
+        seconds_of([&] { torch::autograd::grad({losses(inputs).sum()}, parameters, {}, {}, false, true); }) /
+        static_cast<double>(kBatch);
+    text += fmt::format("; a plain pass over {} of them takes {:.3g} ms each, {:.1f} times less", kBatch,
+                        kMilli * together, alone / together);
+  } catch (const std::exception&) {
+    text += "; the model cannot be run on several records at once";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters, const Tensors& constants,
+                                   const std::vector<InputSpec>& specs, bool declared, const TapeOptions& options,
+                                   const Losses& losses) {
+  const GeneratorState generators;
+  TapeOptions quiet = options;
+  quiet.phase_ended = {};
+  const bool alone = options.fallback == Fallback::per_record;
+  std::vector<std::string> notes;
+  ProbeReport report;
+  try {
+    const Tensors inputs = inputs_of(parameters, specs);
+    Tape tape(parameters, constants, {}, quiet);
+    tape.run(inputs, losses);
+    report = probe(parameters, specs, alone ? one_by_one(losses) : losses, {.batch = kBatch, .seed = kSeed});
+    if (alone) notes.push_back(cost_of(tape, inputs, losses));
+  } catch (const UsageError&) {
+    throw;
+  } catch (const std::exception& error) {
+    const std::string what = std::string(error.what()).substr(0, std::string(error.what()).find('\n'));
+    if (declared) {
+      throw UsageError(
+          fmt::format("[PrivateTraining] the model fails on made-up records of the declared inputs: {}", what));
+    }
+    return {
+        fmt::format("independence was not probed: the model cannot be run on made-up records that are like the "
+                    "private ones in sizes and dtypes alone ({}). Declare its inputs",
+                    what)};
+  }
+  if (!report.passed()) throw UsageError(fmt::format("{}", fmt::join(report.problems, "; ")));
+  notes.push_back(fmt::format("independence was probed on made-up records, {} passes{}", report.runs,
+                              declared ? "" : " (inputs derived from sizes and dtypes)"));
+  notes.insert(notes.end(), report.notes.begin(), report.notes.end());
+  return notes;
+}
+
+}  // namespace sotto::optim

@@ -1,0 +1,21 @@
+#pragma once
+// What private training does before it reads a private record: the analysis and the probe of the model on made-up ones.
+
+#include <sotto/optim/input_spec.h>
+#include <sotto/optim/tape.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace sotto::optim {
+
+// Returns notes for the user: what was tried, what could not be, and with Fallback::per_record what it costs. Throws
+// UsageError when the model is refused. What the model itself throws is an error when its inputs were `declared`, and a
+// note when they were only derived from the records' sizes and dtypes: it may not be meant for such values.
+std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters,
+                                   const std::vector<at::Tensor>& constants, const std::vector<InputSpec>& specs,
+                                   bool declared, const TapeOptions& options,
+                                   const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses);
+
+}  // namespace sotto::optim

@@ -1,0 +1,242 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/zeros_like.h>
+#include <fmt/format.h>
+#include <sotto/optim/constant_draws.h>
+#include <sotto/optim/operator_call.h>
+#include <sotto/optim/probe.h>
+#include <sotto/privacy/error.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+namespace sotto::optim {
+namespace {
+
+using Tensors = std::vector<at::Tensor>;
+
+struct Result {
+  at::Tensor loss;      // of one record, []
+  at::Tensor gradient;  // all parameters, flattened
+};
+
+constexpr double kSmallestScale = 1e-6;  // below it, results are compared absolutely
+
+class Probe {
+ public:
+  Probe(const std::vector<NamedParameter>& parameters, const std::vector<InputSpec>& specs, const ProbedLosses& losses,
+        const ProbeOptions& options)
+      : specs_(specs), losses_(losses), options_(options), slots_{0, options.batch / 2, options.batch - 1} {
+    for (const NamedParameter& parameter : parameters) parameters_.push_back(parameter.tensor);
+    inputs_ = made_up(options.batch, 0);
+  }
+
+  ProbeReport run();
+
+ private:
+  Tensors made_up(int64_t batch, uint64_t variation) const;
+  at::Tensor losses_of(const Tensors& inputs);
+  Result result(const at::Tensor& losses, int64_t slot) const;
+  std::vector<Result> results(const Tensors& inputs);
+  bool rounding_apart(const at::Tensor& a, const at::Tensor& b) const;
+  void compare(const Result& before, const Result& now, bool exactly, const std::string& what);
+  void replace_others(const std::vector<Result>& base);
+  void break_others(const std::vector<Result>& base);
+  void vary_the_batch();
+  void problem(const std::string& text);
+
+  Tensors parameters_;
+  const std::vector<InputSpec>& specs_;
+  const ProbedLosses& losses_;
+  const ProbeOptions& options_;
+  std::set<int64_t> slots_;
+  Tensors inputs_;
+  GeneratorState generators_;
+  ProbeReport report_;
+};
+
+Tensors Probe::made_up(int64_t batch, uint64_t variation) const {
+  Tensors inputs = made_up_inputs(specs_, batch, options_.seed + variation);
+  for (at::Tensor& input : inputs) input = input.to(parameters_.at(0).device());
+  return inputs;
+}
+
+void Probe::problem(const std::string& text) {
+  const std::string full = "[probe] " + text;
+  if (std::find(report_.problems.begin(), report_.problems.end(), full) == report_.problems.end())
+    report_.problems.push_back(full);
+}
+
+at::Tensor Probe::losses_of(const Tensors& inputs) {
+  generators_.restore();
+  ++report_.runs;
+  const at::AutoGradMode with_gradients(true);
+  Tensors copies;
+  for (const at::Tensor& input : inputs) copies.push_back(input.clone());
+  at::Tensor losses = losses_(copies);
+  const int64_t batch = inputs.at(0).size(0);
+  if (!losses.defined() || losses.dim() != 1 || losses.size(0) != batch) {
+    throw UsageError(fmt::format("[probe] the model must return one loss per record, a tensor of sizes [{}]: got {}",
+                                 batch, losses.defined() ? sizes_text(losses.sizes()) : "an undefined tensor"));
+  }
+  if (!losses.requires_grad()) {
+    throw UsageError("[probe] the losses do not depend on any trainable parameter: is gradient mode switched off?");
+  }
+  return losses;
+}
+
+Result Probe::result(const at::Tensor& losses, int64_t slot) const {
+  const at::AutoGradMode with_gradients(true);
+  const Tensors gradients = torch::autograd::grad({losses[slot]}, parameters_, {}, /*retain_graph=*/true,
+                                                  /*create_graph=*/false, /*allow_unused=*/true);
+  Tensors flat;
+  for (size_t p = 0; p < parameters_.size(); ++p) {
+    flat.push_back(gradients[p].defined() ? gradients[p].to_dense().reshape({-1})
+                                          : at::zeros_like(parameters_[p]).detach().reshape({-1}));
+  }
+  return {losses.detach()[slot].clone(), at::cat(flat)};
+}
+
+std::vector<Result> Probe::results(const Tensors& inputs) {
+  const at::Tensor losses = losses_of(inputs);
+  std::vector<Result> all;
+  for (const int64_t slot : slots_) all.push_back(result(losses, slot));
+  return all;
+}
+
+bool Probe::rounding_apart(const at::Tensor& a, const at::Tensor& b) const {
+  const bool fine = parameters_[0].scalar_type() == at::kDouble;
+  const double tolerance = fine ? kProbeToleranceDouble : kProbeToleranceFloat;
+  const double difference = (a - b).norm().item<double>();
+  return difference <= tolerance * std::max({a.norm().item<double>(), b.norm().item<double>(), kSmallestScale});
+}
+
+void Probe::compare(const Result& before, const Result& now, bool exactly, const std::string& what) {
+  const auto same = [&](const at::Tensor& a, const at::Tensor& b) {
+    return exactly ? at::equal(a, b) : rounding_apart(a, b);
+  };
+  if (!same(before.loss, now.loss)) {
+    problem(fmt::format("the loss of a made-up record changes from {:.9g} to {:.9g} when {}",
+                        before.loss.item<double>(), now.loss.item<double>(), what));
+  } else if (!same(before.gradient, now.gradient)) {
+    problem(fmt::format("the gradient of a made-up record changes (norm {:.9g} to {:.9g}) when {}",
+                        before.gradient.norm().item<double>(), now.gradient.norm().item<double>(), what));
+  }
+}
+
+void Probe::replace_others(const std::vector<Result>& base) {
+  for (const uint64_t variation : {1, 2}) {
+    const Tensors others = made_up(options_.batch, variation);
+    size_t s = 0;
+    for (const int64_t slot : slots_) {
+      Tensors inputs;
+      for (size_t t = 0; t < others.size(); ++t) {
+        inputs.push_back(others[t].clone());
+        inputs[t][slot].copy_(inputs_[t][slot]);
+      }
+      compare(base[s++], result(losses_of(inputs), slot), report_.bitwise, "the other records of its batch change");
+    }
+  }
+}
+
+void Probe::break_others(const std::vector<Result>& base) {
+  const bool any =
+      std::any_of(inputs_.begin(), inputs_.end(), [](const at::Tensor& x) { return x.is_floating_point(); });
+  if (!any) return;
+  size_t s = 0;
+  for (const int64_t slot : slots_) {
+    Tensors inputs;
+    for (const at::Tensor& input : inputs_) {
+      inputs.push_back(input.clone());
+      if (!input.is_floating_point()) continue;
+      inputs.back().fill_(std::numeric_limits<double>::quiet_NaN());
+      inputs.back()[slot].copy_(input[slot]);
+    }
+    const Result& before = base[s++];
+    try {
+      const at::Tensor losses = losses_of(inputs);
+      if (!at::equal(before.loss, losses.detach()[slot]))
+        problem("the loss of a made-up record changes when the other records of its batch are not a number");
+    } catch (const std::exception& error) {
+      report_.notes.push_back(fmt::format("the model cannot be run on records that are not a number ({})",
+                                          std::string(error.what()).substr(0, 120)));
+      return;
+    }
+  }
+}
+
+// Results of one record in batches of other sizes and at other places. Kernels differ with the batch.
+void Probe::vary_the_batch() {
+  std::vector<Tensors> longer;
+  for (const int64_t batch : {options_.batch + 1, 2 * options_.batch + 1}) {
+    longer.push_back(made_up(batch, 3));
+    for (size_t t = 0; t < inputs_.size(); ++t) longer.back()[t].slice(0, 0, options_.batch).copy_(inputs_[t]);
+  }
+  Tensors reversed;
+  for (const at::Tensor& input : inputs_) reversed.push_back(input.flip(0));
+  const size_t found = report_.problems.size();
+  generators_.restore();
+  const ConstantDraws constant_draws;
+  const std::vector<Result> base = results(inputs_);
+  const auto compare_all = [&](const Tensors& inputs, const std::function<int64_t(int64_t)>& place, const char* what) {
+    const at::Tensor losses = losses_of(inputs);
+    size_t s = 0;
+    for (const int64_t slot : slots_) compare(base[s++], result(losses, place(slot)), false, what);
+  };
+  for (const Tensors& inputs : longer) {
+    compare_all(
+        inputs, [](int64_t slot) { return slot; }, "the size of its batch changes");
+  }
+  compare_all(
+      reversed, [&](int64_t slot) { return options_.batch - 1 - slot; }, "it moves to another place of its batch");
+  if (!constant_draws.incomplete()) return;
+  report_.problems.resize(found);
+  report_.notes.emplace_back(
+      "the model draws random numbers in a way that depends on the batch: sizes of the batch were not compared");
+}
+
+ProbeReport Probe::run() {
+  std::vector<Result> base = results(inputs_);
+  for (const Result& each : base) {
+    if (!each.loss.isfinite().item<bool>() || !each.gradient.isfinite().all().item<bool>()) {
+      report_.notes.emplace_back(
+          "losses or gradients of made-up records are not finite, which may hide what records do to one another: "
+          "declare inputs that the model is meant for");
+    }
+  }
+  const std::vector<Result> again = results(inputs_);
+  report_.bitwise = true;
+  for (size_t s = 0; s < base.size(); ++s) {
+    report_.bitwise =
+        report_.bitwise && at::equal(base[s].loss, again[s].loss) && at::equal(base[s].gradient, again[s].gradient);
+    compare(base[s], again[s], false, "the same batch is run again: the model keeps something between its calls");
+  }
+  if (!report_.passed()) return report_;
+  if (!report_.bitwise) report_.notes.emplace_back("two runs on the same records differ by rounding");
+  replace_others(base);
+  break_others(base);
+  vary_the_batch();
+  const std::vector<Result> last = results(inputs_);
+  for (size_t s = 0; s < base.size(); ++s)
+    compare(base[s], last[s], report_.bitwise,
+            "the model has seen other batches: it keeps something between its calls");
+  return report_;
+}
+
+}  // namespace
+
+ProbeReport probe(const std::vector<NamedParameter>& parameters, const std::vector<InputSpec>& specs,
+                  const ProbedLosses& losses, ProbeOptions options) {
+  if (options.batch < 2) throw UsageError(fmt::format("[probe] batch: {}; must be at least 2", options.batch));
+  if (parameters.empty()) throw UsageError("[probe] the model has no trainable parameter");
+  if (specs.empty()) throw UsageError("[probe] no input is declared: at least one is needed");
+  return Probe(parameters, specs, losses, options).run();
+}
+
+}  // namespace sotto::optim

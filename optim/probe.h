@@ -1,0 +1,55 @@
+#pragma once
+// Tries on made-up records whether one record's loss and gradient depend on the others, before a private record is
+// read. The analysis of the recorder (recorder.h) proves independence for what goes through LibTorch's dispatcher; the
+// probe looks at results alone, so that it sees what is hidden from it: numbers that the program computes itself,
+// writes through raw pointers, a loss that is scaled by the size of the batch.
+//
+// For a record i in its slot of a batch of B:
+//   others replaced          loss_i and its gradient must not change in a single bit, generators restored each time
+//   others not a number      loss_i must not change in a single bit (floating-point inputs)
+//   batch of B + 1, 2B + 1   loss_i and |gradient_i| may change by rounding alone: kernels differ with the batch.
+//   Random
+//                            numbers are replaced by constants here, because a longer batch draws others.
+// When two identical runs already differ (threads that add in any order), "not in a single bit" becomes "by rounding".
+// Rounding is |a - b| <= tolerance max(|a|, |b|), see kProbeTolerance: a model that a change of that size can hide in
+// is not found out by this probe.
+
+#include <ATen/core/Tensor.h>
+#include <sotto/optim/input_spec.h>
+#include <sotto/optim/named_parameter.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace sotto::optim {
+
+struct ProbeOptions {
+  int64_t batch = 4;  // records per run, at least 2
+  uint64_t seed = 1;  // of the made-up records
+};
+
+// Relative to the larger of two results; float and double. Sums of 10^4 terms of alternating sign lose about 1e-3 in
+// float, which stays below half the smallest change that a scale of 1 / B makes at B = 256.
+inline constexpr double kProbeToleranceFloat = 1e-3;
+inline constexpr double kProbeToleranceDouble = 1e-9;
+
+struct ProbeReport {
+  std::vector<std::string> problems;  // empty: nothing found
+  std::vector<std::string> notes;     // what could not be tried
+  bool bitwise = false;               // identical runs gave identical bits, so that equality was demanded
+  int64_t runs = 0;                   // forward passes made
+
+  bool passed() const { return problems.empty(); }
+};
+
+using ProbedLosses = std::function<at::Tensor(const std::vector<at::Tensor>& inputs)>;
+
+// Gradients are those of LibTorch's autograd, not of the tape's rules. Parameters, buffers and the default CPU
+// generator are as before when it returns. Throws UsageError for bad options or specs; what the model throws on the
+// first batch passes through.
+ProbeReport probe(const std::vector<NamedParameter>& parameters, const std::vector<InputSpec>& specs,
+                  const ProbedLosses& losses, ProbeOptions options = {});
+
+}  // namespace sotto::optim

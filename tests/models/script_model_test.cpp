@@ -1,0 +1,206 @@
+// TorchScript files as models: what is kept apart, what is refused, what comes back, and that the per-record gradients
+// of exported networks are those of one-record-at-a-time autograd, also after the first run.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sotto/models/record_losses.h>
+#include <sotto/models/script_model.h>
+#include <sotto/privacy/error.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+
+#include "../optim/oracle.h"
+#include "../support/scratch_folder.h"
+
+namespace sotto::models {
+namespace {
+
+using optim::testing::compare, optim::testing::Model;
+using ::testing::ElementsAre, ::testing::HasSubstr, ::testing::UnorderedElementsAre;
+
+std::string path_of(const std::string& name) {
+  return std::string(SOTTO_EXPORTED) + "/" + name + ".ts";
+}
+
+std::unique_ptr<TrainableModel> exported(const std::string& name) {
+  return load_script_model(read_model_file(path_of(name)), name);
+}
+
+template <typename ErrorType, typename Call>
+std::string message_of(Call call) {
+  try {
+    call();
+  } catch (const ErrorType& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string refusal(const std::string& name) {
+  return message_of<DataError>([&] { exported(name); });
+}
+
+std::vector<std::string> names(const std::vector<NamedTensor>& tensors) {
+  std::vector<std::string> result;
+  for (const NamedTensor& named : tensors) result.push_back(named.name);
+  return result;
+}
+
+// A model with its inputs and labels, as the oracle takes it.
+Model recorded(TrainableModel& model, const at::Tensor& input, const at::Tensor& labels) {
+  Model result;
+  for (const NamedTensor& named : model.trainable()) result.parameters.push_back({named.name, named.tensor});
+  for (const NamedTensor& named : model.constants()) result.constants.push_back(named.tensor);
+  result.inputs = {input, labels};
+  result.losses = [&model](const std::vector<torch::Tensor>& x) { return record_losses(model.forward(x[0]), x[1]); };
+  return result;
+}
+
+Model with_made_up_records(TrainableModel& model, const std::string& name) {
+  constexpr int64_t kRecords = 4;
+  torch::manual_seed(7);
+  if (name == "transformer")
+    return recorded(model, torch::randint(50, {kRecords, 12}, torch::kLong),
+                    torch::randint(50, {kRecords, 12}, torch::kLong));
+  if (name == "tagger")
+    return recorded(model, torch::randint(50, {kRecords, 9}, torch::kLong),
+                    torch::randint(5, {kRecords, 9}, torch::kLong));
+  return recorded(model, torch::randn({kRecords, 1, 28, 28}),
+                  torch::randint(name == "parts" ? 3 : 10, {kRecords}, torch::kLong));
+}
+
+// The interpreter replaces operators from the second run on unless it is told not to.
+void expect_oracle(const std::string& name) {
+  const auto model = exported(name);
+  const Model recorded = with_made_up_records(*model, name);
+  for (int run = 0; run < 4; ++run) {
+    const auto errors = compare(recorded);
+    EXPECT_LT(errors.norm, 1e-5) << name << " run " << run;
+    EXPECT_LT(errors.weighted, 1e-5) << name << " run " << run;
+    EXPECT_TRUE(errors.bounded) << name << " run " << run;
+  }
+}
+
+template <typename ErrorType = UsageError>
+std::string recording_refusal(const std::string& name) {
+  const auto model = exported(name);
+  const Model recorded = with_made_up_records(*model, name);
+  return message_of<ErrorType>([&] { compare(recorded); });
+}
+
+TEST(ScriptModel, TransformerWithTiedEmbeddingsEqualsTheOracleInEveryRun) {
+  expect_oracle("transformer");
+}
+TEST(ScriptModel, ResNetWithGroupNormEqualsTheOracleInEveryRun) {
+  expect_oracle("resnet");
+}
+TEST(ScriptModel, LstmTaggerEqualsTheOracleInEveryRun) {
+  expect_oracle("tagger");
+}
+TEST(ScriptModel, ControlFlowOverShapesAndModeEqualsTheOracleInEveryRun) {
+  expect_oracle("loop");
+}
+TEST(ScriptModel, FrozenPartsBuffersAttributesAndConstantsEqualTheOracle) {
+  const auto model = exported("parts");
+  model->set_evaluation(true);  // the oracle would draw other dropout masks
+  const Model recorded = with_made_up_records(*model, "parts");
+  for (int run = 0; run < 3; ++run) EXPECT_LT(compare(recorded).norm, 1e-5);
+  const auto traced = exported("traced");
+  EXPECT_LT(compare(with_made_up_records(*traced, "parts")).norm, 1e-5);
+}
+
+TEST(ScriptModel, TiedParametersAreOneParameter) {
+  const auto parameters = exported("transformer")->trainable();
+  EXPECT_EQ(std::ranges::count_if(parameters,
+                                  [](const NamedTensor& p) {
+                                    return p.tensor.sizes() == at::IntArrayRef{50, 16};
+                                  }),
+            1);
+  EXPECT_THAT(names(parameters), ::testing::Contains("embedding.weight"));
+}
+
+TEST(ScriptModel, TrainableFrozenAndBuffersAreKeptApart) {
+  const auto model = exported("parts");
+  EXPECT_THAT(names(model->trainable()), UnorderedElementsAre("output.weight", "output.bias"));
+  EXPECT_THAT(names(model->constants()), ::testing::IsSupersetOf({"frozen.weight", "frozen.bias", "shift", "scale"}));
+}
+
+TEST(ScriptModel, DropoutIsOnInTrainingAndOffInEvaluation) {
+  const auto model = exported("parts");
+  const at::Tensor x = torch::randn({8, 1, 2, 2});
+  EXPECT_FALSE(at::equal(model->forward(x), model->forward(x)));
+  model->set_evaluation(true);
+  EXPECT_TRUE(at::equal(model->forward(x), model->forward(x)));
+  model->set_evaluation(false);
+  EXPECT_FALSE(at::equal(model->forward(x), model->forward(x)));
+}
+
+TEST(ScriptModel, FileComesBackWithNewWeightsAndTheModeOfTheOldOne) {
+  sotto::testing::ScratchFolder folder;
+  for (const char* name : {"parts", "transformer"}) {
+    const auto model = exported(name);
+    {
+      const torch::NoGradGuard no_grad;
+      for (const NamedTensor& named : model->trainable()) named.tensor.add_(0.125);
+    }
+    const auto path = folder.path() / (std::string(name) + ".ts");
+    model->write_file(path);
+    const auto again = load_script_model(read_model_file(path), name);
+    ASSERT_EQ(names(again->trainable()), names(model->trainable()));
+    for (size_t p = 0; p < model->trainable().size(); ++p)
+      EXPECT_TRUE(at::equal(again->trainable()[p].tensor, model->trainable()[p].tensor));
+    // LibTorch's own loader agrees, knows what was trainable, and ties stay ties.
+    const torch::jit::Module plain = torch::jit::load(path.string());
+    const torch::jit::Module before = torch::jit::load(path_of(name));
+    EXPECT_EQ(plain.is_training(), before.is_training());
+    std::map<std::string, at::Tensor> old;
+    for (const auto& named : before.named_parameters()) old[named.name] = named.value;
+    for (const auto& named : plain.named_parameters()) {
+      EXPECT_EQ(named.value.requires_grad(), old.at(named.name).requires_grad()) << named.name;
+      EXPECT_TRUE(at::equal(named.value, old.at(named.name) + (named.value.requires_grad() ? 0.125 : 0.0)))
+          << named.name;
+    }
+  }
+}
+
+TEST(ScriptModel, ModelsThatMixRecordsOrCannotBeFollowedAreRefused) {
+  EXPECT_THAT(recording_refusal("batch_norm"), HasSubstr("batch_norm"));
+  EXPECT_THAT(recording_refusal("branch"), HasSubstr("[Tape] operator aten::"));
+  EXPECT_THAT(recording_refusal<DataError>("counter"), HasSubstr("changed an attribute of its own"));
+  EXPECT_THAT(refusal("lister"), HasSubstr("(tolist), where"));
+  EXPECT_THAT(refusal("printer"), HasSubstr("prints"));
+  EXPECT_THAT(refusal("forker"), HasSubstr("another thread"));
+}
+
+TEST(ScriptModel, FilesThatCannotBeTrainedAreRefused) {
+  EXPECT_THAT(refusal("frozen"), HasSubstr("no trainable parameter"));
+  EXPECT_THAT(refusal("two"), HasSubstr("takes 2 mandatory arguments"));
+  const auto bytes = [](const std::string& text) {
+    return message_of<DataError>([&] { load_script_model(text, "file"); });
+  };
+  EXPECT_THAT(bytes("hello"), HasSubstr("not a TorchScript file"));
+  EXPECT_THAT(bytes(""), HasSubstr("not a TorchScript file"));
+  const std::string whole = read_model_file(path_of("loop"));
+  for (size_t length = 1; length < whole.size(); length += 997)
+    EXPECT_THAT(bytes(whole.substr(0, length)), HasSubstr("not a TorchScript file")) << length;
+  EXPECT_THAT(message_of<DataError>([] { read_model_file("/nowhere/model.ts"); }), HasSubstr("no such file"));
+  EXPECT_THAT(message_of<DataError>([] { read_model_file("/tmp"); }), HasSubstr("no regular file"));
+}
+
+TEST(RecordLosses, AreTheMeanOverTheRecordsOwnTokens) {
+  const at::Tensor scores = torch::randn({3, 5, 4}), labels = torch::randint(4, {3, 5}, torch::kLong);
+  const at::Tensor losses = record_losses(scores, labels);
+  for (int64_t record = 0; record < 3; ++record) {
+    const at::Tensor alone = torch::nn::functional::cross_entropy(scores[record], labels[record]);
+    EXPECT_NEAR(losses[record].item<double>(), alone.item<double>(), 1e-6);
+  }
+  EXPECT_THAT(message_of<UsageError>([&] { record_losses(scores, labels.slice(1, 0, 4)); }), HasSubstr("do not fit"));
+  EXPECT_THAT(message_of<UsageError>([&] { record_losses(scores[0][0], labels[0][0]); }), HasSubstr("do not fit"));
+}
+
+}  // namespace
+}  // namespace sotto::models

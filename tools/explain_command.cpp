@@ -1,0 +1,47 @@
+#include <sotto/tools/explain_command.h>
+#include <sotto/tools/model_flags.h>
+#include <sotto/tools/training_library.h>
+
+#include <memory>
+#include <ostream>
+
+namespace sotto::tools {
+namespace {
+
+constexpr const char* kExample = R"(Examples:
+  $ sotto explain --model cnn --input 8x1x28x28
+  $ sotto explain --model net.ts --input 8x12 --input-type tokens:50 --json
+
+Runs the model on made-up records, in the mode in which it was exported, and prints every operator, where the records
+are in its result, the rule and strategy of every parameter, and the verdict. The loss is cross entropy with made-up
+labels: one for each record, or the mean over its tokens when the model returns scores for each.
+Exit code 0: every parameter has a rule, and independence of the records is proven and probed; 65: refused.
+)";
+
+}  // namespace
+
+void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, int& exit_code) {
+  const auto job = std::make_shared<TrainingJob>();
+  job->kind = TrainingJob::Kind::explain;
+  job->out = &out;
+  job->err = &err;
+
+  CLI::App* command = app.add_subcommand("explain", "Whether a model keeps its records apart, operator by operator");
+  command->footer(kExample);
+  command->add_option("--model", job->explain.model, "cnn, mlp or a TorchScript file (*.ts, *.pt, or with a slash)")
+      ->type_name("MODEL")
+      ->required();
+  command->add_option("--input", job->explain.input, "Records and the sizes of one, such as 8x1x28x28")
+      ->type_name("SIZES")
+      ->required();
+  command->add_option("--input-type", job->explain.input_type, "float, or tokens:VOCABULARY [float]")
+      ->type_name("TYPE");
+  command->add_flag("--json", job->json, "Print one JSON object on the standard output");
+  command->callback([job, &exit_code] {
+    parse_input_sizes(job->explain.input);  // refuses before LibTorch is loaded
+    parse_input_type(job->explain.input_type);
+    exit_code = run_training_job(*job);
+  });
+}
+
+}  // namespace sotto::tools

@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+#include <sotto/privacy/error.h>
+#include <sotto/tools/model_flags.h>
+#include <sotto/tools/numbers.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace sotto::tools {
+namespace {
+
+constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+constexpr std::string_view kTokens = "tokens:";
+
+}  // namespace
+
+bool names_model_file(std::string_view text) {
+  return text.ends_with(".ts") || text.ends_with(".pt") || text.find('/') != std::string_view::npos;
+}
+
+InputType parse_input_type(const std::string& text) {
+  if (text == "float") return {};
+  if (!text.starts_with(kTokens))
+    throw UsageError(fmt::format(
+        "[--input-type] bad value: '{}'; allowed are float and tokens:VOCABULARY, such as tokens:50", text));
+  const int64_t vocabulary = parse_integer("--input-type", text.substr(kTokens.size()));
+  if (vocabulary < 1 || vocabulary > kMost)
+    throw UsageError(fmt::format("[--input-type] bad vocabulary: {}; allowed is 1 to {}", vocabulary, kMost));
+  return {.tokens = true, .vocabulary = vocabulary};
+}
+
+std::vector<int64_t> parse_input_sizes(const std::string& text) {
+  std::vector<int64_t> sizes;
+  int64_t product = 1;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find('x', begin), text.size());
+    const int64_t size = parse_integer("--input", text.substr(begin, end - begin));
+    if (size < 1 || size > kMost / product)
+      throw UsageError(
+          fmt::format("[--input] bad value: '{}'; sizes must be at least 1 and their product below 2^31", text));
+    product *= size;
+    sizes.push_back(size);
+    begin = end + 1;
+  }
+  if (sizes.size() < 2 || sizes[0] < 2)
+    throw UsageError(fmt::format(
+        "[--input] bad value: '{}'; give at least two records and the sizes of one, such as 8x1x28x28", text));
+  return sizes;
+}
+
+}  // namespace sotto::tools

@@ -1,0 +1,61 @@
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/index_select.h>
+#include <sotto/tools/record_tensors.h>
+
+#include <algorithm>
+
+namespace sotto::tools {
+namespace {
+
+constexpr int64_t kEvaluationBatch = 500;
+constexpr double kLargestPixel = 255;
+
+}  // namespace
+
+RecordTensors record_tensors(const data::LabelledImages& images) {
+  RecordTensors result{at::empty({images.count, 1, images.height, images.width}, at::kByte),
+                       at::empty({images.count}, at::kLong)};
+  std::ranges::copy(images.pixels, result.inputs.mutable_data_ptr<uint8_t>());
+  std::ranges::copy(images.labels, result.labels.mutable_data_ptr<int64_t>());
+  return result;
+}
+
+RecordTensors record_tensors(const data::LabelledSequences& sequences) {
+  RecordTensors result{at::empty({sequences.count, sequences.length}, at::kInt),
+                       sequences.labels_per_token ? at::empty({sequences.count, sequences.length}, at::kLong)
+                                                  : at::empty({sequences.count}, at::kLong)};
+  std::ranges::copy(sequences.tokens, result.inputs.mutable_data_ptr<int32_t>());
+  std::ranges::copy(sequences.labels, result.labels.mutable_data_ptr<int64_t>());
+  return result;
+}
+
+at::Tensor as_model_input(const at::Tensor& inputs) {
+  if (inputs.scalar_type() != at::kByte) return inputs.to(at::kLong);
+  return inputs.to(at::kFloat).div_(kLargestPixel / 2).sub_(1);
+}
+
+optim::Records labelled_records(RecordTensors records) {
+  const int64_t count = records.labels.size(0);
+  return {count, [records = std::move(records)](const at::Tensor& indices) {
+            return std::vector<at::Tensor>{as_model_input(records.inputs.index_select(0, indices)),
+                                           records.labels.index_select(0, indices)};
+          }};
+}
+
+models::Hits count_hits(models::TrainableModel& model, const RecordTensors& records) {
+  const at::NoGradGuard no_grad;
+  model.set_evaluation(true);
+  models::Hits hits;
+  for (int64_t begin = 0; begin < records.labels.size(0); begin += kEvaluationBatch) {
+    const int64_t end = std::min(begin + kEvaluationBatch, records.labels.size(0));
+    const at::Tensor scores = model.forward(as_model_input(records.inputs.slice(0, begin, end)));
+    const models::Hits some = models::count_hits(scores, records.labels.slice(0, begin, end));
+    hits.labels += some.labels;
+    hits.correct += some.correct;
+  }
+  model.set_evaluation(false);
+  return hits;
+}
+
+}  // namespace sotto::tools

@@ -1,0 +1,32 @@
+#pragma once
+// Records and labels as tensors, for training and for measuring accuracy.
+
+#include <ATen/core/Tensor.h>
+#include <sotto/data/idx.h>
+#include <sotto/data/token_sequences.h>
+#include <sotto/models/record_losses.h>
+#include <sotto/models/trainable_model.h>
+#include <sotto/optim/records.h>
+
+#include <cstdint>
+
+namespace sotto::tools {
+
+struct RecordTensors {
+  at::Tensor inputs;  // pictures [records, 1, height, width], bytes; or tokens [records, length], int32
+  at::Tensor labels;  // [records] or [records, length], int64
+};
+
+RecordTensors record_tensors(const data::LabelledImages& images);
+RecordTensors record_tensors(const data::LabelledSequences& sequences);
+
+// Bytes -> float, by the public constants of kPixelScaling in training_plan.h; tokens -> int64.
+at::Tensor as_model_input(const at::Tensor& inputs);
+
+// Each fetch gives what the model takes, and labels.
+optim::Records labelled_records(RecordTensors records);
+
+// How many of the labels the model finds, in evaluation mode.
+models::Hits count_hits(models::TrainableModel& model, const RecordTensors& records);
+
+}  // namespace sotto::tools

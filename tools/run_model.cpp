@@ -1,0 +1,116 @@
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sotto/models/module_model.h>
+#include <sotto/models/record_losses.h>
+#include <sotto/models/script_model.h>
+#include <sotto/optim/tape.h>
+#include <sotto/privacy/error.h>
+#include <sotto/tools/run_model.h>
+
+#include <chrono>
+
+namespace sotto::tools {
+namespace {
+
+constexpr int64_t kProbedRecords = 4;
+
+optim::ProbedLosses losses_of(models::TrainableModel& model) {
+  return [&model](const std::vector<at::Tensor>& records) {
+    return models::record_losses(model.forward(records[0]), records[1]);
+  };
+}
+
+std::string describe(const RecordShape& shape, int64_t records) {
+  return fmt::format("{} made-up records of sizes [{}] and type {}", records, fmt::join(shape.sizes, ", "),
+                     shape.type.tokens ? fmt::format("tokens:{}", shape.type.vocabulary) : "float");
+}
+
+// LibTorch appends a stack trace to its messages, and TorchScript puts one before them.
+std::string said_by(const std::exception& error) {
+  std::string text = error.what();
+  for (const char* mark : {"\nRuntimeError: ", "\nIndexError: ", "\nValueError: "})
+    if (const size_t at = text.rfind(mark); at != std::string::npos)
+      return said_by(std::runtime_error(text.substr(text.find(": ", at) + 2)));
+  return text.substr(0, text.find('\n'));
+}
+
+}  // namespace
+
+std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
+                                                   const RecordShape& shape) {
+  if (names_model_file(name)) return models::load_script_model(bytes, name);
+  if (shape.type.tokens || shape.sizes.size() != 3 || shape.sizes[0] != 1)
+    throw UsageError(fmt::format("[--model] {} takes pictures of one channel, [1, height, width] each; got [{}]{}",
+                                 name, fmt::join(shape.sizes, ", "), shape.type.tokens ? " of tokens" : ""));
+  return models::make_module_model(
+      models::make_vision_model(name, {.height = shape.sizes[1], .width = shape.sizes[2], .classes = shape.classes}));
+}
+
+std::vector<optim::NamedParameter> trainable_parameters(const models::TrainableModel& model) {
+  std::vector<optim::NamedParameter> result;
+  for (const models::NamedTensor& named : model.trainable()) result.push_back({named.name, named.tensor});
+  return result;
+}
+
+std::vector<at::Tensor> constants(const models::TrainableModel& model) {
+  std::vector<at::Tensor> result;
+  for (const models::NamedTensor& named : model.constants()) result.push_back(named.tensor);
+  return result;
+}
+
+std::vector<optim::InputSpec> record_specs(const RecordShape& shape) {
+  optim::InputSpec input{.sizes = shape.sizes, .low = -1};
+  if (shape.type.tokens) input = {.sizes = shape.sizes, .dtype = at::kLong, .vocabulary = shape.type.vocabulary};
+  return {input, {.sizes = shape.label_sizes, .dtype = at::kLong, .vocabulary = shape.classes}};
+}
+
+std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordShape& shape, int64_t records) {
+  const at::NoGradGuard no_grad;
+  RecordShape any = shape;
+  if (any.classes == 0) any.classes = 1;
+  const at::Tensor input = optim::made_up_inputs(record_specs(any), records, 1)[0];
+  std::vector<int64_t> sizes;
+  try {
+    sizes = model.forward(input).sizes().vec();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw DataError(
+        fmt::format("[--model] the model fails on {}: {}; are --input-type and the sizes those it was made "
+                    "for?",
+                    describe(shape, records), said_by(error)));
+  }
+  const bool classifier = sizes.size() == 2 || (sizes.size() == 3 && shape.type.tokens && sizes[1] == shape.sizes[0]);
+  if (!classifier || sizes[0] != records || (shape.classes != 0 && sizes.back() != shape.classes))
+    throw DataError(fmt::format("[--model] the model returns sizes [{}] for {}; must be [{}, {}]{}",
+                                fmt::join(sizes, ", "), describe(shape, records), records,
+                                shape.classes != 0 ? fmt::format("{}", shape.classes) : "classes",
+                                shape.type.tokens ? ", or one such row for each token" : ""));
+  return sizes;
+}
+
+optim::Explanation explain(models::TrainableModel& model, const RecordShape& shape, int64_t records) {
+  return optim::explain_model(trainable_parameters(model), constants(model), record_specs(shape), losses_of(model),
+                              {.batch = records});
+}
+
+void require_independent_records(models::TrainableModel& model, const RecordShape& shape) {
+  const optim::Explanation explanation = explain(model, shape, kProbedRecords);
+  if (!explanation.accepted())
+    throw DataError(fmt::format("[--model] refused: {}", fmt::join(explanation.problems, "; ")));
+}
+
+double seconds_per_record(models::TrainableModel& model, const RecordShape& shape) {
+  optim::Tape tape(trainable_parameters(model), constants(model), {}, {.fallback = optim::Fallback::per_record});
+  const std::vector<at::Tensor> records = optim::made_up_inputs(record_specs(shape), kProbedRecords, 1);
+  double seconds = 0;
+  for (int run = 0; run < 2; ++run) {  // the first one also pays for what is done once
+    const auto start = std::chrono::steady_clock::now();
+    tape.run(records, losses_of(model));
+    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  return seconds / static_cast<double>(kProbedRecords);
+}
+
+}  // namespace sotto::tools

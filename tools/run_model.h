@@ -1,0 +1,51 @@
+#pragma once
+// The model of a run or of a question: a ready network or the user's file, and what may be asked of it before a private
+// record is read.
+
+#include <sotto/models/trainable_model.h>
+#include <sotto/optim/explain_model.h>
+#include <sotto/optim/named_parameter.h>
+#include <sotto/tools/model_flags.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sotto::tools {
+
+// What one record looks like: the public shape of the data.
+struct RecordShape {
+  std::vector<int64_t> sizes;  // of one input
+  InputType type;
+  std::vector<int64_t> label_sizes = {};  // {} for one label, {length} for one for each token
+  int64_t classes = 0;
+};
+
+// A ready network by name, made for pictures of one channel, or `bytes` of the file of that name (script_model.h).
+// Throws UsageError for another name or sizes that a ready network cannot take, DataError for a bad file.
+std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
+                                                   const RecordShape& shape);
+
+// As the tape takes them.
+std::vector<optim::NamedParameter> trainable_parameters(const models::TrainableModel& model);
+std::vector<at::Tensor> constants(const models::TrainableModel& model);
+
+// Made-up inputs and labels of this shape: pixels from [-1, 1), tokens and labels uniform.
+std::vector<optim::InputSpec> record_specs(const RecordShape& shape);
+
+// Sizes of what the model returns for `records` made-up inputs. Throws DataError naming the input when it fails on
+// them, and when the result is not [records, classes] or [records, length, classes]; `classes` = 0 allows any number.
+std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordShape& shape, int64_t records);
+
+// The table, the analysis and the probe, on made-up records with the losses of record_losses.h.
+optim::Explanation explain(models::TrainableModel& model, const RecordShape& shape, int64_t records);
+
+// Throws DataError with all problems when explain() refuses the model.
+void require_independent_records(models::TrainableModel& model, const RecordShape& shape);
+
+// Seconds that one record takes with Fallback::per_record, measured on made-up ones. Throws UsageError when the model
+// cannot be trained that way either.
+double seconds_per_record(models::TrainableModel& model, const RecordShape& shape);
+
+}  // namespace sotto::tools
