@@ -36,7 +36,7 @@ void warn_of_stale_certificate(const RunFolder& folder, std::ostream& err) {
 
 void evaluate_run(const TrainingJob& job) {
   const TrainingPlan plan = make_training_plan(job.options);
-  const auto test = read_test_data(job.options, plan);
+  auto test = read_test_data(job.options, plan);
   if (!test) throw UsageError("[evaluate] this run has no test data: give --test-images and --test-labels");
   const RunFolder folder(job.run);
   std::error_code ignored;
@@ -56,6 +56,7 @@ void evaluate_run(const TrainingJob& job) {
                                   test->pixels.size(-2), test->pixels.size(-1), error.what()));
     }
   }
+  prepare(*model, *test);
   const int64_t records = test->labels.size(0);
   const int64_t correct = count_correct(*model, *test);
   const double accuracy = static_cast<double>(correct) / static_cast<double>(records);

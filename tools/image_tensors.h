@@ -11,14 +11,17 @@
 namespace sotto::tools {
 
 struct ImageTensors {
-  at::Tensor pixels;  // [records, 1, height, width], bytes
+  at::Tensor pixels;  // [records, channels, height, width], bytes; or what the model's prepare() made of them, floats
   at::Tensor labels;  // [records], int64
 };
 
 ImageTensors image_tensors(const data::LabelledImages& images);
 
-// Bytes -> float, by the public constants of kPixelScaling in training_plan.h.
+// Bytes -> float, by the public constants of kPixelScaling in training_plan.h; floats are prepared and stay.
 at::Tensor scaled(const at::Tensor& pixels);
+
+// Replaces the pixels by what the model makes of them once; nothing happens where it prepares nothing.
+void prepare(const models::VisionModel& model, ImageTensors& images);
 
 // Each fetch gives scaled pictures and labels.
 optim::Records image_records(ImageTensors images);

@@ -26,6 +26,9 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   result.not_covered.push_back("the test records, which are treated as public");
   result.not_covered.push_back(
       fmt::format("the scaling of pixels, which is the public constant {} and was fitted to no record", kPixelScaling));
+  if (options.model == "scattering-linear")
+    result.not_covered.push_back(
+        "the scattering features, which are a fixed function of each picture alone and were fitted to no record");
   result.noise_generator = "ChaCha20, Box-Muller with a 64-bit radius, in double precision";
   result.key_source = training.is_private() ? "operating system, getrandom(2), new keys at every start"
                                             : "test seed, which can be repeated by anyone";

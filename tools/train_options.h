@@ -29,6 +29,7 @@ struct TrainOptions {
   std::string model = "cnn";
   int64_t batch = 2048;                  // expected; a Poisson sample varies around it
   std::optional<int64_t> epochs, steps;  // at most one; 40 epochs unless given
+  std::string lr_schedule = "constant";  // or linear: lr times (steps left / steps)
   std::optional<double> lr;              // 4, or 0.1 when rule is "none"
   double momentum = 0.9;
   int64_t physical_batch = 512;

@@ -27,7 +27,10 @@ std::optional<ImageTensors> read_test_data(const TrainOptions& options, const Tr
 }
 
 models::ImageShape image_shape(const ImageTensors& images, const TrainingPlan& plan) {
-  return {.height = images.pixels.size(2), .width = images.pixels.size(3), .classes = plan.classes};
+  return {.height = images.pixels.size(2),
+          .width = images.pixels.size(3),
+          .classes = plan.classes,
+          .channels = images.pixels.size(1)};
 }
 
 }  // namespace sotto::tools

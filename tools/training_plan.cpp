@@ -115,10 +115,11 @@ std::string rule_text(const TrainOptions& o) {
 TrainingPlan make_training_plan(const TrainOptions& o) {
   check_data(o);
   check_choice("--rule", o.rule, {"psac", "flat", "auto-s", "nsgd", "none"});
-  check_choice("--model", o.model, {"cnn", "mlp"});
+  check_choice("--model", o.model, {"cnn", "mlp", "resnet20", "scattering-linear", "vit-tiny", "wide-resnet-16-4"});
   check_rule_parameter(o, "--psac-r", o.psac_r, "psac");
   check_rule_parameter(o, "--auto-s-gamma", o.auto_s_gamma, "auto-s");
   check_rule_parameter(o, "--nsgd-r", o.nsgd_r, "nsgd");
+  check_choice("--lr-schedule", o.lr_schedule, {"constant", "linear"});
   check_positive("--clip-norm", o.clip_norm);
   if (o.lr) check_positive("--lr", *o.lr);
   if (o.lr && *o.lr > std::numeric_limits<float>::max())
@@ -162,7 +163,8 @@ std::string describe(const TrainOptions& o, const TrainingPlan& plan) {
   std::string text;
   if (!plan.not_private.empty()) text += fmt::format("NOT PRIVATE: {}\n", plan.not_private);
   text += fmt::format("data              {}\n", o.dataset.empty() ? o.train_images : o.dataset);
-  text += fmt::format("model             {}, SGD with lr {} and momentum {}\n", o.model, plan.lr, o.momentum);
+  text += fmt::format("model             {}, SGD with lr {}{} and momentum {}\n", o.model, plan.lr,
+                      o.lr_schedule == "linear" ? ", falling linearly to 0," : "", o.momentum);
   if (plan.privacy) {
     const privacy::PrivacyPlan& p = *plan.privacy;
     text += fmt::format("adjacency         {}: one record more or less\n", privacy::to_string(p.adjacency()));

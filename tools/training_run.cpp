@@ -64,6 +64,12 @@ TrainingRun::TrainingRun(const TrainingJob& job) : job_(job), folder_(job.run), 
   model_ = models::make_vision_model(job.options.model, image_shape(training, plan_));
   optimizer_ = std::make_unique<torch::optim::SGD>(model_->parameters(),
                                                    torch::optim::SGDOptions(plan_.lr).momentum(job.options.momentum));
+  if (model_->prepares()) {
+    const double before = seconds();
+    prepare(*model_, training);
+    if (test_) prepare(*model_, *test_);
+    preparation_seconds_ = seconds() - before;
+  }
   records_ = image_records(std::move(training));
 }
 
@@ -133,6 +139,10 @@ ExitCode TrainingRun::resume() {
 }
 
 void TrainingRun::step() {
+  if (job_.options.lr_schedule == "linear") {
+    const double left = 1 - static_cast<double>(steps_done()) / static_cast<double>(plan_.steps);
+    optimizer_->param_groups()[0].options().set_lr(plan_.lr * left);
+  }
   if (private_) {
     private_->step([this](const std::vector<at::Tensor>& inputs) {
       return at::cross_entropy_loss(model_->forward(inputs[0]), inputs[1], {}, at::Reduction::None);
@@ -241,6 +251,7 @@ void TrainingRun::report(std::optional<double> accuracy, bool finished) const {
   object["rule"] = job_.options.rule;
   object["model"] = job_.options.model;
   object["seconds"] = taken;
+  object["seconds_of_features"] = preparation_seconds_;
   object["run"] = folder_.path().string();
   object["finished"] = finished;
   if (!plan_.not_private.empty()) object["not_private"] = plan_.not_private;
@@ -254,7 +265,9 @@ void TrainingRun::report(std::optional<double> accuracy, bool finished) const {
   if (private_ && plan_.not_private.empty())
     out << fmt::format("epsilon           {} at delta {}, for {} steps charged in the ledger\n",
                        shown_epsilon(job_.options, private_->epsilon()), plan_.privacy->delta(), steps_done());
-  out << fmt::format("time              {:.1f} s\n", taken);
+  out << fmt::format(
+      "time              {:.1f} s{}\n", taken,
+      model_->prepares() ? fmt::format(", {:.1f} s of it for features, once", preparation_seconds_) : "");
   out << fmt::format("run               {}: {}model.safetensors, metrics.jsonl\n", folder_.path().string(),
                      private_ ? "certificate.json, ledger.jsonl, " : "");
   out.flush();
