@@ -148,7 +148,8 @@ LabelledImages read_labelled_images(const std::filesystem::path& images, const s
                         .width = pictures.sizes[2],
                         .classes = classes,
                         .pixels = std::move(pictures.values),
-                        .labels = std::move(classes_of.values)};
+                        .labels = std::move(classes_of.values),
+                        .channels = 1};
 }
 
 }  // namespace sotto::data

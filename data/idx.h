@@ -38,15 +38,16 @@ struct IdxIntegers {
 };
 IdxIntegers read_idx_integers(const std::filesystem::path& path, std::int64_t max_bytes = kMaxIdxBytes);
 
-// Grey pictures with one label each. Pixels stay bytes 0..255: scale them by public constants, since a mean taken from
+// Pictures with one label each. Pixels stay bytes 0..255: scale them by public constants, since a mean taken from
 // private records would have to be paid for.
 struct LabelledImages {
   std::int64_t count = 0;
   std::int64_t height = 0;
   std::int64_t width = 0;
   int classes = 0;
-  std::vector<std::uint8_t> pixels;  // [count, height, width]
+  std::vector<std::uint8_t> pixels;  // [count, channels, height, width]
   std::vector<std::uint8_t> labels;  // [count], each below classes
+  std::int64_t channels = 1;         // 3: red, green, blue
 };
 
 // Reads a three-dimensional file of pictures and a one-dimensional one of labels. `classes` is 2 to 256 (UsageError);

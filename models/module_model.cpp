@@ -7,7 +7,10 @@ class ModuleModel : public TrainableModel {
  public:
   explicit ModuleModel(std::shared_ptr<VisionModel> network) : network_(std::move(network)) {}
 
-  at::Tensor forward(const at::Tensor& input) override { return network_->forward(input); }
+  at::Tensor forward(const at::Tensor& prepared) override { return network_->forward(prepared); }
+
+  at::Tensor prepare(const at::Tensor& inputs) const override { return network_->prepare(inputs); }
+  bool prepares() const override { return network_->prepares(); }
 
   std::vector<NamedTensor> trainable() const override { return parameters(true); }
 

@@ -8,7 +8,7 @@
 
 namespace sotto::models {
 
-// "cnn" or "mlp" for pictures, see vision.h.
+// With the preparation of the network, see vision.h.
 std::unique_ptr<TrainableModel> make_module_model(std::shared_ptr<VisionModel> network);
 
 }  // namespace sotto::models

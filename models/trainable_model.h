@@ -17,8 +17,13 @@ class TrainableModel {
   TrainableModel(const TrainableModel&) = delete;
   TrainableModel& operator=(const TrainableModel&) = delete;
 
-  // One input tensor with the records in dimension 0.
-  virtual at::Tensor forward(const at::Tensor& input) = 0;
+  // One input tensor with the records in dimension 0, as prepare() returns it.
+  virtual at::Tensor forward(const at::Tensor& prepared) = 0;
+
+  // A fixed function of each record alone, fitted to no data, so that it may be computed once for all steps. The inputs
+  // themselves unless prepares().
+  virtual at::Tensor prepare(const at::Tensor& inputs) const { return inputs; }
+  virtual bool prepares() const { return false; }
 
   // Parameters that require grad, each once however often it is used, with the first of its names; at least one.
   virtual std::vector<NamedTensor> trainable() const = 0;

@@ -2,22 +2,29 @@
 #include <ATen/ops/relu.h>
 #include <ATen/ops/tanh.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sotto/models/residual.h>
+#include <sotto/models/scattering_linear.h>
 #include <sotto/models/vision.h>
+#include <sotto/models/vit.h>
 #include <sotto/privacy/error.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 
+#include <array>
+
 namespace sotto::models {
-namespace {
 
 void check(const ImageShape& shape) {
-  if (shape.height < 1 || shape.width < 1 || shape.classes < 2) {
+  if (shape.height < 1 || shape.width < 1 || shape.classes < 2 || shape.channels < 1) {
     throw UsageError(
-        fmt::format("[VisionModel] pictures of {} x {} with {} classes; sizes must be at least 1 and "
+        fmt::format("[VisionModel] pictures of {} x {} x {} with {} classes; sizes must be at least 1 and "
                     "classes at least 2",
-                    shape.height, shape.width, shape.classes));
+                    shape.channels, shape.height, shape.width, shape.classes));
   }
 }
+
+namespace {
 
 constexpr int64_t after(int64_t size, int64_t kernel, int64_t stride, int64_t padding) {
   const int64_t room = size + 2 * padding - kernel;
@@ -34,7 +41,7 @@ class Cnn : public VisionModel {
                       shape.height, shape.width, least_size(), least_size()));
     }
     using torch::nn::Conv2d, torch::nn::Conv2dOptions, torch::nn::Linear;
-    conv1_ = register_module("conv1", Conv2d(Conv2dOptions(1, kFirst, 8).stride(2).padding(2)));
+    conv1_ = register_module("conv1", Conv2d(Conv2dOptions(shape.channels, kFirst, 8).stride(2).padding(2)));
     conv2_ = register_module("conv2", Conv2d(Conv2dOptions(kFirst, kSecond, 4).stride(2)));
     linear1_ = register_module("linear1", Linear(kSecond * positions, kHidden));
     linear2_ = register_module("linear2", Linear(kHidden, shape.classes));
@@ -64,7 +71,7 @@ class Cnn : public VisionModel {
 class Mlp : public VisionModel {
  public:
   Mlp(const ImageShape& shape, const std::vector<int64_t>& hidden) {
-    int64_t inputs = shape.height * shape.width;
+    int64_t inputs = shape.channels * shape.height * shape.width;
     std::vector<int64_t> sizes = hidden;
     sizes.push_back(shape.classes);
     for (const int64_t outputs : sizes) {
@@ -100,10 +107,21 @@ std::shared_ptr<VisionModel> make_mlp(const ImageShape& shape, const std::vector
   return std::make_shared<Mlp>(shape, hidden);
 }
 
+std::span<const std::string_view> vision_models() {
+  static constexpr std::array<std::string_view, 6> names = {
+      "cnn", "mlp", "resnet20", "scattering-linear", "vit-tiny", "wide-resnet-16-4"};
+  return names;
+}
+
 std::shared_ptr<VisionModel> make_vision_model(std::string_view name, const ImageShape& shape) {
   if (name == "cnn") return make_cnn(shape);
   if (name == "mlp") return make_mlp(shape);
-  throw UsageError(fmt::format("[make_vision_model] unknown model: '{}'; known: cnn, mlp", name));
+  if (name == "resnet20") return make_resnet20(shape);
+  if (name == "scattering-linear") return make_scattering_linear(shape);
+  if (name == "vit-tiny") return make_vit_tiny(shape);
+  if (name == "wide-resnet-16-4") return make_wide_resnet(shape);
+  throw UsageError(
+      fmt::format("[make_vision_model] unknown model: '{}'; known: {}", name, fmt::join(vision_models(), ", ")));
 }
 
 }  // namespace sotto::models

@@ -37,7 +37,7 @@ void warn_of_stale_certificate(const RunFolder& folder, std::ostream& err) {
 
 void evaluate_run(const TrainingJob& job) {
   const TrainingPlan plan = make_training_plan(job.options);
-  const auto test = read_test_data(job.options, plan);
+  auto test = read_test_data(job.options, plan);
   if (!test) throw UsageError("[evaluate] this run has no test data: give --test-images and --test-labels");
   const RunFolder folder(job.run);
   std::error_code ignored;
@@ -45,17 +45,19 @@ void evaluate_run(const TrainingJob& job) {
     throw UsageError(fmt::format("[evaluate] {} holds no model yet; finish the run with 'sotto resume {}'",
                                  job.run.string(), job.run.string()));
   warn_of_stale_certificate(folder, *job.err);
-  const auto model = make_model(job.options.model, run_model_bytes(folder, job.options), record_shape(*test, plan));
+  const RecordShape shape = record_shape(*test, plan);
+  const auto model = make_model(job.options.model, run_model_bytes(folder, job.options), shape);
   {
     const at::NoGradGuard no_grad;
     try {
       models::load_state(folder.model(), model->state());
     } catch (const DataError& error) {
       throw DataError(fmt::format("[evaluate] the model of this run does not take records of sizes [{}]: {}",
-                                  fmt::join(test->inputs.sizes().slice(1), ", "), error.what()));
+                                  fmt::join(shape.sizes, ", "), error.what()));
     }
   }
-  output_sizes(*model, record_shape(*test, plan), 2);
+  output_sizes(*model, prepared_shape(*model, shape), 2);
+  prepare(*model, *test);
   const int64_t records = test->labels.size(0);
   const models::Hits hits = count_hits(*model, *test);
   const double accuracy = static_cast<double>(hits.correct) / static_cast<double>(hits.labels);

@@ -28,9 +28,7 @@ void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, in
 
   CLI::App* command = app.add_subcommand("explain", "Whether a model keeps its records apart, operator by operator");
   command->footer(kExample);
-  command->add_option("--model", job->explain.model, "cnn, mlp or a TorchScript file (*.ts, *.pt, or with a slash)")
-      ->type_name("MODEL")
-      ->required();
+  command->add_option("--model", job->explain.model, kModelHelp)->type_name("MODEL")->required();
   command->add_option("--input", job->explain.input, "Records and the sizes of one, such as 8x1x28x28")
       ->type_name("SIZES")
       ->required();

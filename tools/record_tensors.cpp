@@ -8,13 +8,13 @@
 namespace sotto::tools {
 namespace {
 
-constexpr int64_t kEvaluationBatch = 500;
+constexpr int64_t kRecordsAtOnce = 500;
 constexpr double kLargestPixel = 255;
 
 }  // namespace
 
 RecordTensors record_tensors(const data::LabelledImages& images) {
-  RecordTensors result{at::empty({images.count, 1, images.height, images.width}, at::kByte),
+  RecordTensors result{at::empty({images.count, images.channels, images.height, images.width}, at::kByte),
                        at::empty({images.count}, at::kLong)};
   std::ranges::copy(images.pixels, result.inputs.mutable_data_ptr<uint8_t>());
   std::ranges::copy(images.labels, result.labels.mutable_data_ptr<int64_t>());
@@ -31,8 +31,27 @@ RecordTensors record_tensors(const data::LabelledSequences& sequences) {
 }
 
 at::Tensor as_model_input(const at::Tensor& inputs) {
-  if (inputs.scalar_type() != at::kByte) return inputs.to(at::kLong);
-  return inputs.to(at::kFloat).div_(kLargestPixel / 2).sub_(1);
+  if (inputs.scalar_type() == at::kInt) return inputs.to(at::kLong);
+  if (inputs.scalar_type() == at::kByte) return inputs.to(at::kFloat).div_(kLargestPixel / 2).sub_(1);
+  return inputs;
+}
+
+void prepare(const models::TrainableModel& model, RecordTensors& records) {
+  if (!model.prepares()) return;
+  const at::NoGradGuard no_grad;
+  const int64_t count = records.labels.size(0);
+  at::Tensor prepared;
+  for (int64_t begin = 0; begin < count; begin += kRecordsAtOnce) {
+    const int64_t end = std::min(begin + kRecordsAtOnce, count);
+    const at::Tensor some = model.prepare(as_model_input(records.inputs.slice(0, begin, end)));
+    if (!prepared.defined()) {
+      std::vector<int64_t> sizes = some.sizes().vec();
+      sizes[0] = count;
+      prepared = at::empty(sizes, some.options());
+    }
+    prepared.slice(0, begin, end).copy_(some);
+  }
+  records.inputs = std::move(prepared);
 }
 
 optim::Records labelled_records(RecordTensors records) {
@@ -47,8 +66,8 @@ models::Hits count_hits(models::TrainableModel& model, const RecordTensors& reco
   const at::NoGradGuard no_grad;
   model.set_evaluation(true);
   models::Hits hits;
-  for (int64_t begin = 0; begin < records.labels.size(0); begin += kEvaluationBatch) {
-    const int64_t end = std::min(begin + kEvaluationBatch, records.labels.size(0));
+  for (int64_t begin = 0; begin < records.labels.size(0); begin += kRecordsAtOnce) {
+    const int64_t end = std::min(begin + kRecordsAtOnce, records.labels.size(0));
     const at::Tensor scores = model.forward(as_model_input(records.inputs.slice(0, begin, end)));
     const models::Hits some = models::count_hits(scores, records.labels.slice(0, begin, end));
     hits.labels += some.labels;

@@ -13,15 +13,18 @@
 namespace sotto::tools {
 
 struct RecordTensors {
-  at::Tensor inputs;  // pictures [records, 1, height, width], bytes; or tokens [records, length], int32
+  at::Tensor inputs;  // pictures [records, channels, height, width], bytes; tokens [records, length], int32; or floats
   at::Tensor labels;  // [records] or [records, length], int64
 };
 
 RecordTensors record_tensors(const data::LabelledImages& images);
 RecordTensors record_tensors(const data::LabelledSequences& sequences);
 
-// Bytes -> float, by the public constants of kPixelScaling in training_plan.h; tokens -> int64.
+// Bytes -> float, by the public constants of kPixelScaling in training_plan.h; tokens -> int64; floats stay.
 at::Tensor as_model_input(const at::Tensor& inputs);
+
+// Replaces the inputs by what the model makes of them once; nothing happens where it prepares nothing.
+void prepare(const models::TrainableModel& model, RecordTensors& records);
 
 // Each fetch gives what the model takes, and labels.
 optim::Records labelled_records(RecordTensors records);

@@ -27,11 +27,14 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   if (!model_sha256.empty())
     result.not_covered.push_back(fmt::format(
         "the model file with SHA-256 {}: its code and initial weights are treated as public", model_sha256));
-  if (plan.input_type.tokens) {
-    result.not_covered.push_back("the vocabulary and whatever made tokens of texts, which are treated as public");
-  } else
-    result.not_covered.push_back(fmt::format(
-        "the scaling of pixels, which is the public constant {} and was fitted to no record", kPixelScaling));
+  result.not_covered.push_back(
+      plan.input_type.tokens
+          ? "the vocabulary and whatever made tokens of texts, which are treated as public"
+          : fmt::format("the scaling of pixels, which is the public constant {} and was fitted to no record",
+                        kPixelScaling));
+  if (options.model == "scattering-linear")
+    result.not_covered.push_back(
+        "the scattering features, which are a fixed function of each picture alone and were fitted to no record");
   result.noise_generator = "ChaCha20, Box-Muller with a 64-bit radius, in double precision";
   result.key_source = training.is_private() ? "operating system, getrandom(2), new keys at every start"
                                             : "test seed, which can be repeated by anyone";

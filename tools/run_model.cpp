@@ -8,6 +8,7 @@
 #include <sotto/privacy/error.h>
 #include <sotto/tools/run_model.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace sotto::tools {
@@ -40,11 +41,12 @@ std::string said_by(const std::exception& error) {
 std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
                                                    const RecordShape& shape) {
   if (names_model_file(name)) return models::load_script_model(bytes, name);
-  if (shape.type.tokens || shape.sizes.size() != 3 || shape.sizes[0] != 1)
-    throw UsageError(fmt::format("[--model] {} takes pictures of one channel, [1, height, width] each; got [{}]{}",
-                                 name, fmt::join(shape.sizes, ", "), shape.type.tokens ? " of tokens" : ""));
-  return models::make_module_model(
-      models::make_vision_model(name, {.height = shape.sizes[1], .width = shape.sizes[2], .classes = shape.classes}));
+  if (shape.type.tokens || shape.sizes.size() != 3)
+    throw UsageError(fmt::format("[--model] {} takes pictures, [channels, height, width] each; got [{}]{}", name,
+                                 fmt::join(shape.sizes, ", "), shape.type.tokens ? " of tokens" : ""));
+  SOTTO_ASSERT(std::ranges::equal(kReadyModels, models::vision_models()));
+  return models::make_module_model(models::make_vision_model(
+      name, {.height = shape.sizes[1], .width = shape.sizes[2], .classes = shape.classes, .channels = shape.sizes[0]}));
 }
 
 std::vector<optim::NamedParameter> trainable_parameters(const models::TrainableModel& model) {
@@ -63,6 +65,14 @@ std::vector<optim::InputSpec> record_specs(const RecordShape& shape) {
   optim::InputSpec input{.sizes = shape.sizes, .low = -1};
   if (shape.type.tokens) input = {.sizes = shape.sizes, .dtype = at::kLong, .vocabulary = shape.type.vocabulary};
   return {input, {.sizes = shape.label_sizes, .dtype = at::kLong, .vocabulary = shape.classes}};
+}
+
+RecordShape prepared_shape(const models::TrainableModel& model, const RecordShape& shape) {
+  if (!model.prepares()) return shape;
+  const at::NoGradGuard no_grad;
+  RecordShape result = shape;
+  result.sizes = model.prepare(optim::made_up_inputs(record_specs(shape), 1, 1)[0]).sizes().slice(1).vec();
+  return result;
 }
 
 std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordShape& shape, int64_t records) {

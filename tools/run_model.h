@@ -22,8 +22,9 @@ struct RecordShape {
   int64_t classes = 0;
 };
 
-// A ready network by name, made for pictures of one channel, or `bytes` of the file of that name (script_model.h).
-// Throws UsageError for another name or sizes that a ready network cannot take, DataError for a bad file.
+// A ready network by name, made for pictures [channels, height, width], or `bytes` of the file of that name
+// (script_model.h). Throws UsageError for another name or sizes that a ready network cannot take, DataError for a bad
+// file.
 std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
                                                    const RecordShape& shape);
 
@@ -33,6 +34,10 @@ std::vector<at::Tensor> constants(const models::TrainableModel& model);
 
 // Made-up inputs and labels of this shape: pixels from [-1, 1), tokens and labels uniform.
 std::vector<optim::InputSpec> record_specs(const RecordShape& shape);
+
+// The shape of what forward() takes where the data has this one: another one for a model that prepares its inputs.
+// Measured on made-up records.
+RecordShape prepared_shape(const models::TrainableModel& model, const RecordShape& shape);
 
 // Sizes of what the model returns for `records` made-up inputs. Throws DataError naming the input when it fails on
 // them, and when the result is not [records, classes] or [records, length, classes]; `classes` = 0 allows any number.

@@ -13,7 +13,8 @@ set -euo pipefail
 
 sotto_packages=(g++ cmake ninja-build ccache git ca-certificates python3 python3-venv python3-pip
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libboost-dev libboost-math-dev
-  libssl-dev zlib1g-dev libgmp-dev libmpfr-dev libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev clang-format clang-tidy)
+  libssl-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libgmp-dev libmpfr-dev libgtest-dev libgmock-dev librapidcheck-dev
+  libbenchmark-dev clang-format clang-tidy)
 sotto_wheels=('torch==2.15.0' 'nvidia-cuda-runtime==13.2.*' 'nvidia-cuda-cupti==13.2.*')
 
 sotto_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

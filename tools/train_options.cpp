@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
+#include <sotto/tools/model_flags.h>
 #include <sotto/tools/numbers.h>
 #include <sotto/tools/train_options.h>
 
@@ -103,8 +104,7 @@ std::span<const TrainKey> train_keys() {
       {"nsgd-r", &O::nsgd_r, "R", "r of nsgd [0.01]"},
       {"per-group", &O::per_group, "", "Clip every layer on its own, to clip norm / sqrt(layers); rule flat only"},
       {"clip-norm", &O::clip_norm, "C", "Bound on the norm of a record's gradient"},
-      {"model", &O::model, "MODEL",
-       "cnn (Tramer and Boneh), mlp (1024, 1024) or a TorchScript file (*.ts, *.pt, or with a slash)"},
+      {"model", &O::model, "MODEL", kModelHelp},
       {"model-sha256", &O::model_sha256, "HASH", "Refuse a model file that has another SHA-256"},
       {"input-type", &O::input_type, "TYPE", "float, or tokens:VOCABULARY for files of integers [records, length]"},
       {"fallback", &O::fallback, "WAY",
@@ -113,6 +113,7 @@ std::span<const TrainKey> train_keys() {
       {"epochs", &O::epochs, "N", "Train for ceil(N * dataset size / batch) steps [40]"},
       {"steps", &O::steps, "T", "Train for T steps, instead of --epochs"},
       {"lr", &O::lr, "RATE", "Learning rate of SGD [4; 0.1 for rule none]"},
+      {"lr-schedule", &O::lr_schedule, "SCHEDULE", "constant, or linear: falls from --lr in the first step towards 0"},
       {"momentum", &O::momentum, "BETA", "Momentum of SGD"},
       {"physical-batch", &O::physical_batch, "B", "Records per forward pass; changes speed and memory only"},
       {"threads", &O::threads, "N", "Threads for arithmetic; 0: one per core"},

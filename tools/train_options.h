@@ -26,13 +26,14 @@ struct TrainOptions {
   std::optional<double> psac_r, auto_s_gamma, nsgd_r;  // 0.1, 0.01, 0.01; each with its own rule only
   bool per_group = false;
   double clip_norm = 0.1;
-  std::string model = "cnn";             // or mlp, or a TorchScript file, see models/script_model.h
+  std::string model = "cnn";             // kReadyModels of model_flags.h, or a TorchScript file
   std::string model_sha256;              // of the file; filled in when a run begins
   std::string input_type = "float";      // or tokens:VOCABULARY
   std::string fallback = "none";         // or per-record
   int64_t batch = 2048;                  // expected; a Poisson sample varies around it
   std::optional<int64_t> epochs, steps;  // at most one; 40 epochs unless given
   std::optional<double> lr;              // 4, or 0.1 when rule is "none"
+  std::string lr_schedule = "constant";  // or linear: lr times (steps left / steps)
   double momentum = 0.9;
   int64_t physical_batch = 512;
   int64_t threads = 0;                        // 0: as many as there are cores

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sotto/data/dataset.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/numbers.h>
 #include <sotto/tools/training_plan.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -71,9 +73,12 @@ void check_model(const TrainOptions& o) {
   if (names_model_file(o.model)) {
     if (!o.model_sha256.empty() && !privacy::is_sha256_hex(o.model_sha256))
       throw UsageError(fmt::format("[--model-sha256] bad value: '{}'; must be 64 hexadecimal digits", o.model_sha256));
-  } else {
-    check_choice("--model", o.model, {"cnn", "mlp", "a TorchScript file (*.ts, *.pt, or with a slash)"});
-    if (!o.model_sha256.empty()) throw UsageError("[--model-sha256] has no effect: --model names no file");
+  } else if (std::ranges::find(kReadyModels, o.model) == kReadyModels.end()) {
+    throw UsageError(fmt::format(
+        "[--model] unknown value: '{}'; allowed are {}, and a TorchScript file (*.ts, *.pt, or with a slash)", o.model,
+        fmt::join(kReadyModels, ", ")));
+  } else if (!o.model_sha256.empty()) {
+    throw UsageError("[--model-sha256] has no effect: --model names no file");
   }
   const InputType type = parse_input_type(o.input_type);
   if (type.tokens && (!o.dataset.empty() || !names_model_file(o.model)))
@@ -138,6 +143,7 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   check_rule_parameter(o, "--psac-r", o.psac_r, "psac");
   check_rule_parameter(o, "--auto-s-gamma", o.auto_s_gamma, "auto-s");
   check_rule_parameter(o, "--nsgd-r", o.nsgd_r, "nsgd");
+  check_choice("--lr-schedule", o.lr_schedule, {"constant", "linear"});
   check_positive("--clip-norm", o.clip_norm);
   if (o.lr) check_positive("--lr", *o.lr);
   if (o.lr && *o.lr > std::numeric_limits<float>::max())
@@ -182,7 +188,8 @@ std::string describe(const TrainOptions& o, const TrainingPlan& plan) {
   std::string text;
   if (!plan.not_private.empty()) text += fmt::format("NOT PRIVATE: {}\n", plan.not_private);
   text += fmt::format("data              {}\n", o.dataset.empty() ? o.train_images : o.dataset);
-  text += fmt::format("model             {}, SGD with lr {} and momentum {}\n", o.model, plan.lr, o.momentum);
+  text += fmt::format("model             {}, SGD with lr {}{} and momentum {}\n", o.model, plan.lr,
+                      o.lr_schedule == "linear" ? ", falling linearly to 0," : "", o.momentum);
   if (plan.privacy) {
     const privacy::PrivacyPlan& p = *plan.privacy;
     text += fmt::format("adjacency         {}: one record more or less\n", privacy::to_string(p.adjacency()));

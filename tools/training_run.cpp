@@ -63,12 +63,19 @@ TrainingRun::TrainingRun(const TrainingJob& job) : job_(job), folder_(job.run), 
                 test_->labels.dim() != training.labels.dim()))
     throw DataError("[train] training and test records differ in their sizes");
   torch::manual_seed(initialisation_seed(job.options));
-  shape_ = record_shape(training, plan_);
+  const RecordShape given = record_shape(training, plan_);
   graph_ =
       job.kind == TrainingJob::Kind::resume ? run_model_bytes(folder_, job.options) : given_model_bytes(job.options);
-  model_ = make_model(job.options.model, graph_, shape_);
+  model_ = make_model(job.options.model, graph_, given);
+  shape_ = prepared_shape(*model_, given);
   optimizer_ = std::make_unique<torch::optim::SGD>(tensors_of(trainable_parameters(*model_)),
                                                    torch::optim::SGDOptions(plan_.lr).momentum(job.options.momentum));
+  if (model_->prepares()) {
+    const double before = seconds();
+    prepare(*model_, training);
+    if (test_) prepare(*model_, *test_);
+    preparation_seconds_ = seconds() - before;
+  }
   records_ = labelled_records(std::move(training));
 }
 
@@ -161,6 +168,10 @@ ExitCode TrainingRun::resume() {
 }
 
 void TrainingRun::step() {
+  if (job_.options.lr_schedule == "linear") {
+    const double left = 1 - static_cast<double>(steps_done()) / static_cast<double>(plan_.steps);
+    optimizer_->param_groups()[0].options().set_lr(plan_.lr * left);
+  }
   if (private_) {
     private_->step([this](const std::vector<at::Tensor>& inputs) {
       return models::record_losses(model_->forward(inputs[0]), inputs[1]);
@@ -273,6 +284,7 @@ void TrainingRun::report(std::optional<double> accuracy, bool finished) const {
   object["rule"] = job_.options.rule;
   object["model"] = job_.options.model;
   object["seconds"] = taken;
+  object["seconds_of_features"] = preparation_seconds_;
   object["run"] = folder_.path().string();
   object["finished"] = finished;
   if (!plan_.not_private.empty()) object["not_private"] = plan_.not_private;
@@ -286,7 +298,9 @@ void TrainingRun::report(std::optional<double> accuracy, bool finished) const {
   if (private_ && plan_.not_private.empty())
     out << fmt::format("epsilon           {} at delta {}, for {} steps charged in the ledger\n",
                        shown_epsilon(job_.options, private_->epsilon()), plan_.privacy->delta(), steps_done());
-  out << fmt::format("time              {:.1f} s\n", taken);
+  out << fmt::format(
+      "time              {:.1f} s{}\n", taken,
+      model_->prepares() ? fmt::format(", {:.1f} s of it for features, once", preparation_seconds_) : "");
   out << fmt::format("run               {}: {}{}model.safetensors, metrics.jsonl\n", folder_.path().string(),
                      private_ ? "certificate.json, ledger.jsonl, " : "", graph_.empty() ? "" : "model.ts, ");
   out.flush();

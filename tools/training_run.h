@@ -53,6 +53,7 @@ class TrainingRun {
   std::unique_ptr<optim::PrivateTraining> private_;
   std::unique_ptr<PlainTraining> plain_;
   int64_t applied_steps_ = 0;
+  double preparation_seconds_ = 0;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

@@ -1,0 +1,55 @@
+#include <fmt/format.h>
+#include <sotto/data/input_file.h>
+#include <sotto/data/text_lines.h>
+#include <sotto/privacy/error.h>
+
+#include <array>
+
+namespace sotto::data {
+
+struct TextLines::State {
+  explicit State(const std::filesystem::path& file_path) : path(file_path), file(file_path) {}
+
+  std::filesystem::path path;
+  InputFile file;
+  std::array<std::uint8_t, 1 << 16> block{};
+  std::size_t position = 0, size = 0;
+  std::int64_t number = 0;
+
+  bool refill() {
+    position = 0;
+    size = file.read(block);
+    return size > 0;
+  }
+};
+
+TextLines::TextLines(const std::filesystem::path& path) : state_(std::make_unique<State>(path)) {}
+TextLines::~TextLines() = default;
+
+std::int64_t TextLines::number() const {
+  return state_->number;
+}
+
+void TextLines::refuse(const std::string& what) const {
+  throw DataError(fmt::format("[TextLines] {}, line {}: {}", state_->path.string(), state_->number, what));
+}
+
+std::optional<std::string> TextLines::next() {
+  State& s = *state_;
+  std::string line;
+  bool any = false;
+  while (s.position < s.size || s.refill()) {
+    if (!any) ++s.number;
+    any = true;
+    const char byte = static_cast<char>(s.block[s.position++]);
+    if (byte == '\n') break;
+    if (byte == '\0') refuse("a zero byte; this is not a text file");
+    if (line.size() == kMaxLineBytes) refuse(fmt::format("longer than {} bytes", kMaxLineBytes));
+    line += byte;
+  }
+  if (!any) return std::nullopt;
+  if (!line.empty() && line.back() == '\r') line.pop_back();
+  return line;
+}
+
+}  // namespace sotto::data

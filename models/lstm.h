@@ -1,0 +1,34 @@
+#pragma once
+// A recurrent classifier of token sequences.
+
+#include <torch/nn/modules/embedding.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/rnn.h>
+#include <torch/nn/pimpl.h>
+
+#include <cstdint>
+
+namespace sotto::models {
+
+struct LstmOptions {
+  int64_t vocabulary = 10000;
+  int64_t embedding = 100;
+  int64_t hidden = 100;
+  int64_t layers = 1;
+  int64_t classes = 2;
+};
+
+// tokens [B, T] (int64) -> logits [B, classes]: embedding, LSTM (Hochreiter and Schmidhuber, 1997; torch.nn.LSTM, two
+// biases per gate), mean of its outputs over T, linear. Parameters: V E + 4 H (E + H + 2) + (layers - 1) 4 H (2 H + 2)
+// + (H + 1) classes; 1,081,002 with the default sizes.
+struct LstmClassifierImpl : torch::nn::Module {
+  explicit LstmClassifierImpl(const LstmOptions& options);
+  torch::Tensor forward(const torch::Tensor& tokens);
+
+  torch::nn::Embedding embedding{nullptr};
+  torch::nn::LSTM lstm{nullptr};
+  torch::nn::Linear head{nullptr};
+};
+TORCH_MODULE(LstmClassifier);
+
+}  // namespace sotto::models

@@ -1,0 +1,111 @@
+// `sotto explain`, `sotto train` and `sotto evaluate` with all ready networks. Runs the real program.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sotto/models/safetensors.h>
+#include <sotto/models/vision.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "program.h"
+#include "small_images.h"
+
+namespace sotto::tools {
+namespace {
+
+using nlohmann::json;
+using testing::content, testing::Outcome, testing::run, testing::SmallImages;
+using ::testing::HasSubstr, ::testing::Not;
+using Words = std::vector<std::string>;
+
+Words operator+(Words words, const Words& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+class ReadyNetwork : public ::testing::Test {
+ protected:
+  ReadyNetwork() : images_(testing::write_small_images(folder_, "few", 24)) {}
+
+  Outcome train(const std::string& model, const std::string& output, const Words& more) const {
+    return run(Words{"train", "--model", model, "--train-images", images_.images, "--train-labels", images_.labels,
+                     "--dataset-size", "24", "--threads", "1", "--physical-batch", "8", "--output", path(output)} +
+               more);
+  }
+  std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
+
+  // All weights of a run in the order of the file.
+  std::vector<float> weights(const std::string& output) const {
+    std::vector<float> result;
+    const auto file = models::SafetensorsFile::read(path(output) + "/model.safetensors");
+    for (const auto& view : file.tensors()) {
+      const size_t before = result.size();
+      result.resize(before + view.bytes.size() / sizeof(float));
+      std::memcpy(result.data() + before, view.bytes.data(), view.bytes.size());
+    }
+    return result;
+  }
+
+  sotto::testing::ScratchFolder folder_;
+  SmallImages images_;
+};
+
+TEST_F(ReadyNetwork, EveryOneIsProvenIndependentOnGreyAndColourPictures) {
+  for (const std::string_view name : models::vision_models()) {
+    for (const char* input : {"3x1x28x28", "3x3x32x32"}) {
+      const Outcome outcome = run({"explain", "--model", std::string(name), "--input", input, "--json"});
+      ASSERT_EQ(outcome.exit_code, 0) << name << ": " << outcome.err;
+      EXPECT_EQ(json::parse(outcome.out).at("verdict"), "probed") << name;
+    }
+  }
+}
+
+TEST_F(ReadyNetwork, InputsOfOtherSizesAreRefused) {
+  for (const char* input : {"3x784", "3x28x28", "3x1x1x28x28", "3x1x2x2"})
+    EXPECT_EQ(run({"explain", "--model", "scattering-linear", "--input", input}).exit_code, 64) << input;
+}
+
+TEST_F(ReadyNetwork, EveryOneTrainsPrivatelyAndIsEvaluated) {
+  for (const std::string_view name : models::vision_models()) {
+    const std::string run_name = "run-" + std::string(name);
+    const Outcome outcome =
+        train(std::string(name), run_name,
+              {"--batch", "6", "--noise-multiplier", "8", "--delta", "0.001", "--steps", "2", "--lr-schedule", "linear",
+               "--test-images", images_.images, "--test-labels", images_.labels, "--json"});
+    ASSERT_EQ(outcome.exit_code, 0) << name << ": " << outcome.err;
+    const json result = json::parse(outcome.out);
+    EXPECT_EQ(result.at("model"), name);
+    EXPECT_EQ(result.at("seconds_of_features").get<double>() > 0, name == "scattering-linear") << name;
+    const Outcome evaluated = run({"evaluate", path(run_name), "--json"});
+    ASSERT_EQ(evaluated.exit_code, 0) << name << ": " << evaluated.err;
+    EXPECT_EQ(json::parse(evaluated.out).at("accuracy"), result.at("accuracy")) << name;
+  }
+  EXPECT_THAT(content(path("run-scattering-linear/certificate.json")), HasSubstr("scattering features"));
+  EXPECT_THAT(content(path("run-cnn/certificate.json")), Not(HasSubstr("scattering features")));
+}
+
+// In batches of all records, the second gradient is that at the weights after one step.
+TEST_F(ReadyNetwork, LinearScheduleHalvesTheSecondOfTwoSteps) {
+  const auto after = [&](const std::string& steps, const std::string& schedule) {
+    const std::string name = schedule + steps;
+    const Outcome outcome = train("cnn", name,
+                                  {"--rule", "none", "--batch", "24", "--momentum", "0", "--lr", "0.5", "--steps",
+                                   steps, "--lr-schedule", schedule, "--insecure-test-seed", "5"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return weights(name);
+  };
+  const std::vector<float> one = after("1", "constant"), two = after("2", "constant"), linear = after("2", "linear");
+  ASSERT_EQ(one.size(), 26010u);
+  float moved = 0;
+  for (size_t i = 0; i < one.size(); ++i) {
+    EXPECT_NEAR(linear[i] - one[i], (two[i] - one[i]) / 2, 1e-6F);
+    moved = std::max(moved, std::abs(two[i] - one[i]));
+  }
+  EXPECT_GT(moved, 1e-3F);
+}
+
+}  // namespace
+}  // namespace sotto::tools
