@@ -15,7 +15,8 @@ namespace {
 using torch::Tensor;
 
 struct Subject {
-  sotto::models::Encoder network{sotto::models::EncoderOptions{.vocabulary = 16, .width = 8, .heads = 2, .feed_forward = 16}};
+  sotto::models::Encoder network{
+      sotto::models::EncoderOptions{.vocabulary = 16, .width = 8, .heads = 2, .feed_forward = 16}};
   std::vector<Tensor> inputs = {torch::randint(16, {2, 4}), torch::randint(2, {2})};
   std::vector<sotto::optim::NamedParameter> parameters = sotto::optim::trainable_parameters(*network);
   std::vector<Tensor> constants = network->buffers();
@@ -37,11 +38,22 @@ BENCHMARK(forward)->Unit(benchmark::kMicrosecond);
 void recorded(benchmark::State& state) {
   Subject subject;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(sotto::optim::record(subject.parameters, subject.constants, subject.inputs,
-                                                  [&] { return subject.losses(); }));
+    benchmark::DoNotOptimize(
+        sotto::optim::record(subject.parameters, subject.constants, subject.inputs, [&] { return subject.losses(); }));
   }
 }
 BENCHMARK(recorded)->Unit(benchmark::kMicrosecond);
+
+// From the second step on: verdicts of the step before.
+void recorded_again(benchmark::State& state) {
+  Subject subject;
+  sotto::optim::VerdictCache verdicts;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(sotto::optim::record(
+        subject.parameters, subject.constants, subject.inputs, [&] { return subject.losses(); }, &verdicts));
+  }
+}
+BENCHMARK(recorded_again)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 

@@ -112,11 +112,11 @@ TEST(Autocast, MayBeHeldAroundTheWholeStep) {
 TEST(Autocast, CastsByHandAreCarriedBackToTheParameter) {
   torch::manual_seed(12);
   for (const auto dtype : {at::kBFloat16, at::kHalf}) {
-    const Errors errors = compare(loose({random({4, 5}), random({4})}, {random({kRecords, 3, 5})},
-                                        [dtype](auto& p, auto& x) {
-                                          const Tensor y = torch::linear(x[0].to(dtype), p[0].to(dtype), p[1].to(dtype));
-                                          return torch::tanh(y.to(torch::kFloat)) * p[1];
-                                        })(torch::kFloat));
+    const Errors errors =
+        compare(loose({random({4, 5}), random({4})}, {random({kRecords, 3, 5})}, [dtype](auto& p, auto& x) {
+          const Tensor y = torch::linear(x[0].to(dtype), p[0].to(dtype), p[1].to(dtype));
+          return torch::tanh(y.to(torch::kFloat)) * p[1];
+        })(torch::kFloat));
     EXPECT_LT(errors.norm, 0.02);
     EXPECT_LT(errors.weighted, 0.02);
   }

@@ -110,7 +110,7 @@ TEST(Explanation, ListsAllParametersWithoutARuleAtOnce) {
   EXPECT_TRUE(says(explanation.problems[1], {"weight2", "explained::scale", "no per-record gradient rule"}));
   EXPECT_TRUE(says(explanation.problems[2], {"weight3", "no influence"}));
   EXPECT_EQ(explanation.parameters[1].uses.at(0).rule, "none");
-  EXPECT_TRUE(says(to_text(explanation), {"problem: ", "weight3     [3]     nothing", "refused"}));
+  EXPECT_TRUE(says(to_text(explanation), {"problem: ", "weight3    [3]     nothing", "refused"}));
 }
 
 TEST(Explanation, WhatTheModelThrowsIsAProblem) {

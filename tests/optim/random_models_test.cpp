@@ -1,6 +1,6 @@
-// Random compositions of layers against one-record-at-a-time autograd: a chain of 1 to 6 layers drawn by RapidCheck, over
-// sequences [B, T, D], batch first or time first, some layers shared. RapidCheck shrinks what fails to the shortest
-// chain. Seed: RC_PARAMS="seed=..." repeats a run.
+// Random compositions of layers against one-record-at-a-time autograd: a chain of 1 to 6 layers drawn by RapidCheck,
+// over sequences [B, T, D], batch first or time first, some layers shared. RapidCheck shrinks what fails to the
+// shortest chain. Seed: RC_PARAMS="seed=..." repeats a run.
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -122,14 +122,15 @@ const std::vector<std::pair<std::string, std::function<Layer(Parameters&)>>>& ki
        }},
       {"activation", [](Parameters&) -> Layer { return [](const Tensor& x, bool) { return torch::gelu(x); }; }},
       {"softmax", [](Parameters&) -> Layer { return [](const Tensor& x, bool) { return torch::softmax(x, -1); }; }},
-      {"other order", [](Parameters&) -> Layer { return [](const Tensor& x, bool) { return x.contiguous() - x.flip({2}); }; }},
+      {"other order",
+       [](Parameters&) -> Layer { return [](const Tensor& x, bool) { return x.contiguous() - x.flip({2}); }; }},
   };
   return all;
 }
 
 RC_GTEST_PROP(RandomModels, MatchAutogradOneRecordAtATime, ()) {
-  const auto chain = *rc::gen::resize(6, rc::gen::nonEmpty(rc::gen::container<std::vector<size_t>>(
-                                             rc::gen::inRange<size_t>(0, kinds().size()))));
+  const auto chain = *rc::gen::resize(
+      6, rc::gen::nonEmpty(rc::gen::container<std::vector<size_t>>(rc::gen::inRange<size_t>(0, kinds().size()))));
   const bool time_first = *rc::gen::arbitrary<bool>();
   const bool repeated = *rc::gen::arbitrary<bool>();  // the whole chain twice, with the same parameters
   const bool residual = *rc::gen::arbitrary<bool>();

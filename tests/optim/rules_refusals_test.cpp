@@ -18,19 +18,27 @@ TEST(RulesRefuse, AParameterWithOneEntryPerPlace) {
   const Tensor matrices = torch::zeros({kRecords, 5, 2});
   EXPECT_TRUE(says(refusal(loose({rows}, {records()}, [](auto& p, auto& x) { return sums(x[0] * p[0]); })), reason));
   EXPECT_TRUE(says(refusal(loose({rows}, {records()}, [](auto& p, auto& x) { return sums(x[0] + p[0]); })), reason));
-  EXPECT_TRUE(says(refusal(loose({rows}, {records()}, [](auto& p, auto& x) { return sums(torch::cat({p[0], x[0]}, 1)); })),
-                   reason));
-  EXPECT_TRUE(says(refusal(loose({rows}, {records()}, [](auto& p, auto& x) { return sums(torch::stack({p[0], x[0]}, 1)); })),
+  EXPECT_TRUE(says(refusal(loose({rows}, {records()},
+                                 [](auto& p, auto& x) {
+                                   return sums(torch::cat({p[0], x[0]}, 1));
+                                 })),
                    reason));
   EXPECT_TRUE(says(refusal(loose({rows}, {records()},
-                                 [](auto& p, auto& x) { return sums(torch::where(x[0] > 0, x[0], p[0])); })),
+                                 [](auto& p, auto& x) {
+                                   return sums(torch::stack({p[0], x[0]}, 1));
+                                 })),
                    reason));
+  EXPECT_TRUE(says(
+      refusal(loose({rows}, {records()}, [](auto& p, auto& x) { return sums(torch::where(x[0] > 0, x[0], p[0])); })),
+      reason));
   EXPECT_TRUE(says(refusal(loose({matrices}, {records({kRecords, 3, 5})},
                                  [](auto& p, auto& x) { return sums(torch::bmm(x[0], p[0])); })),
                    reason));
   // The same values in every row make no difference: the gradients differ.
   EXPECT_TRUE(says(refusal(loose({torch::ones({2, 5})}, {torch::randn({2, 5})},
-                                 [](auto& p, auto& x) { return sums(x[0] * torch::cat({p[0].slice(0, 0, 1), p[0].slice(0, 1, 2)})); })),
+                                 [](auto& p, auto& x) {
+                                   return sums(x[0] * torch::cat({p[0].slice(0, 0, 1), p[0].slice(0, 1, 2)}));
+                                 })),
                    reason));
 }
 
@@ -67,7 +75,8 @@ TEST(RulesRefuse, BagsOfDifferentLengths) {
         {offsets}));
   };
   EXPECT_EQ(bags(torch::tensor({0, 3, 6, 9})), "");
-  EXPECT_TRUE(says(bags(torch::tensor({0, 2, 6, 9})), {"aten::embedding_bag", "bags of different lengths", "padding_idx"}));
+  EXPECT_TRUE(
+      says(bags(torch::tensor({0, 2, 6, 9})), {"aten::embedding_bag", "bags of different lengths", "padding_idx"}));
 }
 
 TEST(RulesRefuse, InstanceNormWithRunningStatistics) {
@@ -80,7 +89,8 @@ TEST(RulesRefuse, InstanceNormWithRunningStatistics) {
 
 TEST(RulesRefuse, LookUpsAcrossRecords) {
   const auto of = [](std::function<Tensor(const Tensor&)> mixing) {
-    return refusal(loose({weight()}, {records()}, [mixing](auto& p, auto& x) { return sums(mixing(torch::linear(x[0], p[0]))); }));
+    return refusal(
+        loose({weight()}, {records()}, [mixing](auto& p, auto& x) { return sums(mixing(torch::linear(x[0], p[0]))); }));
   };
   const Tensor order = torch::tensor({1, 0, 2, 3});
   EXPECT_TRUE(says(of([=](const Tensor& y) { return y.index({order}); }), {"aten::index"}));

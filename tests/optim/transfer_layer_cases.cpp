@@ -9,10 +9,12 @@ namespace sotto::optim {
 
 void add_layer_cases(std::vector<Case>& all) {
   const auto add = [&](const std::string& name, const std::string& overload, std::vector<c10::IValue> arguments,
-                       bool random = false) { all.push_back({name, overload, std::move(arguments), random}); };
+                       bool random = false) {
+    all.push_back({name, overload, std::move(arguments), random});
+  };
   const auto x = [] { return uniform({3, 6, 4}); };
-  for (const char* name : {"asinh", "atanh", "erfc", "erfinv", "exp2", "frac", "lgamma", "log10", "logit", "sgn", "sinc",
-                           "trunc"}) {
+  for (const char* name :
+       {"asinh", "atanh", "erfc", "erfinv", "exp2", "frac", "lgamma", "log10", "logit", "sgn", "sinc", "trunc"}) {
     add(name, "", {x()});
   }
   add("exponential", "", {x()}, true);
@@ -59,8 +61,8 @@ void add_layer_cases(std::vector<Case>& all) {
   for (const char* name : {"upsample_nearest2d", "_upsample_nearest_exact2d"}) {
     add(name, "", {uniform({3, 3, 3, 3}), Ints{5, 4}});
   }
-  for (const char* name : {"upsample_bilinear2d", "upsample_bicubic2d", "_upsample_bilinear2d_aa",
-                           "_upsample_bicubic2d_aa"}) {
+  for (const char* name :
+       {"upsample_bilinear2d", "upsample_bicubic2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"}) {
     add(name, "", {uniform({3, 3, 3, 3}), Ints{5, 4}, false});
   }
   for (const char* name : {"upsample_nearest3d", "_upsample_nearest_exact3d"}) {
@@ -76,7 +78,8 @@ void add_layer_cases(std::vector<Case>& all) {
         {uniform({5, 3}), integers({6}, 5), first_of_two, false, mode, false, c10::IValue{}, false, c10::IValue{}});
     add("embedding_bag", "padding_idx",
         {uniform({5, 3}), integers({6}, 5), first_of_two, false, mode, false, c10::IValue{}, false, 1});
-    add("embedding_bag", "", {uniform({5, 3}), integers({6}, 5), at::arange(0, 8, 2), false, mode, false, c10::IValue{}, true});
+    add("embedding_bag", "",
+        {uniform({5, 3}), integers({6}, 5), at::arange(0, 8, 2), false, mode, false, c10::IValue{}, true});
   }
   add("embedding_bag", "", {uniform({5, 3}), integers({12}, 5), at::arange(0, 12, 2), false, 0, false, uniform({12})});
   const auto entries = [](std::vector<std::optional<at::Tensor>> of) {
