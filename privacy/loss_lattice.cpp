@@ -46,7 +46,7 @@ CutPiece cut(const Piece& piece, double tail) {
 
 // Half a lattice cell.
 struct HalfCell {
-  CellMass mass;
+  PairMass mass;
   double moved = 0;  // by how much the loss at its ends is beside the lattice, at most
 };
 
@@ -184,7 +184,7 @@ class Discretiser {
       LossPair::Inverse next{piece.right, pair.loss_error(piece.right)};
       if (end < piece.right_loss) next = pair.inverse(end, u, piece.right);
       HalfCell& cell = half(index);
-      if (next.u > u) cell.mass.add(piece.mass(u, next.u));
+      if (next.u > u) add(cell.mass, piece.mass(u, next.u));
       cell.moved = std::max(cell.moved, error + next.error);
       lattice_.upper_shift = std::max(lattice_.upper_shift, next.error);
       u = next.u;
@@ -204,8 +204,8 @@ class Discretiser {
   // Both masses of the cell between a point and the next on these two.
   void split(std::size_t place) {
     const HalfCell &first = halves_[2 * place], &second = halves_[2 * place + 1];
-    CellMass mass = first.mass;
-    mass.add(second.mass);
+    PairMass mass = first.mass;
+    add(mass, second.mass);
     if (mass.p <= 0 && mass.q <= 0) return;
     const std::int64_t index = lattice_.first + static_cast<std::int64_t>(place);
     const double start = point(index);
@@ -223,11 +223,11 @@ class Discretiser {
 
   // Cells around the lattice points, put on them from the offset outwards.
   void add_lower() {
-    for (const auto& [index, mass] : only_lower_) half(index).mass.add(mass);
-    std::vector<CellMass> cells(lattice_.lower.size() + 1);
-    for (std::size_t i = 0; i < halves_.size(); ++i) cells[(i + 1) / 2].add(halves_[i].mass);
+    for (const auto& [index, mass] : only_lower_) add(half(index).mass, mass);
+    std::vector<PairMass> cells(lattice_.lower.size() + 1);
+    for (std::size_t i = 0; i < halves_.size(); ++i) add(cells[(i + 1) / 2], halves_[i].mass);
     std::vector<HalfCell>().swap(halves_);
-    for (const auto& [index, mass] : atoms_) cells[static_cast<std::size_t>(index - lattice_.first)].add(mass);
+    for (const auto& [index, mass] : atoms_) add(cells[static_cast<std::size_t>(index - lattice_.first)], mass);
     settle_below(std::move(cells), lattice_);
   }
 
@@ -246,7 +246,7 @@ class Discretiser {
     if (on_it)
       at(lattice_.lower, nearest) += least;
     else
-      atoms_.push_back({nearest, CellMass{least, least * std::exp(-atom.loss), 8 * kRoundoff + rounding}});
+      atoms_.push_back({nearest, PairMass{least, least * std::exp(-atom.loss), 8 * kRoundoff + rounding}});
     lattice_.upper_shift = std::max(lattice_.upper_shift, rounding);
     lattice_.lower_shift = std::max(lattice_.lower_shift, rounding);
   }
@@ -258,7 +258,7 @@ class Discretiser {
   std::vector<HalfCell> halves_;
   struct Extra {
     std::int64_t index;
-    CellMass mass;
+    PairMass mass;
   };
   std::vector<Extra> only_lower_;  // half cells: right tails, which are at infinity in the upper law
   std::vector<Extra> atoms_;       // cells

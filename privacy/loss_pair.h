@@ -8,9 +8,9 @@
 namespace sotto::privacy {
 
 struct PairMass {
-  double p;      // P-mass
-  double q;      // Q-mass
-  double error;  // bound of the relative error of each
+  double p = 0;      // P-mass
+  double q = 0;      // Q-mass
+  double error = 0;  // bound of the relative error of each
 };
 
 class LossPair {

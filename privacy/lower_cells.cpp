@@ -15,7 +15,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 class Settling {
  public:
-  Settling(std::vector<CellMass> cells, LossLattice& lattice)
+  Settling(std::vector<PairMass> cells, LossLattice& lattice)
       : lattice_(lattice), first_(lattice.first), fade_(std::exp(-lattice.step)), cells_(std::move(cells)) {}
 
   // From the offset outwards.
@@ -32,14 +32,14 @@ class Settling {
 
  private:
   double point(std::int64_t index) const { return lattice_.offset + static_cast<double>(index) * lattice_.step; }
-  CellMass& cell_at(std::int64_t index) { return cells_[static_cast<std::size_t>(index - first_)]; }
+  PairMass& cell_at(std::int64_t index) { return cells_[static_cast<std::size_t>(index - first_)]; }
   double& at(std::int64_t index) const {
     const std::int64_t last = static_cast<std::int64_t>(lattice_.lower.size()) - 1;
     return lattice_.lower[static_cast<std::size_t>(std::clamp<std::int64_t>(index - first_, 0, last))];
   }
 
   // p - e^point q of a cell, at most what it is: atoms only move down.
-  double excess(const CellMass& mass, std::int64_t index) const {
+  double excess(const PairMass& mass, std::int64_t index) const {
     const double loss = point(index);
     if (loss > kLargestQuotientLoss) return -kInfinity;  // q is not known there
     const double raised = 1 + mass.error + kRoundoff * (16 + 4 * std::abs(loss));
@@ -50,13 +50,13 @@ class Settling {
   void sweep_up(std::int64_t from) {
     const auto end = first_ + static_cast<std::int64_t>(cells_.size());
     for (std::int64_t i = from; i < end; ++i) {
-      CellMass cell = cell_at(i);
+      PairMass cell = cell_at(i);
       if (cell.p <= 0) continue;
       const std::int64_t goal = i;
       double above = excess(cell, goal);
       // Too low: with part of the next one, or all of it and of those after it.
       while (above < 0 && above > -kInfinity && i + 1 < end) {
-        CellMass& next = cell_at(i + 1);
+        PairMass& next = cell_at(i + 1);
         const double gain = excess(next, goal);
         const bool enough = gain > -above;
         const double part = enough ? std::min(1.0, -above / gain * (1 + 1e-14)) : 1.0;
@@ -71,12 +71,12 @@ class Settling {
   // The same for i <= from, in falling order; an atom that is too high goes with part of those below.
   void sweep_down(std::int64_t from) {
     for (std::int64_t i = from; i >= first_; --i) {
-      CellMass cell = cell_at(i);
+      PairMass cell = cell_at(i);
       if (cell.p <= 0) continue;
       const std::int64_t goal = i;
       double above = excess(cell, goal);
       while (above > 0 && i > first_) {
-        CellMass& next = cell_at(i - 1);
+        PairMass& next = cell_at(i - 1);
         const double loss = -excess(next, goal);
         if (!(loss >= 0)) break;
         const bool enough = loss > above;
@@ -88,15 +88,15 @@ class Settling {
     }
   }
 
-  static void move_part(CellMass& from, double part, CellMass& to) {
-    to.add(CellMass{from.p * part, from.q * part, from.error});
+  static void move_part(PairMass& from, double part, PairMass& to) {
+    add(to, {from.p * part, from.q * part, from.error});
     from.p *= 1 - part;
     from.q *= 1 - part;
     from.error += 2 * kRoundoff;
   }
 
   // A cell whose atom lies near `index`; `above` is its excess there.
-  void settle(const CellMass& cell, std::int64_t index, double above) {
+  void settle(const PairMass& cell, std::int64_t index, double above) {
     if (above >= 0 ? settle_from_below(cell, index, above, Lack::refuse) : settle_from_above(cell, index, above))
       return;
     // At the end of the range there is nothing to merge with on that side: the next point and the other side.
@@ -112,7 +112,7 @@ class Settling {
   enum class Lack { refuse, round_down };
 
   // An atom above `index` comes down to it with mass from the point below.
-  bool settle_from_below(const CellMass& cell, std::int64_t index, double above, Lack lack) {
+  bool settle_from_below(const PairMass& cell, std::int64_t index, double above, Lack lack) {
     double& below = at(index - 1);
     const double needed = above * fade_ / (1 - fade_) * (1 - 1e-12);
     if (needed > below && lack == Lack::refuse) return false;
@@ -123,7 +123,7 @@ class Settling {
   }
 
   // An atom below `index` comes up to it with mass from the point above.
-  bool settle_from_above(const CellMass& cell, std::int64_t index, double above) {
+  bool settle_from_above(const PairMass& cell, std::int64_t index, double above) {
     double& next = at(index + 1);
     const double needed = -above / (1 - fade_) * (1 + 1e-12);
     if (needed > next) return false;
@@ -135,12 +135,12 @@ class Settling {
   LossLattice& lattice_;
   std::int64_t first_;
   double fade_;
-  std::vector<CellMass> cells_;
+  std::vector<PairMass> cells_;
 };
 
 }  // namespace
 
-void settle_below(std::vector<CellMass> cells, LossLattice& lattice) {
+void settle_below(std::vector<PairMass> cells, LossLattice& lattice) {
   Settling(std::move(cells), lattice).run();
 }
 

@@ -19,24 +19,16 @@ namespace sotto::privacy {
 inline constexpr double kLargestQuotientLoss = 690;  // Q-masses of larger losses are not known
 inline constexpr double kQMassUnderflow = 1e-320;    // absolute error of a Q-mass made up of subnormal numbers
 
-// P- and Q-mass, with a bound of the relative error of each.
-struct CellMass {
-  double p = 0, q = 0, error = 0;
-
-  CellMass() = default;
-  CellMass(double p_mass, double q_mass, double relative_error) : p(p_mass), q(q_mass), error(relative_error) {}
-  CellMass(const PairMass& mass) : p(mass.p), q(mass.q), error(mass.error) {}
-
-  void add(const CellMass& other) {
-    p += other.p;
-    q += other.q;
-    error = std::max(error, other.error) + std::numeric_limits<double>::epsilon();
-  }
-};
+// Puts `more` into the same cell.
+inline void add(PairMass& mass, const PairMass& more) {
+  mass.p += more.p;
+  mass.q += more.q;
+  mass.error = std::max(mass.error, more.error) + std::numeric_limits<double>::epsilon();
+}
 
 // Adds the atoms of cells[i], the mass around the point lattice.first + i, to lattice.lower. There is one cell more
 // than points, point 0, the offset, is among them, and the first two and last two cells are empty. P-masses are lowered
 // and Q-masses raised by their errors first: rounding makes atoms lower, never higher. O(cells).
-void settle_below(std::vector<CellMass> cells, LossLattice& lattice);
+void settle_below(std::vector<PairMass> cells, LossLattice& lattice);
 
 }  // namespace sotto::privacy

@@ -147,6 +147,9 @@ void ask_curve(const AccountFlags& flags, const Streams& streams) {
   for (const std::string_view flag : {"--output", "--picture"})
     if (flags.has(flag) && flags.text(flag).empty())
       throw UsageError(fmt::format("[{}] bad name: ''; allowed is the name of a file", flag));
+  if (flags.has("--picture") && !flags.text("--picture").ends_with(".svg"))
+    throw UsageError(fmt::format("[--picture] {} is no name of an SVG picture; allowed is one that ends in .svg",
+                                 flags.text("--picture")));
   if (flags.has("--output") && flags.text("--output") == flags.text("--picture"))
     throw UsageError(fmt::format("[--picture] {} is the file of --output; allowed is another", flags.text("--output")));
   AccountQuestion question = read_question(flags, Unknown::nothing);

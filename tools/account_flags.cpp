@@ -27,12 +27,12 @@ constexpr std::array kFlags = {
     FlagDescription{"--cap", "B", "Largest batch (truncated-poisson)"},
     FlagDescription{"--unit", "NAME", "What is protected: record, user or group [record]"},
     FlagDescription{"--group-size", "K", "Records of a group (--unit group)"},
-    FlagDescription{"--method", "NAME", "pld, contour, gaussian or rdp [the certified answer of all]"},
+    FlagDescription{"--method", "NAME", "pld, contour, gaussian or rdp [certified: of as many as --width takes]"},
     FlagDescription{"--width", "W", "Width that brackets are refined to [0.001]"},
     FlagDescription{"--events", "FILE", "JSON file of releases, instead of noise, sampling and steps"},
     FlagDescription{"--points", "COUNT", "Points of each curve, 2 to 1000 [60]"},
     FlagDescription{"--output", "FILE", "Write the curves as CSV"},
-    FlagDescription{"--picture", "FILE", "Draw the curves as SVG"},
+    FlagDescription{"--picture", "FILE", "Draw the curves as SVG; the name ends in .svg"},
 };
 
 const FlagDescription& description(std::string_view flag) {

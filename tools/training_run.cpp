@@ -3,7 +3,6 @@
 #include <sotto/models/state.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/certificate_text.h>
-#include <sotto/privacy/rdp_accountant.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/config_file.h>
 #include <sotto/tools/progress.h>
@@ -14,7 +13,6 @@
 #include <torch/utils.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -192,11 +190,8 @@ ExitCode TrainingRun::loop() {
     const auto spent = [&]() -> std::string {
       if (!private_) return ", NOT PRIVATE";
       if (!plan_.not_private.empty()) return ", NOT PRIVATE";
-      // Renyi accounting, which costs nothing beside a step; never below what is recorded in the end.
-      const privacy::PrivacyPlan& plan = *plan_.privacy;
-      const privacy::Phases charged{{plan.step_event(), private_->steps_charged()}};
-      double bound = privacy::RdpAccountant(plan.adjacency(), charged).epsilon(plan.delta());
-      if (private_->steps_charged() <= plan.steps()) bound = std::min(bound, plan.epsilon());
+      // Costs nothing beside a step, and is never below what is recorded in the end.
+      const double bound = plan_.privacy->quick_epsilon_of({{plan_.privacy->step_event(), private_->steps_charged()}});
       return fmt::format(", epsilon at most {} spent", shown_epsilon(job_.options, bound));
     };
     auto saved = std::chrono::steady_clock::now();

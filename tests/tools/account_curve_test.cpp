@@ -131,7 +131,9 @@ TEST(AccountCurve, OnlyFilesAreReplaced) {
 }
 
 TEST(AccountCurve, TwoCurvesNeedTwoFiles) {
-  expect_usage_error(kGaussian + "--points 5 --output same.csv --picture same.csv", {"--picture", "same.csv"});
+  expect_usage_error(kGaussian + "--points 5 --output same.svg --picture same.svg",
+                     {"--picture", "the file of --output"});
+  expect_usage_error(kGaussian + "--points 5 --picture curve.png", {"--picture", "curve.png", ".svg"});
   expect_usage_error(kGaussian + "--points 5 --output=", {"--output"});
 }
 
