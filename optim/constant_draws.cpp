@@ -1,8 +1,8 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/equal.h>
-#include <sotto/optim/observed_values.h>
 #include <sotto/optim/constant_draws.h>
+#include <sotto/optim/observed_values.h>
 #include <sotto/optim/operator_call.h>
 
 #include <map>
@@ -11,7 +11,6 @@
 #include <string_view>
 
 namespace sotto::optim {
-namespace {
 
 at::Tensor generator_state() {
   at::Generator generator = at::detail::getDefaultCPUGenerator();
@@ -24,6 +23,8 @@ void set_generator_state(const at::Tensor& state) {
   const std::lock_guard lock(generator.mutex());
   generator.set_state(state);
 }
+
+namespace {
 
 // What each operator draws instead.
 const double* constant_of(std::string_view name) {

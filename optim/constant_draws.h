@@ -23,7 +23,11 @@ class ConstantDraws {
   at::CallbackHandle handle_;
 };
 
-// The state of the default CPU generator, put back when the object dies.
+// The state of the default CPU generator.
+at::Tensor generator_state();
+void set_generator_state(const at::Tensor& state);
+
+// The same, put back when the object dies.
 class GeneratorState {
  public:
   GeneratorState();

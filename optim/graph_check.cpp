@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/optim/graph_check.h>
+#include <sotto/optim/recomputed_segment.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
@@ -25,7 +26,7 @@ void check_backward_is_known(torch::autograd::Node& node) {
   constexpr std::string_view kGenerated = "N5torch8autograd9generated";
   const std::type_info& type = typeid(node);
   if (!std::string_view(type.name()).starts_with(kGenerated) && type != typeid(CopySlices) &&
-      type != typeid(CopyBackwards) && type != typeid(AccumulateGrad)) {
+      type != typeid(CopyBackwards) && type != typeid(AccumulateGrad) && type != typeid(SegmentNode)) {
     throw UsageError(
         fmt::format("[Tape] the losses depend on {}, a custom autograd function: what its backward pass does with "
                     "the records cannot be seen. Make it an operator (TORCH_LIBRARY) that has a rule. {}",
@@ -60,45 +61,59 @@ void check_losses(const at::Tensor& losses, const BatchPosition* position, int64
   }
 }
 
-void check_graph(const at::Tensor& losses, const std::vector<NamedParameter>& parameters,
-                 const std::vector<ParameterExpression>& expressions,
-                 const std::unordered_set<const torch::autograd::Node*>& known_consumers,
-                 const std::unordered_set<const torch::autograd::Node*>& vouched) {
-  std::unordered_map<const torch::autograd::Node*, const std::string*> accumulators;
-  for (const NamedParameter& parameter : parameters) {
-    const auto node = torch::autograd::impl::grad_accumulator(parameter.tensor);
-    accumulators.emplace(node.get(), &parameter.name);
+std::set<size_t> check_graph(const std::vector<at::Tensor>& tensors, const std::vector<NamedParameter>& parameters,
+                             const std::vector<ParameterExpression>& expressions, const KnownNodes& known) {
+  std::unordered_map<const torch::autograd::Node*, size_t> accumulators;
+  std::vector<torch::autograd::Edge> kept;
+  for (size_t p = 0; p < parameters.size(); ++p) {
+    kept.push_back(torch::autograd::impl::gradient_edge(parameters[p].tensor));
+    accumulators.emplace(kept.back().function.get(), p);
   }
-  std::unordered_set<const torch::autograd::Node*> parameter_nodes;
+  Nodes parameter_nodes, ends;
   for (const ParameterExpression& expression : expressions) {
     if (expression.value.grad_fn()) parameter_nodes.insert(expression.value.grad_fn().get());
   }
-  std::unordered_set<const torch::autograd::Node*> seen;
-  std::vector<torch::autograd::Node*> open = {losses.grad_fn().get()};
+  for (const torch::autograd::Edge& end : known.ends) ends.insert(end.function.get());
+  std::set<size_t> reached;
+  Nodes seen;
+  std::vector<torch::autograd::Node*> open;
+  for (const at::Tensor& tensor : tensors) open.push_back(tensor.grad_fn().get());
   while (!open.empty()) {
     torch::autograd::Node* node = open.back();
     open.pop_back();
     if (node == nullptr || !seen.insert(node).second) continue;
-    if (!vouched.contains(node)) check_backward_is_known(*node);
+    if (const auto accumulator = accumulators.find(node); accumulator != accumulators.end())
+      reached.insert(accumulator->second);
+    if (ends.contains(node)) {
+      throw UsageError(
+          "[checkpoint] a tensor made inside a segment is used outside of it, so that the segment's gradient would be "
+          "lost: return it from the segment");
+    }
+    if (!known.vouched.contains(node)) check_backward_is_known(*node);
+    if (const auto* segment = dynamic_cast<const SegmentNode*>(node))
+      reached.insert(segment->state().parameters.begin(), segment->state().parameters.end());
     for (const torch::autograd::Edge& edge : node->next_edges()) {
       torch::autograd::Node* next = edge.function.get();
       if (next == nullptr) continue;
       const auto accumulator = accumulators.find(next);
       const bool reaches_parameter = accumulator != accumulators.end() || parameter_nodes.contains(next);
-      if (reaches_parameter && !known_consumers.contains(node)) {
-        throw UsageError(
-            fmt::format("[Tape] parameter {} is consumed by {}, an autograd node that no recorded operator accounts "
-                        "for (a custom autograd function?), so that its per-record gradient is unknown. {}",
-                        accumulator == accumulators.end() ? "(through an expression)" : *accumulator->second,
-                        node->name(), kRegisterHint));
+      if (reaches_parameter && !known.consumers.contains(node)) {
+        throw UsageError(fmt::format(
+            "[Tape] parameter {} is consumed by {}, an autograd node that no recorded operator accounts "
+            "for (a custom autograd function?), so that its per-record gradient is unknown. {}",
+            accumulator == accumulators.end() ? "(through an expression)" : parameters[accumulator->second].name,
+            node->name(), kRegisterHint));
       }
       open.push_back(next);
     }
   }
+  return reached;
+}
+
+void check_all_reached(const std::vector<NamedParameter>& parameters, const std::set<size_t>& reached) {
   std::set<std::string> unused;
-  for (const NamedParameter& parameter : parameters) {
-    const auto node = torch::autograd::impl::grad_accumulator(parameter.tensor);
-    if (!seen.contains(node.get())) unused.insert(parameter.name);
+  for (size_t p = 0; p < parameters.size(); ++p) {
+    if (!reached.contains(p)) unused.insert(parameters[p].name);
   }
   if (!unused.empty()) {
     throw UsageError(fmt::format(

@@ -12,31 +12,18 @@ namespace sotto::optim {
 thread_local Recorder* Recorder::active_ = nullptr;
 
 Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
-                   const std::vector<at::Tensor>& inputs, VerdictCache* cache, Explanation* explanation)
+                   int64_t batch, VerdictCache* cache, Explanation* explanation)
     : parameters_(parameters),
       explanation_(explanation),
       lasting_(lasting_tensors(parameters, constants)),
       cache_(cache) {
+  recording_.batch = batch;
   if (cache_) cache_->rewind();
   for (const at::Tensor& constant : constants) tensors_.track(constant, {Tracked::Kind::constant, {}, 0, true});
   for (size_t p = 0; p < parameters.size(); ++p) {
     const at::Tensor& tensor = parameters[p].tensor;
     recording_.expressions.push_back({tensor, {p}, parameters[p].name, p, ElementMap(tensor.sizes())});
     tensors_.track(tensor, {Tracked::Kind::parameter, {}, p});
-  }
-  for (const at::Tensor& input : inputs) {
-    if (!input.defined() || input.dim() == 0)
-      throw UsageError("[Tape] an input that carries records needs at least one dimension");
-    if (recording_.batch != 0 && input.size(0) != recording_.batch) {
-      throw UsageError(
-          fmt::format("[Tape] inputs disagree on the number of records: {} and {}", recording_.batch, input.size(0)));
-    }
-    recording_.batch = input.size(0);
-    tensors_.track(input, {Tracked::Kind::records, {0, 1, 1}, 0});
-  }
-  if (recording_.batch < 2) {
-    throw UsageError(fmt::format(
-        "[Tape] a batch needs at least two places: got {}. Pad it with a copy that is not active", recording_.batch));
   }
 }
 
@@ -205,7 +192,7 @@ void Recorder::handle_batch_free(Frame& frame) {
       continue;
     }
     ParameterExpression expression = expression_of(call, output, operands, recording_.expressions);
-    mark_made(frame, output, known_consumers_);
+    mark_made(frame, output, nodes_.consumers);
     recording_.expressions.push_back(std::move(expression));
     tensors_.track(output, {Tracked::Kind::parameter, {}, recording_.expressions.size() - 1});
   }
@@ -238,7 +225,7 @@ void Recorder::handle_records(Frame& frame) {
   }
   if (frame.varying_target) refuse_varying();
   if (frame.info->custom) {
-    for (const at::Tensor& output : call.outputs) mark_made(frame, output, vouched_);
+    for (const at::Tensor& output : call.outputs) mark_made(frame, output, nodes_.vouched);
   }
   note_uses(frame, positions);
   table_.add(call, positions, "keeps records apart");
@@ -262,68 +249,8 @@ void Recorder::check_in_place(const OperatorCall& call, const at::Tensor& output
   }
 }
 
-// The autograd nodes that the operator made: those between its output and its arguments.
-void Recorder::mark_made(const Frame& frame, const at::Tensor& output, Nodes& marked) {
-  std::vector<const torch::autograd::Node*> open = {output.grad_fn().get()};
-  while (!open.empty()) {
-    const torch::autograd::Node* node = open.back();
-    open.pop_back();
-    if (node == nullptr || frame.argument_nodes.contains(node) || !marked.insert(node).second) continue;
-    for (const torch::autograd::Edge& edge : node->next_edges()) open.push_back(edge.function.get());
-  }
-}
-
-void Recorder::note_uses(Frame& frame, const OutputPositions& positions) {
-  const OperatorCall& call = frame.call;
-  for (size_t a = 0; a < call.arguments.size(); ++a) {
-    size_t element = 0;
-    for_each_tensor(call.arguments[a], [&](const at::Tensor& tensor) {
-      const Tracked* tracked = tensors_.find(tensor);
-      if (tracked && tracked->kind == Tracked::Kind::parameter) {
-        note_use(frame, positions, a, element, tracked->expression);
-      }
-      ++element;
-    });
-  }
-}
-
-void Recorder::note_use(Frame& frame, const OutputPositions& positions, size_t argument, size_t element,
-                        size_t expression) {
-  const OperatorCall& call = frame.call;
-  SOTTO_ASSERT(!call.outputs.empty());
-  const at::Tensor& output = call.outputs[0];
-  if (!output.requires_grad()) return;  // detached, or gradient switched off: no gradient reaches the parameter
-  // The gradient of the whole tensor would not pass through the node of the part.
-  if (call.in_place && output.is_view()) throw Refusal{"writes into a view of a tensor; use the out-of-place operator"};
-  MadeUse made;
-  const bool possible = !(call.in_place && argument == 0) && positions[0];
-  if (possible) made = make_parameter_use(call, argument, element, *positions[0]);
-  const bool custom = possible && !made.use && frame.info->custom_use != nullptr && call.arguments[argument].isTensor();
-  if (custom) made.use = frame.info->custom_use(call, argument, *positions[0]);
-  const ParameterExpression& consumed = recording_.expressions[expression];
-  const std::string& names = consumed.parameter_names;
-  if (!made.use) {
-    const std::string problem = fmt::format(
-        "[Tape] parameter {} is consumed by operator {} (argument {}){}, which has no per-record gradient "
-        "rule there. {}",
-        names, call.name, argument, table_.place_of(call), kRegisterHint);
-    if (!explanation_) throw UsageError(problem);
-    explanation_->problems.push_back(problem);
-  }
-  table_.took(names);
-  std::optional<ElementMap> map = consumed.map;
-  if (made.replicated) map = consumed.map.of_one_record(*made.replicated, call.batch);
-  if (!map) {
-    throw Refusal{
-        "uses a parameter with one entry per place in the batch, so that a record's gradient depends on its place"};
-  }
-  const torch::autograd::Edge edge = torch::autograd::impl::gradient_edge(output);
-  mark_made(frame, output, known_consumers_);
-  RecordedUse use{call.name, argument, custom, expression, std::move(*map), edge, std::move(made.use)};
-  recording_.uses.push_back(std::move(use));
-}
-
-Recording Recorder::run(const std::function<at::Tensor()>& model) {
+// Runs the model under observation. Throws what was refused, or else what the model threw.
+void Recorder::watch(const std::function<void()>& model) {
   if (active_ != nullptr) throw UsageError("[Tape] the losses start another recording; one runs at a time");
   struct Session {
     explicit Session(Recorder* recorder) {
@@ -339,20 +266,22 @@ Recording Recorder::run(const std::function<at::Tensor()>& model) {
     }
     at::CallbackHandle handle;
   };
-  {
-    Session session(this);
-    // An optimised TorchScript graph replaces operators by nodes of its own from its second run on.
-    const torch::jit::GraphOptimizerEnabledGuard as_written(false);
-    try {
-      recording_.losses = model();
-    } catch (...) {
-      // A refused operator often makes the model fail later on: the refusal is the reason.
-      if (!error_ && !explanation_) throw;
-      if (!error_) error_ = std::current_exception();
-    }
-  }
+  const Session session(this);
+  // An optimised TorchScript graph replaces operators by nodes of its own from its second run on.
+  const torch::jit::GraphOptimizerEnabledGuard as_written(false);
   try {
-    if (error_) std::rethrow_exception(error_);
+    model();
+  } catch (...) {
+    // A refused operator often makes the model fail later on: the refusal is the reason.
+    if (!error_) throw;
+  }
+  if (error_) std::rethrow_exception(error_);
+}
+
+Recording Recorder::run(const std::function<at::Tensor()>& model, bool recompute) {
+  recompute_ = recompute;
+  try {
+    watch([&] { recording_.losses = model(); });
     check_result();
   } catch (const std::exception& error) {
     if (!explanation_) throw;
@@ -366,18 +295,48 @@ void Recorder::check_result() {
   const Tracked* tracked = recording_.losses.defined() ? tensors_.find(recording_.losses) : nullptr;
   check_losses(recording_.losses, tracked && tracked->kind == Tracked::Kind::records ? &tracked->position : nullptr,
                recording_.batch);
-  check_graph(recording_.losses, parameters_, recording_.expressions, known_consumers_, vouched_);
+  check_all_reached(parameters_, check_graph({recording_.losses}, parameters_, recording_.expressions, nodes_));
 }
 
+namespace {
+
+int64_t records_in(const std::vector<at::Tensor>& inputs) {
+  int64_t batch = 0;
+  for (const at::Tensor& input : inputs) {
+    if (!input.defined() || input.dim() == 0)
+      throw UsageError("[Tape] an input that carries records needs at least one dimension");
+    if (batch != 0 && input.size(0) != batch) {
+      throw UsageError(fmt::format("[Tape] inputs disagree on the number of records: {} and {}", batch, input.size(0)));
+    }
+    batch = input.size(0);
+  }
+  if (batch < 2) {
+    throw UsageError(
+        fmt::format("[Tape] a batch needs at least two places: got {}. Pad it with a copy that is not active", batch));
+  }
+  return batch;
+}
+
+void track_records(Recorder& recorder, const std::vector<at::Tensor>& inputs) {
+  for (const at::Tensor& input : inputs) recorder.track(input, {Tracked::Kind::records, {0, 1, 1}, 0});
+}
+
+}  // namespace
+
 Recording record(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
-                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model, VerdictCache* cache) {
-  return Recorder(parameters, constants, inputs, cache, nullptr).run(model);
+                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model, VerdictCache* cache,
+                 bool recompute) {
+  Recorder recorder(parameters, constants, records_in(inputs), cache);
+  track_records(recorder, inputs);
+  return recorder.run(model, recompute);
 }
 
 Recording record(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
                  const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model,
                  Explanation& explanation) {
-  return Recorder(parameters, constants, inputs, nullptr, &explanation).run(model);
+  Recorder recorder(parameters, constants, records_in(inputs), nullptr, &explanation);
+  track_records(recorder, inputs);
+  return recorder.run(model, /*recompute=*/false);
 }
 
 }  // namespace sotto::optim

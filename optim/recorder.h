@@ -39,23 +39,27 @@ struct RecordedUse {
   bool absorbed = false;  // an earlier use took it over
 };
 
+struct RecomputedSegment;
+
 struct Recording {
   int64_t batch = 0;
   at::Tensor losses;                             // [B]
   std::vector<ParameterExpression> expressions;  // first the parameters, in order
   std::vector<RecordedUse> uses;
-  std::set<std::string> notes;  // what was switched for the recording, for the user
+  std::vector<std::shared_ptr<RecomputedSegment>> segments;  // in the order of the run; their uses are not in `uses`
+  std::set<std::string> notes;                               // what was switched for the recording, for the user
 };
 
 // Runs `model` once and returns what was recorded. `inputs` are the tensors that carry records, each with the batch in
 // dimension 0 and the same size B >= 2; `constants` are tensors that carry none (buffers, frozen parameters).
-// With a cache, what was found out in the recording before it is used again where nothing has changed.
+// With a cache, what was found out in the recording before it is used again where nothing has changed. Segments are
+// left to be recomputed (checkpoint.h) if `recompute`, and are part of the model otherwise.
 // Throws UsageError naming the parameter or operator and what to do when a record could influence another record's
 // loss, a trainable parameter is consumed by an operator without a rule, is not consumed at all, or the losses are not
 // [B].
 Recording record(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
                  const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model,
-                 VerdictCache* cache = nullptr);
+                 VerdictCache* cache = nullptr, bool recompute = false);
 
 // The same, but what would be thrown goes to explanation.problems, together with every further parameter without a
 // rule, and the operators seen to explanation.operators. A use without a rule is in the result with no `use`. When

@@ -2,6 +2,8 @@
 // The state of one recording and what happens before and after every operator. Part of the recorder, not for users.
 
 #include <ATen/record_function.h>
+#include <sotto/optim/checkpoint.h>
+#include <sotto/optim/graph_check.h>
 #include <sotto/optim/lasting_tensor.h>
 #include <sotto/optim/operator_catalogue.h>
 #include <sotto/optim/recorder.h>
@@ -20,10 +22,21 @@ namespace sotto::optim {
 
 class Recorder {
  public:
-  Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
-           const std::vector<at::Tensor>& inputs, VerdictCache* cache, Explanation* explanation);
+  // `batch` is the number of records, >= 2.
+  Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants, int64_t batch,
+           VerdictCache* cache = nullptr, Explanation* explanation = nullptr);
+  // Before the run: a tensor that it begins with.
+  void track(const at::Tensor& tensor, const Tracked& tracked) { tensors_.track(tensor, tracked); }
 
-  Recording run(const std::function<at::Tensor()>& model);
+  Recording run(const std::function<at::Tensor()>& model, bool recompute);
+
+  // That of this thread, while its model runs; else nullptr.
+  static Recorder* active() { return active_; }
+  // First run of a segment, within run(): its graph ends at its inputs and is forgotten.
+  std::vector<at::Tensor> run_segment(const Segment& segment, const std::vector<at::Tensor>& inputs);
+  // Second run, of a recorder that runs nothing else. Throws UsageError when the results are not those of the first.
+  Recording run_segment_again(const RecomputedSegment& state, const std::vector<at::Tensor>& inputs,
+                              std::vector<at::Tensor>& outputs);
 
  private:
   struct Frame : at::ObserverContext {
@@ -33,7 +46,7 @@ class Recorder {
     const OperatorInfo* info = nullptr;
     OperatorCall call;
     // Autograd nodes of the arguments before the operator ran (an in-place operator replaces its argument's).
-    std::unordered_set<const torch::autograd::Node*> argument_nodes;
+    Nodes argument_nodes;
     // Keep those nodes: the one of a parameter lives only while it is held.
     std::vector<torch::autograd::Edge> argument_edges;
   };
@@ -50,10 +63,12 @@ class Recorder {
   bool uniform_target(const OperatorCall& call) const;
   void note_uses(Frame& frame, const OutputPositions& positions);
   void note_use(Frame& frame, const OutputPositions& positions, size_t argument, size_t element, size_t expression);
-  using Nodes = std::unordered_set<const torch::autograd::Node*>;
   static void mark_made(const Frame& frame, const at::Tensor& output, Nodes& marked);
   OutputPositions verdict(const Frame& frame);
   void keep_error(const Frame& frame, const std::exception_ptr& error);
+  void watch(const std::function<void()>& model);
+  at::Tensor end_of_segment(const at::Tensor& output, const std::shared_ptr<RecomputedSegment>& state, size_t index,
+                            const c10::intrusive_ptr<torch::autograd::Node>& node);
   void check_result();
 
   static thread_local Recorder* active_;
@@ -66,9 +81,8 @@ class Recorder {
   RunTable table_{tensors_, recording_.expressions, explanation_};
   VerdictCache* cache_;
   OperatorCatalogue operators_;
-  // Nodes that may lead to a trainable parameter: those of recorded uses and of expressions made of parameters alone.
-  Nodes known_consumers_;
-  Nodes vouched_;  // made by operators with a registered rule
+  KnownNodes nodes_;
+  bool recompute_ = false;  // segments, that is
   int ignoring_ = 0;
   int64_t operators_seen_ = 0;
   std::exception_ptr error_;

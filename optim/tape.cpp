@@ -2,27 +2,34 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/full_like.h>
 #include <fmt/format.h>
+#include <sotto/optim/backward_pass.h>
 #include <sotto/optim/full_precision.h>
+#include <sotto/optim/recomputed_segment.h>
 #include <sotto/optim/tape.h>
 #include <sotto/optim/without_autocast.h>
 #include <sotto/privacy/error.h>
-#include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
 #include <cmath>
 #include <set>
-#include <unordered_map>
 
 namespace sotto::optim {
 namespace {
 
-using torch::autograd::Edge;
+// The backward pass may reach the segments of a recording while this lives.
+class OpenSegments {
+ public:
+  OpenSegments(Recording& recording, const SegmentPass& pass) : recording_(recording) { set(pass); }
+  ~OpenSegments() { set({}); }
+  OpenSegments(const OpenSegments&) = delete;
+  OpenSegments& operator=(const OpenSegments&) = delete;
 
-struct EdgeHash {
-  size_t operator()(const std::pair<torch::autograd::Node*, uint32_t>& key) const {
-    return std::hash<void*>()(key.first) ^ (std::hash<uint32_t>()(key.second) << 1);
+ private:
+  void set(const SegmentPass& pass) {
+    for (const auto& segment : recording_.segments) segment->pass = pass;
   }
+  Recording& recording_;
 };
 
 }  // namespace
@@ -63,6 +70,12 @@ PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
                              const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
                              const std::vector<bool>& active) {
   if (options_.fallback == Fallback::per_record) return run_one_by_one(inputs, losses, active);
+  return run_recorded(inputs, losses, active, /*recompute=*/true);
+}
+
+PerRecordGradients Tape::run_recorded(const std::vector<at::Tensor>& inputs,
+                                      const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
+                                      const std::vector<bool>& active, bool recompute) {
   const FullPrecision full_precision;
   PerRecordGradients result;
   result.parameters_ = &parameters_;
@@ -72,7 +85,7 @@ PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
   {
     at::AutoGradMode with_gradients(true);
     result.recording_ = record(
-        parameters_, constants_, inputs, [&] { return losses(inputs); }, &verdicts_);
+        parameters_, constants_, inputs, [&] { return losses(inputs); }, &verdicts_, recompute);
   }
   const auto ended = [&](std::string_view phase) {
     if (options_.phase_ended) options_.phase_ended(phase);
@@ -93,36 +106,16 @@ PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
       if (!active[i]) seed[static_cast<int64_t>(i)].zero_();
     }
   }
-  // Uses of one operator (weight and bias) share its output's edge: captured once.
-  std::vector<Edge> edges;
-  std::unordered_map<std::pair<torch::autograd::Node*, uint32_t>, size_t, EdgeHash> place;
-  for (const RecordedUse& use : recording.uses) {
-    if (place.emplace(std::make_pair(use.output.function.get(), use.output.input_nr), edges.size()).second) {
-      edges.push_back(use.output);
-    }
+  torch::autograd::edge_list anchors;
+  for (const auto& segment : recording.segments) anchors.push_back(segment->anchor);
+  {
+    const OpenSegments open(recording, {&parameters_, &constants_, options_.loss_scale});
+    run_backward(recording, parameters_, options_.loss_scale, {torch::autograd::impl::gradient_edge(recording.losses)},
+                 {seed}, anchors);
   }
-  const std::vector<at::Tensor> captured = torch::autograd::Engine::get_default_engine().execute(
-      {torch::autograd::impl::gradient_edge(recording.losses)}, {seed}, /*keep_graph=*/false,
-      /*create_graph=*/false, /*accumulate_grad=*/false, edges);
-
+  for (const auto& segment : recording.segments) append(recording, std::move(segment->recording), parameters_.size());
+  recording.segments.clear();
   ended("backward");
-  for (size_t u = 0; u < recording.uses.size(); ++u) {
-    RecordedUse& use = recording.uses[u];
-    at::Tensor gradient = captured[place.at({use.output.function.get(), use.output.input_nr})];
-    if (!gradient.defined()) {
-      use.use.reset();  // this use has no influence on the losses
-      continue;
-    }
-    const ParameterExpression& expression = recording.expressions[use.expression];
-    if (!at::isFloatingType(gradient.scalar_type())) {
-      throw UsageError(fmt::format("[Tape] operator {} uses parameter {} in dtype {}: norms and sums need real numbers",
-                                   use.operator_name, expression.parameter_names,
-                                   c10::toString(gradient.scalar_type())));
-    }
-    // What a layer in half precision hands out is divided, multiplied and summed in the parameter's own dtype.
-    gradient = gradient.to(parameters_[*expression.parameters.begin()].tensor.scalar_type());
-    use.use->bind(options_.loss_scale == 1.0 ? gradient : gradient / options_.loss_scale);
-  }
   recording.losses.reset();
   result.collect_uses({options_.force_strategy, options_.keep_bytes, options_.chunk_bytes});
   result.compute_norms();

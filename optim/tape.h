@@ -115,6 +115,9 @@ class Tape {
   const VerdictCache& verdicts() const { return verdicts_; }
 
  private:
+  PerRecordGradients run_recorded(const std::vector<at::Tensor>& inputs,
+                                  const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
+                                  const std::vector<bool>& active, bool recompute);
   PerRecordGradients run_one_by_one(const std::vector<at::Tensor>& inputs,
                                     const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
                                     const std::vector<bool>& active);

@@ -39,7 +39,7 @@ Explanation Tape::explain(const std::vector<at::Tensor>& inputs,
   if (explanation.problems.empty()) {
     try {
       generators.restore();
-      const PerRecordGradients gradients = run(inputs, losses);
+      const PerRecordGradients gradients = run_recorded(inputs, losses, {}, /*recompute=*/false);
       for (size_t u = 0; u < strategies.size(); ++u) {
         const auto& use = gradients.recording_.uses.at(u).use;
         const bool absorbed = gradients.recording_.uses[u].absorbed;

@@ -1,0 +1,19 @@
+#pragma once
+// One call of LibTorch's engine along the data path of a recorded model. Part of the tape, not for users.
+
+#include <sotto/optim/recorder.h>
+#include <torch/csrc/autograd/edge.h>
+#include <torch/csrc/autograd/variable.h>
+
+namespace sotto::optim {
+
+// Sends `gradients` backwards from `roots`, and gives every use of the recording the gradient of its operator's output,
+// divided by the loss scale, in the parameter's dtype; a use that none reaches loses its rule. Returns the gradient at
+// each of the edges `further`, undefined where none arrives. No weight gradient is computed. Throws UsageError for a
+// use whose gradient is no real number.
+torch::autograd::variable_list run_backward(Recording& recording, const std::vector<NamedParameter>& parameters,
+                                            double loss_scale, const torch::autograd::edge_list& roots,
+                                            const torch::autograd::variable_list& gradients,
+                                            const torch::autograd::edge_list& further);
+
+}  // namespace sotto::optim

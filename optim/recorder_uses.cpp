@@ -1,0 +1,72 @@
+// Where the recorder notes that an operator consumes a parameter.
+
+#include <fmt/format.h>
+#include <sotto/optim/recorder_state.h>
+#include <sotto/privacy/error.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/variable.h>
+
+namespace sotto::optim {
+
+// The autograd nodes that the operator made: those between its output and its arguments.
+void Recorder::mark_made(const Frame& frame, const at::Tensor& output, Nodes& marked) {
+  std::vector<const torch::autograd::Node*> open = {output.grad_fn().get()};
+  while (!open.empty()) {
+    const torch::autograd::Node* node = open.back();
+    open.pop_back();
+    if (node == nullptr || frame.argument_nodes.contains(node) || !marked.insert(node).second) continue;
+    for (const torch::autograd::Edge& edge : node->next_edges()) open.push_back(edge.function.get());
+  }
+}
+
+void Recorder::note_uses(Frame& frame, const OutputPositions& positions) {
+  const OperatorCall& call = frame.call;
+  for (size_t a = 0; a < call.arguments.size(); ++a) {
+    size_t element = 0;
+    for_each_tensor(call.arguments[a], [&](const at::Tensor& tensor) {
+      const Tracked* tracked = tensors_.find(tensor);
+      if (tracked && tracked->kind == Tracked::Kind::parameter) {
+        note_use(frame, positions, a, element, tracked->expression);
+      }
+      ++element;
+    });
+  }
+}
+
+void Recorder::note_use(Frame& frame, const OutputPositions& positions, size_t argument, size_t element,
+                        size_t expression) {
+  const OperatorCall& call = frame.call;
+  SOTTO_ASSERT(!call.outputs.empty());
+  const at::Tensor& output = call.outputs[0];
+  if (!output.requires_grad()) return;  // detached, or gradient switched off: no gradient reaches the parameter
+  // The gradient of the whole tensor would not pass through the node of the part.
+  if (call.in_place && output.is_view()) throw Refusal{"writes into a view of a tensor; use the out-of-place operator"};
+  MadeUse made;
+  const bool possible = !(call.in_place && argument == 0) && positions[0];
+  if (possible) made = make_parameter_use(call, argument, element, *positions[0]);
+  const bool custom = possible && !made.use && frame.info->custom_use != nullptr && call.arguments[argument].isTensor();
+  if (custom) made.use = frame.info->custom_use(call, argument, *positions[0]);
+  const ParameterExpression& consumed = recording_.expressions[expression];
+  const std::string& names = consumed.parameter_names;
+  if (!made.use) {
+    const std::string problem = fmt::format(
+        "[Tape] parameter {} is consumed by operator {} (argument {}){}, which has no per-record gradient "
+        "rule there. {}",
+        names, call.name, argument, table_.place_of(call), kRegisterHint);
+    if (!explanation_) throw UsageError(problem);
+    explanation_->problems.push_back(problem);
+  }
+  table_.took(names);
+  std::optional<ElementMap> map = consumed.map;
+  if (made.replicated) map = consumed.map.of_one_record(*made.replicated, call.batch);
+  if (!map) {
+    throw Refusal{
+        "uses a parameter with one entry per place in the batch, so that a record's gradient depends on its place"};
+  }
+  const torch::autograd::Edge edge = torch::autograd::impl::gradient_edge(output);
+  mark_made(frame, output, nodes_.consumers);
+  RecordedUse use{call.name, argument, custom, expression, std::move(*map), edge, std::move(made.use)};
+  recording_.uses.push_back(std::move(use));
+}
+
+}  // namespace sotto::optim
