@@ -1,4 +1,6 @@
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
@@ -7,13 +9,18 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/exp.h>
 #include <ATen/ops/fft_fft2.h>
+#include <ATen/ops/fft_ifft.h>
 #include <ATen/ops/fft_ifft2.h>
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/real.h>
 #include <ATen/ops/reflection_pad2d.h>
+#include <ATen/ops/remainder.h>
 #include <ATen/ops/sin.h>
+#include <ATen/ops/sqrt.h>
 #include <ATen/ops/stack.h>
 #include <fmt/format.h>
 #include <sotto/models/scattering.h>
+#include <sotto/models/subsampled_product.h>
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
@@ -26,8 +33,9 @@ namespace {
 constexpr double kEnvelope = 0.8;
 constexpr double kFrequency = 0.75 * std::numbers::pi;
 constexpr int64_t kLargestSide = 4096, kMostScales = 6, kMostAngles = 32;
-constexpr int64_t kCopies = 2;               // of the period on either side, when a filter is made periodic
-constexpr int64_t kChunkElements = 1 << 22;  // complex numbers of the largest intermediate result
+constexpr int64_t kCopies = 2;  // of the period on either side, when a filter is made periodic
+constexpr int64_t kChunkElements =
+    1 << 17;  // complex numbers of the largest intermediate result: stays in a core's cache
 
 struct Gabor {
   double sigma, slant, frequency, angle;
@@ -63,28 +71,26 @@ at::Tensor morlet(int64_t height, int64_t width, Gabor g) {
 
 // The lowest frequencies of one dimension: what remains when every 2^resolution-th sample is kept.
 at::Tensor lowest(const at::Tensor& spectrum, int64_t resolution, int64_t dimension) {
+  if (resolution == 0) return spectrum;
   const int64_t size = spectrum.size(dimension), half = size >> (resolution + 1);
   return at::cat({spectrum.slice(dimension, 0, half), spectrum.slice(dimension, size - half, size)}, dimension);
 }
 
 at::Tensor at_resolution(const at::Tensor& spectrum, int64_t resolution) {
-  if (resolution == 0) return spectrum;
   return lowest(lowest(spectrum, resolution, -2), resolution, -1);
 }
 
-// Spectrum of the signal's every `step`-th sample.
-at::Tensor subsampled(const at::Tensor& spectrum, int64_t step) {
-  if (step == 1) return spectrum;
-  std::vector<int64_t> sizes = spectrum.sizes().vec();
-  const int64_t width = sizes.back(), height = sizes[sizes.size() - 2];
-  sizes.resize(sizes.size() - 2);
-  sizes.insert(sizes.end(), {step, height / step, step, width / step});
-  return spectrum.reshape(sizes).mean({-4, -2});
+at::Tensor spectra(const at::Tensor& signals) {
+  return at::fft_fft2(signals.to(c10::toComplexType(signals.scalar_type())));
 }
 
-// The modulus of a wavelet transform, as a spectrum again.
-at::Tensor modulus(const at::Tensor& spectrum) {
-  return at::fft_fft2(at::abs(at::fft_ifft2(spectrum)));
+// [outputs, size]: convolves with a filter that has the real and even spectrum `of_filter` [size], keeps every
+// `step`-th sample, and cuts one off at either end.
+at::Tensor averaging(const at::Tensor& of_filter, int64_t step) {
+  const at::Tensor filter = at::real(at::fft_ifft(of_filter));
+  const int64_t size = of_filter.size(0);
+  const at::Tensor kept = at::arange(1, size / step - 1, at::kLong).unsqueeze(1) * step;
+  return filter.index({at::remainder(kept - at::arange(size, at::kLong), size)});
 }
 
 int64_t padded(int64_t size, int64_t scales) {
@@ -121,9 +127,16 @@ Scattering::Scattering(const ScatteringOptions& options) : options_(options) {
     }
     psi_.push_back(at::stack(turned));
   }
-  phi_ = spectrum_of(periodic_gabor(
+  // The low pass is a product of one function of each coordinate.
+  const at::Tensor phi = spectrum_of(periodic_gabor(
       padded_height_, padded_width_,
       {.sigma = std::ldexp(kEnvelope, static_cast<int>(options.scales - 1)), .slant = 1, .frequency = 0, .angle = 0}));
+  const at::Tensor rows = phi.select(1, 0) / at::sqrt(phi[0][0]), columns = phi.select(0, 0) / at::sqrt(phi[0][0]);
+  for (int64_t resolution = 0; resolution < options.scales; ++resolution) {
+    const int64_t step = int64_t{1} << (options.scales - resolution);
+    averages_.emplace_back(averaging(lowest(rows, resolution, 0), step),
+                           averaging(lowest(columns, resolution, 0), step));
+  }
 }
 
 int64_t Scattering::channels() const {
@@ -131,33 +144,36 @@ int64_t Scattering::channels() const {
   return 1 + scales * angles + angles * angles * scales * (scales - 1) / 2;
 }
 
-at::Tensor Scattering::wavelets(int64_t scale, int64_t resolution, at::ScalarType type) const {
-  return at_resolution(psi_[static_cast<size_t>(scale)], resolution).to(type);
+at::Tensor Scattering::averaged(const at::Tensor& signals, int64_t resolution) const {
+  const auto& [rows, columns] = averages_[static_cast<size_t>(resolution)];
+  const at::ScalarType type = signals.scalar_type();
+  return at::matmul(rows.to(type), at::matmul(signals, columns.to(type).t()));
 }
 
-at::Tensor Scattering::averaged(const at::Tensor& spectrum, int64_t resolution) const {
-  const at::Tensor phi = at_resolution(phi_, resolution).to(c10::toRealValueType(spectrum.scalar_type()));
-  const at::Tensor low = subsampled(spectrum * phi, int64_t{1} << (options_.scales - resolution));
-  const at::Tensor features = at::real(at::fft_ifft2(low));
-  return features.slice(-2, 1, -1).slice(-1, 1, -1);
+at::Tensor Scattering::moduli(const at::Tensor& spectra, int64_t scale, int64_t resolution) const {
+  const at::Tensor filters =
+      at_resolution(psi_[static_cast<size_t>(scale)], resolution).to(c10::toRealValueType(spectra.scalar_type()));
+  return at::abs(at::fft_ifft2(subsampled_product(spectra, filters, int64_t{1} << (scale - resolution))));
 }
 
 at::Tensor Scattering::transform_some(const at::Tensor& pictures) const {
-  const at::ScalarType type = pictures.scalar_type();
+  const int64_t batch = pictures.size(0);
   const int64_t top = padded_height_ - options_.height, left = padded_width_ - options_.width;
-  const at::Tensor whole = at::fft_fft2(
-      at::reflection_pad2d(pictures.unsqueeze(1), {left / 2, (left + 1) / 2, top / 2, (top + 1) / 2}));  // [B, 1, M, N]
-  std::vector<at::Tensor> first = {averaged(whole, 0)}, second;
+  const at::Tensor padded_pictures =
+      at::reflection_pad2d(pictures.unsqueeze(1), {left / 2, (left + 1) / 2, top / 2, (top + 1) / 2});
+  const at::Tensor whole = spectra(padded_pictures).squeeze(1);  // [B, M, N]
+  std::vector<at::Tensor> first = {averaged(padded_pictures, 0)}, second;
   for (int64_t j = 0; j < options_.scales; ++j) {
-    const at::Tensor once = modulus(subsampled(whole * wavelets(j, 0, type), int64_t{1} << j));  // [B, L, M_j, N_j]
+    const at::Tensor once = moduli(whole, j, 0);  // [B, L, M_j, N_j]
     first.push_back(averaged(once, j));
+    if (j + 1 == options_.scales) break;
+    const at::Tensor again = spectra(once).flatten(0, 1);  // [B L, M_j, N_j]
     std::vector<at::Tensor> of_scale;
     for (int64_t k = j + 1; k < options_.scales; ++k) {
-      const at::Tensor twice =
-          modulus(subsampled(once.unsqueeze(2) * wavelets(k, j, type), int64_t{1} << (k - j)));  // [B, L, L, M_k, N_k]
-      of_scale.push_back(averaged(twice, k));
+      const at::Tensor features = averaged(moduli(again, k, j), k);  // [B L, L, ...]
+      of_scale.push_back(features.unflatten(0, {batch, options_.angles}));
     }
-    if (!of_scale.empty()) second.push_back(at::cat(of_scale, 2).flatten(1, 2));
+    second.push_back(at::cat(of_scale, 2).flatten(1, 2));
   }
   first.insert(first.end(), second.begin(), second.end());
   return at::cat(first, 1);
@@ -173,11 +189,15 @@ at::Tensor Scattering::transform(const at::Tensor& pictures) const {
   const int64_t per_picture =
       padded_height_ * padded_width_ * options_.angles * (options_.scales > 1 ? options_.angles : 1);
   const int64_t chunk = std::max<int64_t>(1, kChunkElements / per_picture);
+  const int64_t chunks = (pictures.size(0) + chunk - 1) / chunk;
   at::Tensor result = at::empty({pictures.size(0), channels(), out_height(), out_width()}, pictures.options());
-  for (int64_t begin = 0; begin < pictures.size(0); begin += chunk) {
-    const int64_t end = std::min(begin + chunk, pictures.size(0));
-    result.slice(0, begin, end).copy_(transform_some(pictures.slice(0, begin, end)));
-  }
+  at::parallel_for(0, chunks, 1, [&](int64_t first, int64_t last) {
+    const at::NoGradGuard no_grad;
+    for (int64_t begin = first * chunk; begin < std::min(last * chunk, pictures.size(0)); begin += chunk) {
+      const int64_t end = std::min(begin + chunk, pictures.size(0));
+      result.slice(0, begin, end).copy_(transform_some(pictures.slice(0, begin, end)));
+    }
+  });
   return result;
 }
 

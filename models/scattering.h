@@ -22,6 +22,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace sotto::models {
@@ -48,13 +49,14 @@ class Scattering {
 
  private:
   at::Tensor transform_some(const at::Tensor& pictures) const;
-  at::Tensor wavelets(int64_t scale, int64_t resolution, at::ScalarType type) const;
-  at::Tensor averaged(const at::Tensor& spectrum, int64_t resolution) const;
+  at::Tensor moduli(const at::Tensor& spectra, int64_t scale, int64_t resolution) const;
+  at::Tensor averaged(const at::Tensor& signals, int64_t resolution) const;
 
   ScatteringOptions options_;
   int64_t padded_height_ = 0, padded_width_ = 0;
   std::vector<at::Tensor> psi_;  // by scale: Fourier transforms [L, padded height, padded width], double
-  at::Tensor phi_;               // [padded height, padded width], double
+  // By resolution: what the low pass and the sampling after it do to the rows and columns of a modulus.
+  std::vector<std::pair<at::Tensor, at::Tensor>> averages_;
 };
 
 }  // namespace sotto::models
