@@ -50,7 +50,7 @@ TEST(ReadyModelsTest, GiveOneRowOfLogitsPerPicture) {
 TEST(ReadyModelsTest, TakeEveryShapeThatTheyCanBeBuiltFor) {
   for (const std::string_view name : vision_models()) {
     for (const auto& [channels, height, width, patched] :
-         {std::tuple{3, 36, 20, true}, std::tuple{1, 37, 27, false}, std::tuple{4, 68, 20, true}}) {
+         {std::tuple{3, 36, 20, true}, std::tuple{1, 37, 27, false}}) {
       const ImageShape shape = {.height = height, .width = width, .classes = 3, .channels = channels};
       if (name == "vit-tiny" && !patched) {
         EXPECT_THROW(make_vision_model(name, shape), UsageError) << height << " x " << width;
@@ -76,6 +76,7 @@ TEST(ReadyModelsTest, ShapesThatCannotBeAreRefusedWithTheirReason) {
   EXPECT_NE(refused("vit-tiny", 37, 32).find("the patch must divide both sides"), std::string::npos);
   EXPECT_NE(refused("scattering-linear", 4, 4), "accepted");
   EXPECT_EQ(refused("scattering-linear", 5, 7), "accepted");
+  EXPECT_EQ(refused("vit-tiny", 68, 20), "accepted");  // patches of 4, since 16 does not divide
 }
 
 TEST(ReadyModelsTest, MlpTakesRowsOfNumbers) {
