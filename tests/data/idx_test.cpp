@@ -205,7 +205,9 @@ TEST_F(IdxIntegersTest, KeepsSizesAndUnpacksGzip) {
 
 TEST_F(IdxIntegersTest, RefusesOtherElementTypes) {
   for (const unsigned type : {0x00U, 0x0aU, 0x0dU, 0x0eU, 0xffU})
-    EXPECT_THAT(refusal(file(static_cast<std::uint8_t>(type), 1, Bytes(8))), HasSubstr("integers of 8, 16 or 32 bits are read")) << type;
+    EXPECT_THAT(refusal(file(static_cast<std::uint8_t>(type), 1, Bytes(8))),
+                HasSubstr("integers of 8, 16 or 32 bits are read"))
+        << type;
 }
 
 TEST_F(IdxIntegersTest, RefusesTruncationAndTrailingBytes) {

@@ -49,8 +49,7 @@ TEST(ReadyModelsTest, GiveOneRowOfLogitsPerPicture) {
 // Sides that are no power of 2, odd, not equal, or larger than usual; patches must divide the sides.
 TEST(ReadyModelsTest, TakeEveryShapeThatTheyCanBeBuiltFor) {
   for (const std::string_view name : vision_models()) {
-    for (const auto& [channels, height, width, patched] :
-         {std::tuple{3, 36, 20, true}, std::tuple{1, 37, 27, false}}) {
+    for (const auto& [channels, height, width, patched] : {std::tuple{3, 36, 20, true}, std::tuple{1, 37, 27, false}}) {
       const ImageShape shape = {.height = height, .width = width, .classes = 3, .channels = channels};
       if (name == "vit-tiny" && !patched) {
         EXPECT_THROW(make_vision_model(name, shape), UsageError) << height << " x " << width;
