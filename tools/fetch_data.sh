@@ -143,8 +143,8 @@ check_cifar10() {
   local name
   for name in data_batch_{1,2,3,4,5}.bin test_batch.bin; do
     [ "$(stat -L -c %s "$target/cifar10/$name" 2>/dev/null)" = 30730000 ] || die "cifar10: this script \
-fetches from package indexes and knows of no package that holds it, so that it must be fetched by hand. Unpack https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz (MD5 \
-c32a1d4ab5d03f1284b67883e8d87530, 162 MB) and put its six .bin files into $target/cifar10; missing or of another size: $name"
+fetches from package indexes and knows of no package that holds it, so that it must be fetched by hand. Unpack https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz, compare it with the check sum \
+on https://www.cs.toronto.edu/~kriz/cifar.html, and put its six .bin files into $target/cifar10; missing or of another size: $name"
   done
   say "cifar10: present in $target/cifar10; sizes are right, contents are not checked"
 }
