@@ -16,10 +16,16 @@
 namespace sotto::data {
 
 struct ImagePreset {
+  // idx: train|t10k-images-idx3-ubyte and -labels-idx1-ubyte, with or without .gz; grey pictures.
+  // cifar: data_batch_1.bin to data_batch_5.bin and test_batch.bin of cifar.h.
+  enum class Files { idx, cifar };
+
   std::string name;
   std::string description;
+  Files files;
   std::int64_t train_size;
   std::int64_t test_size;
+  std::int64_t channels;
   std::int64_t height;
   std::int64_t width;
   int classes;
@@ -37,12 +43,12 @@ const ImagePreset& image_preset(std::string_view name);
 // data-cache under the current folder, then ~/.cache/sotto/data.
 std::vector<std::filesystem::path> data_folders();
 
-// The first FOLDER/NAME that holds the four files of the preset (train|t10k-images-idx3-ubyte, -labels-idx1-ubyte; with
-// or without .gz). Throws DataError that names the folders searched and the command that fetches the data.
+// The first FOLDER/NAME that holds all files of the preset. Throws DataError that names the folders searched and the
+// command that fetches the data or says where they come from.
 std::filesystem::path find_dataset(const ImagePreset& preset, const std::vector<std::filesystem::path>& folders);
 
 // Reads one split out of the folder that find_dataset returned. Throws DataError when a file is malformed or the
-// pictures are not of the preset's height and width.
+// pictures are not of the preset's channels, height and width.
 LabelledImages read_dataset(const ImagePreset& preset, Split split, const std::filesystem::path& folder);
 
 }  // namespace sotto::data

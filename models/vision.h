@@ -42,7 +42,8 @@ class VisionModel : public torch::nn::Module {
 // Throws UsageError when the pictures are too small for it or a size is out of range.
 std::shared_ptr<VisionModel> make_cnn(const ImageShape& shape);
 
-// Linear layers with ReLU between them, from channels * height * width through `hidden` to the classes.
+// Linear layers with ReLU between them, from channels * height * width through `hidden` to the classes. Takes inputs of
+// any rank with as many numbers, so that rows [batch, n] go into the network made for 1 x 1 x n.
 std::shared_ptr<VisionModel> make_mlp(const ImageShape& shape, const std::vector<int64_t>& hidden = {1024, 1024});
 
 // The names of make_vision_model: cnn, mlp, resnet20, scattering-linear, vit-tiny, wide-resnet-16-4.

@@ -110,7 +110,8 @@ std::shared_ptr<VisionModel> make_vit(const ImageShape& shape, const VitOptions&
 std::shared_ptr<VisionModel> make_vit_tiny(const ImageShape& shape) {
   constexpr int64_t kSmall = 64, kLargePatch = 16;
   VitOptions options;
-  if (std::max(shape.height, shape.width) >= kSmall) options.patch = kLargePatch;
+  const bool divides = shape.height % kLargePatch == 0 && shape.width % kLargePatch == 0;
+  if (divides && std::max(shape.height, shape.width) >= kSmall) options.patch = kLargePatch;
   return make_vit(shape, options);
 }
 

@@ -21,7 +21,7 @@ struct VitOptions {
 // must.
 std::shared_ptr<VisionModel> make_vit(const ImageShape& shape, const VitOptions& options);
 
-// The same with patches of 4 pixels for pictures below 64 x 64, else 16.
+// The same with patches of 16 where a side is 64 or more and 16 divides both, else of 4.
 std::shared_ptr<VisionModel> make_vit_tiny(const ImageShape& shape);
 
 }  // namespace sotto::models

@@ -82,6 +82,7 @@ void validate(const Certificate& c) {
           "must be the planned delta");
   require(c.executed.epsilon <= c.planned.epsilon, "executed", fmt::format("epsilon {}", c.executed.epsilon),
           "must not exceed the planned epsilon");
+  check_text("input_scaling", c.input_scaling);
   require(!c.not_covered.empty(), "not_covered", "empty", "no run covers everything");
   for (const std::string& clause : c.not_covered) check_text("not_covered", clause);
   check_text("noise_generator", c.noise_generator);
@@ -114,6 +115,7 @@ std::string statement(const Certificate& c) {
     text += fmt::format(
         "{} of the planned steps were executed; for these the figure is ({}, {}), which may be quoted only if {}. ",
         c.executed.steps, epsilon(c.executed.epsilon), c.executed.delta, certificate_text::kStoppingCondition);
+  text += fmt::format("Before training, records were scaled: {}. ", c.input_scaling);
   text += "Not covered: ";
   for (std::size_t i = 0; i < c.not_covered.size(); ++i) text += (i > 0 ? "; " : "") + c.not_covered[i];
   return text + ".";

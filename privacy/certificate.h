@@ -44,7 +44,8 @@ struct Certificate {
   std::map<std::string, double> weight_rule_parameters;                   // finite
   double weight_rule_bound = std::numeric_limits<double>::quiet_NaN();    // norm of one contribution; finite, > 0
   CertifiedFigure planned;                                                // at least one step
-  CertifiedFigure executed;  // as charged in the ledger: at most the planned steps, same delta, no larger epsilon
+  CertifiedFigure executed;   // as charged in the ledger: at most the planned steps, same delta, no larger epsilon
+  std::string input_scaling;  // how records became numbers, and whether that was public or charged; a clause
   std::vector<std::string> not_covered;  // whole clauses; never empty, see standard_exclusions()
   std::string noise_generator;
   std::string key_source;

@@ -42,6 +42,7 @@ Certificate from_json(const Json& json) {
   c.weight_rule_bound = rule.at("bound").get<double>();
   c.planned = figure_of(json.at("planned"));
   c.executed = figure_of(json.at("executed"));
+  c.input_scaling = json.at("input_scaling").get<std::string>();
   c.not_covered = json.at("not_covered").get<std::vector<std::string>>();
   c.noise_generator = json.at("randomness").at("noise_generator").get<std::string>();
   c.key_source = json.at("randomness").at("key_source").get<std::string>();
@@ -81,6 +82,7 @@ std::string to_json(const Certificate& c) {
   json["planned"] = figure_json(c.planned);
   json["executed"] = figure_json(c.executed);
   json["executed"]["valid_only_if"] = certificate_text::kStoppingCondition;
+  json["input_scaling"] = c.input_scaling;
   json["not_covered"] = c.not_covered;
   json["randomness"] = {{"noise_generator", c.noise_generator}, {"key_source", c.key_source}};
   json["ledger"] = {{"records", c.ledger_records}, {"head_hash", c.ledger_head_hash}};

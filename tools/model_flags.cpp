@@ -12,6 +12,23 @@ namespace {
 constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
 constexpr std::string_view kTokens = "tokens:";
 
+// Numbers with an x between them.
+std::vector<int64_t> parse_sizes(const char* flag, const std::string& text) {
+  std::vector<int64_t> sizes;
+  int64_t product = 1;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find('x', begin), text.size());
+    const int64_t size = parse_integer(flag, text.substr(begin, end - begin));
+    if (size < 1 || size > kMost / product)
+      throw UsageError(
+          fmt::format("[{}] bad value: '{}'; sizes must be at least 1 and their product below 2^31", flag, text));
+    product *= size;
+    sizes.push_back(size);
+    begin = end + 1;
+  }
+  return sizes;
+}
+
 }  // namespace
 
 bool names_model_file(std::string_view text) {
@@ -30,22 +47,21 @@ InputType parse_input_type(const std::string& text) {
 }
 
 std::vector<int64_t> parse_input_sizes(const std::string& text) {
-  std::vector<int64_t> sizes;
-  int64_t product = 1;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find('x', begin), text.size());
-    const int64_t size = parse_integer("--input", text.substr(begin, end - begin));
-    if (size < 1 || size > kMost / product)
-      throw UsageError(
-          fmt::format("[--input] bad value: '{}'; sizes must be at least 1 and their product below 2^31", text));
-    product *= size;
-    sizes.push_back(size);
-    begin = end + 1;
-  }
+  const std::vector<int64_t> sizes = parse_sizes("--input", text);
   if (sizes.size() < 2 || sizes[0] < 2)
     throw UsageError(fmt::format(
         "[--input] bad value: '{}'; give at least two records and the sizes of one, such as 8x1x28x28", text));
   return sizes;
+}
+
+data::PictureShape parse_picture_shape(const std::string& text) {
+  const std::vector<int64_t> sizes = parse_sizes("--picture-shape", text);
+  if (sizes.size() != 3)
+    throw UsageError(
+        fmt::format("[--picture-shape] bad value: '{}'; must be CHANNELSxHEIGHTxWIDTH, such as 3x32x32", text));
+  const data::PictureShape shape{.height = sizes[1], .width = sizes[2], .channels = sizes[0]};
+  data::check(shape);
+  return shape;
 }
 
 }  // namespace sotto::tools

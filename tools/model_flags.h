@@ -1,5 +1,7 @@
 #pragma once
-// What --model, --input-type and --input mean.
+// What --model, --input-type, --input and --picture-shape mean.
+
+#include <sotto/data/picture.h>
 
 #include <array>
 #include <cstdint>
@@ -10,11 +12,13 @@
 namespace sotto::tools {
 
 // The ready networks that --model takes by name: those of models/vision.h, named here for programs without LibTorch.
+// kRowsModel is the one that takes rows of numbers, [features], as well as pictures.
 inline constexpr std::array<std::string_view, 6> kReadyModels = {
     "cnn", "mlp", "resnet20", "scattering-linear", "vit-tiny", "wide-resnet-16-4"};
+inline constexpr std::string_view kRowsModel = "mlp";
 inline constexpr const char* kModelHelp =
-    "cnn (Tramer and Boneh), mlp (1024, 1024), resnet20, scattering-linear, vit-tiny, wide-resnet-16-4, or a "
-    "TorchScript file (*.ts, *.pt, or with a slash)";
+    "cnn (Tramer and Boneh), mlp (1024, 1024; also for tables), resnet20, scattering-linear, vit-tiny, "
+    "wide-resnet-16-4, or a TorchScript file (*.ts, *.pt, or with a slash)";
 
 // Whether a value of --model means a file and no ready network: it ends in .ts or .pt, or holds a slash.
 bool names_model_file(std::string_view text);
@@ -30,5 +34,8 @@ InputType parse_input_type(const std::string& text);
 // "8x1x28x28": records, then the sizes of one of them. At least two records; sizes of at least 1, their product below
 // 2^31. Throws UsageError.
 std::vector<int64_t> parse_input_sizes(const std::string& text);
+
+// "3x32x32": channels, height, width. Throws UsageError for values that data/picture.h does not take.
+data::PictureShape parse_picture_shape(const std::string& text);
 
 }  // namespace sotto::tools

@@ -30,6 +30,13 @@ RecordTensors record_tensors(const data::LabelledSequences& sequences) {
   return result;
 }
 
+RecordTensors record_tensors(const data::Table& table) {
+  RecordTensors result{at::empty({table.count, table.features}, at::kFloat), at::empty({table.count}, at::kLong)};
+  std::ranges::copy(table.values, result.inputs.mutable_data_ptr<float>());
+  std::ranges::copy(table.labels, result.labels.mutable_data_ptr<int64_t>());
+  return result;
+}
+
 at::Tensor as_model_input(const at::Tensor& inputs) {
   if (inputs.scalar_type() == at::kInt) return inputs.to(at::kLong);
   if (inputs.scalar_type() == at::kByte) return inputs.to(at::kFloat).div_(kLargestPixel / 2).sub_(1);

@@ -27,11 +27,12 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   if (!model_sha256.empty())
     result.not_covered.push_back(fmt::format(
         "the model file with SHA-256 {}: its code and initial weights are treated as public", model_sha256));
-  result.not_covered.push_back(
-      plan.input_type.tokens
-          ? "the vocabulary and whatever made tokens of texts, which are treated as public"
-          : fmt::format("the scaling of pixels, which is the public constant {} and was fitted to no record",
-                        kPixelScaling));
+  result.input_scaling = input_scaling(plan.data);
+  if (plan.data.input_type.tokens)
+    result.not_covered.push_back("the vocabulary and whatever made tokens of texts, which are treated as public");
+  if (plan.data.kind == DeclaredData::Kind::table)
+    result.not_covered.push_back(
+        "where the ranges and categories of the table's schema came from, which are treated as public");
   if (options.model == "scattering-linear")
     result.not_covered.push_back(
         "the scattering features, which are a fixed function of each picture alone and were fitted to no record");

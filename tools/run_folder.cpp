@@ -46,8 +46,8 @@ bool RunFolder::claim() const {
 
 void RunFolder::discard(bool folder) const noexcept {
   std::error_code ignored;
-  for (const auto& file :
-       {config(), ledger(), metrics(), checkpoint(), model(), graph(), script(), certificate(), not_private()})
+  for (const auto& file : {config(), ledger(), metrics(), checkpoint(), model(), graph(), script(), schema(),
+                           certificate(), not_private()})
     std::filesystem::remove(file, ignored);
   if (folder) std::filesystem::remove(path_, ignored);
 }

@@ -8,6 +8,7 @@
 //   model.safetensors   the model
 //   graph.ts            the model file as it was given, of whose initial weights the run began; with --model FILE
 //   model.ts            the same file with the trained weights; with --model FILE
+//   table.schema        the schema of the tables as it was given; with --train-table
 //   certificate.json    what may be said about the privacy of the run; absent for rule none
 //   NOT_PRIVATE.txt     the reason, when the run is NOT PRIVATE
 
@@ -28,6 +29,7 @@ class RunFolder {
   std::filesystem::path model() const { return path_ / "model.safetensors"; }
   std::filesystem::path graph() const { return path_ / "graph.ts"; }
   std::filesystem::path script() const { return path_ / "model.ts"; }
+  std::filesystem::path schema() const { return path_ / "table.schema"; }
   std::filesystem::path certificate() const { return path_ / "certificate.json"; }
   std::filesystem::path not_private() const { return path_ / "NOT_PRIVATE.txt"; }
 

@@ -41,12 +41,15 @@ std::string said_by(const std::exception& error) {
 std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
                                                    const RecordShape& shape) {
   if (names_model_file(name)) return models::load_script_model(bytes, name);
-  if (shape.type.tokens || shape.sizes.size() != 3)
-    throw UsageError(fmt::format("[--model] {} takes pictures, [channels, height, width] each; got [{}]{}", name,
-                                 fmt::join(shape.sizes, ", "), shape.type.tokens ? " of tokens" : ""));
+  std::vector<int64_t> sizes = shape.sizes;
+  if (name == kRowsModel && sizes.size() == 1) sizes = {1, 1, sizes[0]};
+  if (shape.type.tokens || sizes.size() != 3)
+    throw UsageError(fmt::format("[--model] {} takes pictures, [channels, height, width] each{}; got [{}]{}", name,
+                                 name == kRowsModel ? ", or rows, [features] each" : "", fmt::join(shape.sizes, ", "),
+                                 shape.type.tokens ? " of tokens" : ""));
   SOTTO_ASSERT(std::ranges::equal(kReadyModels, models::vision_models()));
   return models::make_module_model(models::make_vision_model(
-      name, {.height = shape.sizes[1], .width = shape.sizes[2], .classes = shape.classes, .channels = shape.sizes[0]}));
+      name, {.height = sizes[1], .width = sizes[2], .classes = shape.classes, .channels = sizes[0]}));
 }
 
 std::vector<optim::NamedParameter> trainable_parameters(const models::TrainableModel& model) {

@@ -22,9 +22,9 @@ struct RecordShape {
   int64_t classes = 0;
 };
 
-// A ready network by name, made for pictures [channels, height, width], or `bytes` of the file of that name
-// (script_model.h). Throws UsageError for another name or sizes that a ready network cannot take, DataError for a bad
-// file.
+// A ready network by name, made for pictures [channels, height, width] or, kRowsModel, rows [features]; or `bytes` of
+// the file of that name (script_model.h). Throws UsageError for another name or sizes that a ready network cannot take,
+// DataError for a bad file.
 std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
                                                    const RecordShape& shape);
 

@@ -20,12 +20,31 @@ struct Flags {
   bool json = false;
 };
 
+struct TestData {
+  std::string images, labels, table;
+};
+
 constexpr const char* kTrainExample = R"(Examples:
   $ sotto train fashion-mnist --epsilon 3 --delta 1e-5 --output runs/first
   $ sotto train --train-images scans.idx.gz --train-labels kinds.idx.gz --dataset-size 20000 --epsilon 2 --delta 1e-6
   $ sotto train --model net.ts --train-images scans.idx.gz --train-labels kinds.idx.gz --dataset-size 20000 --epsilon 2 --delta 1e-6
   $ sotto train --model tagger.ts --input-type tokens:5000 --classes 17 --train-images texts.idx --train-labels tags.idx --dataset-size 20000 --epsilon 2 --delta 1e-6
+  $ sotto train --train-images scans/ --class-names benign,malignant --picture-shape 3x32x32 --dataset-size 20000 --epsilon 2 --delta 1e-6
+  $ sotto train --train-table rows.csv --table-schema rows.schema --model mlp --dataset-size 20000 --epsilon 2 --delta 1e-6
   $ sotto train --config run.toml --epochs 10      # keys of the file are the flags; flags win
+
+A folder holds its pictures as FOLDER/CLASS/FILE with a class folder for each of --class-names; a picture of another size is
+refused, not resized. A schema declares the columns of a table in their order, one a line:
+  age: number 0 120
+  work: category private, state, other
+  note: ignore
+  income: label low, high
+  @header
+  @missing ?
+Numbers are scaled from their range to -1 to 1, and one outside of it is refused; a category becomes one number 0 or 1 for each
+of its values; exactly one column is the label. @header: the first line of the table holds the names of the columns; @missing
+TEXT: a field that says TEXT gives zeros. More about it: data/csv_table.h.
+Declare names, shapes, categories and ranges from what is public: what is read from the records would have to be paid for.
 
 Ctrl-C finishes the step, writes a checkpoint and tells how to go on. Apart from the time that steps take, nothing computed
 from training records is shown except through the private steps.
@@ -73,11 +92,20 @@ void add_keys(CLI::App& command, Flags& flags) {
   }
 }
 
+// The options of a run that exists, which holds its own copy of the schema.
+TrainOptions options_of(const RunFolder& folder) {
+  folder.require_run();
+  TrainOptions options = train_options(read_config(folder.config()), {});
+  if (!options.table_schema.empty()) options.table_schema = folder.schema().string();
+  return options;
+}
+
 void train(const CLI::App& command, const Flags& flags, TrainingJob job, int& exit_code) {
   TrainOptions options =
       train_options(flags.config.empty() ? KeyTexts{} : read_config(flags.config), typed(command, flags));
   // A run can be resumed from another folder.
-  for (std::string* path : {&options.train_images, &options.train_labels, &options.test_images, &options.test_labels})
+  for (std::string* path : {&options.train_images, &options.train_labels, &options.test_images, &options.test_labels,
+                            &options.train_table, &options.test_table, &options.table_schema})
     *path = absolute(*path);
   if (names_model_file(options.model)) options.model = absolute(options.model);
   make_training_plan(options);  // refuses before LibTorch is loaded
@@ -121,35 +149,32 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
   command->add_option("run", *run, "Folder of the run")->type_name("RUN")->required();
   command->add_flag("--json", flags->json, "Print one JSON object on the standard output");
   command->callback([=, &exit_code] {
-    const RunFolder folder(*run);
-    folder.require_run();
     TrainingJob resume = job();
     resume.kind = TrainingJob::Kind::resume;
     resume.run = *run;
-    resume.options = train_options(read_config(folder.config()), {});
+    resume.options = options_of(RunFolder(*run));
     exit_code = run_training_job(resume);
   });
 
-  const auto test = std::make_shared<std::pair<std::string, std::string>>();
+  const auto test = std::make_shared<TestData>();
   command = app.add_subcommand("evaluate", "Test accuracy of the model of a run");
   command->footer(kEvaluateExample);
   command->add_option("run", *run, "Folder of the run")->type_name("RUN")->required();
-  CLI::Option* images =
-      command->add_option("--test-images", test->first, "Test pictures instead of those of the run")->type_name("FILE");
-  CLI::Option* labels = command->add_option("--test-labels", test->second, "Their labels")->type_name("FILE");
-  images->needs(labels);
-  labels->needs(images);
+  command
+      ->add_option("--test-images", test->images, "Test pictures instead of those of the run, of the same kind of file")
+      ->type_name("PATH");
+  command->add_option("--test-labels", test->labels, "Their labels, with an IDX file")->type_name("FILE");
+  command->add_option("--test-table", test->table, "Test table instead of that of the run")->type_name("FILE");
   command->add_flag("--json", flags->json, "Print one JSON object on the standard output");
   command->callback([=, &exit_code] {
-    const RunFolder folder(*run);
-    folder.require_run();
     TrainingJob evaluate = job();
     evaluate.kind = TrainingJob::Kind::evaluate;
     evaluate.run = *run;
-    evaluate.options = train_options(read_config(folder.config()), {});
-    if (!test->first.empty()) {
-      evaluate.options.test_images = absolute(test->first);
-      evaluate.options.test_labels = absolute(test->second);
+    evaluate.options = options_of(RunFolder(*run));
+    if (!test->images.empty() || !test->labels.empty() || !test->table.empty()) {
+      evaluate.options.test_images = absolute(test->images);
+      evaluate.options.test_labels = absolute(test->labels);
+      evaluate.options.test_table = absolute(test->table);
     }
     exit_code = run_training_job(evaluate);
   });

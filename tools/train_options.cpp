@@ -24,10 +24,12 @@ template <typename Member>
 using ValueOf = typename Unwrapped<std::remove_reference_t<decltype(std::declval<TrainOptions&>().*Member{})>>::Type;
 
 // Giving one of a line unsets the others of that line.
-constexpr std::array<std::array<std::string_view, 2>, 5> kExclusive = {{{"epsilon", "noise-multiplier"},
+constexpr std::array<std::array<std::string_view, 2>, 7> kExclusive = {{{"epsilon", "noise-multiplier"},
                                                                         {"epochs", "steps"},
                                                                         {"dataset", "train-images"},
                                                                         {"dataset", "train-labels"},
+                                                                        {"dataset", "train-table"},
+                                                                        {"train-images", "train-table"},
                                                                         {"dataset", "dataset-size"}}};
 
 }  // namespace
@@ -87,14 +89,23 @@ std::optional<std::string> TrainKey::get(const TrainOptions& options) const {
 std::span<const TrainKey> train_keys() {
   using O = TrainOptions;
   static const std::vector<TrainKey> keys = {
-      {"dataset", &O::dataset, "PRESET", "fashion-mnist or mnist"},
-      {"train-images", &O::train_images, "FILE",
-       "Training pictures of your own (or sequences of tokens), IDX, plain or gzip"},
-      {"train-labels", &O::train_labels, "FILE", "Their labels, IDX"},
-      {"test-images", &O::test_images, "FILE", "Test pictures or sequences, IDX; treated as public"},
-      {"test-labels", &O::test_labels, "FILE", "Their labels, IDX; treated as public"},
-      {"dataset-size", &O::dataset_size, "N", "Declared number of training records; mandatory for your own files"},
-      {"classes", &O::classes, "N", "Number of classes of your own files [10]"},
+      {"dataset", &O::dataset, "PRESET", "cifar10, fashion-mnist or mnist"},
+      {"train-images", &O::train_images, "PATH",
+       "Training pictures of your own (or sequences of tokens), IDX, plain or gzip; or a folder of PNG and JPEG "
+       "pictures, PATH/CLASS/FILE"},
+      {"train-labels", &O::train_labels, "FILE", "Labels of an IDX file, IDX"},
+      {"test-images", &O::test_images, "PATH", "Test pictures or sequences, as --train-images; treated as public"},
+      {"test-labels", &O::test_labels, "FILE", "Labels of an IDX file, IDX; treated as public"},
+      {"class-names", &O::class_names, "NAMES", "Declared classes of a folder, in the order of the labels: cat,dog"},
+      {"picture-shape", &O::picture_shape, "SHAPE",
+       "Declared channels (1 or 3), height and width of a folder's pictures: 3x32x32"},
+      {"train-table", &O::train_table, "FILE",
+       "Training table of your own, CSV, plain or gzip; with --model mlp or a file"},
+      {"test-table", &O::test_table, "FILE", "Test table with the same columns; treated as public"},
+      {"table-schema", &O::table_schema, "FILE", "Declared columns of the tables: categories, ranges, label"},
+      {"table-schema-sha256", &O::table_schema_sha256, "HASH", "Refuse a schema file that has another SHA-256"},
+      {"dataset-size", &O::dataset_size, "N", "Declared number of training records; mandatory for your own data"},
+      {"classes", &O::classes, "N", "Number of classes of your own IDX files [10]"},
       {"epsilon", &O::epsilon, "EPSILON", "Privacy budget; the noise follows from it"},
       {"noise-multiplier", &O::noise_multiplier, "SIGMA", "Noise standard deviation / clip norm, instead of --epsilon"},
       {"delta", &O::delta, "DELTA", "Probability of failure [1e-5 when that is below 1 / dataset size]"},

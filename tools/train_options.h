@@ -17,9 +17,12 @@ inline constexpr double kDefaultNsgdR = 0.01;
 
 struct TrainOptions {
   std::string dataset;                                               // a preset of data/dataset.h, or empty:
-  std::string train_images, train_labels, test_images, test_labels;  // files of the user
+  std::string train_images, train_labels, test_images, test_labels;  // files of the user, or folders of pictures
+  std::string class_names, picture_shape;                            // of folders: "cat,dog", "3x32x32"
+  std::string train_table, test_table, table_schema;                 // files of the user
+  std::string table_schema_sha256;                                   // filled in when a run begins
   std::optional<int64_t> dataset_size;                               // declared; mandatory without a preset
-  std::optional<int64_t> classes;                                    // 10 unless given
+  std::optional<int64_t> classes;                                    // of IDX files; 10 unless given
   std::optional<double> epsilon, noise_multiplier;                   // exactly one, unless rule is "none"
   std::optional<double> delta;
   std::string rule = "psac";                           // psac, flat, auto-s, nsgd; none: NOT PRIVATE

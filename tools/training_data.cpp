@@ -1,5 +1,7 @@
 #include <fmt/format.h>
+#include <sotto/data/csv_table.h>
 #include <sotto/data/dataset.h>
+#include <sotto/data/image_folder.h>
 #include <sotto/models/script_model.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/sha256.h>
@@ -13,10 +15,18 @@ RecordTensors preset_data(const TrainOptions& options, data::Split split) {
   return record_tensors(data::read_dataset(preset, split, data::find_dataset(preset, data::data_folders())));
 }
 
-RecordTensors own_data(const std::string& images, const std::string& labels, const TrainingPlan& plan) {
-  if (plan.input_type.tokens)
-    return record_tensors(data::read_labelled_sequences(images, labels, plan.input_type.vocabulary, plan.classes));
-  return record_tensors(data::read_labelled_images(images, labels, static_cast<int>(plan.classes)));
+struct Files {
+  const std::string &images, &labels, &table;
+};
+
+RecordTensors own_data(const Files& files, const DeclaredData& data) {
+  if (data.kind == DeclaredData::Kind::table) return record_tensors(data::read_csv_table(files.table, data.schema));
+  if (data.kind == DeclaredData::Kind::folder)
+    return record_tensors(data::read_image_folder(files.images, {.shape = data.picture, .classes = data.class_names}));
+  if (data.input_type.tokens)
+    return record_tensors(
+        data::read_labelled_sequences(files.images, files.labels, data.input_type.vocabulary, data.classes));
+  return record_tensors(data::read_labelled_images(files.images, files.labels, static_cast<int>(data.classes)));
 }
 
 std::string checked_bytes(const std::filesystem::path& path, const TrainOptions& options) {
@@ -40,20 +50,21 @@ std::string run_model_bytes(const RunFolder& folder, const TrainOptions& options
 
 RecordTensors read_training_data(const TrainOptions& options, const TrainingPlan& plan) {
   if (!options.dataset.empty()) return preset_data(options, data::Split::train);
-  return own_data(options.train_images, options.train_labels, plan);
+  return own_data({options.train_images, options.train_labels, options.train_table}, plan.data);
 }
 
 std::optional<RecordTensors> read_test_data(const TrainOptions& options, const TrainingPlan& plan) {
-  if (!options.test_images.empty()) return own_data(options.test_images, options.test_labels, plan);
+  if (!options.test_images.empty() || !options.test_table.empty())
+    return own_data({options.test_images, options.test_labels, options.test_table}, plan.data);
   if (!options.dataset.empty()) return preset_data(options, data::Split::test);
   return std::nullopt;
 }
 
 RecordShape record_shape(const RecordTensors& records, const TrainingPlan& plan) {
   return {.sizes = records.inputs.sizes().slice(1).vec(),
-          .type = plan.input_type,
+          .type = plan.data.input_type,
           .label_sizes = records.labels.sizes().slice(1).vec(),
-          .classes = plan.classes};
+          .classes = plan.data.classes};
 }
 
 }  // namespace sotto::tools

@@ -52,6 +52,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 4"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 5"
 
 }  // namespace sotto::tools

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sotto/data/dataset.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/numbers.h>
@@ -14,15 +13,12 @@
 namespace sotto::tools {
 namespace {
 
-constexpr int64_t kDefaultClasses = 10;
 constexpr int64_t kDefaultEpochs = 40;
 constexpr double kDefaultDelta = 1e-5;
 constexpr double kDefaultLr = 4;
 constexpr double kDefaultPlainLr = 0.1;
 constexpr int64_t kMaxPhysicalBatch = 1 << 20;
 constexpr int64_t kMaxThreads = 1024;
-constexpr int64_t kMaxImageClasses = 256;  // a label is one byte
-constexpr int64_t kMaxTokenClasses = 1 << 24;
 
 void check_choice(const char* flag, const std::string& value, std::initializer_list<const char*> allowed) {
   std::string list;
@@ -50,26 +46,7 @@ void check_rule_parameter(const TrainOptions& o, const char* flag, std::optional
     throw UsageError(fmt::format("[{}] has no effect: only --rule {} has this parameter", flag, rule));
 }
 
-void check_data(const TrainOptions& o) {
-  const bool own = !o.train_images.empty() || !o.train_labels.empty();
-  if (o.dataset.empty() && !own)
-    throw UsageError(
-        "[train] no data: name a preset (fashion-mnist or mnist), or give --train-images, --train-labels "
-        "and --dataset-size");
-  if (!o.dataset.empty() && own)
-    throw UsageError("[train] a preset and --train-images or --train-labels exclude each other");
-  if (own && (o.train_images.empty() || o.train_labels.empty()))
-    throw UsageError("[train] --train-images and --train-labels belong together: only one of them was given");
-  if (o.test_images.empty() != o.test_labels.empty())
-    throw UsageError("[train] --test-images and --test-labels belong together: only one of them was given");
-  if (own && !o.dataset_size)
-    throw UsageError(
-        "[--dataset-size] missing: the size of your own data must be declared, because sampling rate, "
-        "steps and delta may not depend on a count of the private file");
-  if (!own && o.classes) throw UsageError("[--classes] not allowed with a preset, which declares its own");
-}
-
-void check_model(const TrainOptions& o) {
+void check_model(const TrainOptions& o, const DeclaredData& data) {
   if (names_model_file(o.model)) {
     if (!o.model_sha256.empty() && !privacy::is_sha256_hex(o.model_sha256))
       throw UsageError(fmt::format("[--model-sha256] bad value: '{}'; must be 64 hexadecimal digits", o.model_sha256));
@@ -80,20 +57,11 @@ void check_model(const TrainOptions& o) {
   } else if (!o.model_sha256.empty()) {
     throw UsageError("[--model-sha256] has no effect: --model names no file");
   }
-  const InputType type = parse_input_type(o.input_type);
-  if (type.tokens && (!o.dataset.empty() || !names_model_file(o.model)))
+  if (names_model_file(o.model)) return;
+  if (data.input_type.tokens) throw UsageError("[--input-type] tokens are for a model of your own (--model FILE)");
+  if (data.kind == DeclaredData::Kind::table && o.model != kRowsModel)
     throw UsageError(
-        "[--input-type] tokens are for sequences of your own (--train-images, --train-labels) and a model of your own "
-        "(--model FILE)");
-}
-
-int64_t declared_size(const TrainOptions& o) {
-  if (o.dataset.empty()) return *o.dataset_size;
-  const data::ImagePreset& preset = data::image_preset(o.dataset);
-  if (o.dataset_size && *o.dataset_size != preset.train_size)
-    throw UsageError(fmt::format("[--dataset-size] bad value: {}; {} is declared to have {} records", *o.dataset_size,
-                                 preset.name, preset.train_size));
-  return preset.train_size;
+        fmt::format("[--model] {} takes pictures; a table goes into {} or a TorchScript file", o.model, kRowsModel));
 }
 
 int64_t planned_steps(const TrainOptions& o, int64_t dataset_size) {
@@ -112,13 +80,13 @@ privacy::PrivacyPlan privacy_plan(const TrainOptions& o, const TrainingPlan& pla
     throw UsageError(o.epsilon ? "[train] --epsilon and --noise-multiplier exclude each other"
                                : "[train] no budget: give --epsilon, or --noise-multiplier, or --rule none for a run "
                                  "that is NOT PRIVATE");
-  if (!o.delta && !(kDefaultDelta < 1.0 / static_cast<double>(plan.dataset_size)))
+  if (!o.delta && !(kDefaultDelta < 1.0 / static_cast<double>(plan.data.size)))
     throw UsageError(
         fmt::format("[--delta] missing: the default {} is not below 1 / dataset size = 1 / {}; choose "
                     "one that is",
-                    kDefaultDelta, plan.dataset_size));
+                    kDefaultDelta, plan.data.size));
   return privacy::PrivacyPlan({.adjacency = privacy::Adjacency::add_remove,
-                               .dataset_size = plan.dataset_size,
+                               .dataset_size = plan.data.size,
                                .expected_batch_size = o.batch,
                                .steps = plan.steps,
                                .delta = o.delta.value_or(kDefaultDelta),
@@ -136,9 +104,10 @@ std::string rule_text(const TrainOptions& o) {
 }  // namespace
 
 TrainingPlan make_training_plan(const TrainOptions& o) {
-  check_data(o);
+  TrainingPlan plan;
+  plan.data = declared_data(o);
   check_choice("--rule", o.rule, {"psac", "flat", "auto-s", "nsgd", "none"});
-  check_model(o);
+  check_model(o, plan.data);
   check_choice("--fallback", o.fallback, {"none", "per-record"});
   check_rule_parameter(o, "--psac-r", o.psac_r, "psac");
   check_rule_parameter(o, "--auto-s-gamma", o.auto_s_gamma, "auto-s");
@@ -156,18 +125,12 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   if (o.per_group && o.rule != "flat") throw UsageError("[--per-group] only --rule flat clips per group");
 
   const bool plain = o.rule == "none";
-  TrainingPlan plan;
-  plan.dataset_size = declared_size(o);
-  plan.classes = o.dataset.empty() ? o.classes.value_or(kDefaultClasses) : data::image_preset(o.dataset).classes;
-  plan.input_type = parse_input_type(o.input_type);
-  check_integer("--classes", plan.classes, 2, plan.input_type.tokens ? kMaxTokenClasses : kMaxImageClasses);
-  check_integer("--dataset-size", plan.dataset_size, 1, privacy::kMaxCount);
-  if (o.batch == TrainOptions{}.batch && o.batch > plan.dataset_size)
+  if (o.batch == TrainOptions{}.batch && o.batch > plan.data.size)
     throw UsageError(
         fmt::format("[--batch] missing: the default {} is above the dataset size {}; choose one that is not", o.batch,
-                    plan.dataset_size));
-  check_integer("--batch", o.batch, 1, plan.dataset_size);
-  plan.steps = planned_steps(o, plan.dataset_size);
+                    plan.data.size));
+  check_integer("--batch", o.batch, 1, plan.data.size);
+  plan.steps = planned_steps(o, plan.data.size);
   plan.lr = o.lr.value_or(plain ? kDefaultPlainLr : kDefaultLr);
   if (plain) {
     if (o.epsilon || o.noise_multiplier || o.delta)
@@ -187,7 +150,8 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
 std::string describe(const TrainOptions& o, const TrainingPlan& plan) {
   std::string text;
   if (!plan.not_private.empty()) text += fmt::format("NOT PRIVATE: {}\n", plan.not_private);
-  text += fmt::format("data              {}\n", o.dataset.empty() ? o.train_images : o.dataset);
+  text += fmt::format("data              {}\n", name_of_data(o));
+  text += fmt::format("scaling           {}\n", input_scaling(plan.data));
   text += fmt::format("model             {}, SGD with lr {}{} and momentum {}\n", o.model, plan.lr,
                       o.lr_schedule == "linear" ? ", falling linearly to 0," : "", o.momentum);
   if (plan.privacy) {
@@ -218,7 +182,8 @@ TrainOptions resolved(TrainOptions options, const TrainingPlan& plan) {
   options.steps = plan.steps;
   options.epochs.reset();
   options.lr = plan.lr;
-  if (options.dataset.empty()) options.classes = plan.classes;
+  if (plan.data.kind == DeclaredData::Kind::idx) options.classes = plan.data.classes;
+  options.table_schema_sha256 = plan.data.schema_sha256;
   if (plan.privacy) options.delta = plan.privacy->delta();
   return options;
 }

@@ -1,9 +1,9 @@
 #pragma once
-// What follows from TrainOptions before any record is read: the number of steps, the privacy plan and the sentences
-// that tell the user what is about to happen. Only declared quantities enter.
+// What follows from TrainOptions before any record is read: the declared data, the number of steps, the privacy plan
+// and the sentences that tell the user what is about to happen. Only declared quantities enter.
 
 #include <sotto/privacy/plan.h>
-#include <sotto/tools/model_flags.h>
+#include <sotto/tools/declared_data.h>
 #include <sotto/tools/train_options.h>
 
 #include <cstdint>
@@ -13,9 +13,7 @@
 namespace sotto::tools {
 
 struct TrainingPlan {
-  int64_t dataset_size = 0;  // declared
-  int64_t classes = 0;
-  InputType input_type;
+  DeclaredData data;
   int64_t steps = 0;
   double lr = 0;
   std::optional<privacy::PrivacyPlan> privacy;  // none for rule "none"
@@ -23,7 +21,8 @@ struct TrainingPlan {
   std::string not_private;
 };
 
-// Throws UsageError for every value or combination that is not allowed, in one sentence.
+// Throws UsageError for every value or combination that is not allowed, in one sentence; DataError for a bad schema of
+// a table.
 TrainingPlan make_training_plan(const TrainOptions& options);
 
 // The plan for people: several lines, with its warnings.
@@ -34,8 +33,5 @@ std::string shown_epsilon(const TrainOptions& options, double epsilon);
 
 // The options with everything that the plan decided filled in, so that a run can be continued from them.
 TrainOptions resolved(TrainOptions options, const TrainingPlan& plan);
-
-// How pixels become numbers. A public constant: nothing here is fitted to the records.
-inline constexpr const char* kPixelScaling = "x / 127.5 - 1";
 
 }  // namespace sotto::tools

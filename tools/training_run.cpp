@@ -136,6 +136,7 @@ ExitCode TrainingRun::train() {
     if (!graph_.empty()) options.model_sha256 = privacy::sha256_hex(graph_);
     privacy::write_file_atomically(folder_.config(), format_config(options, heading));
     if (!graph_.empty()) privacy::write_file_atomically(folder_.graph(), graph_);
+    if (!plan_.data.schema_text.empty()) privacy::write_file_atomically(folder_.schema(), plan_.data.schema_text);
     if (!heading.empty()) privacy::write_file_atomically(folder_.not_private(), heading + "\n");
     start(false);
     save(false);
@@ -247,7 +248,7 @@ std::optional<double> TrainingRun::evaluate() {
 
 void TrainingRun::write_artefacts() const {
   models::Metadata metadata = {{"model", graph_.empty() ? job_.options.model : "graph.ts"}};
-  if (!shape_.type.tokens) metadata["pixel_scaling"] = kPixelScaling;
+  metadata["input_scaling"] = input_scaling(plan_.data);
   const std::string hash = graph_.empty() ? "" : privacy::sha256_hex(graph_);
   if (!hash.empty()) metadata["model_file_sha256"] = hash;
   if (private_) {

@@ -3,7 +3,12 @@
 //   tools/fetch_data.sh adult
 //   build/release/examples/adult examples/adult/adult.schema data-cache/adult LEDGER
 //
-// The schema declares categories and ranges from the public description of the table; the size is declared below.
+// The schema declares the categories of the table's public description, and ranges chosen beforehand; the size is
+// declared below. The same without a program, with the larger network mlp:
+//
+//   build/release/tools/sotto train --train-table data-cache/adult/adult.data --test-table data-cache/adult/adult.test
+//     --table-schema examples/adult/adult.schema --dataset-size 32561 --model mlp --batch 1024 --epochs 20 --lr 2
+//     --epsilon 1 --delta 1e-5
 
 #include <sotto/data/csv_table.h>
 #include <sotto/optim/private_training.h>

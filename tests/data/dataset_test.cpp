@@ -43,10 +43,10 @@ class EnvironmentVariable {
 
 TEST(DatasetTest, UnknownNameIsRefusedWithTheKnownOnes) {
   try {
-    image_preset("cifar");
+    image_preset("cifar100");
     FAIL() << "accepted";
   } catch (const UsageError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("unknown data set: 'cifar'; known: fashion-mnist, mnist"));
+    EXPECT_THAT(error.what(), HasSubstr("unknown data set: 'cifar100'; known: cifar10, fashion-mnist, mnist"));
   }
 }
 
@@ -99,6 +99,24 @@ TEST(DatasetTest, PicturesOfAnotherSizeAreRefused) {
   EXPECT_NO_THROW(read_dataset(image_preset("mnist"), Split::train, folder));
   EXPECT_THROW(read_dataset(image_preset("mnist"), Split::test, folder), DataError);
   EXPECT_THROW(read_dataset(image_preset("mnist"), Split::test, scratch.path() / "absent"), DataError);
+}
+
+TEST(DatasetTest, CifarIsReadFromItsFiveBatchesInOrder) {
+  const testing::ScratchFolder scratch;
+  const ImagePreset& preset = image_preset("cifar10");
+  EXPECT_EQ(preset.train_size, 50000);
+  for (std::uint8_t batch = 1; batch <= 5; ++batch) {
+    Bytes record(3073, batch);
+    scratch.write("cifar10/data_batch_" + std::to_string(batch) + ".bin", record);
+  }
+  EXPECT_THROW(find_dataset(preset, {scratch.path()}), DataError);  // the test batch is missing
+  scratch.write("cifar10/test_batch.bin.gz", testing::gzipped(Bytes(3073, 9)));
+  const auto folder = find_dataset(preset, {scratch.path()});
+  const LabelledImages train = read_dataset(preset, Split::train, folder);
+  EXPECT_EQ(train.count, 5);
+  EXPECT_EQ(train.channels, 3);
+  EXPECT_EQ(train.labels, (Bytes{1, 2, 3, 4, 5}));
+  EXPECT_EQ(read_dataset(preset, Split::test, folder).labels, Bytes{9});
 }
 
 // Facts about the published files: class sizes, first labels and the sum of the first picture.

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <limits>
 #include <string>
 
 #include "idx_bytes.h"
@@ -169,6 +170,57 @@ TEST_F(IdxTest, RefusesFileThatMayNotBeRead) {
     ASSERT_EQ(::seteuid(0), 0);
   }
   EXPECT_THAT(message, HasSubstr("Permission denied"));
+}
+
+class IdxIntegersTest : public IdxTest {
+ protected:
+  // A one-dimensional file of `count` elements of `type`.
+  std::filesystem::path file(std::uint8_t type, std::uint32_t count, const Bytes& elements) {
+    Bytes bytes = joined(idx_header({count}), elements);
+    bytes[2] = type;
+    return folder_.write("integers", bytes);
+  }
+  std::string refusal(const std::filesystem::path& path, std::int64_t max_bytes = kMaxIdxBytes) {
+    return message_of<DataError>([&] { read_idx_integers(path, max_bytes); });
+  }
+};
+
+TEST_F(IdxIntegersTest, ReadsEveryWidthWithItsSign) {
+  using Values = std::vector<std::int32_t>;
+  EXPECT_EQ(read_idx_integers(file(0x08, 3, {0, 127, 255})).values, (Values{0, 127, 255}));
+  EXPECT_EQ(read_idx_integers(file(0x09, 4, {0, 127, 128, 255})).values, (Values{0, 127, -128, -1}));
+  EXPECT_EQ(read_idx_integers(file(0x0b, 4, {1, 2, 0x7f, 0xff, 0x80, 0, 0xff, 0xfe})).values,
+            (Values{258, 32767, -32768, -2}));
+  EXPECT_EQ(read_idx_integers(file(0x0c, 3, {1, 2, 3, 4, 0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff})).values,
+            (Values{16909060, std::numeric_limits<std::int32_t>::min(), -1}));
+}
+
+TEST_F(IdxIntegersTest, KeepsSizesAndUnpacksGzip) {
+  Bytes bytes = joined(idx_header({2, 1}), {0, 7, 1, 0});
+  bytes[2] = 0x0b;
+  const IdxIntegers file = read_idx_integers(folder_.write("integers", gzipped(bytes)));
+  EXPECT_EQ(file.sizes, (std::vector<std::int64_t>{2, 1}));
+  EXPECT_EQ(file.values, (std::vector<std::int32_t>{7, 256}));
+}
+
+TEST_F(IdxIntegersTest, RefusesOtherElementTypes) {
+  for (const unsigned type : {0x00U, 0x0aU, 0x0dU, 0x0eU, 0xffU})
+    EXPECT_THAT(refusal(file(static_cast<std::uint8_t>(type), 1, Bytes(8))),
+                HasSubstr("integers of 8, 16 or 32 bits are read"))
+        << type;
+}
+
+TEST_F(IdxIntegersTest, RefusesTruncationAndTrailingBytes) {
+  for (const auto& [type, each] : {std::pair{std::uint8_t{0x0b}, 2U}, std::pair{std::uint8_t{0x0c}, 4U}}) {
+    EXPECT_THAT(refusal(file(type, 2, Bytes(2 * each - 1))), HasSubstr("cut short"));
+    EXPECT_THAT(refusal(file(type, 2, Bytes(2 * each + 1))), HasSubstr("bytes follow"));
+  }
+}
+
+TEST_F(IdxIntegersTest, LimitCountsBytesAndNotElements) {
+  const auto path = file(0x0c, 2, Bytes(8));
+  EXPECT_NO_THROW(read_idx_integers(path, 8));
+  EXPECT_THAT(refusal(path, 7), HasSubstr("more than the limit"));
 }
 
 class LabelledImagesTest : public IdxTest {

@@ -46,6 +46,44 @@ TEST(ReadyModelsTest, GiveOneRowOfLogitsPerPicture) {
   }
 }
 
+// Sides that are no power of 2, odd, not equal, or larger than usual; patches must divide the sides.
+TEST(ReadyModelsTest, TakeEveryShapeThatTheyCanBeBuiltFor) {
+  for (const std::string_view name : vision_models()) {
+    for (const auto& [channels, height, width, patched] : {std::tuple{3, 36, 20, true}, std::tuple{1, 37, 27, false}}) {
+      const ImageShape shape = {.height = height, .width = width, .classes = 3, .channels = channels};
+      if (name == "vit-tiny" && !patched) {
+        EXPECT_THROW(make_vision_model(name, shape), UsageError) << height << " x " << width;
+        continue;
+      }
+      const auto model = make_vision_model(name, shape);
+      const at::Tensor pictures = torch::rand({2, channels, height, width}) * 2 - 1;
+      EXPECT_EQ(model->forward(model->prepare(pictures)).sizes(), at::IntArrayRef({2, 3})) << name << height;
+    }
+  }
+}
+
+TEST(ReadyModelsTest, ShapesThatCannotBeAreRefusedWithTheirReason) {
+  const auto refused = [](std::string_view name, int64_t height, int64_t width) -> std::string {
+    try {
+      make_vision_model(name, {.height = height, .width = width, .classes = 3, .channels = 3});
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_NE(refused("cnn", 14, 32).find("too small for this network"), std::string::npos);
+  EXPECT_NE(refused("vit-tiny", 37, 32).find("the patch must divide both sides"), std::string::npos);
+  EXPECT_NE(refused("scattering-linear", 4, 4), "accepted");
+  EXPECT_EQ(refused("scattering-linear", 5, 7), "accepted");
+  EXPECT_EQ(refused("vit-tiny", 68, 20), "accepted");  // patches of 4, since 16 does not divide
+}
+
+TEST(ReadyModelsTest, MlpTakesRowsOfNumbers) {
+  const auto model = make_mlp({.height = 1, .width = 6, .classes = 3}, {5});
+  const at::Tensor rows = torch::rand({4, 6});
+  EXPECT_TRUE(at::equal(model->forward(rows), model->forward(rows.view({4, 1, 1, 6}))));
+}
+
 TEST(ReadyModelsTest, EachPictureIsPreparedAlone) {
   for (const std::string_view name : vision_models()) {
     const auto model = make_vision_model(name, kCifar);

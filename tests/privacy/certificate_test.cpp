@@ -35,6 +35,7 @@ Certificate example() {
   c.weight_rule_bound = 0.5;
   c.planned = {1000, 1.25001, 1e-5};
   c.executed = {400, 0.9, 1e-5};
+  c.input_scaling = "pixels by a public constant";
   c.not_covered = {"the choice of hyper-parameters", "the time that steps take"};
   c.noise_generator = "ChaCha20";
   c.key_source = "operating system";
@@ -54,8 +55,8 @@ TEST(Certificate, StatementIsCompleteForAStoppedRun) {
       "contribution of a record to norm 0.5 by the rule flat, and adds Gaussian noise of standard deviation 1.1 times "
       "that norm to every coordinate of the sum. The epsilon is an upper bound computed by accountant rdp version 1. "
       "400 of the planned steps were executed; for these the figure is (0.9000, 1e-05), which may be quoted only if "
-      "the stopping time did not depend on the data or on outputs of the run. Not covered: the choice of "
-      "hyper-parameters; the time that steps take.");
+      "the stopping time did not depend on the data or on outputs of the run. Before training, records were scaled: "
+      "pixels by a public constant. Not covered: the choice of hyper-parameters; the time that steps take.");
 }
 
 TEST(Certificate, StatementOfACompleteRunQuotesOneFigure) {
@@ -169,6 +170,7 @@ TEST(Certificate, HalfFilledCertificatesAreRefused) {
   refuses("accountant name", [](auto& c) { c.accountant_name.clear(); });
   refuses("accountant version", [](auto& c) { c.accountant_version.clear(); });
   refuses("weight rule", [](auto& c) { c.weight_rule.clear(); });
+  refuses("input scaling", [](auto& c) { c.input_scaling.clear(); });
   refuses("not covered", [](auto& c) { c.not_covered.clear(); });
   refuses("empty clause", [](auto& c) { c.not_covered.emplace_back(); });
   refuses("noise generator", [](auto& c) { c.noise_generator.clear(); });

@@ -99,6 +99,64 @@ TEST_F(TrainUsage, OwnDataMustBeDeclared) {
   expect_error({"train", "--train-images", "a", "--dataset-size", "1000", "--epsilon", "3"}, 64, "--train-labels");
 }
 
+TEST_F(TrainUsage, FoldersOfPicturesMustBeDeclared) {
+  std::filesystem::create_directory(folder_.path() / "pictures");
+  const Words folder = {"train",
+                        "--train-images",
+                        (folder_.path() / "pictures").string(),
+                        "--epsilon",
+                        "3",
+                        "--dataset-size",
+                        "1000",
+                        "--batch",
+                        "10"};
+  const auto with = [&](const Words& more, const std::string& what) {
+    Words words = folder;
+    words.insert(words.end(), more.begin(), more.end());
+    expect_error(words, 64, what);
+  };
+  with({}, "[--class-names] missing");
+  with({"--picture-shape", "3x32x32"}, "[--class-names] missing");
+  with({"--class-names", "cat,dog"}, "[--picture-shape] missing");
+  with({"--train-labels", "b"}, "[--train-labels] has no place with a folder");
+  for (const char* names : {"cat", "cat,cat", "cat,,dog", "cat,dog,"})
+    with({"--picture-shape", "3x32x32", "--class-names", names}, "[--class-names] bad value");
+  for (const char* shape : {"32x32", "3x32x32x1", "3x32", "3x0x32", "3xax32", "3,32,32"})
+    with({"--class-names", "cat,dog", "--picture-shape", shape}, "[--picture-shape]");
+  with({"--class-names", "cat,dog", "--picture-shape", "2x32x32"}, "1 or 3 channels");
+  with({"--class-names", "cat,dog", "--picture-shape", "3x32x32", "--classes", "2"}, "[--classes] has no place");
+  with({"--class-names", "cat,dog", "--picture-shape", "3x32x32", "--table-schema", "s"},
+       "[--table-schema] has no place");
+  with({"--class-names", "cat,dog", "--picture-shape", "3x32x32", "--model", "a.ts", "--input-type", "tokens:5"},
+       "[--input-type tokens] has no place");
+}
+
+TEST_F(TrainUsage, TablesMustBeDeclared) {
+  const auto with = [&](const Words& more, int exit_code, const std::string& what) {
+    Words words = {"train", "--train-table", "t.csv", "--epsilon", "3", "--dataset-size", "1000", "--batch", "10"};
+    words.insert(words.end(), more.begin(), more.end());
+    expect_error(words, exit_code, what);
+  };
+  const std::string text = "a: number 0 1\nb: label x, y\n";
+  const std::string schema = folder_.write("s", sotto::testing::Bytes(text.begin(), text.end())).string();
+  const std::string bad = folder_.write("bad", sotto::testing::Bytes(text.begin(), text.end() - 6)).string();
+  with({}, 64, "[--table-schema] missing");
+  with({"--table-schema", schema + "-missing"}, 65, "-missing");
+  with({"--table-schema", bad, "--model", "mlp"}, 65, "line 2");
+  with({"--table-schema", schema}, 64, "[--model] cnn takes pictures");
+  with({"--table-schema", schema, "--model", "vit-tiny"}, 64, "[--model] vit-tiny takes pictures");
+  with({"--table-schema", schema, "--table-schema-sha256", "x"}, 64, "[--table-schema-sha256] bad value");
+  with({"--table-schema", schema, "--table-schema-sha256", std::string(64, '0')}, 65, "SHA-256");
+  for (const char* flag :
+       {"--train-images", "--train-labels", "--test-images", "--test-labels", "--class-names", "--picture-shape"})
+    with({"--table-schema", schema, flag, "x"}, 64, "[" + std::string(flag) + "] has no place with a table");
+  expect_error({"train", "--table-schema", schema, "--test-table", "t.csv", "--epsilon", "3"}, 64, "no data");
+  expect_preset_error({"--epsilon", "3", "--train-table", "t.csv"}, "[--train-table] has no place with a preset");
+  expect_preset_error({"--epsilon", "3", "--test-table", "t.csv"}, "[--test-table] has no place with a preset");
+  expect_preset_error({"--epsilon", "3", "--class-names", "a,b"}, "[--class-names] has no place with a preset");
+  expect_error({"train", "--train-table", "t.csv", "--table-schema", schema, "--epsilon", "3"}, 64, "[--dataset-size]");
+}
+
 TEST_F(TrainUsage, ConfigNamesTheUnknownKeyAndTheNearestOne) {
   const auto with = [&](const std::string& text, const std::string& what) {
     expect_error({"train", "--config", config(text)}, 64, what);

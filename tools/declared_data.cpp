@@ -1,0 +1,193 @@
+#include <fmt/format.h>
+#include <sotto/data/dataset.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/event.h>
+#include <sotto/privacy/sha256.h>
+#include <sotto/tools/declared_data.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+namespace sotto::tools {
+namespace {
+
+using Kind = DeclaredData::Kind;
+
+constexpr std::int64_t kDefaultClasses = 10;
+constexpr std::int64_t kMaxByteClasses = 256;  // a label is one byte
+constexpr std::int64_t kMaxTokenClasses = 1 << 24;
+
+const char* kind_text(Kind kind) {
+  switch (kind) {
+    case Kind::preset:
+      return "a preset";
+    case Kind::idx:
+      return "IDX files (--train-images FILE, --train-labels FILE)";
+    case Kind::folder:
+      return "a folder of pictures (--train-images FOLDER, --class-names, --picture-shape)";
+    case Kind::table:
+      return "a table (--train-table, --table-schema)";
+  }
+  throw InternalError("[declared_data] unknown kind of data");
+}
+
+Kind kind_of(const TrainOptions& o) {
+  if (!o.dataset.empty()) return Kind::preset;
+  if (!o.train_table.empty()) return Kind::table;
+  if (o.train_images.empty() && o.train_labels.empty())
+    throw UsageError(
+        "[train] no data: name a preset (cifar10, fashion-mnist or mnist), or give --train-images or --train-table and "
+        "--dataset-size");
+  std::error_code ignored;
+  const bool folder =
+      !o.class_names.empty() || !o.picture_shape.empty() || std::filesystem::is_directory(o.train_images, ignored);
+  return folder ? Kind::folder : Kind::idx;
+}
+
+// Where each flag of the data has a place.
+struct Place {
+  const char* flag;
+  bool given;
+  std::initializer_list<Kind> kinds;
+};
+
+void check_places(const TrainOptions& o, Kind kind) {
+  using enum DeclaredData::Kind;
+  const std::array<Place, 12> places = {{{"--train-images", !o.train_images.empty(), {idx, folder}},
+                                         {"--train-labels", !o.train_labels.empty(), {idx}},
+                                         {"--test-images", !o.test_images.empty(), {preset, idx, folder}},
+                                         {"--test-labels", !o.test_labels.empty(), {preset, idx}},
+                                         {"--class-names", !o.class_names.empty(), {folder}},
+                                         {"--picture-shape", !o.picture_shape.empty(), {folder}},
+                                         {"--train-table", !o.train_table.empty(), {table}},
+                                         {"--test-table", !o.test_table.empty(), {table}},
+                                         {"--table-schema", !o.table_schema.empty(), {table}},
+                                         {"--table-schema-sha256", !o.table_schema_sha256.empty(), {table}},
+                                         {"--classes", o.classes.has_value(), {idx}},
+                                         {"--input-type tokens", parse_input_type(o.input_type).tokens, {idx}}}};
+  for (const Place& place : places)
+    if (place.given && std::ranges::find(place.kinds, kind) == place.kinds.end())
+      throw UsageError(fmt::format("[{}] has no place with {}", place.flag, kind_text(kind)));
+}
+
+void require(const char* flag, bool given, const char* reason) {
+  if (!given) throw UsageError(fmt::format("[{}] missing: {}", flag, reason));
+}
+
+void check_complete(const TrainOptions& o, Kind kind) {
+  if (kind == Kind::idx && o.train_images.empty() != o.train_labels.empty())
+    throw UsageError("[train] --train-images and --train-labels belong together: only one of them was given");
+  if (kind != Kind::folder && o.test_images.empty() != o.test_labels.empty())
+    throw UsageError("[train] --test-images and --test-labels belong together: only one of them was given");
+  if (kind == Kind::folder) {
+    require("--train-images", !o.train_images.empty(),
+            "--class-names and --picture-shape describe a folder of pictures");
+    require("--class-names", !o.class_names.empty(),
+            "the classes of a folder of pictures must be declared, such as cat,dog, because which of them have records "
+            "may not be read from the private folder");
+    require("--picture-shape", !o.picture_shape.empty(),
+            "the shape of the pictures of a folder must be declared, such as 3x32x32");
+  }
+  require("--table-schema", kind != Kind::table || !o.table_schema.empty(),
+          "categories and ranges of a table must be declared in a file, because they may not be read from the rows");
+  require(
+      "--dataset-size", kind == Kind::preset || o.dataset_size,
+      "the size of your own data must be declared, because sampling rate, steps and delta may not depend on a count "
+      "of the private file");
+}
+
+std::vector<std::string> class_names(const std::string& text) {
+  std::vector<std::string> names;
+  std::istringstream stream(text);
+  for (std::string name; std::getline(stream, name, ',');) names.push_back(name);
+  if (text.ends_with(',')) names.emplace_back();
+  const std::set<std::string> distinct(names.begin(), names.end());
+  if (names.size() < 2 || names.size() > kMaxByteClasses || distinct.size() != names.size() || distinct.contains(""))
+    throw UsageError(
+        fmt::format("[--class-names] bad value: '{}'; must be 2 to {} distinct names of folders, such as cat,dog", text,
+                    kMaxByteClasses));
+  return names;
+}
+
+void read_schema(const TrainOptions& o, DeclaredData& data) {
+  data.schema = data::read_table_schema(o.table_schema);
+  std::ifstream file(o.table_schema, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file || !text) throw IoError(fmt::format("[--table-schema] cannot read {}", o.table_schema));
+  data.schema_text = text.str();
+  data.schema_sha256 = privacy::sha256_hex(data.schema_text);
+  if (!o.table_schema_sha256.empty() && o.table_schema_sha256 != data.schema_sha256)
+    throw DataError(fmt::format("[--table-schema-sha256] {} has the SHA-256 {}; must be {}", o.table_schema,
+                                data.schema_sha256, o.table_schema_sha256));
+}
+
+void check_range(const char* flag, std::int64_t value, std::int64_t least, std::int64_t most) {
+  if (value < least || value > most)
+    throw UsageError(fmt::format("[{}] bad value: {}; allowed is {} to {}", flag, value, least, most));
+}
+
+void take_preset(const TrainOptions& o, DeclaredData& result) {
+  const data::ImagePreset& preset = data::image_preset(o.dataset);
+  if (o.dataset_size && *o.dataset_size != preset.train_size)
+    throw UsageError(fmt::format("[--dataset-size] bad value: {}; {} is declared to have {} records", *o.dataset_size,
+                                 preset.name, preset.train_size));
+  result.size = preset.train_size;
+  result.classes = preset.classes;
+}
+
+}  // namespace
+
+DeclaredData declared_data(const TrainOptions& o) {
+  DeclaredData result;
+  result.kind = kind_of(o);
+  result.input_type = parse_input_type(o.input_type);
+  check_places(o, result.kind);
+  check_complete(o, result.kind);
+  if (result.kind != Kind::preset) {
+    check_range("--dataset-size", *o.dataset_size, 1, privacy::kMaxCount);
+    result.size = *o.dataset_size;
+  }
+  switch (result.kind) {
+    case Kind::preset:
+      take_preset(o, result);
+      break;
+    case Kind::idx:
+      result.classes = o.classes.value_or(kDefaultClasses);
+      check_range("--classes", result.classes, 2, result.input_type.tokens ? kMaxTokenClasses : kMaxByteClasses);
+      break;
+    case Kind::folder:
+      result.class_names = class_names(o.class_names);
+      result.classes = static_cast<std::int64_t>(result.class_names.size());
+      result.picture = parse_picture_shape(o.picture_shape);
+      break;
+    case Kind::table:
+      if (!o.table_schema_sha256.empty() && !privacy::is_sha256_hex(o.table_schema_sha256))
+        throw UsageError(fmt::format("[--table-schema-sha256] bad value: '{}'; must be 64 hexadecimal digits",
+                                     o.table_schema_sha256));
+      read_schema(o, result);
+      result.classes = result.schema.classes();
+      break;
+  }
+  return result;
+}
+
+std::string name_of_data(const TrainOptions& o) {
+  return !o.dataset.empty() ? o.dataset : !o.train_table.empty() ? o.train_table : o.train_images;
+}
+
+std::string input_scaling(const DeclaredData& data) {
+  if (data.input_type.tokens) return "not at all; tokens are taken as they are";
+  if (data.kind == Kind::table)
+    return fmt::format(
+        "numbers to -1 to 1 by the ranges, and categories to 0 or 1 by the lists, that the schema file with SHA-256 {} "
+        "declares, and by nothing computed from the records",
+        data.schema_sha256);
+  return fmt::format("pixels by the public constant {}, and by nothing computed from the records", kPixelScaling);
+}
+
+}  // namespace sotto::tools

@@ -1,0 +1,45 @@
+#pragma once
+// What a run declares about its data: their kind, size, classes, and how they become numbers. All of it comes from the
+// flags, from a preset or from the schema of a table; none of it from a record.
+
+#include <sotto/data/csv_table.h>
+#include <sotto/data/picture.h>
+#include <sotto/tools/model_flags.h>
+#include <sotto/tools/train_options.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sotto::tools {
+
+// How pixels become numbers. A public constant: nothing here is fitted to the records.
+inline constexpr const char* kPixelScaling = "x / 127.5 - 1";
+
+struct DeclaredData {
+  // idx: files of pictures, or of tokens; folder: PNG and JPEG pictures; table: CSV.
+  enum class Kind { preset, idx, folder, table };
+
+  Kind kind = Kind::preset;
+  std::int64_t size = 0;  // of the training data
+  std::int64_t classes = 0;
+  InputType input_type;
+  std::vector<std::string> class_names;    // folder: as many as classes
+  data::PictureShape picture;              // folder
+  data::TableSchema schema;                // table
+  std::string schema_text, schema_sha256;  // table: the file itself, and its hash
+};
+
+// Reads the schema of a table; of other files no more than whether --train-images is a folder. Throws UsageError for a
+// flag that is missing, out of range or has no place with this kind of data; DataError for a schema that is malformed
+// or has another SHA-256 than the options say.
+DeclaredData declared_data(const TrainOptions& options);
+
+// The training data, for people: the preset or the path.
+std::string name_of_data(const TrainOptions& options);
+
+// How records become the numbers that a model takes, and that this was fitted to none of them: a clause for people.
+std::string input_scaling(const DeclaredData& data);
+
+}  // namespace sotto::tools
