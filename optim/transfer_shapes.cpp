@@ -214,8 +214,8 @@ OutputPositions gather(const OperatorCall& call) {
 
 // x[:, 0] in TorchScript begins with a slice of all records.
 OutputPositions slice(const OperatorCall& call) {
-  const bool everything = call.outputs[0].sizes() == call.tensor(0).sizes() &&
-                          call.outputs[0].strides() == call.tensor(0).strides();
+  const bool everything =
+      call.outputs[0].sizes() == call.tensor(0).sizes() && call.outputs[0].strides() == call.tensor(0).strides();
   return everything ? same_for_all(call, required(call, 0)) : along_dim<1>(call);
 }
 
