@@ -45,6 +45,6 @@ for source in "${candidates[@]}"; do
 done
 if [ ${#chosen[@]} -gt 0 ]; then
   printf '%s\0' "${chosen[@]}" | xargs -0 -n 1 -P "$jobs" clang-tidy --quiet -p $database \
-    --extra-arg=-Wno-unknown-warning-option 2>/dev/null # some of the flags are for g++ alone
+    --extra-arg=-Wno-unknown-warning-option --extra-arg=-fno-openmp 2>/dev/null # some of the flags are for g++ alone
 fi
 echo "lint: clang-tidy passed on ${#chosen[@]} files"

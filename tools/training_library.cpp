@@ -38,10 +38,17 @@ Function* symbol(void* library, const std::filesystem::path& path, const char* n
   return reinterpret_cast<Function*>(address);
 }
 
+// A thread of OpenMP that waits for another one spins for milliseconds unless it is told otherwise: runs that share their
+// cores then take several times as long. The run time reads this when it is loaded.
+void spin_shortly() {
+  if (std::getenv("OMP_WAIT_POLICY") == nullptr) ::setenv("GOMP_SPINCOUNT", "1000", /*overwrite=*/0);
+}
+
 }  // namespace
 
 int run_training_job(const TrainingJob& job) {
   const std::filesystem::path path = find_library();
+  spin_shortly();
   // Never closed: LibTorch keeps threads and registrations until the process ends.
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) throw UsageError(fmt::format("[sotto] cannot load {}: {}", path.string(), ::dlerror()));
