@@ -29,6 +29,7 @@ class Recorder {
   struct Frame : at::ObserverContext {
     bool ignored = false;         // nested inside an operator that is handled as a whole
     bool varying_target = false;  // in place: the target held another value for every place of the batch
+    bool assumed = false;         // refused, and taken for one that keeps records apart
     std::optional<WithoutOnednn> unrolled;
     const OperatorInfo* info = nullptr;
     OperatorCall call;
@@ -54,6 +55,9 @@ class Recorder {
   static void mark_made(const Frame& frame, const at::Tensor& output, Nodes& marked);
   OutputPositions verdict(const Frame& frame);
   void keep_error(const Frame& frame, const std::exception_ptr& error);
+  void refused(Frame& frame, const Refusal& refusal);
+  void problem(Frame& frame, const std::string& text);
+  void assume_apart(Frame& frame);
   void check_result();
 
   static thread_local Recorder* active_;
@@ -72,6 +76,7 @@ class Recorder {
   int ignoring_ = 0;
   int64_t operators_seen_ = 0;
   std::exception_ptr error_;
+  bool assumed_ = false;  // something was refused, and the explanation goes on
 };
 
 }  // namespace sotto::optim
