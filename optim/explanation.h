@@ -51,9 +51,10 @@ const char* to_string(Evidence evidence);
 
 struct Explanation {
   int64_t batch = 0;
-  std::vector<ExplainedOperator> operators;  // in the order of the run, up to a refusal
+  std::vector<ExplainedOperator> operators;  // in the order of the run
   std::vector<ExplainedParameter> parameters;
   Evidence verdict = Evidence::refused;
+  // A refused operator is then taken for one that keeps records apart, so that what is refused after it is listed too.
   std::vector<std::string> problems;  // whatever was refused, each with its remedy; empty unless verdict is refused
   std::vector<std::string> notes;     // what was not checked, and why
 

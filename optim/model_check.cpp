@@ -47,7 +47,10 @@ void check_normalisation(const std::string& path, const nn::Module& module, std:
       found.push_back({path, "frozen batch norm: its running statistics are used as constants", "", false});
     }
   }
-  if (has_instance_statistics(module) && module.is_training()) {
+  if (!has_instance_statistics(module)) return;
+  if (!module.is_training()) {
+    found.push_back({path, "frozen instance norm: its running statistics are used as constants", "", false});
+  } else {
     found.push_back({path, "running statistics of records are written to buffers, which reach the next batch",
                      "set track_running_stats(false), or freeze it with eval()", true});
   }
@@ -139,15 +142,6 @@ void replace_inside(nn::Module& module, const std::string& path, std::vector<Rep
 }
 
 }  // namespace
-
-int64_t group_count(int64_t channels) {
-  constexpr int64_t kMostGroups = 32;
-  constexpr int64_t kSmallestGroup = 4;
-  for (int64_t groups = std::min(kMostGroups, channels / kSmallestGroup); groups > 1; --groups) {
-    if (channels % groups == 0) return groups;
-  }
-  return 1;
-}
 
 std::vector<Finding> validate(const nn::Module& model) {
   std::vector<Finding> found;

@@ -2,6 +2,7 @@
 // What keeps a torch::nn::Module from being trained privately, all of it at once and before anything runs; and the
 // replacement of batch norm, on request only.
 
+#include <sotto/optim/group_count.h>
 #include <sotto/optim/input_spec.h>
 #include <torch/nn/module.h>
 
@@ -40,9 +41,5 @@ struct Replacement {
 // GroupNorm, weight and bias kept; the statistics are dropped. Others are listed with done = false. An optimizer made
 // before must be made again.
 std::vector<Replacement> replace_batch_norm(torch::nn::Module& model);
-
-// The most groups, at most 32, that divide the channels and have at least four channels each; 1 when there are none.
-// Groups of one channel would normalise a value by itself where there is no spatial extent.
-int64_t group_count(int64_t channels);
 
 }  // namespace sotto::optim

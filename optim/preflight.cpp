@@ -50,12 +50,13 @@ double seconds_of(const std::function<void()>& work) {
   return best;
 }
 
-std::string cost_of(Tape& tape, const Tensors& inputs, const Losses& losses) {
+std::string cost_of(Tape& tape, const Tensors& inputs, const Losses& losses, double records_per_step) {
   constexpr double kMilli = 1e3;
   const double alone = seconds_of([&] { tape.run(inputs, losses); }) / static_cast<double>(kBatch);
   std::string text = fmt::format(
-      "fallback per-record: every record is a forward and a backward pass of its own, {:.3g} ms on made-up records",
-      kMilli * alone);
+      "fallback per-record: every record is a forward and a backward pass of its own, {:.3g} ms on made-up records, "
+      "about {:.3g} s per step",
+      kMilli * alone, alone * records_per_step);
   try {
     const at::AutoGradMode with_gradients(true);
     Tensors parameters;
@@ -75,7 +76,7 @@ std::string cost_of(Tape& tape, const Tensors& inputs, const Losses& losses) {
 
 std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters, const Tensors& constants,
                                    const std::vector<InputSpec>& specs, bool declared, const TapeOptions& options,
-                                   const Losses& losses) {
+                                   const Losses& losses, double records_per_step) {
   const GeneratorState generators;
   TapeOptions quiet = options;
   quiet.phase_ended = {};
@@ -85,9 +86,9 @@ std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters
   try {
     const Tensors inputs = inputs_of(parameters, specs);
     Tape tape(parameters, constants, {}, quiet);
-    tape.run(inputs, losses);
+    notes = tape.run(inputs, losses).notes();
     report = probe(parameters, specs, alone ? one_by_one(losses) : losses, {.batch = kBatch, .seed = kSeed});
-    if (alone) notes.push_back(cost_of(tape, inputs, losses));
+    if (alone) notes.push_back(cost_of(tape, inputs, losses, records_per_step));
   } catch (const UsageError&) {
     throw;
   } catch (const std::exception& error) {

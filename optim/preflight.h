@@ -10,12 +10,14 @@
 
 namespace sotto::optim {
 
-// Returns notes for the user: what was tried, what could not be, and with Fallback::per_record what it costs. Throws
-// UsageError when the model is refused. What the model itself throws is an error when its inputs were `declared`, and a
-// note when they were only derived from the records' sizes and dtypes: it may not be meant for such values.
+// Returns notes for the user: what was tried, what could not be, what was replaced (a fused layer that is unrolled),
+// and with Fallback::per_record what it costs, for a step of `records_per_step` too. Throws UsageError when the model
+// is refused. What the model itself throws is an error when its inputs were `declared`, and a note when they were only
+// derived from the records' sizes and dtypes: it may not be meant for such values.
 std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters,
                                    const std::vector<at::Tensor>& constants, const std::vector<InputSpec>& specs,
                                    bool declared, const TapeOptions& options,
-                                   const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses);
+                                   const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
+                                   double records_per_step);
 
 }  // namespace sotto::optim

@@ -198,7 +198,6 @@ double PrivateTraining::epsilon() const {
   return options_.plan.epsilon_of(ledger_.spent());
 }
 
-// Once, before a private record is read.
 void PrivateTraining::examine(const Losses& losses) {
   if (examined_) return;
   const bool declared = !options_.inputs.empty();
@@ -208,7 +207,8 @@ void PrivateTraining::examine(const Losses& losses) {
   } else if (specs.empty()) {
     notes_ = {"independence was not probed: the inputs of the model are not declared"};
   } else {
-    notes_ = preflight(clipper_.parameters(), options_.constants, specs, declared, options_.tape, losses);
+    notes_ = preflight(clipper_.parameters(), options_.constants, specs, declared, options_.tape, losses,
+                       static_cast<double>(options_.plan.expected_batch_size()));
   }
   examined_ = true;
 }

@@ -68,6 +68,10 @@ class PrivateTraining {
   PrivateTraining(std::vector<NamedParameter> parameters, torch::optim::Optimizer& optimizer, Records records,
                   PrivateTrainingOptions options, std::vector<size_t> groups = {});
 
+  // Analyses and probes the model on made-up records; what it finds is in notes(). The first step does it otherwise.
+  // Throws UsageError when the model is refused. Nothing is drawn or charged, and no private record is read.
+  void examine(const Losses& losses);
+
   // compute_gradient() and update(). Throws BudgetExhausted when all planned steps are charged.
   void step(const Losses& losses);
 
@@ -82,7 +86,7 @@ class PrivateTraining {
   // Upper bound, from the ledger, for the steps charged so far, at the plan's delta.
   double epsilon() const;
 
-  // What is good to know of the model, once the first gradient was computed: whether independence was probed, and what
+  // What is good to know of the model, once it was examined: whether independence was probed, and what
   // a fallback costs. Nothing in it depends on a private record.
   const std::vector<std::string>& notes() const { return notes_; }
 
@@ -101,7 +105,6 @@ class PrivateTraining {
                   PrivateTrainingOptions options, std::vector<size_t> groups, Keys keys);
   void check_before_start() const;
   void check_optimizer() const;
-  void examine(const Losses& losses);
 
   PrivateTrainingOptions options_;
   Records records_;

@@ -89,10 +89,13 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
                                    frame.info->name, table_.names_of(frame.call)));
     }
     if (records && (!frame.info->transfer || frame.info->out_variant)) {
-      throw UsageError(
-          fmt::format("[Tape] operator {} has no rule that says whether it keeps records apart{}{}. Express it through "
-                      "other operators, or register a rule for it (optim/custom_rule.h)",
-                      frame.info->name, table_.names_of(frame.call), table_.place_of(frame.call)));
+      const std::string text = fmt::format(
+          "[Tape] operator {} has no rule that says whether it keeps records apart{}{}. Express it through "
+          "other operators, register a rule for it (optim/custom_rule.h), or have every record run alone, "
+          "which is slow (fallback per-record)",
+          frame.info->name, table_.names_of(frame.call), table_.place_of(frame.call));
+      if (!explanation_ || frame.info->out_variant) throw UsageError(text);
+      problem(frame, text);
     }
     ++ignoring_;  // its parts need no look of their own
     if (records && frame.info->in_place) frame.varying_target = !uniform_target(frame.call);
@@ -129,6 +132,7 @@ void Recorder::end(const at::RecordFunction& function, Frame& frame) {
     for (const c10::IValue& output : observed_outputs(function)) {
       for_each_tensor(output, [&](const at::Tensor& tensor) { frame.call.outputs.push_back(tensor); });
     }
+    if (frame.assumed) return assume_apart(frame);
     bool records = false;
     for (const c10::IValue& argument : frame.call.arguments) {
       for_each_tensor(argument, [&](const at::Tensor& tensor) { records = records || frame.call.position_of(tensor); });
@@ -136,9 +140,8 @@ void Recorder::end(const at::RecordFunction& function, Frame& frame) {
     if (!records) records = read_repeated_rows_as_records(frame);
     records ? handle_records(frame) : handle_batch_free(frame);
   } catch (const Refusal& refusal) {
-    keep_error(frame, std::make_exception_ptr(
-                          UsageError(fmt::format("[Tape] operator {} {}{}{}", frame.info->name, refusal.reason,
-                                                 table_.names_of(frame.call), table_.place_of(frame.call)))));
+    refused(frame, refusal);
+    if (frame.assumed) assume_apart(frame);
   } catch (...) {
     keep_error(frame, std::current_exception());
   }
@@ -166,11 +169,6 @@ bool Recorder::read_repeated_rows_as_records(Frame& frame) const {
     return tensor.is_same(rows) ? std::optional(in_front) : known(tensor);
   };
   return true;
-}
-
-void Recorder::keep_error(const Frame& frame, const std::exception_ptr& error) {
-  error_ = error;
-  if (frame.info) table_.add(frame.call, {}, "refused");
 }
 
 void Recorder::handle_batch_free(Frame& frame) {
@@ -282,7 +280,7 @@ Recording Recorder::run(const std::function<at::Tensor()>& model, bool recompute
   recompute_ = recompute;
   try {
     watch([&] { recording_.losses = model(); });
-    check_result();
+    if (!assumed_) check_result();  // what would be found may follow from what was refused
   } catch (const std::exception& error) {
     if (!explanation_) throw;
     explanation_->problems.push_back(error.what());

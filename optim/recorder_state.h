@@ -42,6 +42,7 @@ class Recorder {
   struct Frame : at::ObserverContext {
     bool ignored = false;         // nested inside an operator that is handled as a whole
     bool varying_target = false;  // in place: the target held another value for every place of the batch
+    bool assumed = false;         // refused, and taken for one that keeps records apart
     std::optional<WithoutOnednn> unrolled;
     const OperatorInfo* info = nullptr;
     OperatorCall call;
@@ -69,6 +70,9 @@ class Recorder {
   void watch(const std::function<void()>& model);
   at::Tensor end_of_segment(const at::Tensor& output, const std::shared_ptr<RecomputedSegment>& state, size_t index,
                             const c10::intrusive_ptr<torch::autograd::Node>& node);
+  void refused(Frame& frame, const Refusal& refusal);
+  void problem(Frame& frame, const std::string& text);
+  void assume_apart(Frame& frame);
   void check_result();
 
   static thread_local Recorder* active_;
@@ -86,6 +90,7 @@ class Recorder {
   int ignoring_ = 0;
   int64_t operators_seen_ = 0;
   std::exception_ptr error_;
+  bool assumed_ = false;  // something was refused, and the explanation goes on
 };
 
 }  // namespace sotto::optim

@@ -9,8 +9,9 @@
 namespace sotto::optim {
 namespace {
 
-// An entry of the hierarchy is "instance(Type)::function", here without the type.
+// An entry of the hierarchy is "instance(Type)::function", here without the type; "::function" belongs to no instance.
 std::string instance_name(std::string_view entry) {
+  if (entry.starts_with("::")) return "";
   return std::string(entry.substr(0, entry.find('(')));
 }
 

@@ -60,6 +60,9 @@ class PerRecordGradients {
   // Strategy of each use, in the order of the record: "layer.weight aten::linear keep".
   std::vector<std::string> describe() const;
 
+  // What was replaced while the model ran: "aten::lstm unrolled (oneDNN's fused layer off)".
+  std::vector<std::string> notes() const { return {recording_.notes.begin(), recording_.notes.end()}; }
+
  private:
   friend class Tape;
   // Uses of the elements of one source: a parameter, or a function of parameters that gradients are pulled back
@@ -104,7 +107,7 @@ class Tape {
                          const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
                          const std::vector<bool>& active = {});
 
-  // The table of one such run. A model that is refused is no exception: the table goes up to the refusal, and all
+  // The table of one such run. A model that is refused is no exception: the table goes on behind the refusal, and all
   // parameters without a rule are problems, not only the first.
   Explanation explain(const std::vector<at::Tensor>& inputs,
                       const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses);

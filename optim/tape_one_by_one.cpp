@@ -57,7 +57,7 @@ PerRecordGradients Tape::run_one_by_one(const Tensors& inputs, const Losses& los
     if (!active.empty() && !active.at(static_cast<size_t>(i))) continue;
     const at::AutoGradMode with_gradients(true);
     Tensors record;
-    for (const at::Tensor& input : inputs) record.push_back(input.slice(0, i, i + 1));
+    for (const at::Tensor& input : inputs) record.push_back(input.slice(0, i, i + 1).clone());  // memory of its own
     const at::Tensor loss = loss_of_one(parameters_, constants_, record, losses);
     for (const LastingTensor& tensor : lasting) tensor.check_unchanged();
     const Tensors gradients = torch::autograd::grad({loss[0]}, targets, {}, /*retain_graph=*/false,

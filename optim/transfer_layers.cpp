@@ -3,6 +3,8 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
+#include <fmt/format.h>
+#include <sotto/optim/group_count.h>
 #include <sotto/optim/transfer_table.h>
 
 #include <algorithm>
@@ -58,9 +60,12 @@ OutputPositions batch_norm(const OperatorCall& call) {
   const BatchPosition position = required(call, 0);
   for (size_t a = 1; a <= 4; ++a) require_constant(call, a);
   if (call.flag(5)) {
+    const int64_t channels = call.tensor(0).size(1);
     refuse(
-        "is batch norm in training mode: it normalises with the statistics of the whole batch, so that every record "
-        "changes every other record's gradient. Replace it by GroupNorm or LayerNorm, or freeze it with eval()");
+        fmt::format("is batch norm in training mode: it normalises with the statistics of the whole batch, so that "
+                    "every record changes every other record's gradient. Replace it by GroupNorm({}, {}) or LayerNorm, "
+                    "or freeze it with eval()",
+                    group_count(channels), channels));
   }
   if (position.dim == 1) refuse(kMixes);
   return same_for_all(call, position);

@@ -9,18 +9,11 @@
 #include <sotto/tools/run_model.h>
 
 #include <algorithm>
-#include <chrono>
 
 namespace sotto::tools {
 namespace {
 
-constexpr int64_t kProbedRecords = 4;
-
-optim::ProbedLosses losses_of(models::TrainableModel& model) {
-  return [&model](const std::vector<at::Tensor>& records) {
-    return models::record_losses(model.forward(records[0]), records[1]);
-  };
-}
+constexpr int64_t kAnalysedRecords = 4;
 
 std::string describe(const RecordShape& shape, int64_t records) {
   return fmt::format("{} made-up records of sizes [{}] and type {}", records, fmt::join(shape.sizes, ", "),
@@ -50,6 +43,12 @@ std::unique_ptr<models::TrainableModel> make_model(const std::string& name, cons
   SOTTO_ASSERT(std::ranges::equal(kReadyModels, models::vision_models()));
   return models::make_module_model(models::make_vision_model(
       name, {.height = sizes[1], .width = sizes[2], .classes = shape.classes, .channels = sizes[0]}));
+}
+
+optim::ProbedLosses losses_of(models::TrainableModel& model) {
+  return [&model](const std::vector<at::Tensor>& records) {
+    return models::record_losses(model.forward(records[0]), records[1]);
+  };
 }
 
 std::vector<optim::NamedParameter> trainable_parameters(const models::TrainableModel& model) {
@@ -109,21 +108,11 @@ optim::Explanation explain(models::TrainableModel& model, const RecordShape& sha
 }
 
 void require_independent_records(models::TrainableModel& model, const RecordShape& shape) {
-  const optim::Explanation explanation = explain(model, shape, kProbedRecords);
+  const optim::Explanation explanation =
+      optim::explain_model(trainable_parameters(model), constants(model), record_specs(shape), losses_of(model),
+                           {.batch = kAnalysedRecords, .probe = false});
   if (!explanation.accepted())
     throw DataError(fmt::format("[--model] refused: {}", fmt::join(explanation.problems, "; ")));
-}
-
-double seconds_per_record(models::TrainableModel& model, const RecordShape& shape) {
-  optim::Tape tape(trainable_parameters(model), constants(model), {}, {.fallback = optim::Fallback::per_record});
-  const std::vector<at::Tensor> records = optim::made_up_inputs(record_specs(shape), kProbedRecords, 1);
-  double seconds = 0;
-  for (int run = 0; run < 2; ++run) {  // the first one also pays for what is done once
-    const auto start = std::chrono::steady_clock::now();
-    tape.run(records, losses_of(model));
-    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  }
-  return seconds / static_cast<double>(kProbedRecords);
 }
 
 }  // namespace sotto::tools

@@ -28,6 +28,9 @@ struct RecordShape {
 std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
                                                    const RecordShape& shape);
 
+// One loss per record, record_losses.h, of inputs and labels. Refers to the model.
+optim::ProbedLosses losses_of(models::TrainableModel& model);
+
 // As the tape takes them.
 std::vector<optim::NamedParameter> trainable_parameters(const models::TrainableModel& model);
 std::vector<at::Tensor> constants(const models::TrainableModel& model);
@@ -46,11 +49,7 @@ std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordSha
 // The table, the analysis and the probe, on made-up records with the losses of record_losses.h.
 optim::Explanation explain(models::TrainableModel& model, const RecordShape& shape, int64_t records);
 
-// Throws DataError with all problems when explain() refuses the model.
+// Throws DataError with all problems when the analysis refuses the model. The probe is private training's own.
 void require_independent_records(models::TrainableModel& model, const RecordShape& shape);
-
-// Seconds that one record takes with Fallback::per_record, measured on made-up ones. Throws UsageError when the model
-// cannot be trained that way either.
-double seconds_per_record(models::TrainableModel& model, const RecordShape& shape);
 
 }  // namespace sotto::tools

@@ -93,15 +93,17 @@ int64_t TrainingRun::steps_done() const {
 
 void TrainingRun::check_model() const {
   output_sizes(*model_, shape_, 2);
-  if (job_.options.fallback != "per-record") {
-    if (plan_.privacy) require_independent_records(*model_, shape_);
-    return;
+  if (plan_.privacy && job_.options.fallback != "per-record") require_independent_records(*model_, shape_);
+}
+
+// Before anything is drawn: what is good to know of the model, or why it is refused after all.
+void TrainingRun::examine() {
+  try {
+    private_->examine(losses_of(*model_));
+  } catch (const UsageError& error) {
+    throw DataError(fmt::format("[--model] refused: {}", error.what()));
   }
-  const double seconds = seconds_per_record(*model_, shape_);
-  text() << fmt::format(
-      "fallback          per-record: every record is run alone, {:.3g} ms each on made-up ones, about {:.3g} s per "
-      "step\n",
-      1000 * seconds, seconds * static_cast<double>(job_.options.batch));
+  for (const std::string& note : private_->notes()) text() << "note              " << note << '\n';
 }
 
 void TrainingRun::start(bool resume) {
@@ -126,6 +128,7 @@ void TrainingRun::start(bool resume) {
   if (o.insecure_test_seed)
     options.insecure_test_seed = static_cast<uint64_t>(*o.insecure_test_seed) + static_cast<uint64_t>(applied_steps_);
   private_ = std::make_unique<optim::PrivateTraining>(parameters, *optimizer_, records_, std::move(options), groups);
+  examine();
 }
 
 ExitCode TrainingRun::train() {
@@ -174,9 +177,7 @@ void TrainingRun::step() {
     optimizer_->param_groups()[0].options().set_lr(plan_.lr * left);
   }
   if (private_) {
-    private_->step([this](const std::vector<at::Tensor>& inputs) {
-      return models::record_losses(model_->forward(inputs[0]), inputs[1]);
-    });
+    private_->step(losses_of(*model_));
   } else {
     plain_->step();
   }

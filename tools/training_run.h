@@ -29,6 +29,7 @@ class TrainingRun {
  private:
   // Everything that can be refused before a record is computed with.
   void check_model() const;
+  void examine();
   void start(bool resume);
   ExitCode loop();
   void step();

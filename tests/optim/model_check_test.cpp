@@ -78,6 +78,25 @@ TEST(ModelCheck, AddsWhatOnlyARunShows) {
   EXPECT_TRUE(says(found[0].what, {"aten::mean"}));
 }
 
+// What a run refuses first does not hide what it would refuse next.
+TEST(ModelCheck, ARunShowsEveryOperatorThatMixesRecords) {
+  nn::Sequential net(nn::Linear(5, 8), nn::BatchNorm1d(8), nn::Linear(8, 4), nn::BatchNorm1d(4));
+  std::vector<std::string> run;
+  for (const Finding& each : validate(*net, {{.sizes = {5}}}, [&](const Tensors& x) {
+         const Tensor y = net->forward(x[0]);
+         const Tensor shares = y.softmax(0);
+         const Tensor centred = shares - y.mean(0);
+         return per_record(centred) + std::get<0>(at::_unique(y.round())).sum();
+       }))
+    if (each.what.starts_with("[Tape]")) run.push_back(each.what);
+  ASSERT_EQ(run.size(), 5u);
+  EXPECT_TRUE(says(run[0], {"aten::batch_norm", "in module 1", "GroupNorm(2, 8)"}));
+  EXPECT_TRUE(says(run[1], {"aten::batch_norm", "in module 3", "GroupNorm(1, 4)"}));
+  EXPECT_TRUE(says(run[2], {"aten::softmax", "combines different records", "dimension of the record"}));
+  EXPECT_TRUE(says(run[3], {"aten::mean", "combines different records", "public data"}));
+  EXPECT_TRUE(says(run[4], {"aten::_unique", "no rule", "fallback per-record"}));
+}
+
 TEST(ModelCheck, FindsNothingInASoundModel) {
   nn::Sequential net(nn::Linear(5, 8), nn::Tanh(), nn::Linear(8, 3));
   EXPECT_TRUE(

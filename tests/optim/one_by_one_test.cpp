@@ -102,6 +102,15 @@ TEST(OneByOne, RefusesATensorKeptFromTheRecordBefore) {
   EXPECT_TRUE(says(message, {"aten::add", "neither an input"})) << message;
 }
 
+// No view of its input reaches another record.
+TEST(OneByOne, ARecordHasMemoryOfItsOwn) {
+  const Model model = loose({weight()}, {records()}, [](auto& p, auto& x) {
+    return per_record(torch::linear(x[0].as_strided({1, 5}, {5, 1}, 5), p[0]));  // five numbers further on
+  });
+  Tape alone(model.parameters, {}, {}, {.fallback = Fallback::per_record});
+  EXPECT_THROW(alone.run(model.inputs, model.losses, {true, false, false, false}), std::exception);
+}
+
 TEST(OneByOne, RefusesLossesThatAreNotOneEach) {
   EXPECT_TRUE(says(refusal_alone(loose({weight()}, {records()},
                                        [](auto& p, auto& x) { return torch::linear(x[0], p[0]).flatten(); })),

@@ -32,7 +32,7 @@ std::vector<ZooModel> seen_by_the_analysis() {
        [](auto& p, auto& x) {
          return per_record(torch::batch_norm(logits(p, x), {}, {}, {}, {}, true, 0.1, 1e-5, false));
        },
-       {"batch norm in training mode", "GroupNorm"}},
+       {"batch norm in training mode", "GroupNorm(1, 3)"}},
       {"batch norm with running statistics",
        [running](auto& p, auto& x) {
          return per_record(torch::batch_norm(logits(p, x), {}, {}, running, torch::ones({3}), true, 0.1, 1e-5, false));
@@ -41,14 +41,16 @@ std::vector<ZooModel> seen_by_the_analysis() {
        {5},
        {3, 5},
        {running}},
-      {"softmax over the batch", [](auto& p, auto& x) { return per_record(logits(p, x).softmax(0)); },
-       mixing("softmax")},
+      {"softmax over the batch",
+       [](auto& p, auto& x) { return per_record(logits(p, x).softmax(0)); },
+       {"aten::softmax", "combines different records", "over a dimension of the record"}},
       {"log softmax over the batch", [](auto& p, auto& x) { return per_record(logits(p, x).log_softmax(0)); },
        mixing("log_softmax")},
       {"mean of the batch", [](auto& p, auto& x) { return per_record(logits(p, x) - logits(p, x).mean(0)); },
        mixing("aten::mean")},
       {"detached mean of the batch",
-       [](auto& p, auto& x) { return per_record(logits(p, x) - logits(p, x).detach().mean(0)); }, mixing("aten::mean")},
+       [](auto& p, auto& x) { return per_record(logits(p, x) - logits(p, x).detach().mean(0)); },
+       {"aten::mean", "combines different records", "also a detached one", "public data"}},
       {"mean of the batch without gradient mode",
        [](auto& p, auto& x) {
          Tensor mean;
@@ -78,7 +80,7 @@ std::vector<ZooModel> seen_by_the_analysis() {
          return F::cross_entropy(embedded.mm(embedded.t()), torch::arange(embedded.size(0)),
                                  F::CrossEntropyFuncOptions().reduction(torch::kNone));
        },
-       mixing("aten::mm")},
+       {"aten::mm", "combines different records", "in-batch negatives", "negatives of its own"}},
       {"similarities by einsum over the batch",
        [](auto& p, auto& x) {
          const Tensor embedded = logits(p, x);
@@ -168,7 +170,7 @@ std::vector<ZooModel> seen_by_the_analysis() {
        {running}},
       {"losses averaged over the batch",
        [](auto& p, auto& x) { return per_record(logits(p, x)).mean(); },
-       {"aten::mean"}},
+       {"aten::mean", "losses stay one per record"}},
       {"cross entropy with its default reduction",
        [](auto& p, auto& x) { return F::cross_entropy(logits(p, x), x[1]); },
        {"reduction none"},

@@ -243,8 +243,27 @@ TEST_F(ModelFile, FallbackRunsRecordsAloneAndSaysWhatThatCosts) {
   const Outcome outcome =
       run(train(exported("resnet"), pictures("many", kRecords), "run", {"--steps", "1", "--fallback", "per-record"}));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, HasSubstr("per-record: every record is run alone"));
+  EXPECT_THAT(outcome.out, HasSubstr("fallback per-record: every record is a forward and a backward pass of its own"));
+  EXPECT_THAT(outcome.out, HasSubstr("s per step"));
+  EXPECT_LT(outcome.out.find("fallback per-record"), outcome.out.find("time  "));
   EXPECT_THAT(content(path("run/config.toml")), HasSubstr("fallback = \"per-record\""));
+}
+
+// Once, before the first step, as private training found it.
+TEST_F(ModelFile, TrainSaysWhatItKnowsOfTheModel) {
+  const auto count = [](const std::string& text, const std::string& what) {
+    size_t found = 0;
+    for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
+    return found;
+  };
+  const Outcome pictures_run = run(train(exported("resnet"), pictures("many", kRecords), "run", {"--steps", "2"}));
+  ASSERT_EQ(pictures_run.exit_code, 0) << pictures_run.err;
+  EXPECT_EQ(count(pictures_run.out, "independence was probed on made-up records"), 1u) << pictures_run.out;
+  EXPECT_EQ(count(pictures_run.out, "fallback per-record"), 0u) << pictures_run.out;
+  const Outcome tagger = run(train(exported("tagger"), sequences("tags", kRecords, 9, 5), "tagger-run",
+                                   {"--steps", "2", "--input-type", "tokens:50", "--classes", "5"}));
+  ASSERT_EQ(tagger.exit_code, 0) << tagger.err;
+  EXPECT_EQ(count(tagger.out, "aten::lstm unrolled (oneDNN's fused layer off)"), 1u) << tagger.out;
 }
 
 TEST_F(ModelFile, ExplainTellsAcceptedFromRefused) {
