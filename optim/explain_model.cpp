@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/optim/constant_draws.h>
 #include <sotto/optim/explain_model.h>
+#include <sotto/optim/rule_comparison.h>
 
 namespace sotto::optim {
 
@@ -22,6 +23,10 @@ Explanation explain_model(const std::vector<NamedParameter>& parameters, const s
     ProbeReport report = probe(parameters, specs, losses, {.batch = options.batch, .seed = options.seed});
     explanation.verdict = report.passed() ? Evidence::probed : Evidence::refused;
     explanation.problems = std::move(report.problems);
+    RuleComparison rules = compare_rules(parameters, constants, inputs, losses, {});
+    if (!rules.problems.empty()) explanation.verdict = Evidence::refused;
+    for (std::string& problem : rules.problems) explanation.problems.push_back(std::move(problem));
+    for (std::string& note : rules.notes) explanation.notes.push_back(std::move(note));
     for (std::string& note : report.notes) explanation.notes.push_back(std::move(note));
   } catch (const std::exception& error) {
     explanation.verdict = Evidence::refused;

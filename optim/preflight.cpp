@@ -5,6 +5,7 @@
 #include <sotto/optim/constant_draws.h>
 #include <sotto/optim/preflight.h>
 #include <sotto/optim/probe.h>
+#include <sotto/optim/rule_comparison.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -83,11 +84,13 @@ std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters
   const bool alone = options.fallback == Fallback::per_record;
   std::vector<std::string> notes;
   ProbeReport report;
+  RuleComparison rules;
   try {
     const Tensors inputs = inputs_of(parameters, specs);
     Tape tape(parameters, constants, {}, quiet);
     notes = tape.run(inputs, losses).notes();
     report = probe(parameters, specs, alone ? one_by_one(losses) : losses, {.batch = kBatch, .seed = kSeed});
+    if (!alone) rules = compare_rules(parameters, constants, inputs, losses, quiet);
     if (alone) notes.push_back(cost_of(tape, inputs, losses, records_per_step));
   } catch (const UsageError&) {
     throw;
@@ -102,10 +105,12 @@ std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters
                     "private ones in sizes and dtypes alone ({}). Declare its inputs",
                     what)};
   }
+  report.problems.insert(report.problems.end(), rules.problems.begin(), rules.problems.end());
   if (!report.passed()) throw UsageError(fmt::format("{}", fmt::join(report.problems, "; ")));
   notes.push_back(fmt::format("independence was probed on made-up records, {} passes{}", report.runs,
                               declared ? "" : " (inputs derived from sizes and dtypes)"));
   notes.insert(notes.end(), report.notes.begin(), report.notes.end());
+  notes.insert(notes.end(), rules.notes.begin(), rules.notes.end());
   return notes;
 }
 

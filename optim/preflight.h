@@ -1,5 +1,6 @@
 #pragma once
-// What private training does before it reads a private record: the analysis and the probe of the model on made-up ones.
+// What private training does before it reads a private record: on made-up ones: the analysis and the
+// probe of the model, and the comparison of its per-record gradients with autograd.
 
 #include <sotto/optim/input_spec.h>
 #include <sotto/optim/tape.h>

@@ -31,11 +31,13 @@ Tensor swish(const Tensor& x, const Tensor& slope) {
 TORCH_LIBRARY(mine, m) {
   m.def("swish(Tensor x, Tensor slope) -> Tensor");
   m.def("unruled(Tensor x, Tensor slope) -> Tensor");
+  m.def("half(Tensor x, Tensor slope) -> Tensor");
   m.def("wrong(Tensor x) -> Tensor");
 }
 TORCH_LIBRARY_IMPL(mine, Autograd, m) {
   m.impl("swish", &swish);
   m.impl("unruled", &swish);
+  m.impl("half", &swish);
   m.impl("wrong", [](const Tensor& x) { return x * x.detach().mean(); });
 }
 
@@ -107,6 +109,28 @@ TEST(CustomRule, AFunctionThatIsNoOperatorIsRefusedByName) {
     return per_record(swish(torch::linear(x[0], p[0]), p[1]));
   }));
   EXPECT_TRUE(says(message, {"Swish", "custom autograd function", "TORCH_LIBRARY"})) << message;
+}
+
+// A rule that gives half of the gradient of its parameter: neither the analysis nor the probe asks the rule.
+TEST(CustomRule, AWrongGradientIsFoundOutByTheComparisonWithAutograd) {
+  register_custom_rule(
+      {.name = "mine::half",
+       .transfer = [](const OperatorCall& of) -> OutputPositions { return {of.position(0)}; },
+       .use = [](const OperatorCall& of, size_t argument, BatchPosition output) -> std::unique_ptr<ParameterUse> {
+         if (argument != 1) return nullptr;
+         return make_direct_use([x = of.tensor(0).detach(), slope = of.tensor(1).detach(), output,
+                                 batch = of.batch](const Tensor& gradient) {
+           const Tensor s = at::sigmoid(x * slope);
+           return batch_first(0.5 * gradient * x * x * s * (1 - s), output, batch).reshape({batch, -1}).sum(1, true);
+         });
+       }});
+  const Tensor parameter = weight().requires_grad_(), slope = torch::ones({1}).requires_grad_();
+  const Explanation explanation = explain_model(
+      {{"weight", parameter}, {"slope", slope}}, {}, {{.sizes = {5}}},
+      [&](const Tensors& x) { return per_record(call("mine::half", torch::linear(x[0], parameter), slope)); });
+  EXPECT_FALSE(explanation.accepted());
+  EXPECT_TRUE(says(to_text(explanation), {"slope", "compare_rules", "autograd with one record at a time"}))
+      << to_text(explanation);
 }
 
 // The analysis believes a rule; the probe does not.

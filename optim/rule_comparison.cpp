@@ -1,0 +1,100 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/zeros_like.h>
+#include <fmt/format.h>
+#include <sotto/optim/constant_draws.h>
+#include <sotto/optim/rule_comparison.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace sotto::optim {
+namespace {
+
+struct Outcome {
+  std::vector<double> norms;     // of each record
+  std::vector<at::Tensor> sums;  // of each parameter
+};
+
+// Weights that tell the records of a sum apart.
+std::vector<float> weights_of(int64_t batch) {
+  std::vector<float> weights;
+  for (int64_t i = 0; i < batch; ++i) weights.push_back(1.0F / static_cast<float>(i + 1));
+  return weights;
+}
+
+Outcome run(Tape tape, const std::vector<at::Tensor>& inputs,
+            const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses) {
+  PerRecordGradients gradients = tape.run(inputs, losses);
+  Outcome outcome;
+  for (const double squared : gradients.squared_norms(0).computed)
+    outcome.norms.push_back(std::sqrt(std::max(0.0, squared)));
+  for (const NamedParameter& parameter : tape.parameters())
+    outcome.sums.push_back(at::zeros_like(parameter.tensor).detach());
+  gradients.add_weighted({weights_of(gradients.batch())}, outcome.sums);
+  return outcome;
+}
+
+bool apart(double a, double b, double scale) {
+  return !(std::abs(a - b) <= kRuleTolerance * scale);
+}
+
+}  // namespace
+
+RuleComparison compare_rules(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
+                             const std::vector<at::Tensor>& inputs,
+                             const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
+                             TapeOptions options) {
+  options.phase_ended = {};
+  RuleComparison result;
+  const ConstantDraws constant_draws;
+  Outcome ours, theirs;
+  try {
+    options.fallback = Fallback::none;
+    ours = run(Tape(parameters, constants, {}, options), inputs, losses);
+    options.fallback = Fallback::per_record;
+    theirs = run(Tape(parameters, constants, {}, options), inputs, losses);
+  } catch (const std::exception& error) {
+    const std::string what = error.what();
+    result.notes.push_back(
+        fmt::format("per-record gradients were not compared with autograd: one record alone fails ({})",
+                    what.substr(0, what.find('\n'))));
+    return result;
+  }
+  if (constant_draws.incomplete()) {
+    result.notes.emplace_back(
+        "per-record gradients were not compared with autograd: the model draws random numbers in a way that depends on "
+        "the batch");
+    return result;
+  }
+  const auto finite = [](const Outcome& outcome) {
+    return std::all_of(outcome.norms.begin(), outcome.norms.end(), [](double norm) { return std::isfinite(norm); });
+  };
+  if (!finite(ours) && !finite(theirs)) {
+    result.notes.emplace_back(
+        "per-record gradients were not compared with autograd: those of made-up records are not finite");
+    return result;
+  }
+  double largest = 0;
+  for (size_t i = 0; i < ours.norms.size(); ++i) {
+    largest = std::max({largest, ours.norms[i], theirs.norms[i]});
+    if (apart(ours.norms[i], theirs.norms[i], std::max(ours.norms[i], theirs.norms[i]))) {
+      result.problems.push_back(
+          fmt::format("[compare_rules] the norm of a made-up record's gradient is {:.6g} by the rules and {:.6g} by "
+                      "autograd on that record alone: a rule is wrong",
+                      ours.norms[i], theirs.norms[i]));
+      break;
+    }
+  }
+  for (size_t p = 0; p < parameters.size(); ++p) {
+    const double difference = (ours.sums[p] - theirs.sums[p]).norm().item<double>();
+    if (!apart(difference, 0, largest)) continue;
+    result.problems.push_back(fmt::format(
+        "[compare_rules] the gradient of parameter {} on made-up records is not that of autograd with one "
+        "record at a time: their difference has norm {:.3g}, the gradients have at most {:.3g}; the rule of an "
+        "operator that consumes it is wrong",
+        parameters[p].name, difference, largest));
+  }
+  return result;
+}
+
+}  // namespace sotto::optim
