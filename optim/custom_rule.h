@@ -20,8 +20,9 @@
 //       }});
 //
 // You vouch for what a rule says, and for the backward pass of the operator: neither is checked by the analysis, only
-// tried on made-up records by the probe (probe.h) and the comparison with autograd (rule_comparison.h). `transfer` says where the batch is in every output (transfer_rules.h); `use` turns the
-// gradient of output 0 into per-record gradients [B, N] of a parameter (parameter_use.h, direct_use.h).
+// tried on made-up records by the probe (probe.h) and the comparison with autograd (rule_comparison.h). `transfer` says
+// where the batch is in every output (transfer_rules.h); `use` turns the gradient of output 0 into per-record gradients
+// [B, N] of a parameter (parameter_use.h, direct_use.h).
 
 #include <sotto/optim/parameter_use.h>
 #include <sotto/optim/transfer_rules.h>

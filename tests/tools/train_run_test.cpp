@@ -66,8 +66,10 @@ class TrainRun : public ::testing::Test {
   }
   void expect_failure(const Outcome& outcome, int exit_code, const std::string& what) const {
     EXPECT_EQ(outcome.exit_code, exit_code) << outcome.err;
-    EXPECT_EQ(outcome.err.rfind("sotto: ", 0), 0u) << outcome.err;
-    EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1) << "not one line: " << outcome.err;
+    std::string error = outcome.err;
+    while (error.starts_with("note ")) error.erase(0, error.find('\n') + 1);
+    EXPECT_TRUE(error.starts_with("sotto: ")) << outcome.err;
+    EXPECT_EQ(error.find('\n'), error.size() - 1) << "not one line: " << outcome.err;
     EXPECT_NE(outcome.err.find(what), std::string::npos) << outcome.err;
   }
 
