@@ -22,7 +22,9 @@ using Segment = std::function<std::vector<at::Tensor>(const std::vector<at::Tens
 // is called again after the losses were returned, with equal inputs and the generator as it was: what it refers to must
 // live until then, so capture local variables by value. Throws UsageError, here or in the backward pass, for an input
 // or result that is made of parameters without records, a tensor from elsewhere, one that leaves the segment by another
-// way than its result, and results that the second run does not repeat. A segment within a segment is part of it.
+// way than its result, and results that have another shape, dtype or place
+// of the records in the second run; other values there are not noticed: records stay apart, but gradients are wrong. A
+// segment within a segment is part of it.
 std::vector<at::Tensor> checkpoint(const Segment& segment, const std::vector<at::Tensor>& inputs);
 at::Tensor checkpoint(const std::function<at::Tensor(const at::Tensor&)>& segment, const at::Tensor& input);
 

@@ -54,7 +54,8 @@ std::unique_ptr<ParameterUse> embedding_bag_use(const OperatorCall& call, size_t
   }
   const int64_t tokens = call.tensor(1).size(0);
   const int64_t length = tokens / call.outputs.at(0).size(0);
-  const int64_t padding = call.arguments.size() > 8 && !call.arguments[8].isNone() ? call.integer(8) : -1;
+  const bool padded = call.arguments.size() > 8 && !call.arguments[8].isNone();
+  const int64_t padding = !padded ? -1 : call.integer(8) < 0 ? call.integer(8) + vocabulary : call.integer(8);
   at::Tensor scale;  // [tokens] or undefined
   if (mode == kMean) {
     scale = call.outputs.at(2)
@@ -73,8 +74,7 @@ std::unique_ptr<ParameterUse> embedding_bag_use(const OperatorCall& call, size_t
     return scale.defined() ? of_tokens * scale.to(gradient.scalar_type()).unsqueeze(1) : of_tokens;
   };
   const BatchPosition position = *call.position(1);
-  return std::make_unique<SpreadUse>(make_embedding_use(call.tensor(1), position, position, batch, vocabulary,
-                                                        padding < 0 && padding != -1 ? padding + vocabulary : padding),
+  return std::make_unique<SpreadUse>(make_embedding_use(call.tensor(1), position, position, batch, vocabulary, padding),
                                      spread);
 }
 

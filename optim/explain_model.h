@@ -1,6 +1,6 @@
 #pragma once
-// Everything that can be known of a model before a private record is read: the table of a run on made-up records, and
-// the probe. What `sotto explain` prints, and what private training does first.
+// Everything that can be known of a model before a private record is read: the table of a run on made-up records, the
+// probe, and the comparison of per-record gradients with autograd. What `sotto explain` prints.
 
 #include <sotto/optim/explanation.h>
 #include <sotto/optim/input_spec.h>
@@ -18,9 +18,9 @@ struct ExplainOptions {
   bool probe = true;
 };
 
-// Tape::explain on made-up records, then probe(); the verdict is `probed` when both passed. What the model itself
-// throws is a problem of the explanation, not an exception. Throws UsageError for bad options or specs, or parameters
-// that cannot be trained.
+// Tape::explain on made-up records, then probe() and compare_rules(); the verdict is `probed` when all passed. What the
+// model itself throws is a problem of the explanation, not an exception. Throws UsageError for bad options or specs, or
+// parameters that cannot be trained.
 Explanation explain_model(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
                           const std::vector<InputSpec>& specs,
                           const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,

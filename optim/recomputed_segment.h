@@ -31,6 +31,7 @@ struct RecomputedSegment {
   struct Output {
     size_t index = 0;  // in the segment's result
     std::vector<int64_t> sizes;
+    at::ScalarType dtype = at::kFloat;
     BatchPosition position;
   };
 

@@ -102,7 +102,7 @@ at::Tensor Recorder::end_of_segment(const at::Tensor& output, const std::shared_
   }
   if (!output.requires_grad()) return output;
   SOTTO_ASSERT(tracked.kind == Tracked::Kind::records);
-  state->outputs.push_back({index, output.sizes().vec(), tracked.position});
+  state->outputs.push_back({index, output.sizes().vec(), output.scalar_type(), tracked.position});
   at::Tensor end = output.detach();
   torch::autograd::create_gradient_edge(end, node);
   tensors_.track(end, tracked);
@@ -116,7 +116,8 @@ Recording Recorder::run_segment_again(const RecomputedSegment& state, const std:
     const bool there = before.index < outputs.size() && outputs[before.index].defined();
     const Tracked* now = there ? tensors_.find(outputs[before.index]) : nullptr;
     if (!now || now->kind != Tracked::Kind::records || now->position != before.position ||
-        !outputs[before.index].requires_grad() || outputs[before.index].sizes() != before.sizes) {
+        !outputs[before.index].requires_grad() || outputs[before.index].sizes() != before.sizes ||
+        outputs[before.index].scalar_type() != before.dtype) {
       throw UsageError(
           fmt::format("[checkpoint] result {} of the segment was another one when it was computed again: it must be a "
                       "function of its inputs, parameters, constants and the default generator alone",

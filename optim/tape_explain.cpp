@@ -45,6 +45,9 @@ Explanation Tape::explain(const std::vector<at::Tensor>& inputs,
         const bool absorbed = gradients.recording_.uses[u].absorbed;
         strategies[u] = use ? to_string(use->strategy()) : absorbed ? "with an earlier use" : "no gradient";
       }
+      // Segments see tensors from elsewhere as part of the model here, and are refused them when they are recomputed.
+      generators.restore();
+      run_recorded(inputs, losses, {}, /*recompute=*/true);
       explanation.verdict = Evidence::proven;
       explanation.notes.assign(gradients.recording_.notes.begin(), gradients.recording_.notes.end());
     } catch (const std::exception& error) {

@@ -224,6 +224,15 @@ TEST_F(Checkpoint, RefusesATensorFromElsewhere) {
   EXPECT_NE(text.find("neither an input, a parameter or a buffer"), std::string::npos) << text;
 }
 
+TEST_F(Checkpoint, AnExplanationRefusesWhatARunWould) {
+  Tape tape(testing::named(*net_), {});
+  const Explanation table = tape.explain({torch::randn({5, 4, 6}, torch::kDouble)}, [&](const Tensors& in) {
+    const torch::Tensor hidden = net_->first(in[0]);
+    return per_record(checkpoint([this, hidden](const torch::Tensor& x) { return block(x) * hidden; }, in[0]));
+  });
+  EXPECT_FALSE(table.accepted());
+}
+
 TEST_F(Checkpoint, RefusesATensorThatLeavesByAnotherWay) {
   torch::Tensor leaked;
   const std::string text = refusal(model_of(*net_, [&](const Tensors& in) {

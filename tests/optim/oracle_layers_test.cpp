@@ -102,6 +102,10 @@ const Cases& cases() {
     c["EmbeddingBagSumPadded"] = bag(torch::kSum, 2);
     c["EmbeddingBagMeanPadded"] = bag(torch::kMean, 2);
     c["EmbeddingBagMaxPadded"] = bag(torch::kMax, 2);
+    c["EmbeddingBagPaddedFromTheEnd"] = loose({random({6, 3})}, {tokens({kB, 7}, 6)}, [](auto& p, auto& x) {
+      const Tensor starts = torch::arange(0, x[0].numel(), 7);
+      return std::get<0>(torch::embedding_bag(p[0], x[0].flatten(), starts, false, 0, false, {}, false, -1));
+    });
     c["EmbeddingBagWeighted"] = loose({random({6, 3})}, {tokens({kB, 4}, 6), random({kB, 4})}, [](auto& p, auto& x) {
       return F::embedding_bag(x[0], p[0], F::EmbeddingBagFuncOptions().mode(torch::kSum).per_sample_weights(x[1]));
     });
