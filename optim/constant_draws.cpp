@@ -24,6 +24,18 @@ void set_generator_state(const at::Tensor& state) {
   generator.set_state(state);
 }
 
+uint64_t generator_seed() {
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  const std::lock_guard lock(generator.mutex());
+  return generator.current_seed();
+}
+
+void seed_generator_secretly() {
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  const std::lock_guard lock(generator.mutex());
+  generator.seed();
+}
+
 namespace {
 
 // What each operator draws instead.

@@ -26,6 +26,9 @@ class ConstantDraws {
 // The state of the default CPU generator.
 at::Tensor generator_state();
 void set_generator_state(const at::Tensor& state);
+uint64_t generator_seed();
+// Seeds it from the operating system.
+void seed_generator_secretly();
 
 // The same, put back when the object dies.
 class GeneratorState {

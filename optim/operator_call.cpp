@@ -1,3 +1,4 @@
+#include <ATen/Context.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/optim/operator_call.h>
@@ -14,6 +15,14 @@ void for_each_tensor(const c10::IValue& value, const std::function<void(const at
   }
 }
 
+namespace {
+
+bool is_default(const at::Generator& generator) {
+  return generator == at::globalContext().defaultGenerator(generator.device());
+}
+
+}  // namespace
+
 bool may_hide_tensors(const c10::IValue& value) {
   if (value.isTensor() || value.isTensorList()) return false;
   if (value.isList()) {
@@ -21,8 +30,10 @@ bool may_hide_tensors(const c10::IValue& value) {
       if (may_hide_tensors(item)) return true;
     return false;
   }
+  // A generator of the model's own may start from a fixed seed, or be kept from one batch to the next.
+  if (value.isGenerator()) return !is_default(value.toGenerator());
   const bool plain = value.isNone() || value.isScalar() || value.isSymInt() || value.isSymFloat() ||
-                     value.isSymBool() || value.isString() || value.isDevice() || value.isGenerator();
+                     value.isSymBool() || value.isString() || value.isDevice();
   return !plain;
 }
 

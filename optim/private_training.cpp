@@ -1,6 +1,7 @@
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>
 #include <sotto/kernels/gaussian_noise.h>
+#include <sotto/optim/constant_draws.h>
 #include <sotto/optim/operator_call.h>
 #include <sotto/optim/preflight.h>
 #include <sotto/optim/private_training.h>
@@ -143,7 +144,9 @@ PrivateTraining::PrivateTraining(std::vector<NamedParameter> parameters, torch::
       }()),
       sampler_(options_.plan.sampling_rate(), std::move(keys.sampler)),
       mechanism_(sampler_.event(options_.plan.step_event().mechanism), options_.plan.expected_batch_size(),
-                 std::move(keys.noise)) {}
+                 std::move(keys.noise)) {
+  if (is_private()) seed_generator_secretly();
+}
 
 // Before the ledger is created: a run that is refused leaves nothing behind.
 void PrivateTraining::check_before_start() const {

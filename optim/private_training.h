@@ -60,8 +60,9 @@ class PrivateTraining {
  public:
   // Trains the module's parameters that require grad; the others and its buffers are constants. For a per-group rule
   // every module with parameters of its own is a group. The optimizer must hold all of these, and no other that is
-  // trainable or has a gradient. Throws
-  // UsageError when something cannot be trained privately, LedgerError and IoError as privacy/ledger.h says.
+  // trainable or has a gradient. Seeds LibTorch's default CPU generator from the operating system: dropout masks that
+  // are known beforehand would tie a record's gradient to its place in the batch. Throws UsageError when something
+  // cannot be trained privately, LedgerError and IoError as privacy/ledger.h says.
   PrivateTraining(const torch::nn::Module& module, torch::optim::Optimizer& optimizer, Records records,
                   PrivateTrainingOptions options);
   // The same for parameters that belong to no torch::nn::Module (a TorchScript module, loose tensors).

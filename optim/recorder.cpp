@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sotto/optim/constant_draws.h>
 #include <sotto/optim/graph_check.h>
 #include <sotto/optim/observed_values.h>
 #include <sotto/optim/recorder_state.h>
@@ -53,10 +54,10 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
     bool records = false;
     for (const c10::IValue& argument : observed_inputs(function)) {
       if (may_hide_tensors(argument)) {
-        throw UsageError(
-            fmt::format("[Tape] operator {} takes an argument of kind {}, and what it holds cannot be "
-                        "followed; allowed are tensors, lists of tensors, numbers and text",
-                        frame.info->name, argument.tagKind()));
+        throw UsageError(fmt::format(
+            "[Tape] operator {} takes an argument of kind {}, and what it holds cannot be "
+            "followed; allowed are tensors, lists of tensors, numbers, text and LibTorch's default generator",
+            frame.info->name, argument.tagKind()));
       }
       for_each_tensor(argument, [&](const at::Tensor& tensor) {
         if (tensors_.classify(tensor, frame.info->name).kind == Tracked::Kind::records) records = true;
@@ -265,6 +266,7 @@ void Recorder::watch(const std::function<void()>& model) {
     at::CallbackHandle handle;
   };
   const Session session(this);
+  const uint64_t seed = generator_seed();
   // An optimised TorchScript graph replaces operators by nodes of its own from its second run on.
   const torch::jit::GraphOptimizerEnabledGuard as_written(false);
   try {
@@ -274,6 +276,11 @@ void Recorder::watch(const std::function<void()>& model) {
     if (!error_) throw;
   }
   if (error_) std::rethrow_exception(error_);
+  if (generator_seed() != seed) {
+    throw UsageError(
+        "[Tape] the model seeds LibTorch's generator (manual_seed): its random numbers would belong to places of the "
+        "batch, and leaving a record out would change those of all that follow. Remove the call");
+  }
 }
 
 Recording Recorder::run(const std::function<at::Tensor()>& model, bool recompute) {
