@@ -139,7 +139,7 @@ ExitCode TrainingRun::train() {
     if (!graph_.empty()) options.model_sha256 = privacy::sha256_hex(graph_);
     privacy::write_file_atomically(folder_.config(), format_config(options, heading));
     if (!graph_.empty()) privacy::write_file_atomically(folder_.graph(), graph_);
-    if (!plan_.data.schema_text.empty()) privacy::write_file_atomically(folder_.schema(), plan_.data.schema_text);
+    if (!plan_.data.schema.text.empty()) privacy::write_file_atomically(folder_.schema(), plan_.data.schema.text);
     if (!heading.empty()) privacy::write_file_atomically(folder_.not_private(), heading + "\n");
     start(false);
     save(false);
