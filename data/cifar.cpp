@@ -35,7 +35,7 @@ LabelledImages read_cifar10(std::span<const std::filesystem::path> files, std::i
       if (got < record.size())
         refuse(path, fmt::format("record {} is cut short: {} bytes of {}", number, got, record.size()));
       if (record[0] >= kClasses)
-        refuse(path, fmt::format("the label of record {} is {}; 0 to {} are allowed", number, record[0], kClasses - 1));
+        refuse(path, fmt::format("the label of record {} is out of range; 0 to {} are allowed", number, kClasses - 1));
       if (result.count >= max_bytes / static_cast<std::int64_t>(kPixels))
         refuse(path, fmt::format("more than the limit of {} bytes in all", max_bytes));
       result.labels.push_back(record[0]);

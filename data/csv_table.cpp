@@ -41,7 +41,7 @@ std::vector<std::string> fields(const std::string& line, const TextLines& lines)
       const std::size_t end = std::min(line.find(',', at), line.size());
       field = line.substr(at, end - at);
       field.erase(field.find_last_not_of(" \t") + 1);
-      if (field.find('"') != std::string::npos) lines.refuse(fmt::format("a quote within the field '{}'", field));
+      if (field.find('"') != std::string::npos) lines.refuse(fmt::format("a quote within field {}", result.size() + 1));
       at = end;
     }
     result.push_back(std::move(field));
@@ -53,18 +53,17 @@ float scaled(const TableColumn& column, const std::string& field, const TextLine
   double value = 0;
   const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
   if (error != std::errc() || end != field.data() + field.size())
-    lines.refuse(fmt::format("column {}: '{}' is not a number", column.name, field));
+    lines.refuse(fmt::format("column {}: not a number", column.name));
   if (!(value >= column.low && value <= column.high))
-    lines.refuse(fmt::format("column {}: {} is outside of the declared range {} to {}", column.name, field, column.low,
-                             column.high));
+    lines.refuse(
+        fmt::format("column {}: outside of the declared range {} to {}", column.name, column.low, column.high));
   return static_cast<float>(2 * ((value - column.low) / (column.high - column.low)) - 1);
 }
 
 std::size_t place(const TableColumn& column, const std::string& field, const TextLines& lines) {
   const auto found = std::ranges::find(column.values, field);
   if (found == column.values.end())
-    lines.refuse(
-        fmt::format("column {}: '{}' is not among the {} declared values", column.name, field, column.values.size()));
+    lines.refuse(fmt::format("column {}: not among the {} declared values", column.name, column.values.size()));
   return static_cast<std::size_t>(found - column.values.begin());
 }
 
@@ -101,7 +100,7 @@ void check_header(const TableSchema& schema, const std::vector<std::string>& nam
   for (std::size_t c = 0; c < names.size(); ++c)
     if (names[c] != schema.columns[c].name)
       lines.refuse(
-          fmt::format("the header's column {} is '{}'; the schema has '{}'", c + 1, names[c], schema.columns[c].name));
+          fmt::format("the header's column {} is not '{}', which the schema has", c + 1, schema.columns[c].name));
 }
 
 }  // namespace

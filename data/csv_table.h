@@ -13,9 +13,11 @@
 //   @header                            the first line holds the names of the columns, in the schema's order
 //
 // The table is strict: every line has as many fields as there are columns; blanks around fields are read over; a field
-// may be in double quotes, with "" for a quote, on one line; empty lines are read over. Refused, with file, line,
-// column and value: a category or label that is not declared, a number outside of its declared range, anything else.
+// may be in double quotes, with "" for a quote, on one line; empty lines are read over. Refused, with file, line
+// and column but never with what the field holds, which is private: a category or label that is not declared, a number
+// outside of its declared range, anything else.
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -35,12 +37,17 @@ struct TableSchema {
   std::vector<TableColumn> columns;
   std::string missing, comment, optional_end;  // empty: none
   bool header = false;
+  std::string text;  // the bytes of the file that was read
 
   std::int64_t features() const;  // encoded numbers of a record
   int classes() const;
 };
 
-// Throws DataError naming the line for a schema that is not as above.
+// Schemas above this many bytes are refused.
+inline constexpr std::size_t kMaxSchemaBytes = 1 << 20;
+
+// Reads the file once. Throws DataError naming the line for a schema that is not as above, and for what is no regular
+// file.
 TableSchema read_table_schema(const std::filesystem::path& path);
 
 struct Table {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sotto/data/classes.h>
 #include <sotto/data/idx.h>
 #include <sotto/data/input_file.h>
 #include <sotto/privacy/error.h>
@@ -13,7 +14,6 @@ namespace sotto::data {
 namespace {
 
 constexpr std::uint8_t kUnsignedByte = 0x08, kSignedByte = 0x09, kSixteenBits = 0x0B, kThirtyTwoBits = 0x0C;
-constexpr int kMaxClasses = 256;  // a label is one byte
 
 [[noreturn]] void refuse(const std::filesystem::path& path, const std::string& what) {
   throw DataError(fmt::format("[read_idx] {}: {}", path.string(), what));
@@ -120,9 +120,9 @@ IdxIntegers read_idx_integers(const std::filesystem::path& path, std::int64_t ma
 
 LabelledImages read_labelled_images(const std::filesystem::path& images, const std::filesystem::path& labels,
                                     int classes) {
-  if (classes < 2 || classes > kMaxClasses)
-    throw UsageError(
-        fmt::format("[read_labelled_images] classes out of range: {}; 2 to {} are allowed", classes, kMaxClasses));
+  if (std::cmp_less(classes, kMinClasses) || std::cmp_greater(classes, kMaxClasses))
+    throw UsageError(fmt::format("[read_labelled_images] classes out of range: {}; {} to {} are allowed", classes,
+                                 kMinClasses, kMaxClasses));
   IdxFile pictures = read_idx(images);
   if (pictures.sizes.size() != 3)
     throw DataError(fmt::format("[read_labelled_images] {}: {} dimension(s); pictures need 3 (count, height, width){}",
@@ -135,8 +135,8 @@ LabelledImages read_labelled_images(const std::filesystem::path& images, const s
                                 classes_of.sizes.size() == 3 ? "; is this the file of pictures?" : ""));
   if (pictures.sizes[0] != classes_of.sizes[0])
     throw DataError(
-        fmt::format("[read_labelled_images] {} holds {} pictures and {} holds {} labels; each picture needs one",
-                    images.string(), pictures.sizes[0], labels.string(), classes_of.sizes[0]));
+        fmt::format("[read_labelled_images] {} does not fit {}: each picture needs one label and has its own",
+                    labels.string(), images.string()));
   const auto wrong = std::find_if(classes_of.values.begin(), classes_of.values.end(),
                                   [classes](std::uint8_t label) { return label >= classes; });
   if (wrong != classes_of.values.end())

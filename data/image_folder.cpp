@@ -1,11 +1,11 @@
 #include <fmt/format.h>
+#include <sotto/data/classes.h>
 #include <sotto/data/image_folder.h>
-#include <sotto/data/text_lines.h>
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
+#include <cctype>
 #include <optional>
-#include <set>
 
 namespace sotto::data {
 namespace {
@@ -17,10 +17,9 @@ struct Entry {
 
 void check(const ImageFolderOptions& o) {
   check(o.shape);
-  const std::set<std::string> distinct(o.classes.begin(), o.classes.end());
-  if (o.classes.size() < 2 || o.classes.size() > 256 || distinct.size() != o.classes.size() || distinct.contains(""))
-    throw UsageError(
-        fmt::format("[read_image_folder] {} classes; 2 to 256 distinct names are needed", o.classes.size()));
+  if (!are_class_names(o.classes))
+    throw UsageError(fmt::format("[read_image_folder] {} classes; 2 to {} distinct names are needed", o.classes.size(),
+                                 kMaxClasses));
   if (o.max_bytes < 1)
     throw UsageError(fmt::format("[read_image_folder] max_bytes: {}; must be positive", o.max_bytes));
 }
@@ -57,8 +56,7 @@ LabelledImages read_entries(const std::filesystem::path& where, const std::vecto
   const std::int64_t each = o.shape.height * o.shape.width * o.shape.channels;
   const auto count = static_cast<std::int64_t>(entries.size());
   if (count > o.max_bytes / each)
-    refuse(where,
-           fmt::format("{} pictures of {} bytes, more than the limit of {} bytes in all", count, each, o.max_bytes));
+    refuse(where, fmt::format("pictures of {} bytes each, more than the limit of {} bytes in all", each, o.max_bytes));
   LabelledImages result{.count = count,
                         .height = o.shape.height,
                         .width = o.shape.width,
@@ -98,25 +96,6 @@ LabelledImages read_image_folder(const std::filesystem::path& folder, const Imag
     }
   }
   return read_entries(folder, entries, options);
-}
-
-LabelledImages read_image_list(const std::filesystem::path& list, const std::filesystem::path& folder,
-                               const ImageFolderOptions& options) {
-  check(options);
-  std::vector<Entry> entries;
-  TextLines lines(list);
-  while (const auto line = lines.next()) {
-    const std::size_t comma = line->rfind(',');
-    if (comma == std::string::npos) lines.refuse("no comma; a line is FILE,CLASS");
-    const std::filesystem::path file = std::filesystem::path(line->substr(0, comma)).lexically_normal();
-    const std::string name = line->substr(comma + 1);
-    const auto label = label_of(name, options);
-    if (!label) lines.refuse(fmt::format("'{}' is no declared class", name));
-    if (file.empty() || file.is_absolute() || *file.begin() == "..")
-      lines.refuse(fmt::format("'{}' is not a file within the folder", file.string()));
-    entries.push_back({folder / file, *label});
-  }
-  return read_entries(list, entries, options);
 }
 
 }  // namespace sotto::data

@@ -24,9 +24,4 @@ struct ImageFolderOptions {
 // no picture at all, or more than max_bytes.
 LabelledImages read_image_folder(const std::filesystem::path& folder, const ImageFolderOptions& options);
 
-// The pictures that a list names: a text file of lines FILE,CLASS with the file relative to `folder` and within it.
-// Errors as above, with the number of the line.
-LabelledImages read_image_list(const std::filesystem::path& list, const std::filesystem::path& folder,
-                               const ImageFolderOptions& options);
-
 }  // namespace sotto::data

@@ -27,6 +27,10 @@ bool chunks_fill(std::span<const std::uint8_t> bytes) {
   return false;
 }
 
+std::string damaged(const png_image& image) {
+  return fmt::format("the PNG picture is damaged: {}", image.message);
+}
+
 }  // namespace
 
 std::string decode_png(std::span<const std::uint8_t> bytes, const PictureShape& shape, std::span<std::uint8_t> to) {
@@ -37,11 +41,12 @@ std::string decode_png(std::span<const std::uint8_t> bytes, const PictureShape& 
   const std::unique_ptr<png_image, void (*)(png_image*)> freed(&image, png_image_free);
   if (png_image_begin_read_from_memory(&image, bytes.data(), bytes.size()) == 0)
     return fmt::format("not a PNG picture that can be read: {}", image.message);
+  if (image.warning_or_error != 0) return damaged(image);
   if (std::string wrong = wrong_size(image.height, image.width, shape); !wrong.empty()) return wrong;
   image.format = shape.channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
   const png_color black{};
-  if (png_image_finish_read(&image, &black, to.data(), 0, nullptr) == 0)
-    return fmt::format("the PNG picture is damaged: {}", image.message);
+  if (png_image_finish_read(&image, &black, to.data(), 0, nullptr) == 0 || image.warning_or_error != 0)
+    return damaged(image);
   return "";
 }
 

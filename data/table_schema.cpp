@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sotto/data/classes.h>
 #include <sotto/data/csv_table.h>
 #include <sotto/data/text_lines.h>
 #include <sotto/privacy/error.h>
@@ -6,12 +7,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <fstream>
 #include <set>
 
 namespace sotto::data {
 namespace {
 
-constexpr std::size_t kMaxColumns = 10000, kMaxValues = 100000, kMaxClasses = 256;
+constexpr std::size_t kMaxColumns = 10000, kMaxValues = 100000;
 
 std::string trimmed(const std::string& text) {
   const std::size_t begin = text.find_first_not_of(" \t");
@@ -65,8 +67,8 @@ TableColumn column(const std::string& line, const TextLines& lines) {
   } else if (kind == "category" || kind == "label") {
     result.kind = kind == "label" ? TableColumn::Kind::label : TableColumn::Kind::category;
     result.values = values(rest, lines);
-    if (kind == "label" && (result.values.size() < 2 || result.values.size() > kMaxClasses))
-      lines.refuse(fmt::format("{} labels; 2 to {} are allowed", result.values.size(), kMaxClasses));
+    if (kind == "label" && !are_class_names(result.values))
+      lines.refuse(fmt::format("{} labels; {} to {} are allowed", result.values.size(), kMinClasses, kMaxClasses));
   } else if (kind != "ignore" || !rest.empty()) {
     lines.refuse(fmt::format("'{}'; allowed are number LOW HIGH, category A, B, label A, B and ignore", kind));
   }
@@ -89,6 +91,21 @@ void directive(std::string line, TableSchema& schema, const TextLines& lines) {
   *member = line;
 }
 
+std::string content(const std::filesystem::path& path) {
+  const auto refuse = [&](const std::string& what) {
+    throw DataError(fmt::format("[read_table_schema] {}: {}", path.string(), what));
+  };
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) refuse("is no file that can be read");
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) refuse("cannot be read: " + error.message());
+  if (size > kMaxSchemaBytes) refuse(fmt::format("{} bytes; up to {} are allowed", size, kMaxSchemaBytes));
+  std::string text(size, '\0');
+  std::ifstream file(path, std::ios::binary);
+  if (!file.read(text.data(), static_cast<std::streamsize>(size))) refuse("cannot be read; check its permissions");
+  return text;
+}
+
 }  // namespace
 
 std::int64_t TableSchema::features() const {
@@ -107,8 +124,9 @@ int TableSchema::classes() const {
 }
 
 TableSchema read_table_schema(const std::filesystem::path& path) {
-  TextLines lines(path);
   TableSchema schema;
+  schema.text = content(path);
+  TextLines lines(path, schema.text);
   std::set<std::string> names;
   while (auto raw = lines.next()) {
     const std::string line = trimmed(*raw);

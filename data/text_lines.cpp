@@ -3,27 +3,41 @@
 #include <sotto/data/text_lines.h>
 #include <sotto/privacy/error.h>
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 namespace sotto::data {
 
 struct TextLines::State {
-  explicit State(const std::filesystem::path& file_path) : path(file_path), file(file_path) {}
-
   std::filesystem::path path;
-  InputFile file;
+  std::unique_ptr<InputFile> file;  // nothing: `text` holds it all
+  std::string text;
   std::array<std::uint8_t, 1 << 16> block{};
-  std::size_t position = 0, size = 0;
+  std::size_t position = 0, size = 0, taken = 0;
   std::int64_t number = 0;
 
   bool refill() {
     position = 0;
-    size = file.read(block);
+    if (file) {
+      size = file->read(block);
+    } else {
+      size = std::min(text.size() - taken, block.size());
+      std::copy_n(text.begin() + static_cast<std::ptrdiff_t>(taken), size, block.begin());
+      taken += size;
+    }
     return size > 0;
   }
 };
 
-TextLines::TextLines(const std::filesystem::path& path) : state_(std::make_unique<State>(path)) {}
+TextLines::TextLines(const std::filesystem::path& path) : state_(std::make_unique<State>()) {
+  state_->path = path;
+  state_->file = std::make_unique<InputFile>(path);
+}
+TextLines::TextLines(const std::filesystem::path& path, std::string text) : state_(std::make_unique<State>()) {
+  state_->path = path;
+  state_->text = std::move(text);
+}
 TextLines::~TextLines() = default;
 
 std::int64_t TextLines::number() const {

@@ -16,6 +16,8 @@ class TextLines {
  public:
   // Throws the errors of input_file.h.
   explicit TextLines(const std::filesystem::path& path);
+  // The lines of a text that was read from `path` before.
+  TextLines(const std::filesystem::path& path, std::string text);
   ~TextLines();
   TextLines(const TextLines&) = delete;
   TextLines& operator=(const TextLines&) = delete;

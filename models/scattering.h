@@ -13,8 +13,8 @@
 //   psi_j = g(sigma = 0.8 2^j, s = 4 / L, xi = 3 pi / 4 / 2^j) - c g(the same, xi = 0),  c such that psi_j sums to 0
 //   phi   = g(sigma = 0.8 2^(J-1), s = 1, xi = 0)
 // made periodic on the padded picture. A modulus at scale j is kept at every 2^j-th pixel, where filters keep their
-// lowest frequencies. Pictures are padded by reflection to the multiple of 2^J that leaves a border of a feature's
-// width at least; the border of the features is cut off.
+// lowest frequencies. A side of n pixels is padded by reflection to 2^J (floor(n / 2^J) + 2), by half of the difference
+// rounded down before it and the rest after it; the first and the last feature of every row and column are cut off.
 //
 // Source: Bruna and Mallat, "Invariant Scattering Convolution Networks", 2013; constants and order of channels as in
 // the library kymatio, as used by Tramer and Boneh, "Differentially Private Learning Needs Better Features", ICLR 2021.
@@ -28,8 +28,8 @@
 namespace sotto::models {
 
 struct ScatteringOptions {
-  int64_t height = 28;  // 2^J to 4096
-  int64_t width = 28;   // 2^J to 4096
+  int64_t height = 28;  // 2^J + 1 to 4096
+  int64_t width = 28;   // 2^J + 1 to 4096
   int64_t scales = 2;   // J, 1 to 6
   int64_t angles = 8;   // L, 1 to 32
 };

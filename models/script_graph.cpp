@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 #include <sotto/models/script_graph.h>
+#include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/passes/inliner.h>
+#include <torch/csrc/jit/runtime/operator.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <string_view>
@@ -16,16 +19,67 @@ struct Forbidden {
   const char* why;
 };
 
-constexpr std::array<Forbidden, 8> kForbidden = {{
+constexpr std::array<Forbidden, 9> kForbidden = {{
     {"prim::fork", "runs a part of the model on another thread (fork), where its operators cannot be followed"},
     {"prim::awaitable", "delays a part of the model (awaitable), so that its operators cannot be followed"},
     {"aten::wait", "waits for another thread, whose operators cannot be followed"},
     {"prim::tolist", "turns a tensor into numbers of the program (tolist), where records cannot be followed"},
     {"prim::Print", "prints (print), which could show private records"},
+    {"aten::save", "writes a file (save), which could show private records; remove the call"},
     {"prim::rpc_async", "calls another process"},
     {"prim::CallMethod", "calls a method through an interface, whose operators are not known beforehand"},
     {"prim::PythonOp", "calls Python"},
 }};
+
+// Operators without a result that only move tensors between lists and dictionaries.
+constexpr std::array<std::string_view, 9> kMoves = {"aten::_set_item", "aten::insert", "aten::extend",
+                                                    "aten::update",    "aten::clear",  "aten::reverse",
+                                                    "aten::remove",    "aten::sort",   "aten::Delete"};
+
+bool holds_object(const c10::TypePtr& type) {
+  const c10::TypeKind kind = type->kind();
+  return kind == c10::TypeKind::ClassType || kind == c10::TypeKind::InterfaceType ||
+         std::ranges::any_of(type->containedTypes(), holds_object);
+}
+
+bool holds_tensor(const c10::TypePtr& type) {
+  const c10::TypeKind kind = type->kind();
+  return kind == c10::TypeKind::TensorType || kind == c10::TypeKind::AnyType || holds_object(type) ||
+         std::ranges::any_of(type->containedTypes(), holds_tensor);
+}
+
+bool is_text(const c10::TypePtr& type) {
+  return type->kind() == c10::TypeKind::StringType ||
+         (type->kind() == c10::TypeKind::ListType && is_text(type->expectRef<c10::ListType>().getElementType()));
+}
+
+// Made of constants of the program by nothing but operators.
+bool is_fixed(const torch::jit::Value* value) {
+  const torch::jit::Node* node = value->node();
+  if (node->kind() == c10::prim::Constant) return true;
+  return node->kind() != c10::prim::Param && node->blocks().empty() && std::ranges::all_of(node->inputs(), is_fixed);
+}
+
+std::optional<std::string> refusal_of(const torch::jit::Node* node) {
+  const std::string_view name = node->kind().toQualString();
+  for (const Forbidden& forbidden : kForbidden)
+    if (forbidden.operator_name == name) return forbidden.why;
+  if (node->kind() == c10::aten::warn && !is_fixed(node->input(0)))
+    return "warns with a text that is not fixed (warn), which could show private records; make the text a constant";
+  if ((name == "aten::sort" || name == "aten::sorted") && holds_object(node->input(0)->type()))
+    return "sorts objects by a method of their class (sort), whose operators are not known beforehand";
+  const bool seen = node->maybeOperator() != nullptr && node->getOperator().isC10Op();
+  if (seen || node->kind().is_prim() || node->kind() == c10::aten::keys) return std::nullopt;
+  if (std::ranges::none_of(node->inputs(), [](const auto* input) { return holds_tensor(input->type()); }))
+    return std::nullopt;
+  if (std::ranges::any_of(node->outputs(), [](const auto* output) { return is_text(output->type()); }))
+    return fmt::format(
+        "writes a tensor as text ({}), where records cannot be followed and could be shown; leave tensors out of texts",
+        name);
+  if (node->outputs().empty() && std::ranges::find(kMoves, name) == kMoves.end())
+    return fmt::format("hands a tensor to {}, which is not seen among the operators; remove the call", name);
+  return std::nullopt;
+}
 
 void for_each_node(const torch::jit::Block* block, const std::function<void(const torch::jit::Node*)>& visit) {
   for (const torch::jit::Node* node : block->nodes()) {
@@ -43,18 +97,26 @@ std::string place_of(const torch::jit::Node* node) {
   return fmt::format(" at {}:{}", file.substr(file.find_last_of('/') + 1), line);
 }
 
+std::optional<std::string> refusal_within(torch::jit::Graph& graph) {
+  const auto whole = graph.copy();
+  torch::jit::Inline(*whole);
+  std::optional<std::string> refusal;
+  for_each_node(whole->block(), [&](const torch::jit::Node* node) {
+    if (refusal) return;
+    if (const auto why = refusal_of(node)) refusal = *why + place_of(node);
+    // The interpreter calls these two methods itself.
+    const bool enter = node->kind() == c10::prim::Enter;
+    if (refusal || !(enter || node->kind() == c10::prim::Exit)) return;
+    const c10::ClassTypePtr type = node->input(0)->type()->expect<c10::ClassType>();
+    refusal = refusal_within(*torch::jit::toGraphFunction(type->getMethod(enter ? "__enter__" : "__exit__")).graph());
+  });
+  return refusal;
+}
+
 }  // namespace
 
 std::optional<std::string> graph_refusal(const torch::jit::Module& module) {
-  const auto graph = module.get_method("forward").graph()->copy();
-  torch::jit::Inline(*graph);
-  std::optional<std::string> refusal;
-  for_each_node(graph->block(), [&](const torch::jit::Node* node) {
-    if (refusal) return;
-    for (const Forbidden& forbidden : kForbidden)
-      if (forbidden.operator_name == node->kind().toQualString()) refusal = std::string(forbidden.why) + place_of(node);
-  });
-  return refusal;
+  return refusal_within(*module.get_method("forward").graph());
 }
 
 std::vector<at::Tensor> graph_constants(const torch::jit::Module& module) {

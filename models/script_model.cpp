@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sotto/models/libtorch_message.h>
 #include <sotto/models/script_attributes.h>
 #include <sotto/models/script_graph.h>
 #include <sotto/models/script_model.h>
@@ -27,20 +28,12 @@ constexpr const char* kExportHint = "export one in Python with torch.jit.script(
   throw DataError(fmt::format("[--model] {}: {}", name, what));
 }
 
-// What LibTorch says, without its stack trace and its advice.
-std::string reason(const c10::Error& error) {
-  std::string text = error.what_without_backtrace();
-  text = text.substr(0, text.find_first_of("\n", text.find_first_not_of('\n')));
-  text.erase(0, text.find_first_not_of('\n'));
-  return text;
-}
-
 torch::jit::Module load(const std::string& bytes, const std::string& name) {
   std::istringstream stream(bytes);
   try {
     return torch::jit::load(stream, c10::Device(c10::kCPU));
   } catch (const c10::Error& error) {
-    const std::string why = reason(error);
+    const std::string why = libtorch_message(error);
     for (const char* missing :
          {"Unknown builtin op", "Unknown type name", "Unknown custom class", "class for", "Could not find schema"})
       if (why.find(missing) != std::string::npos)

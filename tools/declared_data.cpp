@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sotto/data/classes.h>
 #include <sotto/data/dataset.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/event.h>
@@ -8,8 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
-#include <set>
 #include <sstream>
 
 namespace sotto::tools {
@@ -18,7 +17,6 @@ namespace {
 using Kind = DeclaredData::Kind;
 
 constexpr std::int64_t kDefaultClasses = 10;
-constexpr std::int64_t kMaxByteClasses = 256;  // a label is one byte
 constexpr std::int64_t kMaxTokenClasses = 1 << 24;
 
 const char* kind_text(Kind kind) {
@@ -105,22 +103,16 @@ std::vector<std::string> class_names(const std::string& text) {
   std::istringstream stream(text);
   for (std::string name; std::getline(stream, name, ',');) names.push_back(name);
   if (text.ends_with(',')) names.emplace_back();
-  const std::set<std::string> distinct(names.begin(), names.end());
-  if (names.size() < 2 || names.size() > kMaxByteClasses || distinct.size() != names.size() || distinct.contains(""))
+  if (!data::are_class_names(names))
     throw UsageError(
-        fmt::format("[--class-names] bad value: '{}'; must be 2 to {} distinct names of folders, such as cat,dog", text,
-                    kMaxByteClasses));
+        fmt::format("[--class-names] bad value: '{}'; must be {} to {} distinct names of folders, such as cat,dog",
+                    text, data::kMinClasses, data::kMaxClasses));
   return names;
 }
 
 void read_schema(const TrainOptions& o, DeclaredData& data) {
   data.schema = data::read_table_schema(o.table_schema);
-  std::ifstream file(o.table_schema, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file || !text) throw IoError(fmt::format("[--table-schema] cannot read {}", o.table_schema));
-  data.schema_text = text.str();
-  data.schema_sha256 = privacy::sha256_hex(data.schema_text);
+  data.schema_sha256 = privacy::sha256_hex(data.schema.text);
   if (!o.table_schema_sha256.empty() && o.table_schema_sha256 != data.schema_sha256)
     throw DataError(fmt::format("[--table-schema-sha256] {} has the SHA-256 {}; must be {}", o.table_schema,
                                 data.schema_sha256, o.table_schema_sha256));
@@ -158,7 +150,8 @@ DeclaredData declared_data(const TrainOptions& o) {
       break;
     case Kind::idx:
       result.classes = o.classes.value_or(kDefaultClasses);
-      check_range("--classes", result.classes, 2, result.input_type.tokens ? kMaxTokenClasses : kMaxByteClasses);
+      check_range("--classes", result.classes, data::kMinClasses,
+                  result.input_type.tokens ? kMaxTokenClasses : std::int64_t{data::kMaxClasses});
       break;
     case Kind::folder:
       result.class_names = class_names(o.class_names);

@@ -25,10 +25,10 @@ struct DeclaredData {
   std::int64_t size = 0;  // of the training data
   std::int64_t classes = 0;
   InputType input_type;
-  std::vector<std::string> class_names;    // folder: as many as classes
-  data::PictureShape picture;              // folder
-  data::TableSchema schema;                // table
-  std::string schema_text, schema_sha256;  // table: the file itself, and its hash
+  std::vector<std::string> class_names;  // folder: as many as classes
+  data::PictureShape picture;            // folder
+  data::TableSchema schema;              // table
+  std::string schema_sha256;             // table: of schema.text
 };
 
 // Reads the schema of a table; of other files no more than whether --train-images is a folder. Throws UsageError for a

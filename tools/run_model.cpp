@@ -1,6 +1,7 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sotto/models/libtorch_message.h>
 #include <sotto/models/module_model.h>
 #include <sotto/models/record_losses.h>
 #include <sotto/models/script_model.h>
@@ -18,15 +19,6 @@ constexpr int64_t kAnalysedRecords = 4;
 std::string describe(const RecordShape& shape, int64_t records) {
   return fmt::format("{} made-up records of sizes [{}] and type {}", records, fmt::join(shape.sizes, ", "),
                      shape.type.tokens ? fmt::format("tokens:{}", shape.type.vocabulary) : "float");
-}
-
-// LibTorch appends a stack trace to its messages, and TorchScript puts one before them.
-std::string said_by(const std::exception& error) {
-  std::string text = error.what();
-  for (const char* mark : {"\nRuntimeError: ", "\nIndexError: ", "\nValueError: "})
-    if (const size_t at = text.rfind(mark); at != std::string::npos)
-      return said_by(std::runtime_error(text.substr(text.find(": ", at) + 2)));
-  return text.substr(0, text.find('\n'));
 }
 
 }  // namespace
@@ -91,7 +83,7 @@ std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordSha
     throw DataError(
         fmt::format("[--model] the model fails on {}: {}; are --input-type and the sizes those it was made "
                     "for?",
-                    describe(shape, records), said_by(error)));
+                    describe(shape, records), models::libtorch_message(error)));
   }
   const bool classifier = sizes.size() == 2 || (sizes.size() == 3 && shape.type.tokens && sizes[1] == shape.sizes[0]);
   if (!classifier || sizes[0] != records || (shape.classes != 0 && sizes.back() != shape.classes))

@@ -1,6 +1,7 @@
 // The two functions that the program looks up in libsotto_train.so; see training_job.h.
 
 #include <sotto/benchmarks/step_benchmark.h>
+#include <sotto/models/libtorch_message.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/evaluate_run.h>
 #include <sotto/tools/explain_job.h>
@@ -40,11 +41,6 @@ ExitCode run(const TrainingJob& job) {
   throw InternalError("[sotto_training_run] unknown kind of job");
 }
 
-// LibTorch appends a stack trace to its messages.
-std::string first_line(const std::string& text) {
-  return text.substr(0, text.find('\n'));
-}
-
 }  // namespace
 
 extern "C" const char* sotto_training_version() {
@@ -59,6 +55,6 @@ extern "C" void sotto_training_run(const TrainingJob* job, tools::TrainingOutcom
   } catch (const std::bad_alloc&) {
     *outcome = {static_cast<int>(ExitCode::internal), "out of memory; try a smaller --physical-batch"};
   } catch (const std::exception& error) {
-    *outcome = {static_cast<int>(ExitCode::internal), first_line(error.what())};
+    *outcome = {static_cast<int>(ExitCode::internal), models::libtorch_message(error)};
   }
 }

@@ -1,12 +1,13 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/atomic_file.h>
-#include <sotto/privacy/certificate_text.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/config_file.h>
 #include <sotto/tools/progress.h>
 #include <sotto/tools/run_certificate.h>
+#include <sotto/tools/run_report.h>
 #include <sotto/tools/stop_signal.h>
 #include <sotto/tools/training_data.h>
 #include <sotto/tools/training_run.h>
@@ -53,15 +54,24 @@ void append_line(const std::filesystem::path& path, const std::string& line) {
   if (!written) throw IoError(fmt::format("[train] cannot write to {}; is the disk full?", path.string()));
 }
 
+void require_same_sizes(const TrainOptions& options, const RecordTensors& training, const RecordTensors& test) {
+  const auto check = [](const char* flag, const at::Tensor& own, const at::Tensor& trained_on) {
+    const at::IntArrayRef sizes = own.sizes().slice(1), needed = trained_on.sizes().slice(1);
+    if (sizes != needed)
+      throw DataError(fmt::format("[{}] a record has sizes [{}]; must be those of the training records, [{}]", flag,
+                                  fmt::join(sizes, ", "), fmt::join(needed, ", ")));
+  };
+  check(options.test_table.empty() ? "--test-images" : "--test-table", test.inputs, training.inputs);
+  check("--test-labels", test.labels, training.labels);
+}
+
 }  // namespace
 
 TrainingRun::TrainingRun(const TrainingJob& job) : job_(job), folder_(job.run), plan_(make_training_plan(job.options)) {
   if (job.options.threads > 0) at::set_num_threads(static_cast<int>(job.options.threads));
   RecordTensors training = read_training_data(job.options, plan_);
   test_ = read_test_data(job.options, plan_);
-  if (test_ && (test_->inputs.sizes().slice(1) != training.inputs.sizes().slice(1) ||
-                test_->labels.dim() != training.labels.dim()))
-    throw DataError("[train] training and test records differ in their sizes");
+  if (test_) require_same_sizes(job.options, training, *test_);
   torch::manual_seed(initialisation_seed(job.options));
   const RecordShape given = record_shape(training, plan_);
   graph_ =
@@ -71,20 +81,14 @@ TrainingRun::TrainingRun(const TrainingJob& job) : job_(job), folder_(job.run), 
   optimizer_ = std::make_unique<torch::optim::SGD>(tensors_of(trainable_parameters(*model_)),
                                                    torch::optim::SGDOptions(plan_.lr).momentum(job.options.momentum));
   if (model_->prepares()) {
-    const double before = seconds();
     prepare(*model_, training);
     if (test_) prepare(*model_, *test_);
-    preparation_seconds_ = seconds() - before;
   }
   records_ = labelled_records(std::move(training));
 }
 
 std::ostream& TrainingRun::text() const {
   return job_.json ? *job_.err : *job_.out;
-}
-
-double TrainingRun::seconds() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
 int64_t TrainingRun::steps_done() const {
@@ -139,7 +143,7 @@ ExitCode TrainingRun::train() {
     if (!graph_.empty()) options.model_sha256 = privacy::sha256_hex(graph_);
     privacy::write_file_atomically(folder_.config(), format_config(options, heading));
     if (!graph_.empty()) privacy::write_file_atomically(folder_.graph(), graph_);
-    if (!plan_.data.schema_text.empty()) privacy::write_file_atomically(folder_.schema(), plan_.data.schema_text);
+    if (!plan_.data.schema.text.empty()) privacy::write_file_atomically(folder_.schema(), plan_.data.schema.text);
     if (!heading.empty()) privacy::write_file_atomically(folder_.not_private(), heading + "\n");
     start(false);
     save(false);
@@ -264,50 +268,18 @@ void TrainingRun::write_artefacts() const {
 }
 
 void TrainingRun::report(std::optional<double> accuracy, bool finished) const {
-  const double taken = seconds();
-  nlohmann::ordered_json object;
-  object["accuracy"] = accuracy ? nlohmann::ordered_json(*accuracy) : nlohmann::ordered_json(nullptr);
-  object["epsilon"] = nullptr;
-  object["epsilon_executed"] = nullptr;
-  object["delta"] = nullptr;
-  object["noise_multiplier"] = nullptr;
-  object["sampling_rate"] = nullptr;
-  if (private_) {
-    if (plan_.not_private.empty()) {
-      object["epsilon"] = plan_.privacy->epsilon();
-      object["epsilon_executed"] = private_->epsilon();
-    }
-    if (!finished) object["epsilon_executed_valid_only_if"] = privacy::certificate_text::kStoppingCondition;
-    object["delta"] = plan_.privacy->delta();
-    object["noise_multiplier"] = plan_.privacy->noise_multiplier();
-    object["sampling_rate"] = plan_.privacy->sampling_rate();
-  }
-  object["steps"] = steps_done();
-  object["steps_planned"] = plan_.steps;
-  object["steps_applied"] = applied_steps_;
-  object["rule"] = job_.options.rule;
-  object["model"] = job_.options.model;
-  object["seconds"] = taken;
-  object["seconds_of_features"] = preparation_seconds_;
-  object["run"] = folder_.path().string();
-  object["finished"] = finished;
-  if (!plan_.not_private.empty()) object["not_private"] = plan_.not_private;
-  if (job_.json) *job_.out << object.dump(2) << '\n';
-  if (!finished) return;
-
-  std::ostream& out = text();
-  if (!plan_.not_private.empty()) out << "NOT PRIVATE: " << plan_.not_private << '\n';
-  if (accuracy)
-    out << fmt::format("test accuracy     {:.4f} on {} records, treated as public\n", *accuracy, test_->labels.size(0));
-  if (private_ && plan_.not_private.empty())
-    out << fmt::format("epsilon           {} at delta {}, for {} steps charged in the ledger\n",
-                       shown_epsilon(job_.options, private_->epsilon()), plan_.privacy->delta(), steps_done());
-  out << fmt::format(
-      "time              {:.1f} s{}\n", taken,
-      model_->prepares() ? fmt::format(", {:.1f} s of it for features, once", preparation_seconds_) : "");
-  out << fmt::format("run               {}: {}{}model.safetensors, metrics.jsonl\n", folder_.path().string(),
-                     private_ ? "certificate.json, ledger.jsonl, " : "", graph_.empty() ? "" : "model.ts, ");
-  out.flush();
+  const RunReport report{.job = job_,
+                         .plan = plan_,
+                         .folder = folder_.path(),
+                         .model_file = !graph_.empty(),
+                         .training = private_.get(),
+                         .accuracy = accuracy,
+                         .test_records = test_ ? test_->labels.size(0) : 0,
+                         .steps = steps_done(),
+                         .applied_steps = applied_steps_,
+                         .time = std::chrono::steady_clock::now() - start_};
+  if (job_.json) *job_.out << to_json(report, finished) << '\n';
+  if (finished) text() << to_text(report) << std::flush;
 }
 
 }  // namespace sotto::tools

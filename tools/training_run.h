@@ -39,7 +39,6 @@ class TrainingRun {
   void write_artefacts() const;
   void report(std::optional<double> accuracy, bool finished) const;
   int64_t steps_done() const;  // charged, or taken where nothing is charged
-  double seconds() const;
   std::ostream& text() const;  // for people
 
   const TrainingJob& job_;
@@ -54,7 +53,6 @@ class TrainingRun {
   std::unique_ptr<optim::PrivateTraining> private_;
   std::unique_ptr<PlainTraining> plain_;
   int64_t applied_steps_ = 0;
-  double preparation_seconds_ = 0;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

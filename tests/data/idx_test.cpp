@@ -253,8 +253,8 @@ TEST_F(LabelledImagesTest, RefusesSwappedFiles) {
 }
 
 TEST_F(LabelledImagesTest, RefusesDifferentCounts) {
-  EXPECT_THAT(refusal_of(images_, labels({9, 0})), HasSubstr("3 pictures"));
-  EXPECT_THAT(refusal_of(images_, labels({9, 0, 1, 1})), HasSubstr("4 labels"));
+  EXPECT_THAT(refusal_of(images_, labels({9, 0})), HasSubstr("each picture needs one label"));
+  EXPECT_THAT(refusal_of(images_, labels({9, 0, 1, 1})), HasSubstr("each picture needs one label"));
 }
 
 TEST_F(LabelledImagesTest, NamesThePositionOfAWrongLabelAndNotItsValue) {

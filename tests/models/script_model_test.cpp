@@ -3,15 +3,20 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sotto/models/libtorch_message.h>
 #include <sotto/models/record_losses.h>
 #include <sotto/models/script_model.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/frontend/resolver.h>
+#include <torch/csrc/jit/frontend/sugared_value.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <map>
+#include <sstream>
 
 #include "../optim/oracle.h"
 #include "../support/scratch_folder.h"
@@ -174,6 +179,81 @@ TEST(ScriptModel, ModelsThatMixRecordsOrCannotBeFollowedAreRefused) {
   EXPECT_THAT(refusal("lister"), HasSubstr("(tolist), where"));
   EXPECT_THAT(refusal("printer"), HasSubstr("prints"));
   EXPECT_THAT(refusal("forker"), HasSubstr("another thread"));
+}
+
+// The file of a model with one parameter and this body of forward(x), which may enter the object self.block.
+std::string written(const std::string& body, const std::string& exit = "pass") {
+  torch::jit::Module module("written");
+  const auto unit = module._ivalue()->compilation_unit();
+  const auto type = c10::ClassType::create("__torch__.Block", unit);
+  type->addAttribute("kept", c10::TensorType::get());
+  unit->register_type(type);
+  const torch::jit::SimpleSelf self(type);
+  unit->define(c10::QualifiedName("__torch__.Block"),
+               "def __enter__(self):\n    pass\ndef __exit__(self, a: Any, b: Any, c: Any):\n    " + exit + "\n",
+               torch::jit::nativeResolver(), &self);
+  const auto block = c10::ivalue::Object::create({unit, type}, 1);
+  block->setSlot(0, torch::ones({2}));
+  module.register_attribute("block", type, block);
+  module.register_parameter("weight", torch::ones({2}, at::requires_grad()), false);
+  module.define("def forward(self, x):\n" + body + "    return x * self.weight\n");
+  std::ostringstream stream;
+  module.save(stream);
+  return stream.str();
+}
+
+std::string body_refusal(const std::string& body, const std::string& exit = "pass") {
+  return message_of<DataError>([&] { load_script_model(written(body, exit), "written"); });
+}
+
+TEST(ScriptModel, TextOfTensorsIsRefused) {
+  for (const char* text :
+       {"str(x)", "str([x, x])", "str((1, x))", "'{}'.format(x)", "'%s' % x", "'{} {}'.format(1, x)"})
+    EXPECT_THAT(body_refusal(std::string("    t = ") + text + "\n    if t == 'a':\n        x = x + 1\n"),
+                HasSubstr("writes a tensor as text"))
+        << text;
+  EXPECT_THAT(body_refusal("    x = x * float(str(x))\n"), HasSubstr("writes a tensor as text (aten::str)"));
+  EXPECT_THAT(body_refusal("    assert x.dim() < 3, '{}'.format(x)\n"),
+              HasSubstr("writes a tensor as text (aten::format)"));
+  EXPECT_THAT(body_refusal("    torch.warn('{}'.format(x))\n"), HasSubstr("could"));
+}
+
+TEST(ScriptModel, WhatLeavesTheModelByAnotherWayIsRefused) {
+  EXPECT_THAT(body_refusal("    torch.save(x, '/tmp/records')\n"), HasSubstr("writes a file (save)"));
+  EXPECT_THAT(body_refusal("    torch.warn('{}'.format(x.size(0)))\n"), HasSubstr("warns with a text"));
+  EXPECT_THAT(body_refusal("    torch.backward(x)\n"), HasSubstr("hands a tensor to aten::backward"));
+}
+
+TEST(ScriptModel, WhatTheInterpreterCallsByItselfIsRefusedToo) {
+  const std::string entering = "    with self.block:\n        x = x + 1\n";
+  EXPECT_EQ(body_refusal(entering), "no error");
+  EXPECT_THAT(body_refusal(entering, "print(self.kept)"), HasSubstr("prints"));
+  EXPECT_THAT(body_refusal("    l = [self.block]\n    l.sort()\n    for b in l:\n        x = x + b.kept\n"),
+              HasSubstr("method of their class (sort)"));
+}
+
+TEST(ScriptModel, TextOfSizesFixedWarningsAndListsOfTensorsAreAccepted) {
+  EXPECT_EQ(body_refusal("    assert x.dim() < 3, '{} dimensions'.format(x.dim())\n"), "no error");
+  EXPECT_EQ(body_refusal("    torch.warn('{} is old'.format('mask'))\n"), "no error");
+  EXPECT_EQ(body_refusal("    d = {'a': x}\n    d['b'] = x + 1\n    l = [x]\n    l.insert(0, x)\n    l.reverse()\n"
+                         "    for k in d.keys():\n        x = x + d[k]\n"),
+            "no error");
+}
+
+TEST(LibTorchMessage, IsOneLineWithoutATrace) {
+  const auto said = [](const std::function<void()>& call) {
+    try {
+      call();
+    } catch (const std::exception& error) {
+      return libtorch_message(error);
+    }
+    return std::string();
+  };
+  const std::string eager = said([] { torch::ones({2, 3}).matmul(torch::ones({2, 3})); });
+  EXPECT_THAT(eager, ::testing::EndsWith("mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)"));
+  const auto model = load_script_model(written("    x = x.matmul(x)\n"), "written");
+  EXPECT_EQ(said([&] { model->forward(torch::ones({2, 3})); }), eager);
+  EXPECT_EQ(said([] { throw std::runtime_error("\nfirst\nsecond"); }), "first");
 }
 
 TEST(ScriptModel, FilesThatCannotBeTrainedAreRefused) {

@@ -230,6 +230,10 @@ TEST_F(TrainRun, BadFilesAreRefusedAndLeaveNothing) {
   expect_failure(with(train_.images, high.string()), 65, "high");
   const auto tiny = folder_.write("tiny", joined(idx_header({300, 8, 8}), sotto::testing::Bytes(300 * 64, 1)));
   expect_failure(with(tiny.string(), train_.labels), 64, "too small");
+  expect_failure(run(data(train_) + Words{"--test-images", tiny.string(), "--test-labels", train_.labels, "--epsilon",
+                                          "3", "--delta", kDelta, "--output", run_path().string()}),
+                 65,
+                 "[--test-images] a record has sizes [1, 8, 8]; must be those of the training records, [1, 28, 28]");
 }
 
 TEST_F(TrainRun, FullDiskIsAnErrorOfItsOwnAndLeavesNothing) {

@@ -1,0 +1,33 @@
+#pragma once
+// What a run says when it ends. Of the private records it shows nothing but the time of the whole run, in seconds,
+// which is longer the more there are.
+
+#include <sotto/optim/private_training.h>
+#include <sotto/tools/training_job.h>
+#include <sotto/tools/training_plan.h>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace sotto::tools {
+
+struct RunReport {
+  const TrainingJob& job;
+  const TrainingPlan& plan;
+  std::filesystem::path folder;
+  bool model_file = false;                           // not a ready network
+  const optim::PrivateTraining* training = nullptr;  // nothing: a run without privacy
+  std::optional<double> accuracy;                    // on the test records
+  std::int64_t test_records = 0;
+  std::int64_t steps = 0, applied_steps = 0;
+  std::chrono::steady_clock::duration time{};
+};
+
+std::string to_json(const RunReport& report, bool finished);
+// Of a finished run, for people.
+std::string to_text(const RunReport& report);
+
+}  // namespace sotto::tools
