@@ -19,13 +19,17 @@ struct Forbidden {
   const char* why;
 };
 
-constexpr std::array<Forbidden, 9> kForbidden = {{
+constexpr std::array<Forbidden, 12> kForbidden = {{
     {"prim::fork", "runs a part of the model on another thread (fork), where its operators cannot be followed"},
     {"prim::awaitable", "delays a part of the model (awaitable), so that its operators cannot be followed"},
     {"aten::wait", "waits for another thread, whose operators cannot be followed"},
     {"prim::tolist", "turns a tensor into numbers of the program (tolist), where records cannot be followed"},
     {"prim::Print", "prints (print), which could show private records"},
     {"aten::save", "writes a file (save), which could show private records; remove the call"},
+    {"aten::from_file", "maps a file (from_file), which would carry records to the next batch; remove the call"},
+    {"aten::hash", "turns a tensor into a number of the program (hash), where records cannot be followed"},
+    {"aten::manual_seed",
+     "seeds a generator (manual_seed), so that random numbers would belong to places of the batch; remove the call"},
     {"prim::rpc_async", "calls another process"},
     {"prim::CallMethod", "calls a method through an interface, whose operators are not known beforehand"},
     {"prim::PythonOp", "calls Python"},
