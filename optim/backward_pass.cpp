@@ -47,6 +47,8 @@ torch::autograd::variable_list run_backward(Recording& recording, const std::vec
     // What a layer in half precision hands out is divided, multiplied and summed in the parameter's own dtype.
     gradient = gradient.to(parameters[*expression.parameters.begin()].tensor.scalar_type());
     use.use->bind(loss_scale == 1.0 ? gradient : gradient / loss_scale);
+    if (const at::Tensor rows = use.use->kept_rows(); rows.defined())
+      check_rows(rows, recording.batch, use, expression);
   }
   captured.resize(further.size());
   return captured;

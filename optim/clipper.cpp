@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <sotto/optim/clipper.h>
 #include <sotto/optim/full_precision.h>
+#include <sotto/optim/one_record.h>
 #include <sotto/privacy/error.h>
 
 #include <cmath>
@@ -60,9 +61,7 @@ void Clipper::add_one_by_one(const std::vector<at::Tensor>& inputs, const Losses
                              const std::vector<bool>& active) {
   for (int64_t i = 0; i < inputs.at(0).size(0); ++i) {
     if (!active.empty() && !active.at(static_cast<size_t>(i))) continue;
-    std::vector<at::Tensor> record;
-    for (const at::Tensor& input : inputs) record.push_back(input.slice(0, i, i + 1));
-    add_weighted(record, losses, {});
+    add_weighted(one_record(inputs, i), losses, {});
   }
   begin_sum();
 }

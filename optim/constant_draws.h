@@ -1,10 +1,13 @@
 #pragma once
 // Random operators draw constants, for as long as it lives: 1 from a Bernoulli law (dropout keeps everything), 0.5 from
-// a uniform, normal or exponential one. Two batches of different sizes, or the same records in another order, then see
-// the same numbers. For the calling thread and the default CPU generator, which keeps its state.
+// a uniform, normal or exponential one, the smallest of a range of integers or indices. Two batches of different sizes,
+// or the same records in another order, then see the same numbers. For the calling thread and the default CPU
+// generator, which keeps its state.
 
 #include <ATen/core/Tensor.h>
 #include <ATen/record_function.h>
+
+#include <cstdint>
 
 namespace sotto::optim {
 
@@ -29,6 +32,7 @@ void set_generator_state(const at::Tensor& state);
 uint64_t generator_seed();
 // Seeds it from the operating system.
 void seed_generator_secretly();
+void seed_generator(uint64_t seed);
 
 // The same, put back when the object dies.
 class GeneratorState {

@@ -34,6 +34,12 @@ void check_backward_is_known(torch::autograd::Node& node) {
   }
   // A view changed in place hides the operator's own node.
   if (auto* copy = dynamic_cast<CopySlices*>(&node); copy != nullptr && copy->fn) check_backward_is_known(*copy->fn);
+}
+
+// Nobody vouches for a hook, also where the operator's own backward pass is vouched for.
+void check_no_hook(torch::autograd::Node& node) {
+  using torch::autograd::CopySlices;
+  if (auto* copy = dynamic_cast<CopySlices*>(&node); copy != nullptr && copy->fn) check_no_hook(*copy->fn);
   if (!node.pre_hooks().empty() || !node.post_hooks().empty() || !node.tensor_pre_hooks().empty()) {
     throw UsageError(
         fmt::format("[Tape] a gradient hook is registered at {}: what it does with the records cannot be seen. Remove "
@@ -90,6 +96,7 @@ std::set<size_t> check_graph(const std::vector<at::Tensor>& tensors, const std::
           "lost: return it from the segment");
     }
     if (!known.vouched.contains(node)) check_backward_is_known(*node);
+    check_no_hook(*node);
     if (const auto* segment = dynamic_cast<const SegmentNode*>(node))
       reached.insert(segment->state().parameters.begin(), segment->state().parameters.end());
     for (const torch::autograd::Edge& edge : node->next_edges()) {

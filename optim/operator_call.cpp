@@ -37,6 +37,13 @@ bool may_hide_tensors(const c10::IValue& value) {
   return !plain;
 }
 
+std::string hidden_argument_text(const std::string& operator_name, const c10::IValue& argument) {
+  return fmt::format(
+      "[Tape] operator {} takes an argument of kind {}, and what it holds cannot be followed; allowed are tensors, "
+      "lists of tensors, numbers, text and LibTorch's default generator",
+      operator_name, argument.tagKind());
+}
+
 std::string sizes_text(at::IntArrayRef sizes) {
   return fmt::format("[{}]", fmt::join(sizes.begin(), sizes.end(), ", "));
 }

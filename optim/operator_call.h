@@ -48,6 +48,8 @@ void for_each_tensor(const c10::IValue& value, const std::function<void(const at
 // Whether `value` is of a kind that can hold tensors which for_each_tensor does not show: storages, dictionaries,
 // objects.
 bool may_hide_tensors(const c10::IValue& value);
+// The refusal of an operator that takes such an argument.
+std::string hidden_argument_text(const std::string& operator_name, const c10::IValue& argument);
 
 // "[2, 3]", for messages.
 std::string sizes_text(at::IntArrayRef sizes);

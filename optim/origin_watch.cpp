@@ -47,6 +47,7 @@ class OriginWatch {
   void check(const at::RecordFunction& function) {
     try {
       for (const c10::IValue& argument : observed_inputs(function)) {
+        if (may_hide_tensors(argument)) throw UsageError(hidden_argument_text(function.name(), argument));
         for_each_tensor(argument, [&](const at::Tensor& tensor) { tensors_.classify(tensor, function.name()); });
       }
     } catch (...) {

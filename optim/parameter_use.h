@@ -61,6 +61,9 @@ class ParameterUse {
   // The same into a tensor of the consumed tensor's sizes and any strides.
   virtual void add_weighted_strided(const at::Tensor& weights, at::Tensor& total);
 
+  // All rows, [B, N], where bind() has made them; else not defined.
+  virtual at::Tensor kept_rows() const { return {}; }
+
   virtual Strategy strategy() const = 0;
 };
 

@@ -60,7 +60,9 @@ at::Tensor PerRecordGradients::rows_of_source(size_t source, int64_t begin, int6
   at::Tensor rows = at::zeros({end - begin, expression.value.numel()}, parameter.options().requires_grad(false));
   for (size_t u : of_source_.at(source).uses) {
     const RecordedUse& use = recording_.uses[u];
-    use.map.add(use.use->per_record(begin, end), rows);
+    const at::Tensor of_use = use.use->per_record(begin, end);
+    check_rows(of_use, end - begin, use, expression);
+    use.map.add(of_use, rows);
   }
   return rows;
 }

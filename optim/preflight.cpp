@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/optim/constant_draws.h>
+#include <sotto/optim/one_record.h>
 #include <sotto/optim/preflight.h>
 #include <sotto/optim/probe.h>
 #include <sotto/optim/rule_comparison.h>
@@ -31,13 +32,13 @@ Tensors inputs_of(const std::vector<NamedParameter>& parameters, const std::vect
 Losses one_by_one(const Losses& losses) {
   return [&losses](const Tensors& inputs) {
     Tensors all;
-    for (int64_t i = 0; i < inputs.at(0).size(0); ++i) {
-      Tensors record;
-      for (const at::Tensor& input : inputs) record.push_back(input.slice(0, i, i + 1));
-      all.push_back(losses(record));
-    }
+    for (int64_t i = 0; i < inputs.at(0).size(0); ++i) all.push_back(losses(one_record(inputs, i)));
     return at::cat(all);
   };
+}
+
+void refuse(const std::vector<std::string>& problems) {
+  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "; ")));
 }
 
 double seconds_of(const std::function<void()>& work) {
@@ -77,7 +78,7 @@ std::string cost_of(Tape& tape, const Tensors& inputs, const Losses& losses, dou
 
 std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters, const Tensors& constants,
                                    const std::vector<InputSpec>& specs, bool declared, const TapeOptions& options,
-                                   const Losses& losses, double records_per_step) {
+                                   const Losses& losses, int64_t records_per_pass, double records_per_step) {
   const GeneratorState generators;
   TapeOptions quiet = options;
   quiet.phase_ended = {};
@@ -89,10 +90,12 @@ std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters
     const Tensors inputs = inputs_of(parameters, specs);
     Tape tape(parameters, constants, {}, quiet);
     notes = tape.run(inputs, losses).notes();
-    report = probe(parameters, specs, alone ? one_by_one(losses) : losses, {.batch = kBatch, .seed = kSeed});
+    report = probe(parameters, specs, alone ? one_by_one(losses) : losses,
+                   {.batch = kBatch, .seed = kSeed, .pass = alone ? 0 : records_per_pass});
+    refuse(report.problems);  // whatever else fails
     if (!alone) rules = compare_rules(parameters, constants, inputs, losses, quiet);
     if (alone) notes.push_back(cost_of(tape, inputs, losses, records_per_step));
-  } catch (const UsageError&) {
+  } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
     const std::string what = std::string(error.what()).substr(0, std::string(error.what()).find('\n'));
@@ -105,8 +108,7 @@ std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters
                     "private ones in sizes and dtypes alone ({}). Declare its inputs",
                     what)};
   }
-  report.problems.insert(report.problems.end(), rules.problems.begin(), rules.problems.end());
-  if (!report.passed()) throw UsageError(fmt::format("{}", fmt::join(report.problems, "; ")));
+  refuse(rules.problems);
   notes.push_back(fmt::format("independence was probed on made-up records, {} passes{}", report.runs,
                               declared ? "" : " (inputs derived from sizes and dtypes)"));
   notes.insert(notes.end(), report.notes.begin(), report.notes.end());

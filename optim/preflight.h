@@ -19,6 +19,6 @@ std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters
                                    const std::vector<at::Tensor>& constants, const std::vector<InputSpec>& specs,
                                    bool declared, const TapeOptions& options,
                                    const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
-                                   double records_per_step);
+                                   int64_t records_per_pass, double records_per_step);
 
 }  // namespace sotto::optim

@@ -201,6 +201,11 @@ double PrivateTraining::epsilon() const {
   return options_.plan.epsilon_of(ledger_.spent());
 }
 
+// The analysis of the batch position needs two places; one record is padded to two.
+int64_t PrivateTraining::size_of_pass() const {
+  return std::max<int64_t>(2, records_per_pass(options_.plan, options_.physical_batch));
+}
+
 void PrivateTraining::examine(const Losses& losses) {
   if (examined_) return;
   const bool declared = !options_.inputs.empty();
@@ -211,7 +216,7 @@ void PrivateTraining::examine(const Losses& losses) {
     notes_ = {"independence was not probed: the inputs of the model are not declared"};
   } else {
     notes_ = preflight(clipper_.parameters(), options_.constants, specs, declared, options_.tape, losses,
-                       static_cast<double>(options_.plan.expected_batch_size()));
+                       size_of_pass(), static_cast<double>(options_.plan.expected_batch_size()));
   }
   examined_ = true;
 }
@@ -228,8 +233,7 @@ void PrivateTraining::compute_gradient(const Losses& losses) {
   const std::vector<int64_t> sample = sampler_.sample(records_.count);
   if (accepted_ && !sample.empty()) mechanism_.begin_charge(clipper_.rule().sensitivity(), ledger_);
   const auto per_pass = static_cast<size_t>(records_per_pass(options_.plan, options_.physical_batch));
-  // The analysis of the batch position needs two places; one record is padded to two.
-  const size_t size = std::max<size_t>(2, per_pass);
+  const auto size = static_cast<size_t>(size_of_pass());
   for (size_t begin = 0; begin < sample.size(); begin += per_pass) {
     const size_t count = std::min(per_pass, sample.size() - begin);
     at::Tensor indices = at::empty({static_cast<int64_t>(size)}, at::kLong);

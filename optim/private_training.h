@@ -106,6 +106,7 @@ class PrivateTraining {
                   PrivateTrainingOptions options, std::vector<size_t> groups, Keys keys);
   void check_before_start() const;
   void check_optimizer() const;
+  int64_t size_of_pass() const;  // places of every forward pass, whatever the sample's size
 
   PrivateTrainingOptions options_;
   Records records_;

@@ -7,9 +7,11 @@
 // For a record i in its slot of a batch of B:
 //   others replaced          loss_i and its gradient must not change in a single bit, generators restored each time
 //   others not a number      loss_i must not change in a single bit (floating-point inputs)
-//   batch of B + 1, 2B + 1   loss_i and |gradient_i| may change by rounding alone: kernels differ with the batch.
-//   Random
-//                            numbers are replaced by constants here, because a longer batch draws others.
+//   batch of B + 1, 2B + 1,  loss_i and |gradient_i| may change by rounding alone: kernels differ with the batch
+//   and of a training pass
+//   another place            the same. Random numbers are replaced by constants in both, because a longer batch draws
+//                            others; a model whose results follow numbers without a constant (constant_draws.h) is
+//                            not compared in these two ways, and a note says so.
 // When two identical runs already differ (threads that add in any order), "not in a single bit" becomes "by rounding".
 // Rounding is |a - b| <= tolerance max(|a|, |b|), see kProbeTolerance: a model that a change of that size can hide in
 // is not found out by this probe.
@@ -28,6 +30,7 @@ namespace sotto::optim {
 struct ProbeOptions {
   int64_t batch = 4;  // records per run, at least 2
   uint64_t seed = 1;  // of the made-up records
+  int64_t pass = 0;   // another size of a batch to try: that of a forward pass of training
 };
 
 // Relative to the larger of two results; float and double. Sums of 10^4 terms of alternating sign lose about 1e-3 in
@@ -48,7 +51,7 @@ using ProbedLosses = std::function<at::Tensor(const std::vector<at::Tensor>& inp
 
 // Gradients are those of LibTorch's autograd, not of the tape's rules. Parameters, buffers and the default CPU
 // generator are as before when it returns. Throws UsageError for bad options or specs; what the model throws on the
-// first batch passes through.
+// first batch passes through, and what it throws later unless a problem was found before.
 ProbeReport probe(const std::vector<NamedParameter>& parameters, const std::vector<InputSpec>& specs,
                   const ProbedLosses& losses, ProbeOptions options = {});
 

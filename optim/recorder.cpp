@@ -53,12 +53,7 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
     frame.call.name = frame.info->name;
     bool records = false;
     for (const c10::IValue& argument : observed_inputs(function)) {
-      if (may_hide_tensors(argument)) {
-        throw UsageError(fmt::format(
-            "[Tape] operator {} takes an argument of kind {}, and what it holds cannot be "
-            "followed; allowed are tensors, lists of tensors, numbers, text and LibTorch's default generator",
-            frame.info->name, argument.tagKind()));
-      }
+      if (may_hide_tensors(argument)) throw UsageError(hidden_argument_text(frame.info->name, argument));
       for_each_tensor(argument, [&](const at::Tensor& tensor) {
         if (tensors_.classify(tensor, frame.info->name).kind == Tracked::Kind::records) records = true;
         if (tensor.requires_grad()) {
@@ -213,6 +208,7 @@ OutputPositions Recorder::verdict(const Frame& frame) {
 void Recorder::handle_records(Frame& frame) {
   OperatorCall& call = frame.call;
   const OutputPositions positions = verdict(frame);
+  if (frame.info->custom) check_positions(call, positions);
   SOTTO_ASSERT(positions.size() == call.outputs.size());
   for (size_t o = 0; o < call.outputs.size(); ++o) {
     if (call.in_place) check_in_place(call, call.outputs[o], positions[o]);

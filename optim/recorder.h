@@ -39,6 +39,10 @@ struct RecordedUse {
   bool absorbed = false;  // an earlier use took it over
 };
 
+// Throws UsageError, naming operator and parameter, unless `rows` are per-record gradients [records, N] of what the use
+// consumes: a rule of the program can return anything.
+void check_rows(const at::Tensor& rows, int64_t records, const RecordedUse& use, const ParameterExpression& expression);
+
 struct RecomputedSegment;
 
 struct Recording {

@@ -16,6 +16,29 @@ void Recorder::keep_error(const Frame& frame, const std::exception_ptr& error) {
   if (frame.info) table_.add(frame.call, {}, "refused");
 }
 
+// What a rule of the program says of the operator's outputs must be possible.
+void Recorder::check_positions(const OperatorCall& call, const OutputPositions& positions) {
+  if (positions.size() != call.outputs.size()) {
+    throw Refusal{
+        fmt::format("has a registered transfer rule that returns {} position(s); must be one for each of {} "
+                    "output(s)",
+                    positions.size(), call.outputs.size())};
+  }
+  for (size_t o = 0; o < positions.size(); ++o) {
+    if (!positions[o]) continue;
+    const auto& [dim, outer, inner] = *positions[o];
+    const at::Tensor& output = call.outputs[o];
+    const bool fits = dim >= 0 && dim < output.dim() && outer >= 1 && inner >= 1 && output.size(dim) % inner == 0 &&
+                      output.size(dim) / inner % call.batch == 0 && output.size(dim) / inner / call.batch == outer;
+    if (fits) continue;
+    throw Refusal{
+        fmt::format("has a registered transfer rule that puts the batch of {} records at dimension {}, outer "
+                    "{}, inner {} of output {} of sizes {}; outer times batch times inner must be the size of "
+                    "that dimension",
+                    call.batch, dim, outer, inner, o, sizes_text(output.sizes()))};
+  }
+}
+
 void Recorder::refused(Frame& frame, const Refusal& refusal) {
   const bool mixes = refusal.reason.starts_with(kMixes);
   problem(frame,

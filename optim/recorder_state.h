@@ -60,6 +60,7 @@ class Recorder {
   bool read_repeated_rows_as_records(Frame& frame) const;
   void handle_batch_free(Frame& frame);
   void handle_records(Frame& frame);
+  static void check_positions(const OperatorCall& call, const OutputPositions& positions);
   void check_in_place(const OperatorCall& call, const at::Tensor& output, const std::optional<BatchPosition>& position);
   bool uniform_target(const OperatorCall& call) const;
   void note_uses(Frame& frame, const OutputPositions& positions);

@@ -19,6 +19,18 @@ void Recorder::mark_made(const Frame& frame, const at::Tensor& output, Nodes& ma
   }
 }
 
+void check_rows(const at::Tensor& rows, int64_t records, const RecordedUse& use,
+                const ParameterExpression& expression) {
+  const int64_t elements = use.map.elements();
+  if (rows.defined() && rows.sizes() == at::IntArrayRef{records, elements}) return;
+  throw UsageError(
+      fmt::format("[Tape] the rule of operator {} for parameter {} returned per-record gradients of sizes {}; must be "
+                  "[{}, {}], one "
+                  "row per record",
+                  use.operator_name, expression.parameter_names,
+                  rows.defined() ? sizes_text(rows.sizes()) : "undefined", records, elements));
+}
+
 void Recorder::note_uses(Frame& frame, const OutputPositions& positions) {
   const OperatorCall& call = frame.call;
   for (size_t a = 0; a < call.arguments.size(); ++a) {

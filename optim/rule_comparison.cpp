@@ -47,10 +47,10 @@ RuleComparison compare_rules(const std::vector<NamedParameter>& parameters, cons
   options.phase_ended = {};
   RuleComparison result;
   const ConstantDraws constant_draws;
-  Outcome ours, theirs;
+  options.fallback = Fallback::none;
+  const Outcome ours = run(Tape(parameters, constants, {}, options), inputs, losses);
+  Outcome theirs;
   try {
-    options.fallback = Fallback::none;
-    ours = run(Tape(parameters, constants, {}, options), inputs, losses);
     options.fallback = Fallback::per_record;
     theirs = run(Tape(parameters, constants, {}, options), inputs, losses);
   } catch (const std::exception& error) {

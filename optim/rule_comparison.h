@@ -21,7 +21,7 @@ struct RuleComparison {
 };
 
 // Random numbers are replaced by constants (constant_draws.h). `inputs` hold B >= 2 records each; costs their B forward
-// and backward passes.
+// and backward passes. What the run of the whole batch throws passes through; a failure of one record alone is a note.
 RuleComparison compare_rules(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
                              const std::vector<at::Tensor>& inputs,
                              const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,

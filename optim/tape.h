@@ -102,7 +102,8 @@ class Tape {
   // 2) in dimension 0. `active[i]` = false marks padding: its loss is not differentiated. Throws UsageError, see
   // recorder.h. With Fallback::per_record `losses` gets batches of a single record, B >= 1, padding is not run, all
   // rows are kept (B x the parameters' bytes), and what is refused is a model that computes with tensors from
-  // elsewhere, an earlier record for example, or changes a parameter, buffer or constant.
+  // elsewhere, an earlier record for example, or changes a parameter, buffer or constant. Numbers that the program
+  // carries from one record to the next are not seen here, only by the probe (probe.h).
   PerRecordGradients run(const std::vector<at::Tensor>& inputs,
                          const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
                          const std::vector<bool>& active = {});

@@ -1,12 +1,15 @@
 // The fallback of the tape: every record is a batch of its own for LibTorch's autograd. Exact for any model, and slow.
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <sotto/optim/full_precision.h>
 #include <sotto/optim/lasting_tensor.h>
+#include <sotto/optim/one_record.h>
 #include <sotto/optim/origin_watch.h>
 #include <sotto/optim/tape.h>
+#include <sotto/optim/without_autocast.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -56,14 +59,17 @@ PerRecordGradients Tape::run_one_by_one(const Tensors& inputs, const Losses& los
   for (int64_t i = 0; i < result.batch_; ++i) {
     if (!active.empty() && !active.at(static_cast<size_t>(i))) continue;
     const at::AutoGradMode with_gradients(true);
-    Tensors record;
-    for (const at::Tensor& input : inputs) record.push_back(input.slice(0, i, i + 1).clone());  // memory of its own
-    const at::Tensor loss = loss_of_one(parameters_, constants_, record, losses);
+    const at::Tensor loss = loss_of_one(parameters_, constants_, one_record(inputs, i), losses);
     for (const LastingTensor& tensor : lasting) tensor.check_unchanged();
-    const Tensors gradients = torch::autograd::grad({loss[0]}, targets, {}, /*retain_graph=*/false,
-                                                    /*create_graph=*/false, /*allow_unused=*/true);
+    const WithoutAutocast without_autocast;
+    const Tensors gradients = torch::autograd::grad({loss}, targets, {at::full_like(loss, options_.loss_scale)},
+                                                    /*retain_graph=*/false, /*create_graph=*/false,
+                                                    /*allow_unused=*/true);
     for (size_t p = 0; p < targets.size(); ++p) {
-      if (gradients[p].defined()) result.rows_[p][i].copy_(gradients[p].to_dense().reshape({-1}));
+      if (!gradients[p].defined()) continue;
+      at::Tensor row = result.rows_[p][i];
+      row.copy_(gradients[p].to_dense().reshape({-1}));
+      if (options_.loss_scale != 1.0) row.div_(options_.loss_scale);
     }
   }
   const at::NoGradGuard no_grad;

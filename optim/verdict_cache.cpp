@@ -7,6 +7,15 @@ bool holds_tensors(const c10::IValue& value) {
   return value.isTensor() || value.isTensorList() || value.isOptionalTensorList();
 }
 
+// Which entries of a tensor or a list of tensors are there: x[:, i] and x[i] differ in nothing else.
+std::vector<bool> defined_in(const c10::IValue& value) {
+  if (value.isTensor()) return {value.toTensor().defined()};
+  if (value.isTensorList()) return std::vector<bool>(value.toTensorVector().size(), true);
+  std::vector<bool> defined;
+  for (const c10::IValue& item : value.toListRef()) defined.push_back(item.isTensor() && item.toTensor().defined());
+  return defined;
+}
+
 int64_t origin_of(const at::Tensor& tensor, const TrackedTensors& tensors) {
   const Tracked* tracked = tensors.find(tensor);
   return tracked ? tracked->origin : -1;
@@ -53,12 +62,11 @@ bool VerdictCache::same(const Entry& entry, const OperatorCall& call, TransferRu
   for (size_t a = 0; a < call.arguments.size() && equal; ++a) {
     const c10::IValue& argument = call.arguments[a];
     if (!holds_tensors(argument)) {
-      equal = entry.tensors_in[a] == -1 && same_value(entry.arguments[a], argument);
+      equal = !entry.tensors_in[a] && same_value(entry.arguments[a], argument);
       continue;
     }
-    const size_t before = next;
+    equal = entry.tensors_in[a] == defined_in(argument);
     for_each_tensor(argument, [&](const at::Tensor& tensor) { compare(tensor, true); });
-    equal = equal && entry.tensors_in[a] == static_cast<int64_t>(next - before);
   }
   for (const at::Tensor& output : call.outputs) compare(output, false);
   return equal && next == entry.tensors.size();
@@ -89,10 +97,9 @@ void VerdictCache::keep(const OperatorCall& call, TransferRule rule, const Track
   };
   for (const c10::IValue& argument : call.arguments) {
     const bool holds = holds_tensors(argument);
-    const size_t before = entry.tensors.size();
     if (holds) for_each_tensor(argument, add);
     entry.arguments.push_back(holds ? c10::IValue{} : argument);
-    entry.tensors_in.push_back(holds ? static_cast<int64_t>(entry.tensors.size() - before) : -1);
+    entry.tensors_in.push_back(holds ? std::optional(defined_in(argument)) : std::nullopt);
   }
   for (const at::Tensor& output : call.outputs) add(output);
   entries_.push_back(std::move(entry));

@@ -47,9 +47,9 @@ class VerdictCache {
     std::string overload;
     bool in_place = false;
     int64_t batch = 0;
-    std::vector<c10::IValue> arguments;  // those that hold tensors are empty, but for
-    std::vector<int64_t> tensors_in;     // how many each holds, -1 for none of its kind
-    std::vector<TensorKey> tensors;      // of the arguments, then of the outputs
+    std::vector<c10::IValue> arguments;                        // those that hold tensors are empty, but for
+    std::vector<std::optional<std::vector<bool>>> tensors_in;  // which entries of each are defined
+    std::vector<TensorKey> tensors;                            // of the arguments, then of the outputs
     OutputPositions positions;
     bool lasting = false;
   };

@@ -2,6 +2,7 @@
 
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
+#include <sotto/optim/without_autocast.h>
 
 #include "oracle_cases.h"
 #include "recorder_refusal.h"
@@ -140,6 +141,36 @@ TEST(Autocast, LossScaleIsRemovedBeforeNorms) {
   for (const double wrong : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
     EXPECT_THROW(Tape(model.parameters, {}, {}, {.loss_scale = wrong}), UsageError);
   }
+}
+
+TEST(Autocast, LossScaleIsRemovedFromRecordsRunAlone) {
+  torch::manual_seed(13);
+  Model model = loose({random({4, 5})}, {random({kRecords, 5})}, [](auto& p, auto& x) {
+    return torch::linear(x[0].to(at::kHalf), p[0].to(at::kHalf));
+  })(torch::kFloat);
+  model.losses = [losses = model.losses](const Tensors& x) { return losses(x).to(torch::kFloat) * 1e-8; };
+  const auto norm = [&](Fallback fallback, double scale) {
+    return Tape(model.parameters, {}, {}, {.fallback = fallback, .loss_scale = scale})
+        .run(model.inputs, model.losses)
+        .norm_bound(0, 0);
+  };
+  EXPECT_EQ(norm(Fallback::per_record, 1.0), 0.0);
+  const double together = norm(Fallback::none, 67108864.0);
+  EXPECT_NEAR(norm(Fallback::per_record, 67108864.0), together, 2e-3 * together);
+}
+
+// The model runs without autocast here, and the program holds it around the step.
+TEST(Autocast, IsHeldOffTheBackwardPassOfRecordsRunAlone) {
+  Model model = network();
+  model.losses = [losses = model.losses](const Tensors& x) {
+    const WithoutAutocast in_float;
+    return losses(x);
+  };
+  Tape tape(model.parameters, {}, {}, {.fallback = Fallback::per_record});
+  const PerRecordGradients expected = tape.run(model.inputs, model.losses);
+  const Autocast around(at::kBFloat16);
+  const PerRecordGradients gradients = tape.run(model.inputs, model.losses);
+  for (int64_t i = 0; i < kRecords; ++i) EXPECT_EQ(gradients.norm_bound(0, i), expected.norm_bound(0, i));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <sotto/optim/custom_rule.h>
 #include <sotto/optim/direct_use.h>
 #include <sotto/optim/explain_model.h>
+#include <sotto/optim/rule_comparison.h>
 #include <torch/library.h>
 
 #include "recorder_models.h"
@@ -33,11 +34,15 @@ TORCH_LIBRARY(mine, m) {
   m.def("unruled(Tensor x, Tensor slope) -> Tensor");
   m.def("half(Tensor x, Tensor slope) -> Tensor");
   m.def("wrong(Tensor x) -> Tensor");
+  m.def("shaped(Tensor x, Tensor slope) -> Tensor");
+  m.def("placed(Tensor x) -> Tensor");
 }
 TORCH_LIBRARY_IMPL(mine, Autograd, m) {
   m.impl("swish", &swish);
   m.impl("unruled", &swish);
   m.impl("half", &swish);
+  m.impl("shaped", &swish);
+  m.impl("placed", [](const Tensor& x) { return x * 2.0; });
   m.impl("wrong", [](const Tensor& x) { return x * x.detach().mean(); });
 }
 
@@ -97,6 +102,94 @@ TEST(CustomRule, RefusesWhatItsTransferRuleRefuses) {
     return per_record(call("mine::swish", torch::linear(x[0], p[0]), x[0].slice(1, 0, 1)));
   }));
   EXPECT_TRUE(says(message, {"mine::swish", "differs from record to record"}));
+}
+
+// The program vouches for the backward pass of its operator, not for what is hooked into it.
+TEST(CustomRule, AHookOnItsResultIsRefused) {
+  register_once();
+  const auto message = refusal(loose({weight(), torch::ones({1})}, {records()}, [](auto& p, auto& x) {
+    const Tensor y = call("mine::swish", torch::linear(x[0], p[0]), p[1]);
+    y.register_hook([](const Tensor& gradient) { return gradient - gradient.mean(0); });
+    return per_record(y);
+  }));
+  EXPECT_TRUE(says(message, {"gradient hook"})) << message;
+}
+
+at::DimVector sizes_returned;  // by the rule of mine::shaped
+bool keeps_rows = true;
+
+struct OwnUse final : ParameterUse {
+  void bind(Tensor) override {}
+  Tensor per_record(int64_t, int64_t) override { return torch::ones(sizes_returned); }
+  void add_squared_norms(SquaredNorms&) override {}
+  void add_weighted(const Tensor&, Tensor&) override {}
+  Strategy strategy() const override { return Strategy::drop; }
+};
+
+TEST(CustomRule, RowsOfOtherSizesAreRefusedByOperatorAndParameter) {
+  register_custom_rule(
+      {.name = "mine::shaped",
+       .transfer = [](const OperatorCall& of) -> OutputPositions { return {of.position(0)}; },
+       .use = [](const OperatorCall&, size_t argument, BatchPosition) -> std::unique_ptr<ParameterUse> {
+         if (argument != 1) return nullptr;
+         if (!keeps_rows) return std::make_unique<OwnUse>();
+         return make_direct_use([](const Tensor&) { return torch::ones(sizes_returned); });
+       }});
+  for (const bool kept : {true, false}) {
+    keeps_rows = kept;
+    const Model model = loose({weight(), torch::ones({1})}, {records()}, [](auto& p, auto& x) {
+      const Tensor y = call("mine::shaped", torch::linear(x[0], p[0]), p[1]);
+      return per_record(call("mine::shaped", y, p[1]));
+    });
+    for (const at::DimVector& sizes :
+         {at::DimVector{kRecords * 3, 1}, {kRecords - 1, 1}, {1, 1}, {kRecords, 2}, {kRecords}, {kRecords, 1, 1}}) {
+      sizes_returned = sizes;
+      const auto message = refusal(model);
+      EXPECT_TRUE(says(message, {"mine::shaped", "weight1", sizes_text(sizes).c_str(), "must be [4, 1]"})) << message;
+    }
+    sizes_returned = {kRecords, 1};
+    EXPECT_EQ(refusal(model), "");
+  }
+}
+
+OutputPositions positions_returned;  // by the rule of mine::placed
+
+TEST(CustomRule, PositionsThatTheResultCannotHaveAreRefused) {
+  register_custom_rule({.name = "mine::placed", .transfer = [](const OperatorCall&) { return positions_returned; }});
+  const Model model = loose({weight()}, {records()}, [](auto& p, auto& x) {
+    const Tensor y = c10::Dispatcher::singleton()
+                         .findSchemaOrThrow("mine::placed", "")
+                         .typed<Tensor(const Tensor&)>()
+                         .call(torch::linear(x[0], p[0]));
+    return per_record(y);
+  });
+  using Position = std::optional<BatchPosition>;
+  positions_returned = {};
+  EXPECT_TRUE(says(refusal(model), {"mine::placed", "0 position(s)", "1 output(s)"}));
+  positions_returned = {Position({0, 1, 1}), Position({0, 1, 1})};
+  EXPECT_TRUE(says(refusal(model), {"mine::placed", "2 position(s)", "1 output(s)"}));
+  for (const BatchPosition& wrong : std::vector<BatchPosition>{
+           {0, 1, 2}, {0, 2, 1}, {1, 1, 1}, {2, 1, 1}, {-1, 1, 1}, {0, -1, -1}, {0, 0, 1}, {0, 1, 0}}) {
+    positions_returned = {wrong};
+    const auto message = refusal(model);
+    EXPECT_TRUE(says(message, {"mine::placed", "batch of 4 records", "sizes [4, 3]"})) << message;
+  }
+  positions_returned = {Position({0, 1, 1})};
+  EXPECT_EQ(refusal(model), "");
+}
+
+TEST(RuleComparison, OnlyAFailureOfOneRecordAloneIsANote) {
+  const auto failing = [](bool alone) {
+    return loose({weight()}, {records()}, [alone](auto& p, auto& x) {
+      if ((x[0].size(0) == 1) == alone) throw UsageError("[model] not meant for that many");
+      return per_record(torch::linear(x[0], p[0]));
+    });
+  };
+  const Model one = failing(true), all = failing(false);
+  const RuleComparison result = compare_rules(one.parameters, {}, one.inputs, one.losses, {});
+  ASSERT_EQ(result.notes.size(), 1u);
+  EXPECT_TRUE(says(result.notes[0], {"one record alone fails", "not meant"}));
+  EXPECT_THROW(compare_rules(all.parameters, {}, all.inputs, all.losses, {}), UsageError);
 }
 
 TEST(CustomRule, WithoutOneTheOperatorIsRefusedByName) {

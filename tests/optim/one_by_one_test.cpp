@@ -102,6 +102,16 @@ TEST(OneByOne, RefusesATensorKeptFromTheRecordBefore) {
   EXPECT_TRUE(says(message, {"aten::add", "neither an input"})) << message;
 }
 
+// What a storage brings along would have no origin.
+TEST(OneByOne, RefusesTensorsHiddenInOtherArguments) {
+  const auto message = refusal_alone(loose({weight()}, {records()}, [](auto& p, auto& x) {
+    const Tensor target = torch::zeros({1, 5});
+    target.set_(x[0].storage(), 0, {1, 5}, {5, 1});
+    return per_record(torch::linear(x[0], p[0]));
+  }));
+  EXPECT_TRUE(says(message, {"aten::set", "Storage"})) << message;
+}
+
 // No view of its input reaches another record.
 TEST(OneByOne, ARecordHasMemoryOfItsOwn) {
   const Model model = loose({weight()}, {records()}, [](auto& p, auto& x) {

@@ -51,6 +51,20 @@ TEST_F(PrivateTrainingTest, RefusesBeforeARecordIsReadOrAStepIsCharged) {
   }
 }
 
+// Batches of the probe's own sizes behave; those of training do not.
+TEST_F(PrivateTrainingTest, ProbesTheSizeOfItsForwardPasses) {
+  auto net = network();
+  torch::optim::SGD optimizer(net->parameters(), 0.1);
+  PrivateTraining training(*net, optimizer, tensor_records(data()), options());
+  std::string message;
+  try {
+    training.step(changed(net, [](const Tensor& l, const auto&) { return l.size(0) > 9 ? l * 0.5 : l; }));
+  } catch (const UsageError& error) {
+    message = error.what();
+  }
+  EXPECT_TRUE(contains(message, "size of its batch changes")) << message;
+}
+
 TEST_F(PrivateTrainingTest, SaysThatItProbedAndOnWhat) {
   auto net = network();
   torch::optim::SGD optimizer(net->parameters(), 0.1);
@@ -103,6 +117,35 @@ TEST_F(PrivateTrainingTest, AModelThatFailsOnMadeUpRecordsIsRefusedOnlyWhenTheyW
   EXPECT_EQ(declared.steps_charged(), 0);
 }
 
+TEST_F(PrivateTrainingTest, AnErrorOfSottoOnMadeUpRecordsIsNoNote) {
+  auto net = network();
+  torch::optim::SGD optimizer(net->parameters(), 0.1);
+  PrivateTraining training(*net, optimizer, tensor_records(data()), options());
+  EXPECT_THROW(training.step([&](const std::vector<Tensor>& batch) {
+    if (batch[0].size(0) == 4) throw DataError("[model] not a table");
+    return losses_of(net)(batch);
+  }),
+               DataError);
+  EXPECT_EQ(training.steps_charged(), 0);
+}
+
+TEST_F(PrivateTrainingTest, WhatTheProbeFoundIsNotLostWhenTheModelFailsLater) {
+  auto net = network();
+  torch::optim::SGD optimizer(net->parameters(), 0.1);
+  PrivateTraining training(*net, optimizer, tensor_records(data()), options());
+  std::string message;
+  try {
+    training.step([&](const std::vector<Tensor>& batch) {
+      if (batch[0].size(0) > 4) throw std::runtime_error("four records at most");
+      return losses_of(net)(batch) * static_cast<double>(batch[0].const_data_ptr<float>()[0]);
+    });
+  } catch (const UsageError& error) {
+    message = error.what();
+  }
+  EXPECT_TRUE(contains(message, "other records of its batch change")) << message;
+  EXPECT_EQ(training.steps_charged(), 0);
+}
+
 // Nothing of a run depends on whether it was probed: neither dropout masks nor the private draws.
 TEST_F(PrivateTrainingTest, ProbingLeavesTheRunAsItWas) {
   const auto gradient = [&](bool probe, const std::string& name) {
@@ -152,8 +195,9 @@ TEST_F(PrivateTrainingTest, FallbackIsProbedToo) {
   double kept = 0.0;
   EXPECT_THROW(training.step([&](const std::vector<Tensor>& batch) {
     const double before = kept;
-    kept = batch[0].sum().item<double>();
-    return losses_of(net)(batch) * (1.0 + before);
+    const Tensor losses = losses_of(net)(batch);
+    kept = losses.mean().item<double>();
+    return losses * (1.0 + before);
   }),
                UsageError);
   EXPECT_EQ(training.steps_charged(), 0);

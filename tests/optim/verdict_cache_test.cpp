@@ -80,6 +80,21 @@ TEST(VerdictCache, DoesNotOverlookWhatMixesRecordsLater) {
                    {"aten::add"}));
 }
 
+// The same tensors at other places of the list: columns of every record in one step, other records in the next.
+TEST(VerdictCache, TellsWhichDimensionAnIndexIsFor) {
+  int step = 0;
+  const Model model = loose({weight({4, 4})}, {records({4, 4})}, [&step](auto& p, auto& x) {
+    const Tensor index = torch::arange(4);
+    c10::List<std::optional<Tensor>> indices;
+    if (step++ == 0) indices.push_back(std::nullopt);
+    indices.push_back(index);
+    return per_record(at::index(torch::linear(x[0], p[0]), indices));
+  });
+  Rerun again(model);
+  EXPECT_EQ(again.run(), "");
+  EXPECT_TRUE(says(again.run(), {"aten::index"}));
+}
+
 // What a rule read from a tensor's values is read again every time.
 TEST(VerdictCache, LooksAtValuesEveryTime) {
   Tensor constant = torch::ones({kRecords, 3});

@@ -210,6 +210,25 @@ std::vector<ZooModel> seen_by_the_probe() {
          return per_record(torch::dropout(logits(p, x), 0.5, true)) / static_cast<double>(x[0].size(0));
        },
        {"size of its batch changes"}},
+      {"scaled by the size of the batch, with integers at random",
+       [](auto& p, auto& x) {
+         return per_record(logits(p, x) + torch::randint(1, 5, {1, 3})) / static_cast<double>(x[0].size(0));
+       },
+       {"size of its batch changes"}},
+      {"scaled by the size of the batch, with a permutation that changes nothing",
+       [](auto& p, auto& x) {
+         const Tensor order = torch::randperm(7);
+         return per_record(logits(p, x)) * order.sum() / static_cast<double>(x[0].size(0));
+       },
+       {"size of its batch changes"}},
+      {"a weight for the first place, with a permutation that changes nothing",
+       [](auto& p, auto& x) {
+         const Tensor order = torch::randperm(7);
+         const Tensor scale = torch::ones_like(x[0].slice(1, 0, 1));
+         static_cast<float*>(scale.mutable_data_ptr())[0] = 3.0f;
+         return per_record(logits(p, x) * scale) * order.sum();
+       },
+       {"another place of its batch"}},
       {"scaled by the first record, through a raw pointer",
        [](auto& p, auto& x) { return per_record(logits(p, x)) * static_cast<double>(first_number(x[0])); },
        {"other records of its batch change"}},

@@ -168,5 +168,15 @@ TEST(SoundZoo, IsProbedInFull) {
     EXPECT_TRUE(examine(model).notes.empty()) << model.name << examine(model).notes[0];
 }
 
+// Numbers that have no constant, and reach the result: another batch may draw others, which is not held against it.
+TEST(SoundZoo, IsAcceptedWithANoteWhereDrawsCannotBeCompared) {
+  const Explanation explanation = examine({"a channel at random", [](auto& p, auto& x) {
+                                             const Tensor order = torch::randperm(3);
+                                             return per_record(logits(p, x) * order);
+                                           }});
+  EXPECT_EQ(explanation.verdict, Evidence::probed) << to_text(explanation);
+  EXPECT_NE(to_text(explanation).find("places in it were not compared"), std::string::npos) << to_text(explanation);
+}
+
 }  // namespace
 }  // namespace sotto::optim::testing
