@@ -24,7 +24,7 @@ std::string trimmed(const std::string& text) {
 // The first word, which is taken off `text`.
 std::string take_word(std::string& text) {
   const std::size_t end = std::min(text.find_first_of(" \t"), text.size());
-  const std::string word = text.substr(0, end);
+  std::string word = text.substr(0, end);
   text = trimmed(text.substr(end));
   return word;
 }

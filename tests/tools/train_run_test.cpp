@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "program.h"
 #include "small_images.h"
@@ -80,6 +81,7 @@ class TrainRun : public ::testing::Test {
 TEST_F(TrainRun, ArtefactsExistAndAgreeWithAccount) {
   const Outcome outcome = run(private_run("12"));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_TRUE(std::regex_search(outcome.err, std::regex("\ntime +[0-9]+ s\n"))) << outcome.err;
   const json result = json::parse(outcome.out);
   const double epsilon = account_epsilon(result.at("noise_multiplier"), "12");
   EXPECT_EQ(result.at("epsilon").get<double>(), epsilon);
