@@ -38,8 +38,8 @@ Function* symbol(void* library, const std::filesystem::path& path, const char* n
   return reinterpret_cast<Function*>(address);
 }
 
-// A thread of OpenMP that waits for another one spins for milliseconds unless it is told otherwise: runs that share their
-// cores then take several times as long. The run time reads this when it is loaded.
+// A thread of OpenMP that waits for another one spins for milliseconds unless it is told otherwise: runs that share
+// their cores then take several times as long. The run time reads this when it is loaded.
 void spin_shortly() {
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) ::setenv("GOMP_SPINCOUNT", "1000", /*overwrite=*/0);
 }
