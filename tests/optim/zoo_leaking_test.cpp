@@ -19,6 +19,10 @@ Tensor logits(const Tensors& p, const Tensors& x) {
   return torch::linear(x[0], p[0]);
 }
 
+float first_number(const Tensor& tensor) {
+  return *static_cast<const float*>(tensor.const_data_ptr());
+}
+
 const std::vector<std::string> kMixes = {"combines different records"};
 
 std::vector<std::string> mixing(const char* name) {
@@ -181,6 +185,12 @@ std::vector<ZooModel> seen_by_the_analysis() {
       {"losses of the wrong length",
        [](auto& p, auto& x) { return logits(p, x).pow(2).flatten(); },
        {"one loss per record", "[12]"}},
+      {"dropout seeded by the data",
+       [](auto& p, auto& x) {
+         torch::manual_seed(static_cast<uint64_t>(1e6 * std::abs(first_number(x[0]))));
+         return per_record(torch::dropout(logits(p, x), 0.5, true));
+       },
+       {"seeds LibTorch's generator"}},
       {"gradient hook that averages",
        [](auto& p, auto& x) {
          const Tensor y = logits(p, x) * 1.0;
@@ -193,10 +203,6 @@ std::vector<ZooModel> seen_by_the_analysis() {
 }
 
 // What is hidden from LibTorch's dispatcher: read and written through raw pointers, or computed in plain C++.
-
-float first_number(const Tensor& tensor) {
-  return *static_cast<const float*>(tensor.const_data_ptr());
-}
 
 std::vector<ZooModel> seen_by_the_probe() {
   auto calls = std::make_shared<int>(0);
@@ -240,12 +246,6 @@ std::vector<ZooModel> seen_by_the_probe() {
          to[5] = to[0];  // the second record takes a number of the first
          to[15] = to[0];
          return per_record(torch::linear(y, p[0]));
-       },
-       {"other records of its batch change"}},
-      {"dropout seeded by the data",
-       [](auto& p, auto& x) {
-         torch::manual_seed(static_cast<uint64_t>(1e6 * std::abs(first_number(x[0]))));
-         return per_record(torch::dropout(logits(p, x), 0.5, true));
        },
        {"other records of its batch change"}},
       {"a number kept from the batch before",
