@@ -47,7 +47,7 @@ InputType parse_input_type(const std::string& text) {
 }
 
 std::vector<int64_t> parse_input_sizes(const std::string& text) {
-  const std::vector<int64_t> sizes = parse_sizes("--input", text);
+  std::vector<int64_t> sizes = parse_sizes("--input", text);
   if (sizes.size() < 2 || sizes[0] < 2)
     throw UsageError(fmt::format(
         "[--input] bad value: '{}'; give at least two records and the sizes of one, such as 8x1x28x28", text));
