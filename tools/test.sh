@@ -65,8 +65,9 @@ preset() {
 source tools/setup.sh
 mkdir -p build
 
-# LibTorch runs under these as it comes: no leak of its own needs to be excused, and no CUDA is started.
+# LibTorch runs under these as it comes, and no CUDA is started; one leak of its own is excused.
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+export LSAN_OPTIONS=suppressions=$PWD/tests/leaks.supp:print_suppressions=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
