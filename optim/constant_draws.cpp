@@ -1,48 +1,17 @@
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/equal.h>
 #include <sotto/optim/constant_draws.h>
+#include <sotto/optim/generator.h>
 #include <sotto/optim/observed_values.h>
 #include <sotto/optim/operator_call.h>
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace sotto::optim {
-
-at::Tensor generator_state() {
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
-  const std::lock_guard lock(generator.mutex());
-  return generator.get_state();
-}
-
-void set_generator_state(const at::Tensor& state) {
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
-  const std::lock_guard lock(generator.mutex());
-  generator.set_state(state);
-}
-
-uint64_t generator_seed() {
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
-  const std::lock_guard lock(generator.mutex());
-  return generator.current_seed();
-}
-
-void seed_generator_secretly() {
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
-  const std::lock_guard lock(generator.mutex());
-  generator.seed();
-}
-
-void seed_generator(uint64_t seed) {
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
-  const std::lock_guard lock(generator.mutex());
-  generator.set_current_seed(seed);
-}
 
 namespace {
 
@@ -108,12 +77,6 @@ ConstantDraws::~ConstantDraws() {
 
 bool ConstantDraws::incomplete() const {
   return !at::equal(before_, generator_state());
-}
-
-GeneratorState::GeneratorState() : state_(generator_state()) {}
-
-void GeneratorState::restore() const {
-  set_generator_state(state_);
 }
 
 }  // namespace sotto::optim

@@ -7,8 +7,6 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/record_function.h>
 
-#include <cstdint>
-
 namespace sotto::optim {
 
 class ConstantDraws {
@@ -24,27 +22,6 @@ class ConstantDraws {
  private:
   at::Tensor before_;
   at::CallbackHandle handle_;
-};
-
-// The state of the default CPU generator.
-at::Tensor generator_state();
-void set_generator_state(const at::Tensor& state);
-uint64_t generator_seed();
-// Seeds it from the operating system.
-void seed_generator_secretly();
-void seed_generator(uint64_t seed);
-
-// The same, put back when the object dies.
-class GeneratorState {
- public:
-  GeneratorState();
-  ~GeneratorState() { restore(); }
-  GeneratorState(const GeneratorState&) = delete;
-  GeneratorState& operator=(const GeneratorState&) = delete;
-  void restore() const;
-
- private:
-  at::Tensor state_;
 };
 
 }  // namespace sotto::optim

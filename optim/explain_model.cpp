@@ -1,6 +1,6 @@
 #include <fmt/format.h>
-#include <sotto/optim/constant_draws.h>
 #include <sotto/optim/explain_model.h>
+#include <sotto/optim/generator.h>
 #include <sotto/optim/rule_comparison.h>
 
 namespace sotto::optim {
@@ -11,8 +11,8 @@ Explanation explain_model(const std::vector<NamedParameter>& parameters, const s
                           ExplainOptions options) {
   const GeneratorState generators;
   Tape tape(parameters, constants);
-  std::vector<at::Tensor> inputs = made_up_inputs(specs, options.batch, options.seed);
-  for (at::Tensor& input : inputs) input = input.to(parameters.at(0).tensor.device());
+  const std::vector<at::Tensor> inputs =
+      made_up_inputs(specs, options.batch, options.seed, parameters.at(0).tensor.device());
   Explanation explanation = tape.explain(inputs, losses);
   if (!explanation.accepted()) return explanation;
   if (!options.probe) {

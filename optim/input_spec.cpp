@@ -36,11 +36,12 @@ at::Tensor made_up(const InputSpec& spec, int64_t batch, const at::Generator& ge
 
 }  // namespace
 
-std::vector<at::Tensor> made_up_inputs(const std::vector<InputSpec>& specs, int64_t batch, uint64_t seed) {
+std::vector<at::Tensor> made_up_inputs(const std::vector<InputSpec>& specs, int64_t batch, uint64_t seed,
+                                       at::Device device) {
   if (batch < 1) throw UsageError(fmt::format("[made_up_inputs] batch: {}; must be at least 1", batch));
   const at::Generator generator = at::detail::createCPUGenerator(seed);
   std::vector<at::Tensor> inputs;
-  for (const InputSpec& spec : specs) inputs.push_back(made_up(spec, batch, generator));
+  for (const InputSpec& spec : specs) inputs.push_back(made_up(spec, batch, generator).to(device));
   return inputs;
 }
 

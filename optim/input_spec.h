@@ -18,10 +18,11 @@ struct InputSpec {
   int64_t vocabulary = 2;
 };
 
-// A made-up batch: one tensor [batch, sizes...] per spec, in order. The same seed gives the same numbers; LibTorch's
-// own generators are not touched. Throws UsageError for a spec out of range or a dtype that is neither floating-point,
-// integer nor bool.
-std::vector<at::Tensor> made_up_inputs(const std::vector<InputSpec>& specs, int64_t batch, uint64_t seed);
+// A made-up batch on `device`: one tensor [batch, sizes...] per spec, in order. The same seed gives the same numbers;
+// LibTorch's own generators are not touched. Throws UsageError for a spec out of range or a dtype that is neither
+// floating-point, integer nor bool.
+std::vector<at::Tensor> made_up_inputs(const std::vector<InputSpec>& specs, int64_t batch, uint64_t seed,
+                                       at::Device device = at::kCPU);
 
 // The spec of a tensor that holds records in dimension 0, from its sizes and dtype alone; its values are not read.
 // Integers get the vocabulary {0, 1}, which every embedding and every classification knows.

@@ -2,7 +2,7 @@
 #include <ATen/ops/cat.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sotto/optim/constant_draws.h>
+#include <sotto/optim/generator.h>
 #include <sotto/optim/one_record.h>
 #include <sotto/optim/preflight.h>
 #include <sotto/optim/probe.h>
@@ -21,12 +21,6 @@ using Losses = std::function<at::Tensor(const Tensors&)>;
 
 constexpr int64_t kBatch = 4;
 constexpr uint64_t kSeed = 1;
-
-Tensors inputs_of(const std::vector<NamedParameter>& parameters, const std::vector<InputSpec>& specs) {
-  Tensors inputs = made_up_inputs(specs, kBatch, kSeed);
-  for (at::Tensor& input : inputs) input = input.to(parameters.at(0).tensor.device());
-  return inputs;
-}
 
 // The losses of a batch, every record run on its own.
 Losses one_by_one(const Losses& losses) {
@@ -87,7 +81,7 @@ std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters
   ProbeReport report;
   RuleComparison rules;
   try {
-    const Tensors inputs = inputs_of(parameters, specs);
+    const Tensors inputs = made_up_inputs(specs, kBatch, kSeed, parameters.at(0).tensor.device());
     Tape tape(parameters, constants, {}, quiet);
     notes = tape.run(inputs, losses).notes();
     report = probe(parameters, specs, alone ? one_by_one(losses) : losses,

@@ -1,7 +1,7 @@
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>
 #include <sotto/kernels/gaussian_noise.h>
-#include <sotto/optim/constant_draws.h>
+#include <sotto/optim/generator.h>
 #include <sotto/optim/operator_call.h>
 #include <sotto/optim/preflight.h>
 #include <sotto/optim/private_training.h>

@@ -6,6 +6,7 @@
 #include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 #include <sotto/optim/constant_draws.h>
+#include <sotto/optim/generator.h>
 #include <sotto/optim/operator_call.h>
 #include <sotto/optim/probe.h>
 #include <sotto/privacy/error.h>
@@ -66,9 +67,7 @@ class Probe {
 };
 
 Tensors Probe::made_up(int64_t batch, uint64_t variation) const {
-  Tensors inputs = made_up_inputs(specs_, batch, options_.seed + variation);
-  for (at::Tensor& input : inputs) input = input.to(parameters_.at(0).device());
-  return inputs;
+  return made_up_inputs(specs_, batch, options_.seed + variation, parameters_.at(0).device());
 }
 
 void Probe::problem(const std::string& text) {

@@ -1,7 +1,7 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <sotto/optim/backward_pass.h>
-#include <sotto/optim/constant_draws.h>
+#include <sotto/optim/generator.h>
 #include <sotto/optim/recomputed_segment.h>
 #include <sotto/optim/recorder_state.h>
 #include <sotto/privacy/error.h>

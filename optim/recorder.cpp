@@ -1,5 +1,5 @@
 #include <fmt/format.h>
-#include <sotto/optim/constant_draws.h>
+#include <sotto/optim/generator.h>
 #include <sotto/optim/graph_check.h>
 #include <sotto/optim/observed_values.h>
 #include <sotto/optim/recorder_state.h>

@@ -1,5 +1,5 @@
 #include <ATen/core/grad_mode.h>
-#include <sotto/optim/constant_draws.h>
+#include <sotto/optim/generator.h>
 #include <sotto/optim/full_precision.h>
 #include <sotto/optim/tape.h>
 

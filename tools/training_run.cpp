@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/models/state.h>
+#include <sotto/optim/generator.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/config_file.h>
@@ -11,14 +12,12 @@
 #include <sotto/tools/stop_signal.h>
 #include <sotto/tools/training_data.h>
 #include <sotto/tools/training_run.h>
-#include <torch/utils.h>
 #include <unistd.h>
 
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <ostream>
-#include <random>
 
 namespace sotto::tools {
 namespace {
@@ -41,10 +40,13 @@ std::vector<at::Tensor> tensors_of(const std::vector<optim::NamedParameter>& par
   return result;
 }
 
-uint64_t initialisation_seed(const TrainOptions& options) {
-  if (options.insecure_test_seed) return static_cast<uint64_t>(*options.insecure_test_seed);
-  std::random_device device;
-  return uint64_t{device()} << 32 | device();
+// Before the first weights are drawn.
+void seed(const TrainOptions& options) {
+  if (options.insecure_test_seed) {
+    optim::seed_generator(static_cast<uint64_t>(*options.insecure_test_seed));
+  } else {
+    optim::seed_generator_secretly();
+  }
 }
 
 void append_line(const std::filesystem::path& path, const std::string& line) {
@@ -72,7 +74,7 @@ TrainingRun::TrainingRun(const TrainingJob& job) : job_(job), folder_(job.run), 
   RecordTensors training = read_training_data(job.options, plan_);
   test_ = read_test_data(job.options, plan_);
   if (test_) require_same_sizes(job.options, training, *test_);
-  torch::manual_seed(initialisation_seed(job.options));
+  seed(job.options);
   const RecordShape given = record_shape(training, plan_);
   graph_ =
       job.kind == TrainingJob::Kind::resume ? run_model_bytes(folder_, job.options) : given_model_bytes(job.options);
