@@ -6,6 +6,7 @@
 #include <sotto/privacy/error.h>
 #include <zlib.h>
 
+#include "../support/message.h"
 #include "picture_files.h"
 
 namespace sotto::data {
@@ -26,21 +27,11 @@ class PictureTest : public ::testing::Test {
     return to;
   }
   std::string refusal(const Bytes& file, const PictureShape& shape) {
-    try {
-      read(file, shape);
-    } catch (const DataError& error) {
-      return error.what();
-    }
-    return "accepted";
+    return message([&] { read(file, shape); });
   }
   template <typename Call>
   std::string message(Call call) {
-    try {
-      call();
-    } catch (const DataError& error) {
-      return error.what();
-    }
-    return "accepted";
+    return sotto::testing::message_of<DataError>(call);
   }
   void put(const std::string& name, const Bytes& bytes) {
     std::filesystem::create_directories((folder_.path() / name).parent_path());

@@ -3,6 +3,7 @@
 #include <sotto/data/csv_table.h>
 #include <sotto/privacy/error.h>
 
+#include "../support/message.h"
 #include "../support/scratch_folder.h"
 
 namespace sotto::data {
@@ -26,12 +27,7 @@ class TableTest : public ::testing::Test {
   Table table(const std::string& text) { return read_csv_table(file("t.csv", text), schema()); }
   template <typename Call>
   std::string message(Call call) {
-    try {
-      call();
-    } catch (const DataError& error) {
-      return error.what();
-    }
-    return "accepted";
+    return sotto::testing::message_of<DataError>(call);
   }
   std::string refused(const std::string& text) {
     return message([&] { table(text); });

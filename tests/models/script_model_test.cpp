@@ -219,8 +219,8 @@ TEST(ScriptModel, TextOfTensorsIsRefused) {
 }
 
 TEST(ScriptModel, WhatLeavesTheModelByAnotherWayIsRefused) {
-  EXPECT_THAT(body_refusal("    torch.save(x, '/tmp/records')\n"), HasSubstr("writes a file (save)"));
-  EXPECT_THAT(body_refusal("    x = x + torch.from_file('/tmp/records', True, 8)[0]\n"), HasSubstr("maps a file"));
+  EXPECT_THAT(body_refusal("    torch.save(x, 'records')\n"), HasSubstr("writes a file (save)"));
+  EXPECT_THAT(body_refusal("    x = x + torch.from_file('records', True, 8)[0]\n"), HasSubstr("maps a file"));
   EXPECT_THAT(body_refusal("    x = x + hash(x)\n"), HasSubstr("turns a tensor into a number"));
   EXPECT_THAT(body_refusal("    torch.manual_seed(3)\n"), HasSubstr("seeds a generator"));
   EXPECT_THAT(body_refusal("    torch.warn('{}'.format(x.size(0)))\n"), HasSubstr("warns with a text"));

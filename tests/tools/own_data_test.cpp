@@ -3,19 +3,18 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sotto/models/safetensors.h>
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/sha256.h>
 
 #include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <random>
 
 #include "../data/idx_bytes.h"
 #include "../data/picture_files.h"
 #include "program.h"
+#include "run_weights.h"
 
 namespace sotto::tools {
 namespace {
@@ -23,7 +22,7 @@ namespace {
 using data::testing::idx_header, data::testing::joined, data::testing::png_file;
 using nlohmann::json;
 using sotto::testing::Bytes;
-using testing::content, testing::Outcome, testing::Program, testing::run;
+using testing::content, testing::Outcome, testing::Program, testing::run, testing::run_weights;
 using ::testing::HasSubstr;
 using Words = std::vector<std::string>;
 
@@ -76,16 +75,7 @@ class OwnData : public ::testing::Test {
     return {"train", "--output", path(output), "--threads",          "1",  "--batch", "4", "--steps",
             steps,   "--delta",  "0.001",      "--noise-multiplier", "200"};
   }
-  std::vector<float> weights(const std::string& output) const {
-    std::vector<float> result;
-    const auto file = models::SafetensorsFile::read(path(output) + "/model.safetensors");
-    for (const auto& view : file.tensors()) {
-      const size_t before = result.size();
-      result.resize(before + view.bytes.size() / sizeof(float));
-      std::memcpy(result.data() + before, view.bytes.data(), view.bytes.size());
-    }
-    return result;
-  }
+  std::vector<float> weights(const std::string& output) const { return run_weights(path(output)); }
   privacy::Certificate certificate(const std::string& output) const {
     return privacy::parse_certificate(content(path(output) + "/certificate.json"));
   }

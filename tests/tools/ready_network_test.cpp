@@ -2,22 +2,21 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sotto/models/safetensors.h>
 #include <sotto/models/vision.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "program.h"
+#include "run_weights.h"
 #include "small_images.h"
 
 namespace sotto::tools {
 namespace {
 
 using nlohmann::json;
-using testing::content, testing::Outcome, testing::run, testing::SmallImages;
+using testing::content, testing::Outcome, testing::run, testing::run_weights, testing::SmallImages;
 using ::testing::HasSubstr, ::testing::Not;
 using Words = std::vector<std::string>;
 
@@ -37,17 +36,7 @@ class ReadyNetwork : public ::testing::Test {
   }
   std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
 
-  // All weights of a run in the order of the file.
-  std::vector<float> weights(const std::string& output) const {
-    std::vector<float> result;
-    const auto file = models::SafetensorsFile::read(path(output) + "/model.safetensors");
-    for (const auto& view : file.tensors()) {
-      const size_t before = result.size();
-      result.resize(before + view.bytes.size() / sizeof(float));
-      std::memcpy(result.data() + before, view.bytes.data(), view.bytes.size());
-    }
-    return result;
-  }
+  std::vector<float> weights(const std::string& output) const { return run_weights(path(output)); }
 
   sotto::testing::ScratchFolder folder_;
   SmallImages images_;
