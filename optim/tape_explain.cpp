@@ -1,6 +1,6 @@
 #include <ATen/core/grad_mode.h>
-#include <sotto/optim/generator.h>
 #include <sotto/optim/full_precision.h>
+#include <sotto/optim/generator.h>
 #include <sotto/optim/tape.h>
 
 namespace sotto::optim {
