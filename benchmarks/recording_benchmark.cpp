@@ -44,17 +44,6 @@ void recorded(benchmark::State& state) {
 }
 BENCHMARK(recorded)->Unit(benchmark::kMicrosecond);
 
-// From the second step on: verdicts of the step before.
-void recorded_again(benchmark::State& state) {
-  Subject subject;
-  sotto::optim::VerdictCache verdicts;
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(sotto::optim::record(
-        subject.parameters, subject.constants, subject.inputs, [&] { return subject.losses(); }, &verdicts));
-  }
-}
-BENCHMARK(recorded_again)->Unit(benchmark::kMicrosecond);
-
 }  // namespace
 
 BENCHMARK_MAIN();

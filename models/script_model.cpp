@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sotto/models/libtorch_message.h>
 #include <sotto/models/script_attributes.h>
 #include <sotto/models/script_graph.h>
 #include <sotto/models/script_model.h>
+#include <sotto/optim/libtorch_message.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
@@ -33,7 +33,7 @@ torch::jit::Module load(const std::string& bytes, const std::string& name) {
   try {
     return torch::jit::load(stream, c10::Device(c10::kCPU));
   } catch (const c10::Error& error) {
-    const std::string why = libtorch_message(error);
+    const std::string why = optim::libtorch_message(error);
     for (const char* missing :
          {"Unknown builtin op", "Unknown type name", "Unknown custom class", "class for", "Could not find schema"})
       if (why.find(missing) != std::string::npos)

@@ -56,8 +56,11 @@ struct Explanation {
   Evidence verdict = Evidence::refused;
   // A refused operator is then taken for one that keeps records apart, so that what is refused after it is listed too.
   std::vector<std::string> problems;  // whatever was refused, each with its remedy; empty unless verdict is refused
-  std::vector<std::string> notes;     // what was not checked, and why
+  std::vector<std::string> notes;     // what was checked or replaced, what was not, and why
+  std::string failure;                // what the model itself threw, in one line, which is a problem too; or ""
 
+  // The model threw `message`.
+  void model_failed(const std::string& message);
   bool accepted() const { return problems.empty() && verdict != Evidence::refused; }
 };
 

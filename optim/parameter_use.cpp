@@ -208,6 +208,15 @@ const std::map<std::string_view, MadeUse (*)(const OperatorCall&, size_t, BatchP
   return table;
 }
 
+// The rules multiply by what is saved, not by its conjugate.
+bool has_complex(const OperatorCall& call) {
+  bool found = false;
+  const auto look = [&](const at::Tensor& tensor) { found = found || tensor.is_complex(); };
+  for (const c10::IValue& argument : call.arguments) for_each_tensor(argument, look);
+  for (const at::Tensor& output : call.outputs) look(output);
+  return found;
+}
+
 }  // namespace
 
 void ParameterUse::add_weighted_strided(const at::Tensor& weights, at::Tensor& total) {
@@ -233,6 +242,7 @@ const char* to_string(Strategy strategy) {
 }
 
 MadeUse make_parameter_use(const OperatorCall& call, size_t argument, size_t element, BatchPosition output) {
+  if (has_complex(call)) return {};
   if (call.name == "aten::cat" || call.name == "aten::stack") {
     return joined(call, argument, element, output, call.name == "aten::stack");
   }

@@ -2,11 +2,12 @@
 #include <ATen/ops/cat.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sotto/optim/explain_model.h>
 #include <sotto/optim/generator.h>
+#include <sotto/optim/libtorch_message.h>
 #include <sotto/optim/one_record.h>
 #include <sotto/optim/preflight.h>
 #include <sotto/optim/probe.h>
-#include <sotto/optim/rule_comparison.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -29,10 +30,6 @@ Losses one_by_one(const Losses& losses) {
     for (int64_t i = 0; i < inputs.at(0).size(0); ++i) all.push_back(losses(one_record(inputs, i)));
     return at::cat(all);
   };
-}
-
-void refuse(const std::vector<std::string>& problems) {
-  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "; ")));
 }
 
 double seconds_of(const std::function<void()>& work) {
@@ -68,45 +65,49 @@ std::string cost_of(Tape& tape, const Tensors& inputs, const Losses& losses, dou
   return text;
 }
 
+// With Fallback::per_record there are no rules to show or to compare.
+Explanation explain_alone(const std::vector<NamedParameter>& parameters, const Tensors& constants,
+                          const std::vector<InputSpec>& specs, TapeOptions options, const Losses& losses,
+                          double records_per_step) {
+  const GeneratorState generators;
+  options.phase_ended = {};
+  Explanation explanation;
+  try {
+    const Tensors inputs = made_up_inputs(specs, kBatch, kSeed, parameters.at(0).tensor.device());
+    Tape tape(parameters, constants, {}, options);
+    explanation.notes = tape.run(inputs, losses).notes();
+    ProbeReport report = probe(parameters, specs, one_by_one(losses), {.batch = kBatch, .seed = kSeed});
+    explanation.notes.push_back(fmt::format("independence was probed on made-up records, {} passes", report.runs));
+    explanation.notes.insert(explanation.notes.end(), report.notes.begin(), report.notes.end());
+    explanation.problems = std::move(report.problems);
+    if (explanation.problems.empty()) explanation.notes.push_back(cost_of(tape, inputs, losses, records_per_step));
+  } catch (const Error& error) {
+    explanation.problems.emplace_back(error.what());
+  } catch (const std::exception& error) {
+    explanation.model_failed(libtorch_message(error));
+  }
+  explanation.verdict = explanation.problems.empty() ? Evidence::probed : Evidence::refused;
+  return explanation;
+}
+
 }  // namespace
 
 std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters, const Tensors& constants,
                                    const std::vector<InputSpec>& specs, bool declared, const TapeOptions& options,
                                    const Losses& losses, int64_t records_per_pass, double records_per_step) {
-  const GeneratorState generators;
-  TapeOptions quiet = options;
-  quiet.phase_ended = {};
   const bool alone = options.fallback == Fallback::per_record;
-  std::vector<std::string> notes;
-  ProbeReport report;
-  RuleComparison rules;
-  try {
-    const Tensors inputs = made_up_inputs(specs, kBatch, kSeed, parameters.at(0).tensor.device());
-    Tape tape(parameters, constants, {}, quiet);
-    notes = tape.run(inputs, losses).notes();
-    report = probe(parameters, specs, alone ? one_by_one(losses) : losses,
-                   {.batch = kBatch, .seed = kSeed, .pass = alone ? 0 : records_per_pass});
-    refuse(report.problems);  // whatever else fails
-    if (!alone) rules = compare_rules(parameters, constants, inputs, losses, quiet);
-    if (alone) notes.push_back(cost_of(tape, inputs, losses, records_per_step));
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    const std::string what = std::string(error.what()).substr(0, std::string(error.what()).find('\n'));
-    if (declared) {
-      throw UsageError(
-          fmt::format("[PrivateTraining] the model fails on made-up records of the declared inputs: {}", what));
-    }
+  const Explanation found =
+      alone ? explain_alone(parameters, constants, specs, options, losses, records_per_step)
+            : explain_model(parameters, constants, specs, losses, {.pass = records_per_pass, .tape = options});
+  if (!found.failure.empty() && found.problems.size() == 1 && !declared) {
     return {
         fmt::format("independence was not probed: the model cannot be run on made-up records that are like the "
                     "private ones in sizes and dtypes alone ({}). Declare its inputs",
-                    what)};
+                    found.failure)};
   }
-  refuse(rules.problems);
-  notes.push_back(fmt::format("independence was probed on made-up records, {} passes{}", report.runs,
-                              declared ? "" : " (inputs derived from sizes and dtypes)"));
-  notes.insert(notes.end(), report.notes.begin(), report.notes.end());
-  notes.insert(notes.end(), rules.notes.begin(), rules.notes.end());
+  if (!found.accepted()) throw UsageError(fmt::format("{}", fmt::join(found.problems, "; ")));
+  std::vector<std::string> notes = found.notes;
+  if (!declared) notes.emplace_back("the inputs of the made-up records were derived from sizes and dtypes");
   return notes;
 }
 

@@ -2,11 +2,11 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/equal.h>
 #include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 #include <sotto/optim/constant_draws.h>
 #include <sotto/optim/generator.h>
+#include <sotto/optim/libtorch_message.h>
 #include <sotto/optim/operator_call.h>
 #include <sotto/optim/probe.h>
 #include <sotto/privacy/error.h>
@@ -29,6 +29,20 @@ struct Result {
 };
 
 constexpr double kSmallestScale = 1e-6;  // below it, results are compared absolutely
+
+// b - a, and zero where both are the same, not a number included.
+at::Tensor change(const at::Tensor& a, const at::Tensor& b) {
+  const at::Tensor same = a.eq(b).logical_or_(a.isnan().logical_and_(b.isnan()));
+  return (b - a).masked_fill_(same, 0.0);
+}
+
+bool identical(const at::Tensor& a, const at::Tensor& b) {
+  return change(a, b).eq(0.0).all().item<bool>();
+}
+
+double finite_norm(const at::Tensor& tensor) {
+  return tensor.nan_to_num(0.0, 0.0, 0.0).norm().item<double>();
+}
 
 class Probe {
  public:
@@ -116,13 +130,13 @@ std::vector<Result> Probe::results(const Tensors& inputs) {
 bool Probe::rounding_apart(const at::Tensor& a, const at::Tensor& b) const {
   const bool fine = parameters_[0].scalar_type() == at::kDouble;
   const double tolerance = fine ? kProbeToleranceDouble : kProbeToleranceFloat;
-  const double difference = (a - b).norm().item<double>();
-  return difference <= tolerance * std::max({a.norm().item<double>(), b.norm().item<double>(), kSmallestScale});
+  const double difference = change(a, b).norm().item<double>();
+  return difference <= tolerance * std::max({finite_norm(a), finite_norm(b), kSmallestScale});
 }
 
 void Probe::compare(const Result& before, const Result& now, bool exactly, const std::string& what) {
   const auto same = [&](const at::Tensor& a, const at::Tensor& b) {
-    return exactly ? at::equal(a, b) : rounding_apart(a, b);
+    return exactly ? identical(a, b) : rounding_apart(a, b);
   };
   if (!same(before.loss, now.loss)) {
     problem(fmt::format("the loss of a made-up record changes from {:.9g} to {:.9g} when {}",
@@ -164,11 +178,11 @@ void Probe::break_others(const std::vector<Result>& base) {
     const Result& before = base[s++];
     try {
       const at::Tensor losses = losses_of(inputs);
-      if (!at::equal(before.loss, losses.detach()[slot]))
+      if (!identical(before.loss, losses.detach()[slot]))
         problem("the loss of a made-up record changes when the other records of its batch are not a number");
     } catch (const std::exception& error) {
-      report_.notes.push_back(fmt::format("the model cannot be run on records that are not a number ({})",
-                                          std::string(error.what()).substr(0, 120)));
+      report_.notes.push_back(
+          fmt::format("the model cannot be run on records that are not a number ({})", libtorch_message(error)));
       return;
     }
   }
@@ -236,7 +250,7 @@ void Probe::try_all() {
   report_.bitwise = true;
   for (size_t s = 0; s < base.size(); ++s) {
     report_.bitwise =
-        report_.bitwise && at::equal(base[s].loss, again[s].loss) && at::equal(base[s].gradient, again[s].gradient);
+        report_.bitwise && identical(base[s].loss, again[s].loss) && identical(base[s].gradient, again[s].gradient);
     compare(base[s], again[s], false, "the same batch is run again: the model keeps something between its calls");
   }
   if (!report_.passed()) return;
@@ -255,7 +269,7 @@ ProbeReport Probe::run() {
     try_all();
   } catch (const std::exception& error) {
     if (report_.passed()) throw;  // what was found is not lost
-    report_.notes.push_back(fmt::format("the probe ended early ({})", std::string(error.what()).substr(0, 120)));
+    report_.notes.push_back(fmt::format("the probe ended early ({})", libtorch_message(error)));
   }
   return report_;
 }

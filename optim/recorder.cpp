@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/optim/generator.h>
 #include <sotto/optim/graph_check.h>
+#include <sotto/optim/libtorch_message.h>
 #include <sotto/optim/observed_values.h>
 #include <sotto/optim/recorder_state.h>
 #include <sotto/privacy/error.h>
@@ -13,13 +14,9 @@ namespace sotto::optim {
 thread_local Recorder* Recorder::active_ = nullptr;
 
 Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
-                   int64_t batch, VerdictCache* cache, Explanation* explanation)
-    : parameters_(parameters),
-      explanation_(explanation),
-      lasting_(lasting_tensors(parameters, constants)),
-      cache_(cache) {
+                   int64_t batch, Explanation* explanation)
+    : parameters_(parameters), explanation_(explanation), lasting_(lasting_tensors(parameters, constants)) {
   recording_.batch = batch;
-  if (cache_) cache_->rewind();
   for (const at::Tensor& constant : constants) tensors_.track(constant, {Tracked::Kind::constant, {}, 0, true});
   for (size_t p = 0; p < parameters.size(); ++p) {
     const at::Tensor& tensor = parameters[p].tensor;
@@ -41,7 +38,6 @@ void Recorder::on_end(const at::RecordFunction& function, at::ObserverContext* c
 // Exceptions must not leave a RecordFunction callback (LibTorch would only log them): the first one is kept and thrown
 // when the model has returned.
 void Recorder::start(const at::RecordFunction& function, Frame& frame) {
-  ++operators_seen_;
   if (ignoring_ > 0 || error_) {
     frame.ignored = true;
     ++ignoring_;
@@ -193,21 +189,9 @@ void Recorder::handle_batch_free(Frame& frame) {
   table_.add(call, {}, "no records");
 }
 
-// What the transfer rule says, or said of the same operator in the recording before.
-OutputPositions Recorder::verdict(const Frame& frame) {
-  const OperatorCall& call = frame.call;
-  if (!cache_) return frame.info->transfer(call);
-  if (const OutputPositions* kept = cache_->find(call, frame.info->transfer, tensors_)) return *kept;
-  const int64_t before = operators_seen_;
-  OutputPositions positions = frame.info->transfer(call);
-  const bool looked_at_values = operators_seen_ != before;
-  cache_->keep(call, frame.info->transfer, tensors_, positions, !looked_at_values && !frame.info->custom);
-  return positions;
-}
-
 void Recorder::handle_records(Frame& frame) {
   OperatorCall& call = frame.call;
-  const OutputPositions positions = verdict(frame);
+  const OutputPositions positions = frame.info->transfer(call);
   if (frame.info->custom) check_positions(call, positions);
   SOTTO_ASSERT(positions.size() == call.outputs.size());
   for (size_t o = 0; o < call.outputs.size(); ++o) {
@@ -284,9 +268,12 @@ Recording Recorder::run(const std::function<at::Tensor()>& model, bool recompute
   try {
     watch([&] { recording_.losses = model(); });
     if (!assumed_) check_result();  // what would be found may follow from what was refused
+  } catch (const Error& error) {
+    if (!explanation_) throw;
+    explanation_->problems.emplace_back(error.what());
   } catch (const std::exception& error) {
     if (!explanation_) throw;
-    explanation_->problems.push_back(error.what());
+    explanation_->model_failed(libtorch_message(error));
   }
   return std::move(recording_);
 }
@@ -325,9 +312,8 @@ void track_records(Recorder& recorder, const std::vector<at::Tensor>& inputs) {
 }  // namespace
 
 Recording record(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
-                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model, VerdictCache* cache,
-                 bool recompute) {
-  Recorder recorder(parameters, constants, records_in(inputs), cache);
+                 const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model, bool recompute) {
+  Recorder recorder(parameters, constants, records_in(inputs));
   track_records(recorder, inputs);
   return recorder.run(model, recompute);
 }
@@ -335,7 +321,7 @@ Recording record(const std::vector<NamedParameter>& parameters, const std::vecto
 Recording record(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
                  const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model,
                  Explanation& explanation) {
-  Recorder recorder(parameters, constants, records_in(inputs), nullptr, &explanation);
+  Recorder recorder(parameters, constants, records_in(inputs), &explanation);
   track_records(recorder, inputs);
   return recorder.run(model, /*recompute=*/false);
 }

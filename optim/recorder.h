@@ -15,7 +15,6 @@
 #include <sotto/optim/named_parameter.h>
 #include <sotto/optim/parameter_expression.h>
 #include <sotto/optim/parameter_use.h>
-#include <sotto/optim/verdict_cache.h>
 #include <torch/csrc/autograd/edge.h>
 #include <torch/csrc/autograd/function.h>
 
@@ -56,14 +55,13 @@ struct Recording {
 
 // Runs `model` once and returns what was recorded. `inputs` are the tensors that carry records, each with the batch in
 // dimension 0 and the same size B >= 2; `constants` are tensors that carry none (buffers, frozen parameters).
-// With a cache, what was found out in the recording before it is used again where nothing has changed. Segments are
-// left to be recomputed (checkpoint.h) if `recompute`, and are part of the model otherwise.
+// Segments are left to be recomputed (checkpoint.h) if `recompute`, and are part of the model otherwise.
 // Throws UsageError naming the parameter or operator and what to do when a record could influence another record's
 // loss, a trainable parameter is consumed by an operator without a rule, is not consumed at all, or the losses are not
 // [B].
 Recording record(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
                  const std::vector<at::Tensor>& inputs, const std::function<at::Tensor()>& model,
-                 VerdictCache* cache = nullptr, bool recompute = false);
+                 bool recompute = false);
 
 // The same, but what would be thrown goes to explanation.problems, together with every further parameter without a
 // rule, and the operators seen to explanation.operators. A use without a rule is in the result with no `use`. When

@@ -9,7 +9,6 @@
 #include <sotto/optim/recorder.h>
 #include <sotto/optim/run_table.h>
 #include <sotto/optim/tracked_tensors.h>
-#include <sotto/optim/verdict_cache.h>
 #include <sotto/optim/without_onednn.h>
 
 #include <exception>
@@ -24,7 +23,7 @@ class Recorder {
  public:
   // `batch` is the number of records, >= 2.
   Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants, int64_t batch,
-           VerdictCache* cache = nullptr, Explanation* explanation = nullptr);
+           Explanation* explanation = nullptr);
   // Before the run: a tensor that it begins with.
   void track(const at::Tensor& tensor, const Tracked& tracked) { tensors_.track(tensor, tracked); }
 
@@ -66,7 +65,6 @@ class Recorder {
   void note_uses(Frame& frame, const OutputPositions& positions);
   void note_use(Frame& frame, const OutputPositions& positions, size_t argument, size_t element, size_t expression);
   static void mark_made(const Frame& frame, const at::Tensor& output, Nodes& marked);
-  OutputPositions verdict(const Frame& frame);
   void keep_error(const Frame& frame, const std::exception_ptr& error);
   void watch(const std::function<void()>& model);
   at::Tensor end_of_segment(const at::Tensor& output, const std::shared_ptr<RecomputedSegment>& state, size_t index,
@@ -84,12 +82,10 @@ class Recorder {
   std::vector<LastingTensor> lasting_;
   TrackedTensors tensors_;
   RunTable table_{tensors_, recording_.expressions, explanation_};
-  VerdictCache* cache_;
   OperatorCatalogue operators_;
   KnownNodes nodes_;
   bool recompute_ = false;  // segments, that is
   int ignoring_ = 0;
-  int64_t operators_seen_ = 0;
   std::exception_ptr error_;
   bool assumed_ = false;  // something was refused, and the explanation goes on
 };

@@ -2,6 +2,7 @@
 #include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 #include <sotto/optim/constant_draws.h>
+#include <sotto/optim/libtorch_message.h>
 #include <sotto/optim/rule_comparison.h>
 
 #include <algorithm>
@@ -54,10 +55,8 @@ RuleComparison compare_rules(const std::vector<NamedParameter>& parameters, cons
     options.fallback = Fallback::per_record;
     theirs = run(Tape(parameters, constants, {}, options), inputs, losses);
   } catch (const std::exception& error) {
-    const std::string what = error.what();
-    result.notes.push_back(
-        fmt::format("per-record gradients were not compared with autograd: one record alone fails ({})",
-                    what.substr(0, what.find('\n'))));
+    result.notes.push_back(fmt::format(
+        "per-record gradients were not compared with autograd: one record alone fails ({})", libtorch_message(error)));
     return result;
   }
   if (constant_draws.incomplete()) {

@@ -85,7 +85,7 @@ PerRecordGradients Tape::run_recorded(const std::vector<at::Tensor>& inputs,
   {
     at::AutoGradMode with_gradients(true);
     result.recording_ = record(
-        parameters_, constants_, inputs, [&] { return losses(inputs); }, &verdicts_, recompute);
+        parameters_, constants_, inputs, [&] { return losses(inputs); }, recompute);
   }
   const auto ended = [&](std::string_view phase) {
     if (options_.phase_ended) options_.phase_ended(phase);

@@ -115,8 +115,6 @@ class Tape {
 
   const std::vector<NamedParameter>& parameters() const { return parameters_; }
   size_t group_count() const { return group_count_; }
-  // How often the analysis of an operator was taken from the run before.
-  const VerdictCache& verdicts() const { return verdicts_; }
 
  private:
   PerRecordGradients run_recorded(const std::vector<at::Tensor>& inputs,
@@ -131,7 +129,6 @@ class Tape {
   std::vector<size_t> groups_;
   size_t group_count_ = 1;
   TapeOptions options_;
-  VerdictCache verdicts_;
 };
 
 }  // namespace sotto::optim

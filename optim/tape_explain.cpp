@@ -1,7 +1,9 @@
 #include <ATen/core/grad_mode.h>
 #include <sotto/optim/full_precision.h>
 #include <sotto/optim/generator.h>
+#include <sotto/optim/libtorch_message.h>
 #include <sotto/optim/tape.h>
+#include <sotto/privacy/error.h>
 
 namespace sotto::optim {
 namespace {
@@ -31,8 +33,10 @@ Explanation Tape::explain(const std::vector<at::Tensor>& inputs,
     const at::AutoGradMode with_gradients(true);
     recording = record(
         parameters_, constants_, inputs, [&] { return losses(inputs); }, explanation);
-  } catch (const std::exception& error) {
+  } catch (const Error& error) {
     explanation.problems.emplace_back(error.what());
+  } catch (const std::exception& error) {
+    explanation.model_failed(libtorch_message(error));
   }
   explanation.batch = recording.batch;
   std::vector<std::string> strategies(recording.uses.size());
@@ -50,8 +54,10 @@ Explanation Tape::explain(const std::vector<at::Tensor>& inputs,
       run_recorded(inputs, losses, {}, /*recompute=*/true);
       explanation.verdict = Evidence::proven;
       explanation.notes.assign(gradients.recording_.notes.begin(), gradients.recording_.notes.end());
-    } catch (const std::exception& error) {
+    } catch (const Error& error) {
       explanation.problems.emplace_back(error.what());
+    } catch (const std::exception& error) {
+      explanation.model_failed(libtorch_message(error));
     }
   }
   for (size_t u = 0; u < recording.uses.size(); ++u) {

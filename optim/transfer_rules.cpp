@@ -11,6 +11,7 @@ namespace {
 const TransferTable& rules() {
   static const TransferTable table = [] {
     TransferTable result;
+    add_complex_rules(result);
     add_elementwise_rules(result);
     add_shape_rules(result);
     add_layer_rules(result);

@@ -13,6 +13,7 @@ using TransferTable = std::map<std::string, TransferRule, std::less<>>;
 
 void add_elementwise_rules(TransferTable& table);  // transfer_elementwise.cpp
 void add_shape_rules(TransferTable& table);        // transfer_shapes.cpp
+void add_complex_rules(TransferTable& table);      // transfer_complex.cpp
 void add_layer_rules(TransferTable& table);        // transfer_layers.cpp
 void add_product_rules(TransferTable& table);      // transfer_products.cpp
 

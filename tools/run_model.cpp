@@ -1,10 +1,10 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sotto/models/libtorch_message.h>
 #include <sotto/models/module_model.h>
 #include <sotto/models/record_losses.h>
 #include <sotto/models/script_model.h>
+#include <sotto/optim/libtorch_message.h>
 #include <sotto/optim/tape.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/run_model.h>
@@ -13,8 +13,6 @@
 
 namespace sotto::tools {
 namespace {
-
-constexpr int64_t kAnalysedRecords = 4;
 
 std::string describe(const RecordShape& shape, int64_t records) {
   return fmt::format("{} made-up records of sizes [{}] and type {}", records, fmt::join(shape.sizes, ", "),
@@ -83,7 +81,7 @@ std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordSha
     throw DataError(
         fmt::format("[--model] the model fails on {}: {}; are --input-type and the sizes those it was made "
                     "for?",
-                    describe(shape, records), models::libtorch_message(error)));
+                    describe(shape, records), optim::libtorch_message(error)));
   }
   const bool classifier = sizes.size() == 2 || (sizes.size() == 3 && shape.type.tokens && sizes[1] == shape.sizes[0]);
   if (!classifier || sizes[0] != records || (shape.classes != 0 && sizes.back() != shape.classes))
@@ -97,14 +95,6 @@ std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordSha
 optim::Explanation explain(models::TrainableModel& model, const RecordShape& shape, int64_t records) {
   return optim::explain_model(trainable_parameters(model), constants(model), record_specs(shape), losses_of(model),
                               {.batch = records});
-}
-
-void require_independent_records(models::TrainableModel& model, const RecordShape& shape) {
-  const optim::Explanation explanation =
-      optim::explain_model(trainable_parameters(model), constants(model), record_specs(shape), losses_of(model),
-                           {.batch = kAnalysedRecords, .probe = false});
-  if (!explanation.accepted())
-    throw DataError(fmt::format("[--model] refused: {}", fmt::join(explanation.problems, "; ")));
 }
 
 }  // namespace sotto::tools

@@ -49,7 +49,4 @@ std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordSha
 // The table, the analysis and the probe, on made-up records with the losses of record_losses.h.
 optim::Explanation explain(models::TrainableModel& model, const RecordShape& shape, int64_t records);
 
-// Throws DataError with all problems when the analysis refuses the model. The probe is private training's own.
-void require_independent_records(models::TrainableModel& model, const RecordShape& shape);
-
 }  // namespace sotto::tools

@@ -1,7 +1,7 @@
 // The two functions that the program looks up in libsotto_train.so; see training_job.h.
 
 #include <sotto/benchmarks/step_benchmark.h>
-#include <sotto/models/libtorch_message.h>
+#include <sotto/optim/libtorch_message.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/evaluate_run.h>
 #include <sotto/tools/explain_job.h>
@@ -55,6 +55,6 @@ extern "C" void sotto_training_run(const TrainingJob* job, tools::TrainingOutcom
   } catch (const std::bad_alloc&) {
     *outcome = {static_cast<int>(ExitCode::internal), "out of memory; try a smaller --physical-batch"};
   } catch (const std::exception& error) {
-    *outcome = {static_cast<int>(ExitCode::internal), models::libtorch_message(error)};
+    *outcome = {static_cast<int>(ExitCode::internal), optim::libtorch_message(error)};
   }
 }

@@ -99,7 +99,6 @@ int64_t TrainingRun::steps_done() const {
 
 void TrainingRun::check_model() const {
   output_sizes(*model_, shape_, 2);
-  if (plan_.privacy && job_.options.fallback != "per-record") require_independent_records(*model_, shape_);
 }
 
 // Before anything is drawn: what is good to know of the model, or why it is refused after all.

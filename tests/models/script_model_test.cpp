@@ -3,9 +3,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sotto/models/libtorch_message.h>
 #include <sotto/models/record_losses.h>
 #include <sotto/models/script_model.h>
+#include <sotto/optim/libtorch_message.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/frontend/resolver.h>
@@ -248,7 +248,7 @@ TEST(LibTorchMessage, IsOneLineWithoutATrace) {
     try {
       call();
     } catch (const std::exception& error) {
-      return libtorch_message(error);
+      return optim::libtorch_message(error);
     }
     return std::string();
   };

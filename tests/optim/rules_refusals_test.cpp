@@ -42,6 +42,18 @@ TEST(RulesRefuse, AParameterWithOneEntryPerPlace) {
                    reason));
 }
 
+// Its gradient takes a conjugate, which no rule does.
+TEST(RulesRefuse, AParameterThatMeetsComplexNumbers) {
+  const auto turned = [](auto& p, auto& x) {
+    return sums(torch::view_as_real(torch::view_as_complex(x[0]) * torch::view_as_complex(p[0])));
+  };
+  EXPECT_TRUE(says(refusal(loose({torch::ones({3, 2})}, {records({kRecords, 3, 2})}, turned)),
+                   {"weight0", "aten::mul", "no per-record gradient rule"}));
+  const auto scaled = [](auto& p, auto& x) { return sums(torch::view_as_real(torch::view_as_complex(x[0]) * p[0])); };
+  EXPECT_TRUE(says(refusal(loose({torch::ones({3})}, {records({kRecords, 3, 2})}, scaled)),
+                   {"weight0", "aten::mul", "no per-record gradient rule"}));
+}
+
 TEST(RulesRefuse, NotAParameterRepeatedForEveryPlace) {
   EXPECT_EQ(refusal(loose({torch::zeros({5})}, {records()},
                           [](auto& p, auto& x) { return sums(x[0] * p[0].expand_as(x[0]).contiguous()); })),

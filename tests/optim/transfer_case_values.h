@@ -21,6 +21,7 @@ inline at::Tensor integers(at::IntArrayRef sizes, int64_t below) {
 
 using Ints = std::vector<int64_t>;
 
-void add_layer_cases(std::vector<Case>& all);  // transfer_layer_cases.cpp
+void add_complex_cases(std::vector<Case>& all);  // transfer_complex_cases.cpp
+void add_layer_cases(std::vector<Case>& all);    // transfer_layer_cases.cpp
 
 }  // namespace sotto::optim

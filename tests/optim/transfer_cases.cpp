@@ -252,6 +252,7 @@ std::vector<Case> cases() {
     add("batch_norm", "",
         {uniform({3, 3, 6}), uniform({3}), uniform({3}), uniform({3}), uniform({3}), training, 0.1, 1e-5, false});
   }
+  add_complex_cases(all);
   add_layer_cases(all);
   return all;
 }

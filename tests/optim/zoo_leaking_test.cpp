@@ -50,6 +50,14 @@ std::vector<ZooModel> seen_by_the_analysis() {
        {"aten::softmax", "combines different records", "over a dimension of the record"}},
       {"log softmax over the batch", [](auto& p, auto& x) { return per_record(logits(p, x).log_softmax(0)); },
        mixing("log_softmax")},
+      {"Fourier transform over the batch",
+       [](auto& p, auto& x) { return per_record(torch::real(torch::fft::fft(logits(p, x), {}, 0))); }, mixing("fft")},
+      {"two records as one complex number",
+       [](auto& p, auto& x) {
+         const Tensor pairs = torch::view_as_complex(logits(p, x).t().reshape({3, 2, 2}).contiguous());
+         return torch::view_as_real(pairs * pairs).reshape({3, 4}).pow(2).sum(0);
+       },
+       {"reshape"}},
       {"mean of the batch", [](auto& p, auto& x) { return per_record(logits(p, x) - logits(p, x).mean(0)); },
        mixing("aten::mean")},
       {"detached mean of the batch",

@@ -1,9 +1,9 @@
 #include <c10/util/Exception.h>
-#include <sotto/models/libtorch_message.h>
+#include <sotto/optim/libtorch_message.h>
 
 #include <algorithm>
 
-namespace sotto::models {
+namespace sotto::optim {
 
 std::string libtorch_message(const std::exception& error) {
   const auto* own = dynamic_cast<const c10::Error*>(&error);
@@ -14,4 +14,4 @@ std::string libtorch_message(const std::exception& error) {
   return text.substr(0, text.find('\n'));
 }
 
-}  // namespace sotto::models
+}  // namespace sotto::optim
