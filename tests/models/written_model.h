@@ -29,9 +29,9 @@ inline std::string written(const std::string& lines, const std::string& exit = "
                "def __enter__(self):\n    pass\ndef __exit__(self, a: Any, b: Any, c: Any):\n    " + exit + "\n",
                torch::jit::nativeResolver(), &self);
   const auto block = c10::ivalue::Object::create({unit, type}, 1);
-  block->setSlot(0, torch::ones({2}));
+  block->setSlot(0, at::ones({2}));
   module.register_attribute("block", type, block);
-  module.register_parameter("weight", torch::ones({2}, at::requires_grad()), false);
+  module.register_parameter("weight", at::ones({2}).set_requires_grad(true), false);
   module.define("def forward(self, x):\n" + lines + "    return x * self.weight\n");
   return saved(module);
 }
@@ -39,7 +39,7 @@ inline std::string written(const std::string& lines, const std::string& exit = "
 // A linear classifier of 784 numbers into 10 classes.
 inline std::string written_classifier(const std::string& lines) {
   torch::jit::Module module("classifier");
-  module.register_parameter("weight", torch::zeros({10, 784}, at::requires_grad()), false);
+  module.register_parameter("weight", at::zeros({10, 784}).set_requires_grad(true), false);
   module.define("def forward(self, x):\n" + lines + "    return torch.linear(torch.flatten(x, 1), self.weight)\n");
   return saved(module);
 }
@@ -56,7 +56,7 @@ inline std::string written_with_absent_operator() {
   torch::Library library(torch::Library::FRAGMENT, "absent", std::nullopt, __FILE__, __LINE__);
   library.def("scale(Tensor x) -> Tensor");
   torch::jit::Module module("absent");
-  module.register_parameter("weight", torch::zeros({10, 784}, at::requires_grad()), false);
+  module.register_parameter("weight", at::zeros({10, 784}).set_requires_grad(true), false);
   module.define("def forward(self, x):\n    return torch.linear(torch.flatten(absent.scale(x), 1), self.weight)\n",
                 std::make_shared<Resolver>());
   return saved(module);
