@@ -89,8 +89,8 @@ TEST_F(ModelTrouble, WhatAModelRaisesInAStepIsTheFilesFault) {
     expect_nothing_kept(outcome, 65, what);
   // The test records are first run after the last step.
   const std::string clean = testing::write_small_images(folder_, "clean", kRecords).images;
-  Words words = train(model, {"--rule", "none", "--steps", "1", "--test-images", images_.images, "--test-labels",
-                              images_.labels});
+  Words words = train(
+      model, {"--rule", "none", "--steps", "1", "--test-images", images_.images, "--test-labels", images_.labels});
   words[4] = clean;
   const Outcome outcome = run(words);
   EXPECT_EQ(outcome.exit_code, 65);
@@ -139,8 +139,7 @@ TEST_F(ModelTrouble, EndlessExaminationIsTold) {
 
 TEST_F(ModelTrouble, DivergedRunEndsAndGoesOnWithASmallerRate) {
   // The noise has a standard deviation of 8 x 100 / 12.
-  const Outcome outcome =
-      run(train_privately(classifier(""), {"--steps", "3", "--clip-norm", "100", "--lr", "3e38"}));
+  const Outcome outcome = run(train_privately(classifier(""), {"--steps", "3", "--clip-norm", "100", "--lr", "3e38"}));
   EXPECT_EQ(outcome.exit_code, 64);
   EXPECT_THAT(outcome.err, HasSubstr("[--lr] the run diverged: weight is not finite after step 1 of 3 with lr 3e+38, "
                                      "which stays charged"));
@@ -180,7 +179,8 @@ TEST(Explain, ListsWhatIsNotTrained) {
   EXPECT_THAT(text.out, ::testing::ContainsRegex("\nfrozen.weight +\\[4, 4\\]\n"));
   const auto json = nlohmann::json::parse(run(words + Words{"--json"}).out);
   std::map<std::string, std::vector<int64_t>> listed;
-  for (const auto& item : json.at("not_trained")) listed[item.at("name")] = item.at("sizes").get<std::vector<int64_t>>();
+  for (const auto& item : json.at("not_trained"))
+    listed[item.at("name")] = item.at("sizes").get<std::vector<int64_t>>();
   EXPECT_EQ(listed.at("frozen.weight"), (std::vector<int64_t>{4, 4}));
   EXPECT_EQ(listed.at("shift"), std::vector<int64_t>{4});
   EXPECT_EQ(listed.at("scale"), std::vector<int64_t>{4});
