@@ -42,9 +42,8 @@ TORCH_LIBRARY_IMPL(mine, Autograd, library) {
 }
 
 Tensor swish(const Tensor& x, const Tensor& slope) {
-  static const auto handle = c10::Dispatcher::singleton()
-                                 .findSchemaOrThrow("mine::swish", "")
-                                 .typed<Tensor(const Tensor&, const Tensor&)>();
+  static const auto handle =
+      c10::Dispatcher::singleton().findSchemaOrThrow("mine::swish", "").typed<Tensor(const Tensor&, const Tensor&)>();
   return handle.call(x, slope);
 }
 

@@ -129,7 +129,7 @@ TEST_F(ModelTrouble, EndlessExaminationIsTold) {
   const std::string model = classifier("    i = 0\n    while i >= 0:\n        i = 1 - i\n");
   for (const Words& words : {Words{"explain", "--model", model, "--input", "4x1x28x28"}, train_privately(model)}) {
     Program program(words);
-    EXPECT_TRUE(program.signal_when([&] { return program.err().find('\n') != std::string::npos; }, SIGKILL));
+    ASSERT_TRUE(program.signal_when([&] { return program.err().find('\n') != std::string::npos; }, SIGKILL));
     const Outcome outcome = program.finish();
     EXPECT_EQ(outcome.out, "");
     EXPECT_EQ(outcome.err, "examining " + model + " on made-up records ...\n");
