@@ -1,3 +1,4 @@
+#include <caffe2/serialize/inline_container.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/models/script_attributes.h>
@@ -22,25 +23,40 @@ namespace sotto::models {
 namespace {
 
 constexpr std::uintmax_t kMaxModelBytes = std::uintmax_t{1} << 34;
-constexpr const char* kExportHint = "export one in Python with torch.jit.script(model).save(FILE)";
+constexpr const char* kExportHint =
+    "export it in Python with torch.jit.script(model).save(FILE), or torch.jit.trace(model, input).save(FILE)";
 
 [[noreturn]] void refuse(const std::string& name, const std::string& what) {
   throw DataError(fmt::format("[--model] {}: {}", name, what));
+}
+
+// What torch.save() writes: a pickle in a zip file without code, or, as it was long ago, a bare pickle.
+bool is_saved_without_code(const std::string& bytes) {
+  if (bytes.starts_with("\x80\x02")) return true;
+  std::istringstream stream(bytes);
+  try {
+    caffe2::serialize::PyTorchStreamReader reader(&stream);
+    return reader.hasRecord("data.pkl") && !reader.hasRecord("constants.pkl");
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 torch::jit::Module load(const std::string& bytes, const std::string& name) {
   std::istringstream stream(bytes);
   try {
     return torch::jit::load(stream, c10::Device(c10::kCPU));
-  } catch (const c10::Error& error) {
+  } catch (const std::exception& error) {  // c10::Error, or the ErrorReport of the compiler
+    if (is_saved_without_code(bytes))
+      refuse(name, fmt::format("not a TorchScript file, but weights or a pickled module as torch.save() writes them, "
+                               "without the code; make the module in Python, load them, and {}",
+                               kExportHint));
     const std::string why = optim::libtorch_message(error);
     for (const char* missing :
          {"Unknown builtin op", "Unknown type name", "Unknown custom class", "class for", "Could not find schema"})
       if (why.find(missing) != std::string::npos)
         refuse(name, fmt::format("needs an operator or a class that is not in this LibTorch ({})", why));
     refuse(name, fmt::format("not a TorchScript file ({}); {}", why, kExportHint));
-  } catch (const std::exception&) {
-    refuse(name, fmt::format("not a TorchScript file; {}", kExportHint));
   }
 }
 

@@ -16,8 +16,8 @@ arrows='
 privacy:
 kernels:
 data: privacy
-models: privacy
 optim: privacy kernels
+models: privacy optim
 distributed: privacy kernels optim
 tools: privacy kernels data models optim distributed'
 without_libtorch='privacy kernels data'

@@ -40,7 +40,8 @@ void save_checkpoint(const std::filesystem::path& path, const models::TrainableM
   models::save_state(path, state_tensors(model, optimizer),
                      {{"applied_steps", fmt::format("{}", state.applied_steps)},
                       {"ledger_head", state.ledger_head},
-                      {"finished", state.finished ? "yes" : "no"}});
+                      {"finished", state.finished ? "yes" : "no"},
+                      {"lr", fmt::format("{}", state.lr)}});
 }
 
 CheckpointState load_checkpoint(const std::filesystem::path& path, models::TrainableModel& model,
@@ -55,6 +56,7 @@ CheckpointState load_checkpoint(const std::filesystem::path& path, models::Train
   state.finished = field(metadata, "finished", path) == "yes";
   try {
     state.applied_steps = parse_integer("applied_steps", field(metadata, "applied_steps", path));
+    state.lr = parse_real("lr", field(metadata, "lr", path));
   } catch (const UsageError& error) {
     throw DataError(fmt::format("[checkpoint] {}: {}", path.string(), error.what()));
   }

@@ -15,6 +15,7 @@ struct CheckpointState {
   int64_t applied_steps = 0;  // updates that the model has seen; at most the steps charged
   std::string ledger_head;    // SHA-256 of the ledger's last line; empty without a ledger
   bool finished = false;
+  double lr = 0;  // of the run, before a schedule
 };
 
 // The file appears whole or not at all. Throws IoError.

@@ -59,7 +59,8 @@ void evaluate_run(const TrainingJob& job) {
   output_sizes(*model, prepared_shape(*model, shape), 2);
   prepare(*model, *test);
   const int64_t records = test->labels.size(0);
-  const models::Hits hits = count_hits(*model, *test);
+  models::Hits hits;
+  run_model(job.options.model, [&] { hits = count_hits(*model, *test); });
   const double accuracy = static_cast<double>(hits.correct) / static_cast<double>(hits.labels);
   if (job.json) {
     nlohmann::ordered_json object = {

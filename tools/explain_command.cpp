@@ -11,9 +11,11 @@ namespace {
 constexpr const char* kExample = R"(Examples:
   $ sotto explain --model cnn --input 8x1x28x28
   $ sotto explain --model net.ts --input 8x12 --input-type tokens:50 --json
+  $ sotto explain --model net.ts --input 8x3x32x32 --short
 
 Runs the model on made-up records, in the mode in which it was exported, and prints every operator, where the records
-are in its result, the rule and strategy of every parameter, and the verdict. The loss is cross entropy with made-up
+are in its result, the rule and strategy of every parameter, what the model holds that is not trained (frozen parameters,
+buffers, other tensors), and the verdict. The loss is cross entropy with made-up
 labels: one for each record, or the mean over its tokens when the model returns scores for each.
 Exit code 0: every parameter has a rule, and independence of the records is proven and probed; 65: refused.
 )";
@@ -34,8 +36,10 @@ void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, in
       ->required();
   command->add_option("--input-type", job->explain.input_type, "float, or tokens:VOCABULARY [float]")
       ->type_name("TYPE");
+  command->add_flag("--short", job->explain.short_form, "Print the verdict with its problems and notes alone");
   command->add_flag("--json", job->json, "Print one JSON object on the standard output");
   command->callback([job, &exit_code] {
+    require_model(job->explain.model);
     parse_input_sizes(job->explain.input);  // refuses before LibTorch is loaded
     parse_input_type(job->explain.input_type);
     exit_code = run_training_job(*job);

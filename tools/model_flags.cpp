@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/model_flags.h>
 #include <sotto/tools/numbers.h>
@@ -33,6 +34,13 @@ std::vector<int64_t> parse_sizes(const char* flag, const std::string& text) {
 
 bool names_model_file(std::string_view text) {
   return text.ends_with(".ts") || text.ends_with(".pt") || text.find('/') != std::string_view::npos;
+}
+
+void require_model(const std::string& text) {
+  if (names_model_file(text) || std::ranges::find(kReadyModels, text) != kReadyModels.end()) return;
+  throw UsageError(
+      fmt::format("[--model] unknown value: '{}'; allowed are {}, and a TorchScript file (*.ts, *.pt, or with a slash)",
+                  text, fmt::join(kReadyModels, ", ")));
 }
 
 InputType parse_input_type(const std::string& text) {

@@ -23,6 +23,9 @@ inline constexpr const char* kModelHelp =
 // Whether a value of --model means a file and no ready network: it ends in .ts or .pt, or holds a slash.
 bool names_model_file(std::string_view text);
 
+// Throws UsageError when a value of --model is neither a file nor a ready network.
+void require_model(const std::string& text);
+
 struct InputType {
   bool tokens = false;
   int64_t vocabulary = 0;  // tokens: they are 0 to vocabulary - 1

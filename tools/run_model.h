@@ -8,6 +8,7 @@
 #include <sotto/tools/model_flags.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,7 +29,12 @@ struct RecordShape {
 std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
                                                    const RecordShape& shape);
 
-// One loss per record, record_losses.h, of inputs and labels. Refers to the model.
+// Runs work that runs the model of that name. For a file, refusals of it (UsageError) and what it raises itself become
+// a DataError that names --model; all other errors pass through, as do all of a ready network.
+void run_model(const std::string& name, const std::function<void()>& work);
+
+// One loss per record, record_losses.h, of inputs and labels. Refers to the model. What a file raises is a DataError as
+// above.
 optim::ProbedLosses losses_of(models::TrainableModel& model);
 
 // As the tape takes them.

@@ -147,12 +147,17 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
   command = app.add_subcommand("resume", "Continue a run that was stopped");
   command->footer(kResumeExample);
   command->add_option("run", *run, "Folder of the run")->type_name("RUN")->required();
+  const TrainKey& threads = *find_train_key("threads");
+  command->add_option("--threads", flags->texts["threads"], std::string(threads.help) + " [as the run began]")
+      ->type_name(threads.value_name);
   command->add_flag("--json", flags->json, "Print one JSON object on the standard output");
   command->callback([=, &exit_code] {
     TrainingJob resume = job();
     resume.kind = TrainingJob::Kind::resume;
     resume.run = *run;
     resume.options = options_of(RunFolder(*run));
+    if (command->count("--threads") > 0) find_train_key("threads")->set(resume.options, flags->texts.at("threads"));
+    make_training_plan(resume.options);  // refuses before LibTorch is loaded
     exit_code = run_training_job(resume);
   });
 

@@ -23,6 +23,7 @@ struct ExplainFlags {
   std::string model;
   std::string input;
   std::string input_type = "float";
+  bool short_form = false;  // the verdict, problems and notes alone
 };
 
 struct TrainingJob {
@@ -52,6 +53,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 5"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 6"
 
 }  // namespace sotto::tools

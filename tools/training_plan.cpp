@@ -1,12 +1,9 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/numbers.h>
 #include <sotto/tools/training_plan.h>
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
@@ -47,13 +44,10 @@ void check_rule_parameter(const TrainOptions& o, const char* flag, std::optional
 }
 
 void check_model(const TrainOptions& o, const DeclaredData& data) {
+  require_model(o.model);
   if (names_model_file(o.model)) {
     if (!o.model_sha256.empty() && !privacy::is_sha256_hex(o.model_sha256))
       throw UsageError(fmt::format("[--model-sha256] bad value: '{}'; must be 64 hexadecimal digits", o.model_sha256));
-  } else if (std::ranges::find(kReadyModels, o.model) == kReadyModels.end()) {
-    throw UsageError(fmt::format(
-        "[--model] unknown value: '{}'; allowed are {}, and a TorchScript file (*.ts, *.pt, or with a slash)", o.model,
-        fmt::join(kReadyModels, ", ")));
   } else if (!o.model_sha256.empty()) {
     throw UsageError("[--model-sha256] has no effect: --model names no file");
   }

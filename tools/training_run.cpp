@@ -1,4 +1,5 @@
 #include <ATen/Parallel.h>
+#include <ATen/ops/linalg_vector_norm.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/models/state.h>
@@ -9,6 +10,7 @@
 #include <sotto/tools/progress.h>
 #include <sotto/tools/run_certificate.h>
 #include <sotto/tools/run_report.h>
+#include <sotto/tools/slow_notice.h>
 #include <sotto/tools/stop_signal.h>
 #include <sotto/tools/training_data.h>
 #include <sotto/tools/training_run.h>
@@ -16,6 +18,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -23,6 +26,7 @@ namespace sotto::tools {
 namespace {
 
 constexpr std::chrono::seconds kCheckpointInterval{60};
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int64_t kEvaluations = 10;  // over the whole run, the last one included
 
 optim::WeightRule weight_rule(const TrainOptions& o, size_t groups) {
@@ -108,11 +112,12 @@ void TrainingRun::examine() {
   } catch (const UsageError& error) {
     throw DataError(fmt::format("[--model] refused: {}", error.what()));
   }
-  for (const std::string& note : private_->notes()) text() << "note              " << note << '\n';
 }
 
 void TrainingRun::start(bool resume) {
   const TrainOptions& o = job_.options;
+  std::optional<SlowNotice> notice;
+  notice.emplace(*job_.err, fmt::format("examining {} on made-up records ...", o.model));
   check_model();
   if (!plan_.privacy) {
     plain_ = std::make_unique<PlainTraining>(*model_, *optimizer_, records_, o.batch, o.physical_batch);
@@ -134,6 +139,8 @@ void TrainingRun::start(bool resume) {
     options.insecure_test_seed = static_cast<uint64_t>(*o.insecure_test_seed) + static_cast<uint64_t>(applied_steps_);
   private_ = std::make_unique<optim::PrivateTraining>(parameters, *optimizer_, records_, std::move(options), groups);
   examine();
+  notice.reset();
+  for (const std::string& note : private_->notes()) text() << "note              " << note << '\n';
 }
 
 ExitCode TrainingRun::train() {
@@ -148,7 +155,7 @@ ExitCode TrainingRun::train() {
     if (!heading.empty()) privacy::write_file_atomically(folder_.not_private(), heading + "\n");
     start(false);
     save(false);
-    text() << describe(job_.options, plan_) << "run               " << folder_.path().string() << std::endl;
+    text() << describe(job_.options, plan_) << std::flush;
     return loop();
   } catch (...) {
     if (steps_done() == 0) folder_.discard(made);
@@ -167,6 +174,8 @@ ExitCode TrainingRun::resume() {
   text() << describe(job_.options, plan_)
          << fmt::format("run               {}, {} of {} steps {}\n", folder_.path().string(), steps_done(), plan_.steps,
                         private_ ? "charged" : "taken");
+  if (state.lr != plan_.lr)
+    text() << fmt::format("note              lr is {}; up to the checkpoint it was {}\n", plan_.lr, state.lr);
   if (const int64_t lost = steps_done() - applied_steps_; lost > 0)
     text() << fmt::format(
         "warning           {} charged step{} came after the checkpoint: the model lacks {}, and the "
@@ -181,12 +190,29 @@ void TrainingRun::step() {
     const double left = 1 - static_cast<double>(steps_done()) / static_cast<double>(plan_.steps);
     optimizer_->param_groups()[0].options().set_lr(plan_.lr * left);
   }
-  if (private_) {
-    private_->step(losses_of(*model_));
-  } else {
-    plain_->step();
-  }
+  run_model(job_.options.model, [&] {
+    if (private_) {
+      private_->step(losses_of(*model_));
+    } else {
+      plain_->step();
+    }
+  });
   ++applied_steps_;
+  require_finite();
+}
+
+// Of what is released after every step.
+void TrainingRun::require_finite() const {
+  const at::NoGradGuard no_grad;
+  for (const models::NamedTensor& named : model_->trainable()) {
+    if (std::isfinite(at::linalg_vector_norm(named.tensor, kInfinity).item<double>())) continue;
+    throw UsageError(
+        fmt::format("[--lr] the run diverged: {} is not finite after step {} of {} with lr {}{}; go on from the last "
+                    "checkpoint with "
+                    "a smaller lr in {}: sotto resume {}",
+                    named.name, steps_done(), plan_.steps, plan_.lr, private_ ? ", which stays charged" : "",
+                    folder_.config().string(), folder_.path().string()));
+  }
 }
 
 ExitCode TrainingRun::loop() {
@@ -212,6 +238,8 @@ ExitCode TrainingRun::loop() {
         return *code;
       }
       step();
+      if (job_.kind == TrainingJob::Kind::train && applied_steps_ == 1)
+        text() << "run               " << folder_.path().string() << std::endl;
       progress.step(steps_done(), spent);
       if (const auto now = std::chrono::steady_clock::now(); now - saved > kCheckpointInterval) {
         save(false);
@@ -235,13 +263,15 @@ void TrainingRun::save(bool finished) {
   save_checkpoint(folder_.checkpoint(), *model_, *optimizer_,
                   {.applied_steps = applied_steps_,
                    .ledger_head = private_ ? private_->ledger().head_hash() : "",
-                   .finished = finished});
+                   .finished = finished,
+                   .lr = plan_.lr});
 }
 
 std::optional<double> TrainingRun::evaluate() {
   std::optional<double> accuracy;
   if (test_) {
-    const models::Hits hits = count_hits(*model_, *test_);
+    models::Hits hits;
+    run_model(job_.options.model, [&] { hits = count_hits(*model_, *test_); });
     accuracy = static_cast<double>(hits.correct) / static_cast<double>(hits.labels);
   }
   nlohmann::ordered_json line = {{"step", steps_done()}, {"epsilon_spent", nullptr}, {"accuracy", nullptr}};

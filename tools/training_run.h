@@ -21,7 +21,8 @@ class TrainingRun {
   // Reads the data. Throws the errors of data/ and of the plan.
   explicit TrainingRun(const TrainingJob& job);
 
-  // Claims the folder and trains. When nothing was charged yet, an error leaves nothing behind.
+  // Claims the folder and trains; the folder is told when its first step was taken, as an error before that leaves
+  // nothing behind.
   ExitCode train();
   // Continues from the checkpoint with the ledger's spend and new keys.
   ExitCode resume();
@@ -33,6 +34,7 @@ class TrainingRun {
   void start(bool resume);
   ExitCode loop();
   void step();
+  void require_finite() const;
   void save(bool finished);
   // Accuracy on the test records, which also goes to metrics.jsonl; nothing without test records.
   std::optional<double> evaluate();

@@ -23,16 +23,11 @@ namespace {
 
 using testing::content, testing::Outcome, testing::Program, testing::run;
 using ::testing::HasSubstr;
-using Words = std::vector<std::string>;
+using testing::Words, testing::operator+;
 
 constexpr std::uint32_t kRecords = 60;
 constexpr double kBatch = 12, kClipNorm = 0.1, kLr = 2;
 constexpr int kSeed = 5;
-
-Words operator+(Words words, const Words& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
 
 std::string exported(const std::string& name) {
   return std::string(SOTTO_EXPORTED) + "/" + name + ".ts";

@@ -24,12 +24,7 @@ using nlohmann::json;
 using sotto::testing::Bytes;
 using testing::content, testing::Outcome, testing::Program, testing::run, testing::run_weights;
 using ::testing::HasSubstr;
-using Words = std::vector<std::string>;
-
-Words operator+(Words words, const Words& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
+using testing::Words, testing::operator+;
 
 Bytes random_bytes(size_t count, unsigned seed) {
   std::mt19937 random(seed);

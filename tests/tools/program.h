@@ -26,6 +26,13 @@ inline std::string content(const std::filesystem::path& path) {
   return text.str();
 }
 
+using Words = std::vector<std::string>;
+
+inline Words operator+(Words words, const Words& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
 struct Outcome {
   int exit_code = -1;  // -1: ended by a signal
   std::string out, err;
@@ -34,8 +41,8 @@ struct Outcome {
 class Program {
  public:
   // Starts `sotto` with these arguments; `prepare` runs in the child before.
-  explicit Program(const std::vector<std::string>& arguments, const std::function<void()>& prepare = {}) {
-    std::vector<std::string> words = arguments;
+  explicit Program(const Words& arguments, const std::function<void()>& prepare = {}) {
+    Words words = arguments;
     words.insert(words.begin(), SOTTO_PROGRAM);
     std::vector<char*> pointers;
     for (std::string& word : words) pointers.push_back(word.data());
@@ -65,6 +72,9 @@ class Program {
     return ::kill(child_, signal) == 0;
   }
 
+  // What it has printed for people so far.
+  std::string err() const { return content(files_.path() / "err"); }
+
   Outcome finish() {
     int status = 0;
     ::waitpid(child_, &status, 0);
@@ -78,7 +88,7 @@ class Program {
   pid_t child_ = -1;
 };
 
-inline Outcome run(const std::vector<std::string>& arguments, const std::function<void()>& prepare = {}) {
+inline Outcome run(const Words& arguments, const std::function<void()>& prepare = {}) {
   return Program(arguments, prepare).finish();
 }
 

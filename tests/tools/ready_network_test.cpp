@@ -18,12 +18,7 @@ namespace {
 using nlohmann::json;
 using testing::content, testing::Outcome, testing::run, testing::run_weights, testing::SmallImages;
 using ::testing::HasSubstr, ::testing::Not;
-using Words = std::vector<std::string>;
-
-Words operator+(Words words, const Words& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
+using testing::Words, testing::operator+;
 
 class ReadyNetwork : public ::testing::Test {
  protected:

@@ -17,14 +17,9 @@ namespace {
 
 using nlohmann::json;
 using testing::content, testing::Outcome, testing::Program, testing::run, testing::SmallImages;
-using Words = std::vector<std::string>;
+using testing::Words, testing::operator+;
 
 constexpr const char* kDelta = "0.0001";
-
-Words operator+(Words words, const Words& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
 
 int64_t charged(const std::filesystem::path& ledger) {
   int64_t total = 0;

@@ -12,7 +12,7 @@ namespace sotto::tools {
 namespace {
 
 using testing::Outcome, testing::run;
-using Words = std::vector<std::string>;
+using testing::Words;
 
 class TrainUsage : public ::testing::Test {
  protected:

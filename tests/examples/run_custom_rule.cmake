@@ -1,0 +1,18 @@
+# Runs the example of a rule in an empty folder: the rule was probed, the slope was trained, and accuracy and epsilon lie
+# in the windows that the records allow.
+file(REMOVE_RECURSE "${FOLDER}")
+file(MAKE_DIRECTORY "${FOLDER}")
+execute_process(COMMAND "${PROGRAM}" "${FOLDER}/ledger.jsonl" OUTPUT_VARIABLE output RESULT_VARIABLE status)
+message("${output}")
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "custom_rule ended with ${status}")
+endif()
+if(NOT output MATCHES "independence was probed on made-up records")
+  message(FATAL_ERROR "custom_rule: not probed")
+endif()
+if(output MATCHES "slope 1\n")
+  message(FATAL_ERROR "custom_rule: the slope was not trained")
+endif()
+if(NOT output MATCHES "accuracy 0\\.(8|9)[0-9]*, epsilon (2\\.[5-9][0-9]*|3) at delta 1e-05")
+  message(FATAL_ERROR "custom_rule: unexpected result")
+endif()
