@@ -75,6 +75,27 @@ TEST(ScriptMemory, ATensorThatIsBothIsAParameter) {
   for (const models::NamedTensor& named : model->constants()) EXPECT_EQ(named.name, "extra");
 }
 
+// A list refers to a parameter, and it is no tensor beside it.
+TEST(ScriptMemory, AParameterInAListIsTheParameter) {
+  torch::jit::Module module("listed");
+  const Tensor first = leaf(memory()[0]);
+  module.register_parameter("first", first, false);
+  module.register_attribute("all", c10::ListType::ofTensors(), c10::List<Tensor>({leaf(first)}));
+  module.define("def forward(self, x):\n    return torch.linear(torch.linear(x, self.first), self.all[0])\n");
+  std::ostringstream stream;
+  module.save(stream);
+  const auto model = load_script_model(stream.str(), "listed");
+  ASSERT_EQ(model->trainable().size(), 1u);
+  EXPECT_TRUE(model->constants().empty());
+  torch::autograd::grad({model->forward(records()).sum()}, {model->trainable()[0].tensor});
+}
+
+TEST(ScriptMemory, ATensorThatIsNotDenseIsRefused) {
+  const Tensor all = memory();
+  EXPECT_TRUE(says(file_refusal(file_of(leaf(all[0].clone()), leaf(all[1].clone()), false, torch::eye(3).to_sparse())),
+                   {"extra", "is not dense"}));
+}
+
 TEST(ScriptMemory, APartOfAParametersMemoryIsRefused) {
   const Tensor all = memory();
   EXPECT_EQ(file_refusal(file_of(leaf(all[0].clone()), leaf(all[1].clone()))), "");
