@@ -258,7 +258,7 @@ TEST_F(LabelledImagesTest, RefusesDifferentCounts) {
 }
 
 TEST_F(LabelledImagesTest, NamesThePositionOfAWrongLabelAndNotItsValue) {
-  const std::string message = refusal_of(images_, labels({0, 7, 222}), 7);
+  const std::string message = refusal_of(images_, labels({0, 222, 7}), 7);
   EXPECT_THAT(message, HasSubstr("the label of record 1 is out of range; 0 to 6 are allowed"));
   EXPECT_THAT(message, ::testing::Not(HasSubstr("222")));
   EXPECT_NO_THROW(read_labelled_images(images_, labels({0, 7, 222}), 223));

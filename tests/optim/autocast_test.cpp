@@ -90,24 +90,31 @@ TEST(Autocast, SumsStayWithinTheNormBound) {
   }
 }
 
+// Also where the weighted sum makes the rows of a function of a parameter anew.
 TEST(Autocast, MayBeHeldAroundTheWholeStep) {
-  const Model model = network();
-  const auto inside = under_autocast(model, at::kBFloat16);
-  const auto summed = [&](PerRecordGradients& gradients) {
-    Tensors sums;
-    for (const auto& p : model.parameters) sums.push_back(torch::zeros_like(p.tensor).detach());
-    gradients.add_weighted({std::vector<float>(static_cast<size_t>(kRecords), 0.5f)}, sums);
-    return sums;
-  };
-  Tape tape(model.parameters, {}, {}, {.force_strategy = Strategy::drop});
-  PerRecordGradients expected = tape.run(inside.inputs, inside.losses);
-  const Tensors expected_sums = summed(expected);
-  const Autocast around(at::kBFloat16);
-  PerRecordGradients gradients =
-      tape.run(model.inputs, [&](const Tensors& x) { return model.losses(x).to(torch::kFloat); });
-  const Tensors sums = summed(gradients);
-  for (int64_t i = 0; i < kRecords; ++i) EXPECT_EQ(gradients.norm_bound(0, i), expected.norm_bound(0, i));
-  for (size_t p = 0; p < sums.size(); ++p) EXPECT_TRUE(torch::equal(sums[p], expected_sums[p]));
+  torch::manual_seed(12);
+  const Model through = loose({random({8, 5})}, {random({kRecords, 6, 5})}, [](auto& p, auto& x) {
+    return torch::tanh(torch::linear(x[0], p[0].sin()));
+  })(torch::kFloat);
+  for (const Model& model : {network(), through}) {
+    for (const auto strategy : {Strategy::gram, Strategy::keep, Strategy::drop}) {
+      const auto summed = [&](PerRecordGradients gradients) {
+        Tensors sums;
+        for (const auto& p : model.parameters) sums.push_back(torch::zeros_like(p.tensor).detach());
+        gradients.add_weighted({std::vector<float>(static_cast<size_t>(kRecords), 0.5f)}, sums);
+        return std::pair(gradients.norm_bound(0, kRecords - 1), sums);
+      };
+      Tape tape(model.parameters, {}, {}, {.force_strategy = strategy});
+      const auto inside = under_autocast(model, at::kBFloat16);
+      const auto [expected_norm, expected_sums] = summed(tape.run(inside.inputs, inside.losses));
+      const Autocast around(at::kBFloat16);
+      const auto [norm, sums] =
+          summed(tape.run(model.inputs, [&](const Tensors& x) { return model.losses(x).to(torch::kFloat); }));
+      EXPECT_EQ(norm, expected_norm) << to_string(strategy);
+      for (size_t p = 0; p < sums.size(); ++p)
+        EXPECT_TRUE(torch::equal(sums[p], expected_sums[p])) << to_string(strategy);
+    }
+  }
 }
 
 TEST(Autocast, CastsByHandAreCarriedBackToTheParameter) {

@@ -159,6 +159,26 @@ TEST_F(Checkpoint, AutocastIsInForceAgain) {
   });
 }
 
+// Autocast keeps the copy of a parameter that it makes. One made in a segment belongs to a graph that ends there.
+TEST_F(Checkpoint, UnderAutocastAParameterMayBeUsedBeforeInsideAndAfter) {
+  net_->to(torch::kFloat);
+  const torch::Tensor x = torch::randn({5, 4, 6});
+  std::vector<double> norms[2];
+  for (const bool again : {false, true}) {
+    const auto losses = [&](const Tensors& in) {
+      const auto segment = [this](const torch::Tensor& h) { return block(h); };
+      at::autocast::set_autocast_enabled(at::kCPU, true);
+      const torch::Tensor before = net_->first(in[0]);
+      const torch::Tensor out = net_->second(again ? checkpoint(segment, before) : segment(before));
+      at::autocast::clear_cache();
+      at::autocast::set_autocast_enabled(at::kCPU, false);
+      return per_record(out.to(torch::kFloat));
+    };
+    norms[again] = Tape(testing::named(*net_), {}).run({x}, losses).squared_norms(0).computed;
+  }
+  for (size_t i = 0; i < norms[0].size(); ++i) EXPECT_NEAR(norms[1][i], norms[0][i], 0.01 * norms[0][i]);
+}
+
 TEST_F(Checkpoint, WhatASegmentComputesIsGoneUntilItsBackwardPass) {
   c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl> inside(
       c10::intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>{});
@@ -267,6 +287,51 @@ TEST_F(Checkpoint, RefusesASegmentThatGivesSomethingElseTheSecondTime) {
     return per_record(checkpoint(segment, in[0]));
   }));
   EXPECT_NE(text.find("another one when it was computed again"), std::string::npos) << text;
+}
+
+// What the first run did not show is seen in the second.
+TEST_F(Checkpoint, RefusesWhatOnlyTheSecondRunDoes) {
+  const torch::Tensor counter = torch::zeros({1}, torch::kDouble);
+  const auto second = [&](const std::function<torch::Tensor(const torch::Tensor&)>& change) {
+    int runs = 0;
+    Model model = model_of(*net_, [&](const Tensors& in) {
+      return per_record(checkpoint([&](const torch::Tensor& x) { return block(++runs == 2 ? change(x) : x); }, in[0]));
+    });
+    model.constants = {counter};
+    return refusal(model);
+  };
+  const std::string mixing = second([](const torch::Tensor& x) { return x - x.mean(0); });
+  EXPECT_NE(mixing.find("aten::mean"), std::string::npos) << mixing;
+  const std::string hooked = second([this](const torch::Tensor& x) {
+    const torch::Tensor y = x * net_->scale;
+    y.register_hook([](const torch::Tensor& gradient) { return gradient.mean(0, true).expand_as(gradient); });
+    return y;
+  });
+  EXPECT_NE(hooked.find("gradient hook"), std::string::npos) << hooked;
+  const std::string counting = second([&](const torch::Tensor& x) {
+    torch::Tensor(counter).add_(1);
+    return x;
+  });
+  EXPECT_NE(counting.find("changed while the model ran"), std::string::npos) << counting;
+  const std::string seeding = second([](const torch::Tensor& x) {
+    torch::manual_seed(1);
+    return x;
+  });
+  EXPECT_NE(seeding.find("seeds LibTorch's generator"), std::string::npos) << seeding;
+}
+
+TEST_F(Checkpoint, RefusesABackwardPassOfTheProgramsOwn) {
+  torch::Tensor kept;
+  Tape(testing::named(*net_), {}).run({torch::randn({5, 4, 6}, torch::kDouble)}, [&](const Tensors& in) {
+    kept = checkpoint([this](const torch::Tensor& x) { return block(x); }, in[0]);
+    return per_record(kept);
+  });
+  try {
+    kept.sum().backward();
+    FAIL() << "accepted";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("computed again once"), std::string::npos) << error.what();
+  }
 }
 
 TEST_F(Checkpoint, RefusesInputsThatWereOverwritten) {

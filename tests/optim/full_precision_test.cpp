@@ -1,7 +1,9 @@
 // Modes in which LibTorch rounds the factors of products do not reach norms and sums.
 
+#include <ATen/ops/zeros_like.h>
 #include <ATen/record_function.h>
 
+#include <functional>
 #include <stdexcept>
 
 #include "clipper_models.h"
@@ -27,17 +29,15 @@ class ReducedPrecision : public ClipperTest {
     return precision == at::Float32Precision::BF16 || precision == at::Float32Precision::TF32;
   }
 
-  // Sums a batch and counts the operators that run, those in reduced precision apart.
+  // Counts the operators that run, those in reduced precision apart.
   struct Count {
     int all = 0;
     int reduced = 0;
     std::string first;  // name of one that ran in reduced precision
   };
-  static Count operators(const Model& model, TapeOptions options) {
+  static Count operators(const std::function<void()>& work) {
     static Count count;
     count = {};
-    Clipper clipper(model.parameters, {}, WeightRule::flat(0.1), {}, options);
-    const Tensors inputs = model.draw(4);
     const auto handle = at::addThreadLocalCallback(
         at::RecordFunctionCallback([](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
           ++count.all;
@@ -47,16 +47,27 @@ class ReducedPrecision : public ClipperTest {
           }
           return nullptr;
         }).scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));
-    clipper.add(inputs, model.losses, {});
+    work();
     at::removeCallback(handle);
     return count;
   }
   static void check() {
     for (const Model& model : zoo(at::kFloat)) {
+      const Tensors inputs = model.draw(4);
       for (const Strategy strategy : {Strategy::gram, Strategy::keep, Strategy::drop}) {
-        const Count count = operators(model, {.force_strategy = strategy});
+        Clipper clipper(model.parameters, {}, WeightRule::flat(0.1), {}, {.force_strategy = strategy});
+        const Count count = operators([&] { clipper.add(inputs, model.losses, {}); });
         EXPECT_GT(count.all, 20);
         EXPECT_EQ(count.reduced, 0) << to_string(strategy) << ": " << count.first;
+      }
+      for (const Fallback fallback : {Fallback::none, Fallback::per_record}) {
+        Tape tape(model.parameters, {}, {}, {.fallback = fallback});
+        Tensors sums;
+        for (const auto& p : model.parameters) sums.push_back(at::zeros_like(p.tensor).detach());
+        const Count count =
+            operators([&] { tape.run(inputs, model.losses).add_weighted({std::vector<float>(4, 0.5f)}, sums); });
+        EXPECT_GT(count.all, 20);
+        EXPECT_EQ(count.reduced, 0) << "without a clipper: " << count.first;
       }
     }
   }

@@ -40,8 +40,11 @@ TEST(Recorder, AcceptsTheDefaultGenerator) {
 TEST_F(PrivateTrainingTest, SeedsTheGeneratorOfMasksSecretly) {
   auto net = network();
   torch::optim::SGD optimizer(net->parameters(), 0.1);
+  const Records records = tensor_records(data());
+  Overrides secret;
+  secret.seed.reset();
   torch::manual_seed(5);
-  const PrivateTraining training(*net, optimizer, tensor_records(data()), options());
+  const PrivateTraining training(*net, optimizer, records, options(secret));
   EXPECT_NE(at::detail::getDefaultCPUGenerator().current_seed(), 5U);
 }
 

@@ -2,9 +2,11 @@
 // refused, with a message that names what it does: by the analysis of its operators, or, where a program keeps from
 // LibTorch what it does, by the probe on made-up records.
 
+#include <ATen/record_function.h>
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <memory>
 
@@ -215,6 +217,7 @@ std::vector<ZooModel> seen_by_the_analysis() {
 std::vector<ZooModel> seen_by_the_probe() {
   auto calls = std::make_shared<int>(0);
   auto memory = std::make_shared<float>(0.0f);
+  auto flag = std::make_shared<bool>(false);
   return {
       {"scaled by the size of the batch",
        [](auto& p, auto& x) { return per_record(logits(p, x)) / static_cast<double>(x[0].size(0)); },
@@ -280,6 +283,30 @@ std::vector<ZooModel> seen_by_the_probe() {
          return per_record(logits(p, x)) + static_cast<double>(other);
        },
        {"not a number"}},
+      {"a flag that stays raised",
+       [flag](auto& p, auto& x) {
+         const double scale = *flag ? 2.0 : 1.0;
+         const float last = static_cast<const float*>(x[0].const_data_ptr())[x[0].numel() - 1];
+         *flag = *flag || (std::isnan(first_number(x[0])) && !std::isnan(last));
+         return per_record(logits(p, x)) * scale;
+       },
+       {"has seen other batches", "keeps something between its calls"}},
+      {"gradients scaled by the first record, losses as they were",
+       [](auto& p, auto& x) {
+         const Tensor y = logits(p, x);
+         return per_record(y) + (y - y.detach()).sum(1) * static_cast<double>(first_number(x[0]));
+       },
+       {"the gradient of a made-up record changes", "other records of its batch change"}},
+      {"the mean of the batch, by an operator that is not shown",
+       [](auto& p, auto& x) {
+         const Tensor y = logits(p, x);
+         {
+           const at::DisableRecordFunctionGuard unseen;
+           y.sub_(y.detach().mean(0));
+         }
+         return per_record(y);
+       },
+       {"other records of its batch change"}},
   };
 }
 
