@@ -144,9 +144,7 @@ PrivateTraining::PrivateTraining(std::vector<NamedParameter> parameters, torch::
       }()),
       sampler_(options_.plan.sampling_rate(), std::move(keys.sampler)),
       mechanism_(sampler_.event(options_.plan.step_event().mechanism), options_.plan.expected_batch_size(),
-                 std::move(keys.noise)) {
-  if (is_private()) seed_generator_secretly();
-}
+                 std::move(keys.noise)) {}
 
 // Before the ledger is created: a run that is refused leaves nothing behind.
 void PrivateTraining::check_before_start() const {
@@ -244,6 +242,8 @@ void PrivateTraining::compute_gradient(const Losses& losses) {
     }
     const std::vector<at::Tensor> inputs = records_.fetch(indices);
     if (options_.tape.phase_ended) options_.tape.phase_ended("sample and fetch");
+    // Afresh for every pass: a state that the model kept from an earlier one is told from this one.
+    if (is_private()) seed_generator_secretly();
     clipper_.add(inputs, losses, active);
   }
   written_ = mechanism_.release(clipper_.take(), ledger_).write_to(clipper_.parameters());

@@ -258,7 +258,8 @@ void Recorder::watch(const std::function<void()>& model) {
   if (error_) std::rethrow_exception(error_);
   if (generator_seed() != seed) {
     throw UsageError(
-        "[Tape] the model seeds LibTorch's generator (manual_seed): its random numbers would belong to places of the "
+        "[Tape] the model seeds LibTorch's generator or puts back a state of it (manual_seed, set_state): its random "
+        "numbers would belong to places of the "
         "batch, and leaving a record out would change those of all that follow. Remove the call");
   }
 }

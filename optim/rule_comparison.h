@@ -14,6 +14,9 @@ namespace sotto::optim {
 // A difference above this fraction of a gradient's norm is a wrong rule. Rounding stays far below in float; a few
 // hundredths remain where layers run in bfloat16.
 inline constexpr double kRuleTolerance = 0.05;
+// A parameter's difference below this fraction of the largest norm of a record's whole gradient is rounding: terms that
+// cancel leave nothing but that (the bias of attention's keys).
+inline constexpr double kRuleFloor = 5e-3;
 
 struct RuleComparison {
   std::vector<std::string> problems;  // empty: norms of all records and a weighted sum agree

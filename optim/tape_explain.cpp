@@ -8,6 +8,8 @@
 namespace sotto::optim {
 namespace {
 
+constexpr uint64_t kAnotherSeed = 0x5077e;
+
 const char* form_text(const Recording& recording, const RecordedUse& use, size_t parameter_count) {
   const size_t source = recording.expressions[use.expression].source;
   if (source >= parameter_count) return "function of parameters";
@@ -50,7 +52,7 @@ Explanation Tape::explain(const std::vector<at::Tensor>& inputs,
         strategies[u] = use ? to_string(use->strategy()) : absorbed ? "with an earlier use" : "no gradient";
       }
       // Segments see tensors from elsewhere as part of the model here, and are refused them when they are recomputed.
-      generators.restore();
+      seed_generator(kAnotherSeed);  // and a state of the generator that the model keeps and puts back is another
       run_recorded(inputs, losses, {}, /*recompute=*/true);
       explanation.verdict = Evidence::proven;
       explanation.notes.assign(gradients.recording_.notes.begin(), gradients.recording_.notes.end());

@@ -3,6 +3,8 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/autocast_mode.h>
 
+#include <set>
+
 #include "private_training_fixture.h"
 #include "recorder_models.h"
 
@@ -37,15 +39,56 @@ TEST(Recorder, AcceptsTheDefaultGenerator) {
   EXPECT_EQ(message, "");
 }
 
-TEST_F(PrivateTrainingTest, SeedsTheGeneratorOfMasksSecretly) {
+uint64_t current_seed() {
+  return at::detail::getDefaultCPUGenerator().current_seed();
+}
+
+TEST_F(PrivateTrainingTest, SeedsTheGeneratorOfMasksSecretlyBeforeEveryPass) {
   auto net = network();
   torch::optim::SGD optimizer(net->parameters(), 0.1);
-  const Records records = tensor_records(data());
   Overrides secret;
   secret.seed.reset();
+  secret.probe = false;
+  PrivateTraining training(*net, optimizer, tensor_records(data()), options(secret));
   torch::manual_seed(5);
-  const PrivateTraining training(*net, optimizer, records, options(secret));
-  EXPECT_NE(at::detail::getDefaultCPUGenerator().current_seed(), 5U);
+  std::vector<uint64_t> seeds = {5};
+  for (int step = 0; step < 4; ++step) {
+    training.step([&](const std::vector<Tensor>& batch) {
+      seeds.push_back(current_seed());
+      return losses_of(net)(batch);
+    });
+  }
+  EXPECT_GT(seeds.size(), 3U);
+  EXPECT_EQ(std::set<uint64_t>(seeds.begin(), seeds.end()).size(), seeds.size());
+}
+
+// A state kept from one pass would give the places of the next the same masks.
+TEST_F(PrivateTrainingTest, RefusesAStateOfTheGeneratorThatTheModelKept) {
+  for (const bool probe : {false, true}) {
+    auto net = network();
+    torch::optim::SGD optimizer(net->parameters(), 0.1);
+    Overrides secret;
+    secret.seed.reset();
+    secret.probe = probe;
+    PrivateTraining training(*net, optimizer, tensor_records(data()), options(secret, probe ? "probed" : "not"));
+    Tensor kept;
+    std::string message;
+    try {
+      for (int step = 0; step < 4; ++step) {
+        training.step([&](const std::vector<Tensor>& batch) {
+          auto generator = at::detail::getDefaultCPUGenerator();
+          kept.defined() ? generator.set_state(kept) : static_cast<void>(kept = generator.get_state());
+          return losses_of(net)({torch::dropout(batch[0], 0.5, true), batch[1]});
+        });
+      }
+    } catch (const UsageError& error) {
+      message = error.what();
+    }
+    EXPECT_TRUE(says(message, {"generator", "set_state"})) << message;
+    if (probe) {
+      EXPECT_EQ(training.steps_charged(), 0);
+    }
+  }
 }
 
 }  // namespace

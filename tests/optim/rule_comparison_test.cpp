@@ -95,6 +95,20 @@ TEST(RuleComparison, AWrongSumIsFoundOutWhereTheNormIsRight) {
   }
 }
 
+// A parameter whose gradient is small beside the others' is looked at by itself.
+TEST(RuleComparison, AWrongSumOfASmallGradientIsFoundOut) {
+  torch::manual_seed(6);
+  const Model model = loose({torch::ones({5}), torch::ones({1})}, {records({4, 5})},
+                            [](auto& p, auto& x) { return 30 * (x[0] * p[0]).sum(1) + scaled(x[0], p[1]).sum(1); });
+  const auto problems_with = [&](double sum) {
+    lie = {.sum = sum};
+    return compare_rules(model.parameters, {}, model.inputs, model.losses, {}).problems;
+  };
+  EXPECT_TRUE(problems_with(1).empty());
+  ASSERT_EQ(problems_with(0.5).size(), 1u);
+  EXPECT_TRUE(says(problems_with(0.5)[0], {"weight1"}));
+}
+
 // Every norm is right, and so is the sum of all gradients.
 TEST(RuleComparison, GradientsOfExchangedRecordsAreFoundOut) {
   lie = {.rows = [](const Tensor& made) { return made.view({2, 2, 1}).flip(1).reshape({4, 1}); }};

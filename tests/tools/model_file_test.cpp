@@ -167,7 +167,7 @@ TEST_F(ModelFile, RunKeepsTheFileItsHashAndTheTrainedModel) {
   const std::string hash = privacy::sha256_hex(content(given));
   const Files files = pictures("many", kRecords);
   const Words test = {"--test-images", files.inputs, "--test-labels", files.labels, "--json"};
-  Program program(train(given, files, "run", test + Words{"--steps", "400", "--model-sha256", hash}));
+  Program program(train(given, files, "run", test + Words{"--steps", "400"}));
   ASSERT_TRUE(program.signal_when([&] { return content(path("run/ledger.jsonl")).size() > 4000; }, SIGINT));
   const Outcome stopped = program.finish();
   ASSERT_EQ(stopped.exit_code, 130) << stopped.err;
