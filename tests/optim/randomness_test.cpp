@@ -2,6 +2,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/autocast_mode.h>
+#include <sotto/optim/explain_model.h>
 
 #include <set>
 
@@ -89,6 +90,19 @@ TEST_F(PrivateTrainingTest, RefusesAStateOfTheGeneratorThatTheModelKept) {
       EXPECT_EQ(training.steps_charged(), 0);
     }
   }
+}
+
+TEST(ExplainModel, RefusesAStateOfTheGeneratorThatTheModelKept) {
+  const Tensor parameter = weight().requires_grad_();
+  Tensor kept;
+  const Explanation explanation =
+      explain_model({{"weight", parameter}}, {}, {{.sizes = {5}}}, [&](const std::vector<Tensor>& x) {
+        auto generator = at::detail::getDefaultCPUGenerator();
+        kept.defined() ? generator.set_state(kept) : static_cast<void>(kept = generator.get_state());
+        return per_record(torch::dropout(torch::linear(x[0], parameter), 0.5, true));
+      });
+  EXPECT_EQ(explanation.verdict, Evidence::refused);
+  EXPECT_TRUE(says(to_text(explanation), {"generator", "set_state"})) << to_text(explanation);
 }
 
 }  // namespace
