@@ -19,21 +19,6 @@ std::string describe(const RecordShape& shape, int64_t records) {
                      shape.type.tokens ? fmt::format("tokens:{}", shape.type.vocabulary) : "float");
 }
 
-// What the code of a model file raises is the file's fault; what a ready network raises is ours.
-template <typename Work>
-auto blaming(bool file, const Work& work) {
-  try {
-    return work();
-  } catch (const Error&) {
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw;
-  } catch (const std::exception& error) {
-    if (!file) throw;
-    throw DataError(fmt::format("[--model] the model fails: {}", optim::libtorch_message(error)));
-  }
-}
-
 }  // namespace
 
 std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
@@ -51,19 +36,23 @@ std::unique_ptr<models::TrainableModel> make_model(const std::string& name, cons
 }
 
 void run_model(const std::string& name, const std::function<void()>& work) {
-  const bool file = names_model_file(name);
+  if (!names_model_file(name)) return work();
   try {
-    blaming(file, work);
+    work();
   } catch (const UsageError& error) {
-    if (!file) throw;
     throw DataError(fmt::format("[--model] refused: {}", error.what()));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw DataError(fmt::format("[--model] the model fails: {}", optim::libtorch_message(error)));
   }
 }
 
 optim::ProbedLosses losses_of(models::TrainableModel& model) {
   return [&model](const std::vector<at::Tensor>& records) {
-    const at::Tensor scores = blaming(model.has_file(), [&] { return model.forward(records[0]); });
-    return models::record_losses(scores, records[1]);
+    return models::record_losses(model.forward(records[0]), records[1]);
   };
 }
 

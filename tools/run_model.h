@@ -33,8 +33,7 @@ std::unique_ptr<models::TrainableModel> make_model(const std::string& name, cons
 // a DataError that names --model; all other errors pass through, as do all of a ready network.
 void run_model(const std::string& name, const std::function<void()>& work);
 
-// One loss per record, record_losses.h, of inputs and labels. Refers to the model. What a file raises is a DataError as
-// above.
+// One loss per record, record_losses.h, of inputs and labels. Refers to the model.
 optim::ProbedLosses losses_of(models::TrainableModel& model);
 
 // As the tape takes them.

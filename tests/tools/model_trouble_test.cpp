@@ -99,7 +99,7 @@ TEST_F(ModelTrouble, WhatAModelRaisesInAStepIsTheFilesFault) {
 
 TEST_F(ModelTrouble, AssertionOfAModelIsToldInOneLine) {
   const std::string model = classifier("    assert x.size(0) != 5, 'no batches of five'\n");
-  const std::string what = "sotto: [--model] the model fails: AssertionError: no batches of five\n";
+  const std::string what = " fails: AssertionError: no batches of five\n";
   expect_nothing_kept(run(train_privately(model)), 65, what);
   expect_nothing_kept(run(train(model, {"--rule", "none", "--steps", "2"})), 65, what);
   const Outcome outcome = run({"explain", "--model", model, "--input", "5x1x28x28"});
