@@ -80,12 +80,13 @@ std::vector<NamedTensor> attribute_tensors(const torch::jit::Module& module) {
   return result;
 }
 
-std::string attribute_state(const torch::jit::Module& module) {
+std::string state_of(const std::vector<c10::IValue>& values) {
   std::string result;
-  Walk([&](const std::string&, const c10::IValue& value) {
+  Walk walk([&](const std::string&, const c10::IValue& value) {
     result += text_of(value);
     result += '\n';
-  }).value("", c10::IValue(module._ivalue()));
+  });
+  for (const c10::IValue& value : values) walk.value("", value);
   return result;
 }
 

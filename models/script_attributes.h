@@ -13,8 +13,8 @@ namespace sotto::models {
 // often as it is named.
 std::vector<NamedTensor> attribute_tensors(const torch::jit::Module& module);
 
-// Everything that is not the content of a tensor: numbers, texts, lengths of lists, and which tensor lies where. Two
-// equal texts mean that no attribute was changed in between.
-std::string attribute_state(const torch::jit::Module& module);
+// Everything in the values, attributes of objects included, that is not the content of a tensor: numbers, texts,
+// lengths of lists, and which tensor lies where. Two equal texts mean that nothing was changed in between.
+std::string state_of(const std::vector<c10::IValue>& values);
 
 }  // namespace sotto::models

@@ -123,17 +123,37 @@ std::optional<std::string> graph_refusal(const torch::jit::Module& module) {
   return refusal_within(*module.get_method("forward").graph());
 }
 
-std::vector<at::Tensor> graph_constants(const torch::jit::Module& module) {
-  std::vector<at::Tensor> result;
+namespace {
+
+// Constants and defaults of arguments of all methods of all modules.
+void for_each_value(const torch::jit::Module& module, const std::function<void(const c10::IValue&)>& visit) {
   for (const torch::jit::Module& part : module.modules()) {
     for (const torch::jit::Method& method : part.get_methods()) {
+      for (const c10::Argument& argument : method.function().getSchema().arguments())
+        if (argument.default_value()) visit(*argument.default_value());
       for_each_node(method.graph()->block(), [&](const torch::jit::Node* node) {
         if (node->kind() != c10::prim::Constant) return;
-        const auto value = torch::jit::toIValue(node->output());
-        if (value && value->isTensor() && value->toTensor().defined()) result.push_back(value->toTensor());
+        if (const auto value = torch::jit::toIValue(node->output())) visit(*value);
       });
     }
   }
+}
+
+}  // namespace
+
+std::vector<at::Tensor> graph_constants(const torch::jit::Module& module) {
+  std::vector<at::Tensor> result;
+  for_each_value(module, [&](const c10::IValue& value) {
+    if (value.isTensor() && value.toTensor().defined()) result.push_back(value.toTensor());
+  });
+  return result;
+}
+
+std::vector<c10::IValue> graph_containers(const torch::jit::Module& module) {
+  std::vector<c10::IValue> result;
+  for_each_value(module, [&](const c10::IValue& value) {
+    if (value.isList() || value.isGenericDict() || value.isTuple() || value.isObject()) result.push_back(value);
+  });
   return result;
 }
 

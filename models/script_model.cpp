@@ -32,7 +32,8 @@ constexpr const char* kExportHint =
 
 // What torch.save() writes: a pickle in a zip file without code, or, as it was long ago, a bare pickle.
 bool is_saved_without_code(const std::string& bytes) {
-  if (bytes.starts_with("\x80\x02")) return true;
+  constexpr const char* kPickleProtocol2 = "\x80\x02";  // PEP 307
+  if (bytes.starts_with(kPickleProtocol2)) return true;
   std::istringstream stream(bytes);
   try {
     caffe2::serialize::PyTorchStreamReader reader(&stream);
@@ -42,7 +43,30 @@ bool is_saved_without_code(const std::string& bytes) {
   }
 }
 
+// LibTorch's parser calls itself for every bracket.
+void check_nesting(const std::string& bytes, const std::string& name) {
+  constexpr int kDeepest = 1000;
+  try {
+    std::istringstream stream(bytes);
+    caffe2::serialize::PyTorchStreamReader reader(&stream);
+    for (const std::string& record : reader.getAllRecords()) {
+      if (!record.starts_with("code/") || !record.ends_with(".py")) continue;
+      const auto [data, size] = reader.getRecord(record);
+      int depth = 0;
+      for (const char c : std::string_view(static_cast<const char*>(data.get()), size)) {
+        depth += c == '(' || c == '[' || c == '{' ? 1 : c == ')' || c == ']' || c == '}' ? -1 : 0;
+        if (depth > kDeepest)
+          refuse(name,
+                 fmt::format("nests brackets more than {} deep in its code; save it again from Python", kDeepest));
+      }
+    }
+  } catch (const c10::Error&) {
+    return;  // no zip file: told when it is loaded
+  }
+}
+
 torch::jit::Module load(const std::string& bytes, const std::string& name) {
+  check_nesting(bytes, name);
   std::istringstream stream(bytes);
   try {
     return torch::jit::load(stream, c10::Device(c10::kCPU));
@@ -107,17 +131,19 @@ class ScriptModel : public TrainableModel {
       if (part.hasattr("training")) exported_mode_.emplace_back(part, part.attr("training").toBool());
     sort_tensors();
     check_memory();
+    held_ = graph_containers(module_);
+    held_.emplace_back(module_._ivalue());
   }
 
   at::Tensor forward(const at::Tensor& input) override {
     const torch::jit::GraphOptimizerEnabledGuard as_written(false);
-    const std::string before = attribute_state(module_);
+    const std::string before = state_of(held_);
     const c10::IValue output = module_.forward({input});
-    if (attribute_state(module_) != before)
-      throw DataError(
-          fmt::format("[--model] {} changed an attribute of its own while it ran: what a batch leaves behind "
-                      "reaches the next one without noise. Remove the assignment from forward()",
-                      name_));
+    if (state_of(held_) != before)
+      throw DataError(fmt::format(
+          "[--model] {} changed an attribute or a default of its own while it ran: what a batch leaves behind "
+          "reaches the next one without noise. Remove the assignment from forward()",
+          name_));
     if (!output.isTensor())
       throw DataError(fmt::format("[--model] {}: forward() returns {}; must be a tensor", name_, output.tagKind()));
     return output.toTensor();
@@ -153,6 +179,8 @@ class ScriptModel : public TrainableModel {
   void check_code() const {
     const auto method = module_.find_method("forward");
     if (!method) refuse(name_, "has no method forward()");
+    if (!module_.type()->getForwardHooks().empty() || !module_.type()->getForwardPreHooks().empty())
+      refuse(name_, "has hooks around its forward(), which only Python runs; call what they do in forward()");
     const auto& arguments = method->function().getSchema().arguments();
     const auto mandatory = std::count_if(arguments.begin(), arguments.end(),
                                          [](const c10::Argument& argument) { return !argument.default_value(); });
@@ -204,6 +232,7 @@ class ScriptModel : public TrainableModel {
   torch::jit::Module module_;
   std::vector<std::pair<torch::jit::Module, bool>> exported_mode_;
   std::vector<NamedTensor> trainable_, constants_;
+  std::vector<c10::IValue> held_;  // what a call could leave something in for the next one
 };
 
 }  // namespace

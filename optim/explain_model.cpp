@@ -1,9 +1,10 @@
+#include <ATen/ops/cat.h>
 #include <fmt/format.h>
 #include <sotto/optim/explain_model.h>
 #include <sotto/optim/generator.h>
-#include <sotto/optim/libtorch_message.h>
+#include <sotto/optim/one_record.h>
+#include <sotto/optim/problems.h>
 #include <sotto/optim/rule_comparison.h>
-#include <sotto/privacy/error.h>
 
 #include <iterator>
 
@@ -14,6 +15,16 @@ void append(std::vector<std::string>& all, std::vector<std::string> more) {
   std::move(more.begin(), more.end(), std::back_inserter(all));
 }
 
+// The losses of a batch, every record run on its own.
+std::function<at::Tensor(const std::vector<at::Tensor>&)> one_by_one(
+    const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses) {
+  return [&losses](const std::vector<at::Tensor>& inputs) {
+    std::vector<at::Tensor> all;
+    for (int64_t i = 0; i < inputs.at(0).size(0); ++i) all.push_back(losses(one_record(inputs, i)));
+    return at::cat(all);
+  };
+}
+
 }  // namespace
 
 Explanation explain_model(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
@@ -21,26 +32,30 @@ Explanation explain_model(const std::vector<NamedParameter>& parameters, const s
                           const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
                           ExplainOptions options) {
   const GeneratorState generators;
-  options.tape.fallback = Fallback::none;
   options.tape.phase_ended = {};
+  const bool alone = options.tape.fallback == Fallback::per_record;
   const std::vector<at::Tensor> inputs =
       made_up_inputs(specs, options.batch, options.seed, parameters.at(0).tensor.device());
-  Explanation explanation = Tape(parameters, constants, {}, options.tape).explain(inputs, losses);
-  if (!explanation.accepted()) return explanation;
-  try {
-    ProbeReport report =
-        probe(parameters, specs, losses, {.batch = options.batch, .seed = options.seed, .pass = options.pass});
+  Tape tape(parameters, constants, {}, options.tape);
+  Explanation explanation;
+  if (alone) {
+    if (!collect_problems(explanation, [&] { explanation.notes = tape.run(inputs, losses).notes(); }))
+      return explanation;
+  } else {
+    explanation = tape.explain(inputs, losses);
+    if (!explanation.accepted()) return explanation;
+  }
+  collect_problems(explanation, [&] {
+    ProbeReport report = probe(parameters, specs, alone ? one_by_one(losses) : losses,
+                               {.batch = options.batch, .seed = options.seed, .pass = alone ? 0 : options.pass});
     explanation.notes.push_back(fmt::format("independence was probed on made-up records, {} passes", report.runs));
     append(explanation.notes, std::move(report.notes));
     append(explanation.problems, std::move(report.problems));
+    if (alone) return;
     RuleComparison rules = compare_rules(parameters, constants, inputs, losses, options.tape);
     append(explanation.notes, std::move(rules.notes));
     append(explanation.problems, std::move(rules.problems));
-  } catch (const Error& error) {
-    explanation.problems.emplace_back(error.what());
-  } catch (const std::exception& error) {
-    explanation.model_failed(libtorch_message(error));
-  }
+  });
   explanation.verdict = explanation.problems.empty() ? Evidence::probed : Evidence::refused;
   return explanation;
 }

@@ -71,11 +71,6 @@ nlohmann::ordered_json json_of(const ExplainedParameter& parameter) {
 
 }  // namespace
 
-void Explanation::model_failed(const std::string& message) {
-  failure = message;
-  problems.push_back(fmt::format("[Tape] the model itself fails: {}", message));
-}
-
 const char* to_string(Evidence evidence) {
   switch (evidence) {
     case Evidence::refused:

@@ -59,9 +59,8 @@ struct Explanation {
   std::vector<std::string> notes;     // what was checked or replaced, what was not, and why
   std::string failure;                // what the model itself threw, in one line, which is a problem too; or ""
 
-  // The model threw `message`.
-  void model_failed(const std::string& message);
   bool accepted() const { return problems.empty() && verdict != Evidence::refused; }
+  bool only_the_model_failed() const { return !failure.empty() && problems.size() == 1; }
 };
 
 // A table for a terminal, its last line the verdict; and the same as one JSON object.

@@ -1,5 +1,5 @@
 #pragma once
-// Record i of a batch as a batch of its own.
+// Copies of inputs: of a whole batch, and of record i as a batch of its own.
 
 #include <ATen/core/Tensor.h>
 
@@ -7,6 +7,13 @@
 #include <vector>
 
 namespace sotto::optim {
+
+// With memory of their own: models may change their inputs.
+inline std::vector<at::Tensor> copies(const std::vector<at::Tensor>& tensors) {
+  std::vector<at::Tensor> result;
+  for (const at::Tensor& tensor : tensors) result.push_back(tensor.clone());
+  return result;
+}
 
 // Every input has the records in dimension 0, 0 <= i < B; results have size 1 there, and memory of their own, so that
 // no view of it reaches another record.

@@ -1,4 +1,5 @@
 #include <ATen/record_function.h>
+#include <sotto/optim/memory.h>
 #include <sotto/optim/observed_values.h>
 #include <sotto/optim/operator_call.h>
 #include <sotto/optim/origin_watch.h>
@@ -37,9 +38,10 @@ class OriginWatch {
   }
   static void on_end(const at::RecordFunction& function, at::ObserverContext*) {
     if (!function.operator_name()) return;
-    --active_->depth_;
+    const bool outermost = --active_->depth_ == 0;
     for (const c10::IValue& output : observed_outputs(function)) {
-      for_each_tensor(output, [](const at::Tensor& tensor) {
+      for_each_tensor(output, [&](const at::Tensor& tensor) {
+        if (outermost) clear_if_uninitialised(function.name(), tensor);
         if (active_->tensors_.find(tensor) == nullptr) active_->tensors_.track(tensor, {});
       });
     }

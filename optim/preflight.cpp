@@ -1,13 +1,9 @@
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/cat.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/optim/explain_model.h>
 #include <sotto/optim/generator.h>
-#include <sotto/optim/libtorch_message.h>
-#include <sotto/optim/one_record.h>
 #include <sotto/optim/preflight.h>
-#include <sotto/optim/probe.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -23,15 +19,6 @@ using Losses = std::function<at::Tensor(const Tensors&)>;
 constexpr int64_t kBatch = 4;
 constexpr uint64_t kSeed = 1;
 
-// The losses of a batch, every record run on its own.
-Losses one_by_one(const Losses& losses) {
-  return [&losses](const Tensors& inputs) {
-    Tensors all;
-    for (int64_t i = 0; i < inputs.at(0).size(0); ++i) all.push_back(losses(one_record(inputs, i)));
-    return at::cat(all);
-  };
-}
-
 double seconds_of(const std::function<void()>& work) {
   work();  // buffers and threads are ready
   double best = 1e300;
@@ -43,8 +30,14 @@ double seconds_of(const std::function<void()>& work) {
   return best;
 }
 
-std::string cost_of(Tape& tape, const Tensors& inputs, const Losses& losses, double records_per_step) {
+std::string cost_of(const std::vector<NamedParameter>& parameters, const Tensors& constants,
+                    const std::vector<InputSpec>& specs, TapeOptions options, const Losses& losses,
+                    double records_per_step) {
   constexpr double kMilli = 1e3;
+  const GeneratorState generators;
+  options.phase_ended = {};
+  Tape tape(parameters, constants, {}, options);
+  const Tensors inputs = made_up_inputs(specs, kBatch, kSeed, parameters.at(0).tensor.device());
   const double alone = seconds_of([&] { tape.run(inputs, losses); }) / static_cast<double>(kBatch);
   std::string text = fmt::format(
       "fallback per-record: every record is a forward and a backward pass of its own, {:.3g} ms on made-up records, "
@@ -52,10 +45,10 @@ std::string cost_of(Tape& tape, const Tensors& inputs, const Losses& losses, dou
       kMilli * alone, alone * records_per_step);
   try {
     const at::AutoGradMode with_gradients(true);
-    Tensors parameters;
-    for (const NamedParameter& parameter : tape.parameters()) parameters.push_back(parameter.tensor);
+    Tensors tensors;
+    for (const NamedParameter& parameter : parameters) tensors.push_back(parameter.tensor);
     const double together =
-        seconds_of([&] { torch::autograd::grad({losses(inputs).sum()}, parameters, {}, {}, false, true); }) /
+        seconds_of([&] { torch::autograd::grad({losses(inputs).sum()}, tensors, {}, {}, false, true); }) /
         static_cast<double>(kBatch);
     text += fmt::format("; a plain pass over {} of them takes {:.3g} ms each, {:.1f} times less", kBatch,
                         kMilli * together, alone / together);
@@ -65,41 +58,14 @@ std::string cost_of(Tape& tape, const Tensors& inputs, const Losses& losses, dou
   return text;
 }
 
-// With Fallback::per_record there are no rules to show or to compare.
-Explanation explain_alone(const std::vector<NamedParameter>& parameters, const Tensors& constants,
-                          const std::vector<InputSpec>& specs, TapeOptions options, const Losses& losses,
-                          double records_per_step) {
-  const GeneratorState generators;
-  options.phase_ended = {};
-  Explanation explanation;
-  try {
-    const Tensors inputs = made_up_inputs(specs, kBatch, kSeed, parameters.at(0).tensor.device());
-    Tape tape(parameters, constants, {}, options);
-    explanation.notes = tape.run(inputs, losses).notes();
-    ProbeReport report = probe(parameters, specs, one_by_one(losses), {.batch = kBatch, .seed = kSeed});
-    explanation.notes.push_back(fmt::format("independence was probed on made-up records, {} passes", report.runs));
-    explanation.notes.insert(explanation.notes.end(), report.notes.begin(), report.notes.end());
-    explanation.problems = std::move(report.problems);
-    if (explanation.problems.empty()) explanation.notes.push_back(cost_of(tape, inputs, losses, records_per_step));
-  } catch (const Error& error) {
-    explanation.problems.emplace_back(error.what());
-  } catch (const std::exception& error) {
-    explanation.model_failed(libtorch_message(error));
-  }
-  explanation.verdict = explanation.problems.empty() ? Evidence::probed : Evidence::refused;
-  return explanation;
-}
-
 }  // namespace
 
 std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters, const Tensors& constants,
                                    const std::vector<InputSpec>& specs, bool declared, const TapeOptions& options,
                                    const Losses& losses, int64_t records_per_pass, double records_per_step) {
-  const bool alone = options.fallback == Fallback::per_record;
-  const Explanation found =
-      alone ? explain_alone(parameters, constants, specs, options, losses, records_per_step)
-            : explain_model(parameters, constants, specs, losses, {.pass = records_per_pass, .tape = options});
-  if (!found.failure.empty() && found.problems.size() == 1 && !declared) {
+  const Explanation found = explain_model(parameters, constants, specs, losses,
+                                          {.batch = kBatch, .seed = kSeed, .pass = records_per_pass, .tape = options});
+  if (found.only_the_model_failed() && !declared) {
     return {
         fmt::format("independence was not probed: the model cannot be run on made-up records that are like the "
                     "private ones in sizes and dtypes alone ({}). Declare its inputs",
@@ -108,6 +74,8 @@ std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters
   if (!found.accepted()) throw UsageError(fmt::format("{}", fmt::join(found.problems, "; ")));
   std::vector<std::string> notes = found.notes;
   if (!declared) notes.emplace_back("the inputs of the made-up records were derived from sizes and dtypes");
+  if (options.fallback == Fallback::per_record)
+    notes.push_back(cost_of(parameters, constants, specs, options, losses, records_per_step));
   return notes;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What private training does before it reads a private record: on made-up ones: the analysis and the
-// probe of the model, and the comparison of its per-record gradients with autograd.
+// What private training does before it reads a private record: it explains the model on made-up ones (explain_model.h)
+// and refuses it, or says what is good to know.
 
 #include <sotto/optim/input_spec.h>
 #include <sotto/optim/tape.h>

@@ -60,9 +60,8 @@ class PrivateTraining {
  public:
   // Trains the module's parameters that require grad; the others and its buffers are constants. For a per-group rule
   // every module with parameters of its own is a group. The optimizer must hold all of these, and no other that is
-  // trainable or has a gradient. Seeds LibTorch's default CPU generator from the operating system: dropout masks that
-  // are known beforehand would tie a record's gradient to its place in the batch. Throws UsageError when something
-  // cannot be trained privately, LedgerError and IoError as privacy/ledger.h says.
+  // trainable or has a gradient. Throws UsageError when something cannot be trained privately, LedgerError and IoError
+  // as privacy/ledger.h says.
   PrivateTraining(const torch::nn::Module& module, torch::optim::Optimizer& optimizer, Records records,
                   PrivateTrainingOptions options);
   // The same for parameters that belong to no torch::nn::Module (a TorchScript module, loose tensors).
@@ -76,7 +75,9 @@ class PrivateTraining {
   // compute_gradient() and update(). Throws BudgetExhausted when all planned steps are charged.
   void step(const Losses& losses);
 
-  // Draws a batch, charges the step and writes the private gradient to .grad, where it may be read.
+  // Draws a batch, charges the step and writes the private gradient to .grad, where it may be read. Seeds LibTorch's
+  // default CPU generator from the operating system before every forward pass (not with insecure_test_seed): dropout
+  // masks that are known beforehand would tie a record's gradient to its place in the batch.
   void compute_gradient(const Losses& losses);
   // Checks that every .grad is the tensor that compute_gradient() wrote, unchanged, and runs the optimizer's step.
   // Throws UsageError otherwise.

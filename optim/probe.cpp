@@ -13,7 +13,6 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <optional>
 #include <set>
@@ -60,7 +59,7 @@ class Probe {
   at::Tensor losses_of(const Tensors& inputs);
   Result result(const at::Tensor& losses, int64_t slot) const;
   std::vector<Result> results(const Tensors& inputs);
-  bool rounding_apart(const at::Tensor& a, const at::Tensor& b) const;
+  bool equal_up_to_rounding(const at::Tensor& a, const at::Tensor& b) const;
   void compare(const Result& before, const Result& now, bool exactly, const std::string& what);
   void replace_others(const std::vector<Result>& base);
   void break_others(const std::vector<Result>& base);
@@ -127,7 +126,7 @@ std::vector<Result> Probe::results(const Tensors& inputs) {
   return all;
 }
 
-bool Probe::rounding_apart(const at::Tensor& a, const at::Tensor& b) const {
+bool Probe::equal_up_to_rounding(const at::Tensor& a, const at::Tensor& b) const {
   const bool fine = parameters_[0].scalar_type() == at::kDouble;
   const double tolerance = fine ? kProbeToleranceDouble : kProbeToleranceFloat;
   const double difference = change(a, b).norm().item<double>();
@@ -136,7 +135,7 @@ bool Probe::rounding_apart(const at::Tensor& a, const at::Tensor& b) const {
 
 void Probe::compare(const Result& before, const Result& now, bool exactly, const std::string& what) {
   const auto same = [&](const at::Tensor& a, const at::Tensor& b) {
-    return exactly ? identical(a, b) : rounding_apart(a, b);
+    return exactly ? identical(a, b) : equal_up_to_rounding(a, b);
   };
   if (!same(before.loss, now.loss)) {
     problem(fmt::format("the loss of a made-up record changes from {:.9g} to {:.9g} when {}",
@@ -196,8 +195,8 @@ bool Probe::draws_matter(const std::vector<Result>& base) {
     seed_of_draws_ = seed;
     const std::vector<Result> others = results(inputs_);
     for (size_t s = 0; s < base.size(); ++s) {
-      matter = matter || !rounding_apart(base[s].loss, others[s].loss) ||
-               !rounding_apart(base[s].gradient, others[s].gradient);
+      matter = matter || !equal_up_to_rounding(base[s].loss, others[s].loss) ||
+               !equal_up_to_rounding(base[s].gradient, others[s].gradient);
     }
   }
   seed_of_draws_.reset();

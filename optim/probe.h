@@ -13,8 +13,9 @@
 //                            others; a model whose results follow numbers without a constant (constant_draws.h) is
 //                            not compared in these two ways, and a note says so.
 // When two identical runs already differ (threads that add in any order), "not in a single bit" becomes "by rounding".
-// Rounding is |a - b| <= tolerance max(|a|, |b|), see kProbeTolerance: a model that a change of that size can hide in
-// is not found out by this probe.
+// Rounding is |a - b| <= tolerance max(|a|, |b|, 1e-6), see kProbeToleranceFloat and kProbeToleranceDouble: a model
+// that a change of that size can hide in is not found out by this probe. What is not a number in both runs has not
+// changed, and sizes are those of what is finite; a note says that losses or gradients were not.
 
 #include <ATen/core/Tensor.h>
 #include <sotto/optim/input_spec.h>

@@ -1,8 +1,9 @@
 #include <fmt/format.h>
 #include <sotto/optim/generator.h>
 #include <sotto/optim/graph_check.h>
-#include <sotto/optim/libtorch_message.h>
+#include <sotto/optim/memory.h>
 #include <sotto/optim/observed_values.h>
+#include <sotto/optim/problems.h>
 #include <sotto/optim/recorder_state.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/function.h>
@@ -24,6 +25,21 @@ Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vec
     tensors_.track(tensor, {Tracked::Kind::parameter, {}, p});
   }
 }
+
+namespace {
+
+std::vector<int64_t> shape_of(const at::Tensor& tensor) {
+  std::vector<int64_t> shape = tensor.sizes().vec();
+  shape.insert(shape.end(), tensor.strides().begin(), tensor.strides().end());
+  return shape;
+}
+
+// These move the dimensions of the tensor, not what it holds, and their rules follow that.
+bool moves_dimensions(const OperatorCall& call) {
+  return call.name == "aten::transpose" || call.name == "aten::t";
+}
+
+}  // namespace
 
 std::unique_ptr<at::ObserverContext> Recorder::on_start(const at::RecordFunction& function) {
   auto frame = std::make_unique<Frame>();
@@ -90,6 +106,7 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
       problem(frame, text);
     }
     ++ignoring_;  // its parts need no look of their own
+    if (frame.info->in_place && frame.call.has_tensor(0)) frame.target_shape = shape_of(frame.call.tensor(0));
     if (records && frame.info->in_place) frame.varying_target = !uniform_target(frame.call);
   } catch (...) {
     keep_error(frame, std::current_exception());
@@ -122,8 +139,12 @@ void Recorder::end(const at::RecordFunction& function, Frame& frame) {
   if (frame.info->returns && observed_outputs(function).empty()) return;  // it threw, and LibTorch says why
   try {
     for (const c10::IValue& output : observed_outputs(function)) {
-      for_each_tensor(output, [&](const at::Tensor& tensor) { frame.call.outputs.push_back(tensor); });
+      for_each_tensor(output, [&](const at::Tensor& tensor) {
+        clear_if_uninitialised(frame.info->name, tensor);
+        frame.call.outputs.push_back(tensor);
+      });
     }
+    check_shape_kept(frame);
     if (frame.assumed) return assume_apart(frame);
     bool records = false;
     for (const c10::IValue& argument : frame.call.arguments) {
@@ -210,12 +231,20 @@ void Recorder::handle_records(Frame& frame) {
   table_.add(call, positions, "keeps records apart");
 }
 
+// Transfer rules read sizes when the operator has run; and a tensor that grows shows memory of others.
+void Recorder::check_shape_kept(const Frame& frame) {
+  if (frame.target_shape.empty() || moves_dimensions(frame.call)) return;
+  if (shape_of(frame.call.tensor(0)) != frame.target_shape)
+    throw Refusal{"changes the shape of a tensor in place; use the form that returns its result"};
+}
+
 void Recorder::check_in_place(const OperatorCall& call, const at::Tensor& output,
                               const std::optional<BatchPosition>& position) {
+  if (may_overlap_itself(output))
+    throw Refusal{"writes records into a tensor whose elements share memory; build it with cat or stack instead"};
   if (call.position(0)) {
-    // transpose_ moves the dimensions of the tensor, not what it holds.
-    const bool moved = call.name == "aten::transpose" || call.name == "aten::t";
-    if (!moved && call.position(0) != position) throw Refusal{"writes records over records in another order"};
+    if (!moves_dimensions(call) && call.position(0) != position)
+      throw Refusal{"writes records over records in another order"};
     return;
   }
   const Tracked* target = tensors_.find(output);
@@ -266,16 +295,11 @@ void Recorder::watch(const std::function<void()>& model) {
 
 Recording Recorder::run(const std::function<at::Tensor()>& model, bool recompute) {
   recompute_ = recompute;
-  try {
+  const auto run_it = [&] {
     watch([&] { recording_.losses = model(); });
     if (!assumed_) check_result();  // what would be found may follow from what was refused
-  } catch (const Error& error) {
-    if (!explanation_) throw;
-    explanation_->problems.emplace_back(error.what());
-  } catch (const std::exception& error) {
-    if (!explanation_) throw;
-    explanation_->model_failed(libtorch_message(error));
-  }
+  };
+  explanation_ ? static_cast<void>(collect_problems(*explanation_, run_it)) : run_it();
   return std::move(recording_);
 }
 

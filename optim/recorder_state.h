@@ -39,9 +39,10 @@ class Recorder {
 
  private:
   struct Frame : at::ObserverContext {
-    bool ignored = false;         // nested inside an operator that is handled as a whole
-    bool varying_target = false;  // in place: the target held another value for every place of the batch
-    bool assumed = false;         // refused, and taken for one that keeps records apart
+    bool ignored = false;               // nested inside an operator that is handled as a whole
+    bool varying_target = false;        // in place: the target held another value for every place of the batch
+    bool assumed = false;               // refused, and taken for one that keeps records apart
+    std::vector<int64_t> target_shape;  // sizes and strides of the target of an in-place operator, before it ran
     std::optional<WithoutOnednn> unrolled;
     const OperatorInfo* info = nullptr;
     OperatorCall call;
@@ -60,6 +61,7 @@ class Recorder {
   void handle_batch_free(Frame& frame);
   void handle_records(Frame& frame);
   static void check_positions(const OperatorCall& call, const OutputPositions& positions);
+  static void check_shape_kept(const Frame& frame);
   void check_in_place(const OperatorCall& call, const at::Tensor& output, const std::optional<BatchPosition>& position);
   bool uniform_target(const OperatorCall& call) const;
   void note_uses(Frame& frame, const OutputPositions& positions);

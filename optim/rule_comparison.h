@@ -23,6 +23,7 @@ struct RuleComparison {
   std::vector<std::string> notes;     // why nothing was compared
 };
 
+// Compared are the norm of every record's gradient, and for every parameter the sum of g_i / (i + 1) over the records.
 // Random numbers are replaced by constants (constant_draws.h). `inputs` hold B >= 2 records each; costs their B forward
 // and backward passes. What the run of the whole batch throws passes through; a failure of one record alone is a note.
 RuleComparison compare_rules(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,

@@ -1,14 +1,14 @@
 #include <ATen/core/grad_mode.h>
 #include <sotto/optim/full_precision.h>
 #include <sotto/optim/generator.h>
-#include <sotto/optim/libtorch_message.h>
+#include <sotto/optim/one_record.h>
+#include <sotto/optim/problems.h>
 #include <sotto/optim/tape.h>
-#include <sotto/privacy/error.h>
 
 namespace sotto::optim {
 namespace {
 
-constexpr uint64_t kAnotherSeed = 0x5077e;
+constexpr uint64_t kAnotherSeed = 1;  // any that a generator is not likely to have
 
 const char* form_text(const Recording& recording, const RecordedUse& use, size_t parameter_count) {
   const size_t source = recording.expressions[use.expression].source;
@@ -30,37 +30,31 @@ Explanation Tape::explain(const std::vector<at::Tensor>& inputs,
     explanation.parameters.push_back({parameter.name, parameter.tensor.sizes().vec(), {}});
   const GeneratorState generators;
   Recording recording;
-  try {
+  collect_problems(explanation, [&] {
     const FullPrecision full_precision;
     const at::AutoGradMode with_gradients(true);
+    const std::vector<at::Tensor> own = copies(inputs);
     recording = record(
-        parameters_, constants_, inputs, [&] { return losses(inputs); }, explanation);
-  } catch (const Error& error) {
-    explanation.problems.emplace_back(error.what());
-  } catch (const std::exception& error) {
-    explanation.model_failed(libtorch_message(error));
-  }
+        parameters_, constants_, own, [&] { return losses(own); }, explanation);
+  });
   explanation.batch = recording.batch;
   std::vector<std::string> strategies(recording.uses.size());
   if (explanation.problems.empty()) {
-    try {
+    collect_problems(explanation, [&] {
       generators.restore();
-      const PerRecordGradients gradients = run_recorded(inputs, losses, {}, /*recompute=*/false);
+      const PerRecordGradients gradients = run_recorded(copies(inputs), losses, {}, /*recompute=*/false);
       for (size_t u = 0; u < strategies.size(); ++u) {
         const auto& use = gradients.recording_.uses.at(u).use;
         const bool absorbed = gradients.recording_.uses[u].absorbed;
         strategies[u] = use ? to_string(use->strategy()) : absorbed ? "with an earlier use" : "no gradient";
       }
-      // Segments see tensors from elsewhere as part of the model here, and are refused them when they are recomputed.
-      seed_generator(kAnotherSeed);  // and a state of the generator that the model keeps and puts back is another
-      run_recorded(inputs, losses, {}, /*recompute=*/true);
+      // Segments see tensors from elsewhere as part of the model above, and are refused them when they are recomputed.
+      // Under another seed, a state of the generator that the model kept above and puts back is noticed.
+      seed_generator(kAnotherSeed);
+      run_recorded(copies(inputs), losses, {}, /*recompute=*/true);
       explanation.verdict = Evidence::proven;
       explanation.notes.assign(gradients.recording_.notes.begin(), gradients.recording_.notes.end());
-    } catch (const Error& error) {
-      explanation.problems.emplace_back(error.what());
-    } catch (const std::exception& error) {
-      explanation.model_failed(libtorch_message(error));
-    }
+    });
   }
   for (size_t u = 0; u < recording.uses.size(); ++u) {
     const RecordedUse& use = recording.uses[u];

@@ -11,7 +11,6 @@ const void* storage_of(const at::Tensor& tensor) {
 void TrackedTensors::track(const at::Tensor& tensor, Tracked tracked) {
   // An in-place operator changes what a buffer holds, not that the next batch sees it.
   if (const Tracked* before = find(tensor)) tracked.outlives = tracked.outlives || before->outlives;
-  tracked.origin = count_++;
   entries_.insert_or_assign(tensor.unsafeGetTensorImpl(),
                             Entry{tracked, WeakImpl(tensor.getIntrusivePtr()), storage_of(tensor)});
 }

@@ -19,7 +19,6 @@ struct Tracked {
   BatchPosition position;  // kind == records
   size_t expression = 0;   // kind == parameter
   bool outlives = false;   // exists before and after the model runs: what is written to it reaches the next batch
-  int64_t origin = 0;      // number of the tensor in the order of the recording, set by track()
 };
 
 class TrackedTensors {
@@ -42,7 +41,6 @@ class TrackedTensors {
     const void* storage;  // what it held when it was tracked
   };
   std::unordered_map<const c10::TensorImpl*, Entry> entries_;
-  int64_t count_ = 0;  // calls of track()
 };
 
 }  // namespace sotto::optim

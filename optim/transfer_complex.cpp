@@ -1,19 +1,10 @@
-// Transfer rules of Fourier transforms and of operators on complex numbers. Parameters meet complex numbers only as
+// Transfer rules of operators on complex numbers. Parameters meet complex numbers only as
 // functions of parameters: no use of one has a rule there (parameter_use.cpp).
 
 #include <sotto/optim/transfer_table.h>
 
 namespace sotto::optim {
 namespace {
-
-// (self, dims, ...)
-OutputPositions fourier(const OperatorCall& call) {
-  const BatchPosition position = required(call, 0);
-  for (const int64_t dim : call.integers(1)) {
-    if (wrap_dim(dim, call.tensor(0).dim()) == position.dim) refuse(kMixes);
-  }
-  return same_for_all(call, position);
-}
 
 // The last dimension of the argument holds real and imaginary part.
 OutputPositions view_as_complex(const OperatorCall& call) {
@@ -30,7 +21,6 @@ OutputPositions view_as_real(const OperatorCall& call) {
 }  // namespace
 
 void add_complex_rules(TransferTable& table) {
-  for (const char* name : {"aten::_fft_r2c", "aten::_fft_c2c", "aten::_fft_c2r"}) table.emplace(name, &fourier);
   table.emplace("aten::view_as_complex", &view_as_complex);
   table.emplace("aten::view_as_real", &view_as_real);
   for (const char* name : {"aten::complex", "aten::polar", "aten::angle", "aten::_conj", "aten::_conj_physical",

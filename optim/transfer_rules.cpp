@@ -50,6 +50,9 @@ void require_constant(const OperatorCall& call, size_t argument) {
 
 void require_uniform(const OperatorCall& call, const at::Tensor& tensor, int64_t dim, BatchPosition position) {
   position.dim = dim;
+  const int64_t size = dim >= 0 && dim < tensor.dim() ? tensor.size(dim) : 1;
+  if (size != 1 && size != position.outer * call.batch * position.inner)
+    refuse("takes a tensor without records that is longer or shorter than the batch where the records are");
   if (!same_for_every_record(tensor, position, call.batch)) refuse_varying();
 }
 

@@ -120,7 +120,8 @@ std::optional<BatchPosition> common_position(const OperatorCall& call) {
     result = position;
   });
   for_each_tensor(call.arguments.at(0), [&](const at::Tensor& tensor) {
-    if (result && !call.position_of(tensor)) require_uniform(call, tensor, result->dim, *result);
+    const bool left_out = tensor.dim() == 1 && tensor.numel() == 0;  // cat skips it
+    if (result && !left_out && !call.position_of(tensor)) require_uniform(call, tensor, result->dim, *result);
   });
   return result;
 }
@@ -137,7 +138,7 @@ OutputPositions stack(const OperatorCall& call) {
   return same_for_all(call, position);
 }
 
-// flip and roll: a list of dimensions.
+// flip, roll and Fourier transforms: a list of dimensions.
 template <size_t kDims>
 OutputPositions along_dims(const OperatorCall& call) {
   const BatchPosition position = required(call, 0);
@@ -249,6 +250,9 @@ void add_shape_rules(TransferTable& table) {
   table.emplace("aten::topk", &along_dim<2>);
   table.emplace("aten::sort", &sort);
   table.emplace("aten::flip", &along_dims<1>);
+  table.emplace("aten::_fft_r2c", &along_dims<1>);
+  table.emplace("aten::_fft_c2c", &along_dims<1>);
+  table.emplace("aten::_fft_c2r", &along_dims<1>);
   table.emplace("aten::roll", &along_dims<2>);
   table.emplace("aten::repeat", &repeat);
   table.emplace("aten::index", &index);

@@ -60,7 +60,7 @@ void evaluate_run(const TrainingJob& job) {
   prepare(*model, *test);
   const int64_t records = test->labels.size(0);
   models::Hits hits;
-  run_model(job.options.model, [&] { hits = count_hits(*model, *test); });
+  run_model(job.options.model, Told::whole, [&] { hits = count_hits(*model, *test); });
   const double accuracy = static_cast<double>(hits.correct) / static_cast<double>(hits.labels);
   if (job.json) {
     nlohmann::ordered_json object = {

@@ -5,7 +5,6 @@
 #include <sotto/models/record_losses.h>
 #include <sotto/models/script_model.h>
 #include <sotto/optim/libtorch_message.h>
-#include <sotto/optim/tape.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/run_model.h>
 
@@ -35,7 +34,7 @@ std::unique_ptr<models::TrainableModel> make_model(const std::string& name, cons
       name, {.height = sizes[1], .width = sizes[2], .classes = shape.classes, .channels = sizes[0]}));
 }
 
-void run_model(const std::string& name, const std::function<void()>& work) {
+void run_model(const std::string& name, Told told, const std::function<void()>& work) {
   if (!names_model_file(name)) return work();
   try {
     work();
@@ -46,7 +45,12 @@ void run_model(const std::string& name, const std::function<void()>& work) {
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
-    throw DataError(fmt::format("[--model] the model fails: {}", optim::libtorch_message(error)));
+    throw DataError(fmt::format(
+        "[--model] the model fails: {}",
+        told == Told::whole ? optim::libtorch_message(error)
+                            : "it ran on made-up records, and raises an error on some of these (a token beyond the "
+                              "vocabulary, a size that follows values?). What it says may hold values of a record and "
+                              "is not shown; run it on public records to see it"));
   }
 }
 

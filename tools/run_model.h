@@ -29,9 +29,12 @@ struct RecordShape {
 std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
                                                    const RecordShape& shape);
 
+// Whether what a model says of its failure is shown: on private records its words may hold their values.
+enum class Told { whole, without_its_words };
+
 // Runs work that runs the model of that name. For a file, refusals of it (UsageError) and what it raises itself become
 // a DataError that names --model; all other errors pass through, as do all of a ready network.
-void run_model(const std::string& name, const std::function<void()>& work);
+void run_model(const std::string& name, Told told, const std::function<void()>& work);
 
 // One loss per record, record_losses.h, of inputs and labels. Refers to the model.
 optim::ProbedLosses losses_of(models::TrainableModel& model);
@@ -51,7 +54,8 @@ RecordShape prepared_shape(const models::TrainableModel& model, const RecordShap
 // them, and when the result is not [records, classes] or [records, length, classes]; `classes` = 0 allows any number.
 std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordShape& shape, int64_t records);
 
-// The table, the analysis and the probe, on made-up records with the losses of record_losses.h.
+// The table, the analysis, the probe and the comparison with autograd, on made-up records with the losses of
+// record_losses.h.
 optim::Explanation explain(models::TrainableModel& model, const RecordShape& shape, int64_t records);
 
 }  // namespace sotto::tools

@@ -101,10 +101,6 @@ int64_t TrainingRun::steps_done() const {
   return private_ ? private_->steps_charged() : applied_steps_;
 }
 
-void TrainingRun::check_model() const {
-  output_sizes(*model_, shape_, 2);
-}
-
 // Before anything is drawn: what is good to know of the model, or why it is refused after all.
 void TrainingRun::examine() {
   try {
@@ -118,7 +114,7 @@ void TrainingRun::start(bool resume) {
   const TrainOptions& o = job_.options;
   std::optional<SlowNotice> notice;
   notice.emplace(*job_.err, fmt::format("examining {} on made-up records ...", o.model));
-  check_model();
+  output_sizes(*model_, shape_, 2);
   if (!plan_.privacy) {
     plain_ = std::make_unique<PlainTraining>(*model_, *optimizer_, records_, o.batch, o.physical_batch);
     return;
@@ -164,7 +160,7 @@ ExitCode TrainingRun::train() {
 }
 
 ExitCode TrainingRun::resume() {
-  const CheckpointState state = load_checkpoint(folder_.checkpoint(), *model_, *optimizer_);
+  const RunCheckpoint state = load_run_checkpoint(folder_.checkpoint(), *model_, *optimizer_);
   if (state.finished)
     throw UsageError(
         fmt::format("[resume] {} is finished: all {} planned steps were taken", folder_.path().string(), plan_.steps));
@@ -190,7 +186,7 @@ void TrainingRun::step() {
     const double left = 1 - static_cast<double>(steps_done()) / static_cast<double>(plan_.steps);
     optimizer_->param_groups()[0].options().set_lr(plan_.lr * left);
   }
-  run_model(job_.options.model, [&] {
+  run_model(job_.options.model, private_ ? Told::without_its_words : Told::whole, [&] {
     if (private_) {
       private_->step(losses_of(*model_));
     } else {
@@ -201,18 +197,22 @@ void TrainingRun::step() {
   require_finite();
 }
 
-// Of what is released after every step.
 void TrainingRun::require_finite() const {
   const at::NoGradGuard no_grad;
   for (const models::NamedTensor& named : model_->trainable()) {
     if (std::isfinite(at::linalg_vector_norm(named.tensor, kInfinity).item<double>())) continue;
     throw UsageError(
-        fmt::format("[--lr] the run diverged: {} is not finite after step {} of {} with lr {}{}; go on from the last "
-                    "checkpoint with "
-                    "a smaller lr in {}: sotto resume {}",
-                    named.name, steps_done(), plan_.steps, plan_.lr, private_ ? ", which stays charged" : "",
+        fmt::format("[train] the run diverged with lr {}: {} holds numbers that are not finite after step {} of {}{}; "
+                    "go on from the "
+                    "last checkpoint with a smaller lr in {}: sotto resume {}",
+                    plan_.lr, named.name, steps_done(), plan_.steps, private_ ? ", which stays charged" : "",
                     folder_.config().string(), folder_.path().string()));
   }
+}
+
+// From now on the folder stays, whatever happens.
+void TrainingRun::tell_folder() const {
+  text() << "run               " << folder_.path().string() << std::endl;
 }
 
 ExitCode TrainingRun::loop() {
@@ -238,8 +238,7 @@ ExitCode TrainingRun::loop() {
         return *code;
       }
       step();
-      if (job_.kind == TrainingJob::Kind::train && applied_steps_ == 1)
-        text() << "run               " << folder_.path().string() << std::endl;
+      if (applied_steps_ == 1 && job_.kind == TrainingJob::Kind::train) tell_folder();
       progress.step(steps_done(), spent);
       if (const auto now = std::chrono::steady_clock::now(); now - saved > kCheckpointInterval) {
         save(false);
@@ -260,18 +259,18 @@ ExitCode TrainingRun::loop() {
 }
 
 void TrainingRun::save(bool finished) {
-  save_checkpoint(folder_.checkpoint(), *model_, *optimizer_,
-                  {.applied_steps = applied_steps_,
-                   .ledger_head = private_ ? private_->ledger().head_hash() : "",
-                   .finished = finished,
-                   .lr = plan_.lr});
+  save_run_checkpoint(folder_.checkpoint(), *model_, *optimizer_,
+                      {.applied_steps = applied_steps_,
+                       .ledger_head = private_ ? private_->ledger().head_hash() : "",
+                       .finished = finished,
+                       .lr = plan_.lr});
 }
 
 std::optional<double> TrainingRun::evaluate() {
   std::optional<double> accuracy;
   if (test_) {
     models::Hits hits;
-    run_model(job_.options.model, [&] { hits = count_hits(*model_, *test_); });
+    run_model(job_.options.model, Told::whole, [&] { hits = count_hits(*model_, *test_); });
     accuracy = static_cast<double>(hits.correct) / static_cast<double>(hits.labels);
   }
   nlohmann::ordered_json line = {{"step", steps_done()}, {"epsilon_spent", nullptr}, {"accuracy", nullptr}};

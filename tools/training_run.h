@@ -2,9 +2,9 @@
 // One run of `sotto train` or `sotto resume`, from its files to its artefacts.
 
 #include <sotto/optim/private_training.h>
-#include <sotto/tools/checkpoint.h>
 #include <sotto/tools/plain_training.h>
 #include <sotto/tools/record_tensors.h>
+#include <sotto/tools/run_checkpoint.h>
 #include <sotto/tools/run_folder.h>
 #include <sotto/tools/run_model.h>
 #include <sotto/tools/training_job.h>
@@ -21,20 +21,21 @@ class TrainingRun {
   // Reads the data. Throws the errors of data/ and of the plan.
   explicit TrainingRun(const TrainingJob& job);
 
-  // Claims the folder and trains; the folder is told when its first step was taken, as an error before that leaves
-  // nothing behind.
+  // Claims the folder and trains. An error before the first step was charged leaves nothing behind; after that step
+  // the folder is told.
   ExitCode train();
   // Continues from the checkpoint with the ledger's spend and new keys.
   ExitCode resume();
 
  private:
-  // Everything that can be refused before a record is computed with.
-  void check_model() const;
   void examine();
   void start(bool resume);
   ExitCode loop();
   void step();
+  // The run has diverged when a parameter is infinite or not a number. Parameters are released in every step, so that
+  // this tells nothing new of the records.
   void require_finite() const;
+  void tell_folder() const;
   void save(bool finished);
   // Accuracy on the test records, which also goes to metrics.jsonl; nothing without test records.
   std::optional<double> evaluate();

@@ -5,6 +5,7 @@
 """
 import sys
 from pathlib import Path
+from typing import Tuple
 
 import torch
 from torch import nn
@@ -206,12 +207,32 @@ class Two(nn.Module):
         return self.output(torch.flatten(x + y, 1))
 
 
+class Hooked(nn.Module):
+    """forward() is not all that Python runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+def hooked():
+    def triple(self, input: Tuple[torch.Tensor], output: torch.Tensor):
+        return output * 3
+
+    model = Hooked()
+    model.register_forward_hook(triple)
+    return model
+
+
 def main(folder):
     torch.manual_seed(0)
     for name, model in {"transformer": Transformer(), "tagger": Tagger(), "resnet": ResNet(), "parts": Parts(),
                         "batch_norm": BatchNorm(), "loop": Loop(), "branch": Branch(), "frozen": Frozen(),
                         "counter": Counter(), "lister": Lister(), "printer": Printer(), "forker": Forker(),
-                        "two": Two()}.items():
+                        "two": Two(), "hooked": hooked()}.items():
         torch.jit.script(model).save(str(folder / (name + ".ts")))
     traced = torch.jit.trace(Parts().eval(), torch.randn(2, 1, 2, 2))
     traced.save(str(folder / "traced.ts"))

@@ -214,6 +214,30 @@ TEST(ScriptModel, TextOfSizesFixedWarningsAndListsOfTensorsAreAccepted) {
             "accepted");
 }
 
+TEST(ScriptModel, HooksAroundForwardAreRefused) {
+  EXPECT_THAT(refusal("hooked"), HasSubstr("has hooks around its forward()"));
+}
+
+// A list that is the default of an argument is made once: what a call leaves in it, the next one sees.
+TEST(ScriptModel, DefaultThatCallsChangeIsRefused) {
+  torch::jit::Module module("counting");
+  module.register_parameter("weight", at::ones({2}).set_requires_grad(true), false);
+  module.define(
+      "def forward(self, x, k: List[int] = [0]):\n    k.append(1)\n    return x * self.weight * float(len(k))\n");
+  const auto model = load_script_model(testing::saved(module), "counting");
+  EXPECT_THAT(message_of<DataError>([&] { model->forward(torch::ones({2})); }), HasSubstr("a default of its own"));
+}
+
+TEST(ScriptModel, CodeThatNestsTooDeepForTheParserIsRefused) {
+  const auto nested = [](int depth) {
+    std::string value = "x";
+    for (int level = 0; level < depth; ++level) value = "torch.neg(" + value + ")";
+    return body_refusal("    x = " + value + "\n");
+  };
+  EXPECT_EQ(nested(300), "accepted");
+  EXPECT_THAT(nested(1500), HasSubstr("nests brackets more than 1000 deep"));
+}
+
 TEST(LibTorchMessage, IsOneLineWithoutATrace) {
   const auto said = [](const std::function<void()>& call) {
     try {

@@ -60,6 +60,26 @@ std::vector<ZooModel> seen_by_the_analysis() {
          return torch::view_as_real(pairs * pairs).reshape({3, 4}).pow(2).sum(0);
        },
        {"reshape"}},
+      {"a dimension removed in place moves the records to where features were",
+       [](auto& p, auto& x) {
+         const Tensor z = logits(p, x).sum(1);
+         const int64_t b = z.size(0);
+         Tensor u = z.unsqueeze(0).unsqueeze(2).expand({1, b, b}).contiguous();
+         u.squeeze_(0);
+         return u.sum(0);
+       },
+       {"aten::squeeze", "changes the shape of a tensor in place"}},
+      {"a tensor that grows over memory of others",
+       [](auto& p, auto& x) { return per_record(logits(p, x)) + torch::zeros({1}).resize_({64}).slice(0, 1, 2); },
+       {"aten::resize", "changes the shape of a tensor in place"}},
+      {"records written into rows that overlap",
+       [](auto& p, auto& x) {
+         const Tensor z = logits(p, x);
+         Tensor rows = torch::empty_strided({z.size(0), z.size(1)}, {1, 1});
+         rows.copy_(z);
+         return per_record(rows);
+       },
+       {"aten::copy", "share memory"}},
       {"mean of the batch", [](auto& p, auto& x) { return per_record(logits(p, x) - logits(p, x).mean(0)); },
        mixing("aten::mean")},
       {"detached mean of the batch",

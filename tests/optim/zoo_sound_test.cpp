@@ -149,6 +149,19 @@ std::vector<ZooModel> sound() {
        {},
        {5},
        {4, 5}},
+      {"a list of results that begins empty",
+       [](auto& p, auto& x) {
+         return per_record(torch::cat({torch::empty({0}), logits(p, x)}, 1));
+       }},
+      {"the input standardised in place",
+       [](auto& p, auto& x) {
+         x[0].sub_(0.286).div_(0.353);
+         return per_record(logits(p, x));
+       }},
+      {"rows selected from a longer table",
+       [](auto& p, auto& x) {
+         return per_record(logits(p, x).gather(1, torch::zeros({x[0].size(0), 2}, torch::kLong)));
+       }},
       {"a batch as large as the classes",
        [](auto& p, auto& x) { return per_record(logits(p, x).softmax(1)); },
        {},

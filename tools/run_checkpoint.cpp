@@ -4,8 +4,8 @@
 #include <sotto/models/state.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger_contents.h>
-#include <sotto/tools/checkpoint.h>
 #include <sotto/tools/numbers.h>
+#include <sotto/tools/run_checkpoint.h>
 
 #include <fstream>
 
@@ -35,8 +35,8 @@ const std::string& field(const models::Metadata& metadata, const char* name, con
 
 }  // namespace
 
-void save_checkpoint(const std::filesystem::path& path, const models::TrainableModel& model,
-                     torch::optim::SGD& optimizer, const CheckpointState& state) {
+void save_run_checkpoint(const std::filesystem::path& path, const models::TrainableModel& model,
+                         torch::optim::SGD& optimizer, const RunCheckpoint& state) {
   models::save_state(path, state_tensors(model, optimizer),
                      {{"applied_steps", fmt::format("{}", state.applied_steps)},
                       {"ledger_head", state.ledger_head},
@@ -44,14 +44,14 @@ void save_checkpoint(const std::filesystem::path& path, const models::TrainableM
                       {"lr", fmt::format("{}", state.lr)}});
 }
 
-CheckpointState load_checkpoint(const std::filesystem::path& path, models::TrainableModel& model,
-                                torch::optim::SGD& optimizer) {
+RunCheckpoint load_run_checkpoint(const std::filesystem::path& path, models::TrainableModel& model,
+                                  torch::optim::SGD& optimizer) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored))
     throw UsageError(fmt::format("[resume] there is no checkpoint {}: this run cannot be continued", path.string()));
   const at::NoGradGuard no_grad;
   const models::Metadata metadata = models::load_state(path, state_tensors(model, optimizer));
-  CheckpointState state;
+  RunCheckpoint state;
   state.ledger_head = field(metadata, "ledger_head", path);
   state.finished = field(metadata, "finished", path) == "yes";
   try {
@@ -63,7 +63,7 @@ CheckpointState load_checkpoint(const std::filesystem::path& path, models::Train
   return state;
 }
 
-void check_anchor(const std::filesystem::path& ledger, const CheckpointState& state) {
+void check_anchor(const std::filesystem::path& ledger, const RunCheckpoint& state) {
   if (privacy::read_ledger(ledger).head_hash == state.ledger_head) return;
   // The chain is intact, so a line that names the anchor as its predecessor follows the anchored line.
   std::ifstream lines(ledger);

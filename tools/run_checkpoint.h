@@ -1,0 +1,34 @@
+#pragma once
+// The checkpoint of a run: model, momentum, lr, number of applied steps and the head of the ledger at that moment, and
+// whether a ledger goes on from there. Neither keys nor positions of noise or sampler are in it: a continued run draws
+// new ones.
+
+#include <sotto/models/trainable_model.h>
+#include <torch/optim/sgd.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace sotto::tools {
+
+struct RunCheckpoint {
+  int64_t applied_steps = 0;  // updates that the model has seen; at most the steps charged
+  std::string ledger_head;    // SHA-256 of the ledger's last line; empty without a ledger
+  bool finished = false;
+  double lr = 0;  // of the run, before a schedule; > 0, required in the file
+};
+
+// The file appears whole or not at all. Throws IoError.
+void save_run_checkpoint(const std::filesystem::path& path, const models::TrainableModel& model,
+                         torch::optim::SGD& optimizer, const RunCheckpoint& state);
+
+// Fills model and optimizer. Throws UsageError when there is no such file and DataError when it does not fit.
+RunCheckpoint load_run_checkpoint(const std::filesystem::path& path, models::TrainableModel& model,
+                                  torch::optim::SGD& optimizer);
+
+// Throws LedgerError when the ledger is missing or damaged, or does not contain the line that the checkpoint anchors:
+// it was cut or belongs to another run.
+void check_anchor(const std::filesystem::path& ledger, const RunCheckpoint& state);
+
+}  // namespace sotto::tools
