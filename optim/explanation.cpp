@@ -71,6 +71,10 @@ nlohmann::ordered_json json_of(const ExplainedParameter& parameter) {
 
 }  // namespace
 
+const char* verdict_text(Evidence evidence) {
+  return kVerdictText[static_cast<size_t>(evidence)];
+}
+
 const char* to_string(Evidence evidence) {
   switch (evidence) {
     case Evidence::refused:
@@ -121,7 +125,7 @@ std::string to_text(const Explanation& explanation) {
   text += columns(rows) + "\n";
   for (const std::string& problem : explanation.problems) text += "problem: " + problem + "\n";
   for (const std::string& note : explanation.notes) text += "note: " + note + "\n";
-  return text + kVerdictText[static_cast<size_t>(explanation.verdict)] + "\n";
+  return text + verdict_text(explanation.verdict) + "\n";
 }
 
 std::string to_json(const Explanation& explanation) {

@@ -63,6 +63,9 @@ struct Explanation {
   bool only_the_model_failed() const { return !failure.empty() && problems.size() == 1; }
 };
 
+// "accepted: independence of the records is proven, and probed on made-up records"
+const char* verdict_text(Evidence evidence);
+
 // A table for a terminal, its last line the verdict; and the same as one JSON object.
 std::string to_text(const Explanation& explanation);
 std::string to_json(const Explanation& explanation);

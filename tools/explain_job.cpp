@@ -30,7 +30,7 @@ std::string to_short_text(const optim::Explanation& explanation) {
   std::string text;
   for (const std::string& problem : explanation.problems) text += "problem: " + problem + "\n";
   for (const std::string& note : explanation.notes) text += "note: " + note + "\n";
-  return text + fmt::format("verdict: {}\n", optim::to_string(explanation.verdict));
+  return text + optim::verdict_text(explanation.verdict) + "\n";
 }
 
 std::string to_json(const optim::Explanation& explanation, const Constants& constants, bool short_form) {

@@ -4,6 +4,7 @@
     /tmp/export/bin/python tests/models/export_models.py tests/models/exported
 """
 import sys
+import zipfile
 from pathlib import Path
 from typing import Tuple
 
@@ -227,6 +228,16 @@ def hooked():
     return model
 
 
+def nest(source, target, depth=5000):
+    """The file with an expression of its code in so many brackets."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.infolist():
+            content = old.read(entry)
+            if entry.filename.endswith(".py"):
+                content = content.replace(b"return ", b"return " + b"(" * depth, 1).rstrip() + b")" * depth + b"\n"
+            new.writestr(entry.filename, content)
+
+
 def main(folder):
     torch.manual_seed(0)
     for name, model in {"transformer": Transformer(), "tagger": Tagger(), "resnet": ResNet(), "parts": Parts(),
@@ -234,6 +245,10 @@ def main(folder):
                         "counter": Counter(), "lister": Lister(), "printer": Printer(), "forker": Forker(),
                         "two": Two(), "hooked": hooked()}.items():
         torch.jit.script(model).save(str(folder / (name + ".ts")))
+    plain = folder / "plain.ts"
+    torch.jit.script(Hooked()).save(str(plain))
+    nest(plain, folder / "nested.ts")
+    plain.unlink()
     traced = torch.jit.trace(Parts().eval(), torch.randn(2, 1, 2, 2))
     traced.save(str(folder / "traced.ts"))
 
