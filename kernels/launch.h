@@ -43,6 +43,13 @@ inline void check(const LaunchShape& shape) {
                                 " bytes; must be at most 49152");
 }
 
+// Blocks for a kernel whose threads stride over `elements` > 0 by the size of the grid.
+inline dim3 blocks_for(std::size_t elements, unsigned block) {
+  constexpr std::size_t kMost = 1U << 20U;
+  const std::size_t needed = block == 0 ? 1 : (elements + block - 1) / block;
+  return dim3(static_cast<unsigned>(needed < kMost ? needed : kMost));
+}
+
 // Throws std::invalid_argument for the shape, and std::runtime_error when the device refuses the launch.
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream, Arguments... arguments) {

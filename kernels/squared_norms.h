@@ -5,6 +5,8 @@
 // Shapes: rows is [row_count, columns] with consecutive columns and `stride` elements between the starts of consecutive
 // rows (stride may be 0 to 2^63; rows may overlap, they are only read). row_count = 0 or columns = 0 does nothing.
 
+#include <sotto/kernels/stream.h>
+
 #include <cstddef>
 
 namespace sotto::kernels {
@@ -25,5 +27,19 @@ void add_weighted_row_sum(const float* rows, std::size_t row_count, std::size_t 
                           const float* w, float* y);
 void add_weighted_row_sum(const double* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
                           const double* w, double* y);
+
+// The same on a device, in order on `stream`; all pointers are device memory. Bits do not depend on the block size,
+// which must be 32 to 1024 and a multiple of 32 (std::invalid_argument otherwise), and the error bounds are those
+// above. Reads row_count x columns elements once; 2 operations in double each.
+namespace cuda {
+void add_row_squared_norms(const float* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
+                           double* out, Stream stream, unsigned block = 256);
+void add_row_squared_norms(const double* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
+                           double* out, Stream stream, unsigned block = 256);
+void add_weighted_row_sum(const float* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
+                          const float* w, float* y, Stream stream, unsigned block = 256);
+void add_weighted_row_sum(const double* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
+                          const double* w, double* y, Stream stream, unsigned block = 256);
+}  // namespace cuda
 
 }  // namespace sotto::kernels
