@@ -37,7 +37,7 @@ endfunction()
 # Tests run side by side: a thread of OpenMP that waits gives its core away soon.
 set(sotto_test_environment GOMP_SPINCOUNT=1000)
 
-# sotto_test(NAME [WHOLE] LABEL fast|slow SOURCES ... LINKS ... [TIMEOUT seconds])
+# sotto_test(NAME [WHOLE] LABEL fast|slow|sim SOURCES ... LINKS ... [TIMEOUT seconds])
 # One GoogleTest program per unit; every test case is its own CTest entry, or with WHOLE the program is one entry: loading
 # LibTorch takes longer than most of its cases.
 function(sotto_test name)

@@ -20,9 +20,15 @@
 // What is not claimed: outputs are rounded floating-point numbers; attacks on the low-order bits (Mironov 2012) are out
 // of scope of this kernel.
 
+#include <sotto/kernels/stream.h>
+
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
+#include <stdexcept>
+#include <string>
 
 namespace sotto::kernels {
 
@@ -40,6 +46,21 @@ void add_gaussian_noise(std::span<const std::uint32_t, 8> key, NoiseCounter coun
 void add_gaussian_noise(std::span<const std::uint32_t, 8> key, NoiseCounter counter, std::uint64_t first,
                         std::size_t count, double stddev, double* out);
 
+// The same on a device, in order on `stream`; `out` and `step` are device memory. The step is read from there when the
+// kernel runs, so that a captured graph that is run again draws anew once it was advanced. The same bits as above.
+// Reads and writes `count` elements once. std::invalid_argument also for a block that is not 32 to 1024 and a multiple
+// of 32.
+struct DeviceNoiseCounter {
+  const std::uint32_t* step;
+  std::uint32_t tensor;
+};
+namespace cuda {
+void add_gaussian_noise(std::span<const std::uint32_t, 8> key, DeviceNoiseCounter counter, std::uint64_t first,
+                        std::size_t count, double stddev, float* out, Stream stream, unsigned block = 256);
+void add_gaussian_noise(std::span<const std::uint32_t, 8> key, DeviceNoiseCounter counter, std::uint64_t first,
+                        std::size_t count, double stddev, double* out, Stream stream, unsigned block = 256);
+}  // namespace cuda
+
 // Probability per draw of the part of the Gaussian that the transform cannot produce: 2^-76.
 // The smallest u is 2^-75, so a pair of draws never lies outside the disc of radius r_max = sqrt(2 * 75 ln 2) = 10.197.
 // For an exact pair, P(radius > r_max) = exp(-r_max^2 / 2) = 2^-75; couple the two by mapping u to the upper end of its
@@ -52,6 +73,16 @@ double missing_tail_mass();
 const char* gaussian_noise_instruction_set();
 
 namespace detail {
+// Throws what add_gaussian_noise does for its arguments.
+inline void check_noise(std::uint64_t first, std::size_t count, double stddev) {
+  if (!std::isfinite(stddev) || stddev < 0)
+    throw std::invalid_argument("[add_gaussian_noise] stddev: " + std::to_string(stddev) +
+                                "; must be finite and at least 0");
+  if (count > std::numeric_limits<std::uint64_t>::max() - first)
+    throw std::invalid_argument("[add_gaussian_noise] range of elements: " + std::to_string(first) + " + " +
+                                std::to_string(count) + "; must end below 2^64");
+}
+
 // One implementation per instruction set, for tests; the caller must know that the processor supports it.
 struct GaussianNoiseKernel {
   const char* name;

@@ -1,9 +1,5 @@
 #include <sotto/kernels/gaussian_noise.h>
 
-#include <cmath>
-#include <limits>
-#include <stdexcept>
-#include <string>
 #include <vector>
 
 #define SOTTO_LANE_BYTES 16
@@ -33,27 +29,15 @@ std::span<const GaussianNoiseKernel> supported_gaussian_noise_kernels() {
 
 }  // namespace detail
 
-namespace {
-
-void check(std::uint64_t first, std::size_t count, double stddev) {
-  if (!std::isfinite(stddev) || stddev < 0)
-    throw std::invalid_argument("[add_gaussian_noise] stddev is negative or not finite; must be finite and at least 0");
-  if (count > std::numeric_limits<std::uint64_t>::max() - first)
-    throw std::invalid_argument("[add_gaussian_noise] range of elements: " + std::to_string(first) + " + " +
-                                std::to_string(count) + "; must end below 2^64");
-}
-
-}  // namespace
-
 void add_gaussian_noise(std::span<const std::uint32_t, 8> key, NoiseCounter counter, std::uint64_t first,
                         std::size_t count, double stddev, float* out) {
-  check(first, count, stddev);
+  detail::check_noise(first, count, stddev);
   detail::supported_gaussian_noise_kernels().front().add_float(key.data(), counter, first, count, stddev, out);
 }
 
 void add_gaussian_noise(std::span<const std::uint32_t, 8> key, NoiseCounter counter, std::uint64_t first,
                         std::size_t count, double stddev, double* out) {
-  check(first, count, stddev);
+  detail::check_noise(first, count, stddev);
   detail::supported_gaussian_noise_kernels().front().add_double(key.data(), counter, first, count, stddev, out);
 }
 

@@ -7,6 +7,7 @@
 
 #include <sotto/kernels/chacha20.h>
 #include <sotto/kernels/gaussian_noise.h>
+#include <sotto/kernels/gaussian_polynomials.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -143,13 +144,11 @@ SOTTO_INLINE Real minus_two_log(Real d) {
   const Real m = bits_of<Real>((shifted & kMantissa) + kSqrtHalf);
   const Real t = (m - 1.0) / (m + 1.0);
   const Real z = t * t;
-  Real p = splat(0x1.2b5900de53b32p-3);
-  p = p * z + 0x1.39fe51a7c18f9p-3;
-  p = p * z + 0x1.7462b51cb66b1p-3;
-  p = p * z + 0x1.c71c62e3f11e6p-3;
-  p = p * z + 0x1.2492492df281ap-2;
-  p = p * z + 0x1.99999999952d7p-2;
-  p = p * z + 0x1.5555555555558p-1;
+#define SOTTO_FIRST(coefficient) Real p = splat(coefficient);
+#define SOTTO_TERM(coefficient) p = p * z + (coefficient);
+  SOTTO_LOG_POLYNOMIAL
+#undef SOTTO_FIRST
+#undef SOTTO_TERM
   const Real log_m = (t + t) + t * (z * p);
   const Real log_u = exponent * 0x1.62e42fefa39efp-1 + log_m;
   return log_u * -2.0;
@@ -158,24 +157,20 @@ SOTTO_INLINE Real minus_two_log(Real d) {
 // sin and cos of (pi/2) x for |x| <= 1/2. Chebyshev fits in x^2, errors 5e-18 and 2e-19; with rounding each is within
 // 2 ulp.
 SOTTO_INLINE Real sin_quarter(Real x, Real y) {
-  Real p = splat(0x1.e3f38399551bfp-25);
-  p = p * y + -0x1.e30071afc3e59p-19;
-  p = p * y + 0x1.50782fda12d96p-13;
-  p = p * y + -0x1.32d2cce2e5b19p-8;
-  p = p * y + 0x1.466bc677587f8p-4;
-  p = p * y + -0x1.4abbce625be41p-1;
-  p = p * y + 0x1.921fb54442d18p+0;
+#define SOTTO_FIRST(coefficient) Real p = splat(coefficient);
+#define SOTTO_TERM(coefficient) p = p * y + (coefficient);
+  SOTTO_SINE_POLYNOMIAL
+#undef SOTTO_FIRST
+#undef SOTTO_TERM
   return x * p;
 }
 SOTTO_INLINE Real cos_quarter(Real y) {
-  Real p = splat(-0x1.b2f3eb054afcdp-28);
-  p = p * y + 0x1.f9ce245cada0bp-22;
-  p = p * y + -0x1.a6d1eef479be1p-16;
-  p = p * y + 0x1.e1f5068688d5bp-11;
-  p = p * y + -0x1.55d3c7e3cb241p-6;
-  p = p * y + 0x1.03c1f081b5ac0p-2;
-  p = p * y + -0x1.3bd3cc9be45dep+0;
-  return p * y + 1.0;
+#define SOTTO_FIRST(coefficient) Real p = splat(coefficient);
+#define SOTTO_TERM(coefficient) p = p * y + (coefficient);
+  SOTTO_COSINE_POLYNOMIAL
+#undef SOTTO_FIRST
+#undef SOTTO_TERM
+  return p;
 }
 
 SOTTO_INLINE Real square_root(Real x) {

@@ -13,8 +13,8 @@ namespace sotto::kernels::testing {
 namespace {
 
 constexpr double kUnit = 0x1p-53;
-const std::vector<std::size_t> kColumns = sizes({0, 1, 31, 33, 257, 1023, 1025, 3000}, {1100});
-const std::vector<std::size_t> kRows = sizes({0, 1, 3, 5}, {2});
+const std::vector<std::size_t> kColumns = sizes({0, 1, 33, 1023, 2500}, {1100});
+const std::vector<std::size_t> kRows = sizes({0, 1, 3}, {2});
 
 template <class T>
 class SquaredNormsOnDevice : public ::testing::Test {
