@@ -9,13 +9,9 @@
 //
 // Scalar, allocation-free, constexpr; 20 rounds and the final addition of the input state. One call gives 64 bytes.
 
-#include <cstdint>
+#include <sotto/kernels/host_device.h>
 
-#if defined(__CUDACC__)
-#define SOTTO_HOST_DEVICE __host__ __device__
-#else
-#define SOTTO_HOST_DEVICE
-#endif
+#include <cstdint>
 
 namespace sotto::kernels {
 
