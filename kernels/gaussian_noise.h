@@ -83,15 +83,6 @@ inline void check_noise(std::uint64_t first, std::size_t count, double stddev) {
                                 std::to_string(count) + "; must end below 2^64");
 }
 
-// One implementation per instruction set, for tests; the caller must know that the processor supports it.
-struct GaussianNoiseKernel {
-  const char* name;
-  void (*add_float)(const std::uint32_t* key, NoiseCounter, std::uint64_t first, std::size_t count, double, float* out);
-  void (*add_double)(const std::uint32_t* key, NoiseCounter, std::uint64_t first, std::size_t count, double,
-                     double* out);
-};
-// Best first; the last one, "baseline", runs everywhere.
-std::span<const GaussianNoiseKernel> supported_gaussian_noise_kernels();
 }  // namespace detail
 
 }  // namespace sotto::kernels

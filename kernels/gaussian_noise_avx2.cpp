@@ -4,7 +4,7 @@
 
 namespace sotto::kernels::detail {
 
-extern const GaussianNoiseKernel gaussian_noise_avx2;
-const GaussianNoiseKernel gaussian_noise_avx2{"avx2", add_noise<float>, add_noise<double>};
+extern const NoiseKernels noise_kernels_avx2;
+constinit const NoiseKernels noise_kernels_avx2 = noise_kernels("avx2");
 
 }  // namespace sotto::kernels::detail

@@ -4,7 +4,7 @@
 
 namespace sotto::kernels::detail {
 
-extern const GaussianNoiseKernel gaussian_noise_avx512;
-const GaussianNoiseKernel gaussian_noise_avx512{"avx512", add_noise<float>, add_noise<double>};
+extern const NoiseKernels noise_kernels_avx512;
+constinit const NoiseKernels noise_kernels_avx512 = noise_kernels("avx512");
 
 }  // namespace sotto::kernels::detail

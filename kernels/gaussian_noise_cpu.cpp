@@ -1,4 +1,5 @@
 #include <sotto/kernels/gaussian_noise.h>
+#include <sotto/kernels/noise_kernels.h>
 
 #include <vector>
 
@@ -9,19 +10,19 @@ namespace sotto::kernels {
 namespace detail {
 
 #if defined(SOTTO_X86_64)
-extern const GaussianNoiseKernel gaussian_noise_avx2;
-extern const GaussianNoiseKernel gaussian_noise_avx512;
+extern const NoiseKernels noise_kernels_avx2;
+extern const NoiseKernels noise_kernels_avx512;
 #endif
 
-std::span<const GaussianNoiseKernel> supported_gaussian_noise_kernels() {
-  static const std::vector<GaussianNoiseKernel> kernels = [] {
-    std::vector<GaussianNoiseKernel> found;
+std::span<const NoiseKernels> supported_noise_kernels() {
+  static const std::vector<NoiseKernels> kernels = [] {
+    std::vector<NoiseKernels> found;
 #if defined(SOTTO_X86_64)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-      found.push_back(gaussian_noise_avx512);
-    if (__builtin_cpu_supports("avx2")) found.push_back(gaussian_noise_avx2);
+      found.push_back(noise_kernels_avx512);
+    if (__builtin_cpu_supports("avx2")) found.push_back(noise_kernels_avx2);
 #endif
-    found.push_back({"baseline", add_noise<float>, add_noise<double>});
+    found.push_back(noise_kernels("baseline"));
     return found;
   }();
   return kernels;
@@ -32,13 +33,13 @@ std::span<const GaussianNoiseKernel> supported_gaussian_noise_kernels() {
 void add_gaussian_noise(std::span<const std::uint32_t, 8> key, NoiseCounter counter, std::uint64_t first,
                         std::size_t count, double stddev, float* out) {
   detail::check_noise(first, count, stddev);
-  detail::supported_gaussian_noise_kernels().front().add_float(key.data(), counter, first, count, stddev, out);
+  detail::supported_noise_kernels().front().add_float(key.data(), counter, first, count, stddev, out);
 }
 
 void add_gaussian_noise(std::span<const std::uint32_t, 8> key, NoiseCounter counter, std::uint64_t first,
                         std::size_t count, double stddev, double* out) {
   detail::check_noise(first, count, stddev);
-  detail::supported_gaussian_noise_kernels().front().add_double(key.data(), counter, first, count, stddev, out);
+  detail::supported_noise_kernels().front().add_double(key.data(), counter, first, count, stddev, out);
 }
 
 double missing_tail_mass() {
@@ -46,7 +47,7 @@ double missing_tail_mass() {
 }
 
 const char* gaussian_noise_instruction_set() {
-  return detail::supported_gaussian_noise_kernels().front().name;
+  return detail::supported_noise_kernels().front().name;
 }
 
 }  // namespace sotto::kernels

@@ -8,6 +8,7 @@
 #include <sotto/kernels/chacha20.h>
 #include <sotto/kernels/gaussian_noise.h>
 #include <sotto/kernels/gaussian_polynomials.h>
+#include <sotto/kernels/noise_kernels.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -68,6 +69,18 @@ SOTTO_INLINE To bits_of(From x) {
 }
 SOTTO_INLINE Real splat(double x) {
   return x - Real{};
+}
+
+// A whole group as a constant, so that its loops have a known length.
+struct Whole {
+  constexpr operator std::size_t() const { return kGroup; }
+};
+
+SOTTO_INLINE float square_root_of(float x) {
+  return __builtin_sqrtf(x);
+}
+SOTTO_INLINE double square_root_of(double x) {
+  return __builtin_sqrt(x);
 }
 
 struct Blocks {
@@ -207,11 +220,8 @@ SOTTO_INLINE void to_element_order(V* v) {
 }
 
 template <class V, class T>
-SOTTO_INLINE void add_to(T* out, const V& v) {
-  V sum;
-  __builtin_memcpy(&sum, out, sizeof(V));
-  sum += v;
-  __builtin_memcpy(out, &sum, sizeof(V));
+SOTTO_INLINE void store(T* out, const V& v) {
+  __builtin_memcpy(out, &v, sizeof(V));
 }
 
 template <int... i>
@@ -219,7 +229,8 @@ SOTTO_INLINE VectorOf<float>::Type join(Single low, Single high, Indices<i...>) 
   return __builtin_shufflevector(low, high, i...);
 }
 
-SOTTO_INLINE void add_group(const Blocks& blocks, double stddev, float* out) {
+// The kGroup normals of kBlocks blocks, times stddev.
+SOTTO_INLINE void draw_group(const Blocks& blocks, double stddev, float* out) {
   VectorOf<float>::Type lane[kLanesPerBlock];
   for (std::size_t pair = 0; pair < 4; ++pair) {
     const Word* w = blocks.word + 4 * pair;
@@ -232,10 +243,10 @@ SOTTO_INLINE void add_group(const Blocks& blocks, double stddev, float* out) {
         join(__builtin_convertvector(second[0], Single), __builtin_convertvector(second[1], Single), All{});
   }
   to_element_order(lane);
-  for (std::size_t i = 0; i < kLanesPerBlock; ++i) add_to(out + i * kBlocks, lane[i]);
+  for (std::size_t i = 0; i < kLanesPerBlock; ++i) store(out + i * kBlocks, lane[i]);
 }
 
-SOTTO_INLINE void add_group(const Blocks& blocks, double stddev, double* out) {
+SOTTO_INLINE void draw_group(const Blocks& blocks, double stddev, double* out) {
   Real low[kLanesPerBlock], high[kLanesPerBlock];
   for (std::size_t pair = 0; pair < 4; ++pair) {
     const Word* w = blocks.word + 4 * pair;
@@ -246,31 +257,108 @@ SOTTO_INLINE void add_group(const Blocks& blocks, double stddev, double* out) {
   }
   to_element_order(low);
   to_element_order(high);
-  for (std::size_t i = 0; i < kLanesPerBlock; ++i) add_to(out + i * kHalf, low[i]);
-  for (std::size_t i = 0; i < kLanesPerBlock; ++i) add_to(out + kGroup / 2 + i * kHalf, high[i]);
+  for (std::size_t i = 0; i < kLanesPerBlock; ++i) store(out + i * kHalf, low[i]);
+  for (std::size_t i = 0; i < kLanesPerBlock; ++i) store(out + kGroup / 2 + i * kHalf, high[i]);
+}
+
+// Calls apply(at, noise, n) for pieces of at most kGroup elements: drawn[k] belongs to element first + at + k.
+template <class T, class Apply>
+SOTTO_INLINE void for_noise(const std::uint32_t* key, NoiseCounter counter, std::uint64_t first, std::size_t count,
+                            double stddev, const Apply& apply) {
+  std::uint64_t block = first / kLanesPerBlock;
+  std::size_t skip = first % kLanesPerBlock;
+  alignas(SOTTO_LANE_BYTES) T noise[kGroup];
+  for (std::size_t at = 0; at < count;) {
+    draw_group(chacha_blocks(key, counter, block), stddev, noise);
+    const std::size_t available = kGroup - skip;
+    if (skip == 0 && count - at >= kGroup) {
+      apply(at, noise, Whole{});
+      at += kGroup;
+    } else {
+      const std::size_t used = count - at < available ? count - at : available;
+      apply(at, noise + skip, used);
+      at += used;
+    }
+    block += kBlocks;
+    skip = 0;
+  }
 }
 
 template <class T>
 void add_noise(const std::uint32_t* key, NoiseCounter counter, std::uint64_t first, std::size_t count, double stddev,
                T* out) {
-  std::uint64_t block = first / kLanesPerBlock;
-  std::size_t skip = first % kLanesPerBlock;
-  while (count > 0) {
-    const Blocks blocks = chacha_blocks(key, counter, block);
-    const std::size_t available = kGroup - skip;
-    const std::size_t used = count < available ? count : available;
-    if (used == kGroup) {
-      add_group(blocks, stddev, out);
-    } else {
-      alignas(SOTTO_LANE_BYTES) T ragged[kGroup] = {};
-      add_group(blocks, stddev, ragged);
-      for (std::size_t i = 0; i < used; ++i) out[i] += ragged[skip + i];
-    }
-    block += kBlocks;
-    out += used;
-    count -= used;
-    skip = 0;
+  for_noise<T>(key, counter, first, count, stddev, [out](std::size_t at, const T* drawn, auto n) {
+    for (std::size_t k = 0; k < n; ++k) out[at + k] += drawn[k];
+  });
+}
+
+template <class T>
+void release_with_sgd(const TensorNoise& noise, std::size_t count, const T* sum, const SgdUpdate<T>& update) {
+  const T scale = static_cast<T>(1.0 / noise.divisor), rate = static_cast<T>(update.learning_rate);
+  const T momentum = static_cast<T>(update.momentum), fresh = static_cast<T>(1.0 - update.dampening);
+  const T decay = static_cast<T>(update.weight_decay);
+  T* __restrict parameter = update.parameter;
+  T* __restrict velocity = update.velocity;
+  if (velocity == nullptr) {
+    for_noise<T>(noise.key, noise.counter, noise.first, count, noise.stddev,
+                 [=](std::size_t at, const T* drawn, auto n) {
+                   for (std::size_t k = 0; k < n; ++k) {
+                     const T p = parameter[at + k];
+                     parameter[at + k] = p - rate * ((sum[at + k] + drawn[k]) * scale + decay * p);
+                   }
+                 });
+    return;
   }
+  const T kept = update.first_step ? T{0} : momentum, added = update.first_step ? T{1} : fresh;
+  const T of_gradient = update.nesterov ? T{1} : T{0}, of_velocity = update.nesterov ? momentum : T{1};
+  const bool first_step = update.first_step;
+  for_noise<T>(noise.key, noise.counter, noise.first, count, noise.stddev, [=](std::size_t at, const T* drawn, auto n) {
+    if (first_step)
+      for (std::size_t k = 0; k < n; ++k) velocity[at + k] = 0;  // what stands there may not be finite
+    for (std::size_t k = 0; k < n; ++k) {
+      const T p = parameter[at + k];
+      const T g = (sum[at + k] + drawn[k]) * scale + decay * p;
+      const T v = kept * velocity[at + k] + added * g;
+      velocity[at + k] = v;
+      parameter[at + k] = p - rate * (of_gradient * g + of_velocity * v);
+    }
+  });
+}
+
+template <class T>
+void release_with_adam(const TensorNoise& noise, std::size_t count, const T* sum, const AdamUpdate<T>& update,
+                       const AdamCorrection& correction) {
+  const T scale = static_cast<T>(1.0 / noise.divisor), step = static_cast<T>(update.learning_rate / correction.mean);
+  const T beta1 = static_cast<T>(update.beta1), fresh1 = static_cast<T>(1.0 - update.beta1);
+  const T beta2 = static_cast<T>(update.beta2), fresh2 = static_cast<T>(1.0 - update.beta2);
+  const T root = static_cast<T>(1.0 / __builtin_sqrt(correction.square)), epsilon = static_cast<T>(update.epsilon);
+  const T decay = static_cast<T>(update.decoupled ? 0.0 : update.weight_decay);
+  const T shrink = static_cast<T>(update.decoupled ? 1.0 - update.learning_rate * update.weight_decay : 1.0);
+  T* __restrict parameter = update.parameter;
+  T* __restrict mean = update.mean;
+  T* __restrict square = update.square;
+  for_noise<T>(noise.key, noise.counter, noise.first, count, noise.stddev, [=](std::size_t at, const T* drawn, auto n) {
+    for (std::size_t k = 0; k < n; ++k) {
+      const T p = parameter[at + k];
+      const T g = (sum[at + k] + drawn[k]) * scale + decay * p;
+      const T m = beta1 * mean[at + k] + fresh1 * g;
+      const T s = beta2 * square[at + k] + fresh2 * g * g;
+      mean[at + k] = m;
+      square[at + k] = s;
+      parameter[at + k] = shrink * p - step * m / (square_root_of(s) * root + epsilon);
+    }
+  });
+}
+
+// A constant: no code of this file runs before the instruction set is known.
+[[maybe_unused]] consteval detail::NoiseKernels noise_kernels(const char* name) {
+  return {name,
+          add_noise<float>,
+          add_noise<double>,
+          release_with_sgd<float>,
+          release_with_sgd<double>,
+          release_with_adam<float>,
+          release_with_adam<double>};
 }
 
 }  // namespace

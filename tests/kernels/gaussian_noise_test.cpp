@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <sotto/kernels/chacha20.h>
 #include <sotto/kernels/gaussian_noise.h>
+#include <sotto/kernels/noise_kernels.h>
 
 #include <cmath>
 #include <limits>
@@ -48,7 +49,7 @@ Pair exact_pair(const Key& key, NoiseCounter counter, std::uint64_t block, int p
 }
 
 template <class T>
-void add(const detail::GaussianNoiseKernel& kernel, NoiseCounter counter, std::uint64_t first, std::size_t count,
+void add(const detail::NoiseKernels& kernel, NoiseCounter counter, std::uint64_t first, std::size_t count,
          double stddev, T* out) {
   if constexpr (sizeof(T) == sizeof(float))
     kernel.add_float(kKey.data(), counter, first, count, stddev, out);
@@ -64,7 +65,7 @@ std::vector<T> draw(NoiseCounter counter, std::uint64_t first, std::size_t count
 }
 
 void expect_matches_definition(NoiseCounter counter, std::uint64_t first_block, std::size_t blocks) {
-  for (const auto& kernel : detail::supported_gaussian_noise_kernels()) {
+  for (const auto& kernel : detail::supported_noise_kernels()) {
     std::vector<double> z(8 * blocks);
     add(kernel, counter, 8 * first_block, z.size(), 1.0, z.data());
     for (std::size_t b = 0; b < blocks; ++b)
@@ -134,7 +135,7 @@ TEST(GaussianNoise, RadiusEndsWhereTheMissingMassSays) {
 }
 
 TEST(GaussianNoise, AllInstructionSetsGiveTheSameBits) {
-  const auto kernels = detail::supported_gaussian_noise_kernels();
+  const auto kernels = detail::supported_noise_kernels();
   ASSERT_STREQ(kernels.back().name, "baseline");
   const std::size_t count = 100003;
   std::vector<float> expected(count, 0.25f);
@@ -154,7 +155,7 @@ TEST(GaussianNoise, AllInstructionSetsGiveTheSameBits) {
 template <class T>
 void expect_split_invariance() {
   const std::size_t total = 3001;
-  for (const auto& kernel : detail::supported_gaussian_noise_kernels()) {
+  for (const auto& kernel : detail::supported_noise_kernels()) {
     std::vector<T> whole(total);
     add(kernel, {1, 1}, 0, total, 2.5, whole.data());
     std::mt19937 generator(3);

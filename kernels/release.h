@@ -1,0 +1,69 @@
+#pragma once
+// The release of a sum and the update of the parameters in one pass over memory: noise is drawn in registers, added to
+// the sum, the result is divided and applied. Neither the noise nor the noisy gradient is stored.
+//
+//   g = (sum[i] + stddev z(key, counter, first + i)) / divisor         z of gaussian_noise.h, rounded as there
+//   g = g + weight_decay p                                             (not in AdamW)
+//   sgd     v = first_step ? g : momentum v + (1 - dampening) g        where there is a velocity
+//           p = p - learning_rate (nesterov ? g + momentum v : v)      p - learning_rate g without one
+//   adam    m = beta1 m + (1 - beta1) g;  s = beta2 s + (1 - beta2) g^2
+//           p = p - learning_rate (m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + epsilon)
+//           AdamW: p is scaled by 1 - learning_rate weight_decay before
+// as torch::optim::SGD, Adam and AdamW compute it, up to rounding. `sum`, `parameter` and the moments do not overlap.
+
+#include <sotto/kernels/gaussian_noise.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sotto::kernels {
+
+// What is drawn for elements [first, first + count) of one tensor in one step.
+struct TensorNoise {
+  const std::uint32_t* key;  // 8 words
+  NoiseCounter counter;
+  std::uint64_t first = 0;
+  double stddev = 0;   // of the noise on the sum, finite and >= 0
+  double divisor = 1;  // finite and > 0
+};
+
+template <class T>
+struct SgdUpdate {
+  T* parameter;
+  T* velocity = nullptr;  // nullptr without momentum
+  double learning_rate = 0;
+  double momentum = 0;
+  double dampening = 0;
+  double weight_decay = 0;
+  bool nesterov = false;
+  bool first_step = false;  // the velocity is written and not read
+};
+
+template <class T>
+struct AdamUpdate {
+  T* parameter;
+  T* mean;    // of the gradients, m
+  T* square;  // of the squared gradients, s
+  double learning_rate = 0;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  bool decoupled = false;  // AdamW
+  std::int64_t step = 1;   // t, from 1
+};
+
+// 1 - beta^t of both moments, computed once.
+struct AdamCorrection {
+  double mean;
+  double square;
+};
+
+// Both throw std::invalid_argument for what add_gaussian_noise refuses, and for a divisor that is not finite and > 0.
+// Disjoint ranges may be released concurrently.
+void release_sgd(const TensorNoise& noise, std::size_t count, const float* sum, const SgdUpdate<float>& update);
+void release_sgd(const TensorNoise& noise, std::size_t count, const double* sum, const SgdUpdate<double>& update);
+void release_adam(const TensorNoise& noise, std::size_t count, const float* sum, const AdamUpdate<float>& update);
+void release_adam(const TensorNoise& noise, std::size_t count, const double* sum, const AdamUpdate<double>& update);
+
+}  // namespace sotto::kernels
