@@ -293,7 +293,7 @@ void add_noise(const std::uint32_t* key, NoiseCounter counter, std::uint64_t fir
 }
 
 template <class T>
-void release_with_sgd(const TensorNoise& noise, std::size_t count, const T* sum, const SgdUpdate<T>& update) {
+void update_with_sgd(const TensorNoise& noise, std::size_t count, const T* sum, const SgdUpdate<T>& update) {
   const T scale = static_cast<T>(1.0 / noise.divisor), rate = static_cast<T>(update.learning_rate);
   const T momentum = static_cast<T>(update.momentum), fresh = static_cast<T>(1.0 - update.dampening);
   const T decay = static_cast<T>(update.weight_decay);
@@ -326,8 +326,8 @@ void release_with_sgd(const TensorNoise& noise, std::size_t count, const T* sum,
 }
 
 template <class T>
-void release_with_adam(const TensorNoise& noise, std::size_t count, const T* sum, const AdamUpdate<T>& update,
-                       const AdamCorrection& correction) {
+void update_with_adam(const TensorNoise& noise, std::size_t count, const T* sum, const AdamUpdate<T>& update,
+                      const AdamCorrection& correction) {
   const T scale = static_cast<T>(1.0 / noise.divisor), step = static_cast<T>(update.learning_rate / correction.mean);
   const T beta1 = static_cast<T>(update.beta1), fresh1 = static_cast<T>(1.0 - update.beta1);
   const T beta2 = static_cast<T>(update.beta2), fresh2 = static_cast<T>(1.0 - update.beta2);
@@ -355,10 +355,10 @@ void release_with_adam(const TensorNoise& noise, std::size_t count, const T* sum
   return {name,
           add_noise<float>,
           add_noise<double>,
-          release_with_sgd<float>,
-          release_with_sgd<double>,
-          release_with_adam<float>,
-          release_with_adam<double>};
+          update_with_sgd<float>,
+          update_with_sgd<double>,
+          update_with_adam<float>,
+          update_with_adam<double>};
 }
 
 }  // namespace

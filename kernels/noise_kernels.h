@@ -1,7 +1,7 @@
 #pragma once
 // The kernels that draw noise, compiled once per instruction set. Not for users, but for tests that compare them.
 
-#include <sotto/kernels/release.h>
+#include <sotto/kernels/noisy_update.h>
 
 #include <cstddef>
 #include <cstdint>

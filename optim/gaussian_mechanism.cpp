@@ -17,14 +17,14 @@ constexpr double kSmallestDeviation = 1e-20;
 constexpr double kLargestDeviation = 1e20;
 
 template <class T>
-void add_noise_and_divide(std::span<const std::uint32_t, 8> key, kernels::NoiseCounter counter, double stddev,
-                          double divisor, at::Tensor& tensor) {
+void add_noise_and_divide(const kernels::TensorNoise& noise, at::Tensor& tensor) {
   T* values = tensor.mutable_data_ptr<T>();
-  const auto scale = static_cast<T>(1.0 / divisor);
+  const auto scale = static_cast<T>(1.0 / noise.divisor);
   at::parallel_for(0, tensor.numel(), kElementsPerTask, [&](int64_t begin, int64_t end) {
     for (int64_t at = begin; at < end; at += kElementsPerTask) {
       const int64_t count = std::min(kElementsPerTask, end - at);
-      kernels::add_gaussian_noise(key, counter, static_cast<std::uint64_t>(at), static_cast<size_t>(count), stddev,
+      kernels::add_gaussian_noise(std::span<const std::uint32_t, 8>(noise.key, 8), noise.counter,
+                                  static_cast<std::uint64_t>(at), static_cast<size_t>(count), noise.stddev,
                                   values + at);
       for (int64_t i = at; i < at + count; ++i) values[i] *= scale;
     }
@@ -57,27 +57,42 @@ void GaussianMechanism::begin_charge(double sensitivity, privacy::Ledger& ledger
   ledger.begin_reserve(ledger.next_step(), event_, sensitivity, noise_key_.commitment());
 }
 
+kernels::TensorNoise GaussianMechanism::charge(const ClippedSum& sum, privacy::Ledger& ledger) {
+  const std::int64_t step = ledger.next_step();
+  check_releasable(event_.mechanism.noise_multiplier, sum.sensitivity(), step);
+  ledger.reserve(step, event_, sum.sensitivity(), noise_key_.commitment());
+  return {.key = noise_key_.words().data(),
+          .counter = {static_cast<std::uint32_t>(step), 0},
+          .stddev = event_.mechanism.noise_multiplier * sum.sensitivity(),
+          .divisor = static_cast<double>(divisor_)};
+}
+
 PrivateGradient GaussianMechanism::release(ClippedSum&& sum, privacy::Ledger& ledger) {
   ClippedSum owned = std::move(sum);
-  const std::int64_t step = ledger.next_step();
-  check_releasable(event_.mechanism.noise_multiplier, owned.sensitivity(), step);
-  const double stddev = event_.mechanism.noise_multiplier * owned.sensitivity();
-  ledger.reserve(step, event_, owned.sensitivity(), noise_key_.commitment());
-
-  at::NoGradGuard no_grad;
+  kernels::TensorNoise noise = charge(owned, ledger);
+  const at::NoGradGuard no_grad;
   for (size_t t = 0; t < owned.sums_.size(); ++t) {
     at::Tensor& tensor = owned.sums_[t];
     SOTTO_ASSERT(tensor.is_contiguous());
-    const kernels::NoiseCounter counter{static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(t)};
-    const auto divisor = static_cast<double>(divisor_);
+    noise.counter.tensor = static_cast<std::uint32_t>(t);
     if (tensor.scalar_type() == at::kFloat) {
-      add_noise_and_divide<float>(noise_key_.words(), counter, stddev, divisor, tensor);
+      add_noise_and_divide<float>(noise, tensor);
     } else {
       SOTTO_ASSERT(tensor.scalar_type() == at::kDouble);
-      add_noise_and_divide<double>(noise_key_.words(), counter, stddev, divisor, tensor);
+      add_noise_and_divide<double>(noise, tensor);
     }
   }
   return PrivateGradient(std::move(owned.sums_));
+}
+
+void GaussianMechanism::release_into(ClippedSum&& sum, privacy::Ledger& ledger, FusedUpdate& update) {
+  const ClippedSum owned = std::move(sum);
+  kernels::TensorNoise noise = charge(owned, ledger);
+  const at::NoGradGuard no_grad;
+  for (size_t t = 0; t < owned.sums_.size(); ++t) {
+    noise.counter.tensor = static_cast<std::uint32_t>(t);
+    update.apply(t, owned.sums_[t], noise);
+  }
 }
 
 }  // namespace sotto::optim

@@ -10,6 +10,7 @@
 // dtype of the parameters, from ChaCha20 with counter (step, tensor, element): see kernels/gaussian_noise.h.
 
 #include <sotto/optim/clipped_sum.h>
+#include <sotto/optim/fused_update.h>
 #include <sotto/optim/private_gradient.h>
 #include <sotto/privacy/event.h>
 #include <sotto/privacy/ledger.h>
@@ -29,6 +30,9 @@ class GaussianMechanism {
   // or the ledger throws leaves nothing released.
   PrivateGradient release(ClippedSum&& sum, privacy::Ledger& ledger);
 
+  // The same, and the update of the parameters with it: neither noise nor noisy gradient is stored.
+  void release_into(ClippedSum&& sum, privacy::Ledger& ledger, FusedUpdate& update);
+
   // Starts writing the charge of the next release, of a sum with this sensitivity, while that sum is still computed.
   void begin_charge(double sensitivity, privacy::Ledger& ledger) const;
 
@@ -42,6 +46,9 @@ class GaussianMechanism {
 
   // `divisor` >= 1 is the expected batch size. Throws UsageError outside the ranges.
   GaussianMechanism(privacy::PoissonSampled event, int64_t divisor, privacy::SecretKey noise_key);
+
+  // Charges the step, and returns the noise of its first tensor, which the others differ from in the counter alone.
+  kernels::TensorNoise charge(const ClippedSum& sum, privacy::Ledger& ledger);
 
   privacy::PoissonSampled event_;
   int64_t divisor_;

@@ -219,7 +219,8 @@ void PrivateTraining::examine(const Losses& losses) {
   examined_ = true;
 }
 
-void PrivateTraining::compute_gradient(const Losses& losses) {
+// The weighted sum over a new sample, and the start of its charge.
+ClippedSum PrivateTraining::sum_of_sample(const Losses& losses, bool& empty) {
   if (finished()) {
     throw BudgetExhausted(
         fmt::format("[PrivateTraining::step] all {} planned steps are charged: another one would exceed the "
@@ -241,14 +242,25 @@ void PrivateTraining::compute_gradient(const Losses& losses) {
       indices.mutable_data_ptr<int64_t>()[i] = sample[begin + (active[i] ? i : 0)];
     }
     const std::vector<at::Tensor> inputs = records_.fetch(indices);
-    if (options_.tape.phase_ended) options_.tape.phase_ended("sample and fetch");
+    ended("sample and fetch");
     // Afresh for every pass: a state that the model kept from an earlier one is told from this one.
     if (is_private()) seed_generator_secretly();
     clipper_.add(inputs, losses, active);
   }
-  written_ = mechanism_.release(clipper_.take(), ledger_).write_to(clipper_.parameters());
-  accepted_ = accepted_ || !sample.empty();
-  if (options_.tape.phase_ended) options_.tape.phase_ended("charge and noise");
+  empty = sample.empty();
+  return clipper_.take();
+}
+
+void PrivateTraining::ended(std::string_view phase) const {
+  if (options_.tape.phase_ended) options_.tape.phase_ended(phase);
+}
+
+void PrivateTraining::compute_gradient(const Losses& losses) {
+  bool empty = false;
+  ClippedSum sum = sum_of_sample(losses, empty);
+  written_ = mechanism_.release(std::move(sum), ledger_).write_to(clipper_.parameters());
+  accepted_ = accepted_ || !empty;
+  ended("charge and noise");
 }
 
 void PrivateTraining::update() {
@@ -258,12 +270,22 @@ void PrivateTraining::update() {
   check_optimizer();
   optimizer_.step();
   written_.reset();
-  if (options_.tape.phase_ended) options_.tape.phase_ended("update");
+  ended("update");
 }
 
 void PrivateTraining::step(const Losses& losses) {
-  compute_gradient(losses);
-  update();
+  check_optimizer();
+  std::optional<FusedUpdate> fused = FusedUpdate::of(optimizer_, clipper_.parameters());
+  if (!fused) {
+    compute_gradient(losses);
+    return update();
+  }
+  written_.reset();
+  bool empty = false;
+  ClippedSum sum = sum_of_sample(losses, empty);
+  mechanism_.release_into(std::move(sum), ledger_, *fused);
+  accepted_ = accepted_ || !empty;
+  ended("charge, noise, update");
 }
 
 }  // namespace sotto::optim

@@ -72,7 +72,9 @@ class PrivateTraining {
   // Throws UsageError when the model is refused. Nothing is drawn or charged, and no private record is read.
   void examine(const Losses& losses);
 
-  // compute_gradient() and update(). Throws BudgetExhausted when all planned steps are charged.
+  // A whole step. For torch::optim::SGD, Adam and AdamW noise and update take one pass over memory and no gradient is
+  // stored: .grad is undefined afterwards (fused_update.h). For any other optimizer compute_gradient() and update().
+  // Throws BudgetExhausted when all planned steps are charged.
   void step(const Losses& losses);
 
   // Draws a batch, charges the step and writes the private gradient to .grad, where it may be read. Seeds LibTorch's
@@ -105,6 +107,8 @@ class PrivateTraining {
   };
   PrivateTraining(std::vector<NamedParameter> parameters, torch::optim::Optimizer& optimizer, Records records,
                   PrivateTrainingOptions options, std::vector<size_t> groups, Keys keys);
+  ClippedSum sum_of_sample(const Losses& losses, bool& empty);
+  void ended(std::string_view phase) const;
   void check_before_start() const;
   void check_optimizer() const;
   int64_t size_of_pass() const;  // places of every forward pass, whatever the sample's size

@@ -60,10 +60,11 @@ struct AdamCorrection {
 };
 
 // Both throw std::invalid_argument for what add_gaussian_noise refuses, and for a divisor that is not finite and > 0.
-// Disjoint ranges may be released concurrently.
-void release_sgd(const TensorNoise& noise, std::size_t count, const float* sum, const SgdUpdate<float>& update);
-void release_sgd(const TensorNoise& noise, std::size_t count, const double* sum, const SgdUpdate<double>& update);
-void release_adam(const TensorNoise& noise, std::size_t count, const float* sum, const AdamUpdate<float>& update);
-void release_adam(const TensorNoise& noise, std::size_t count, const double* sum, const AdamUpdate<double>& update);
+// Disjoint ranges may be updated concurrently.
+void noisy_sgd_update(const TensorNoise& noise, std::size_t count, const float* sum, const SgdUpdate<float>& update);
+void noisy_sgd_update(const TensorNoise& noise, std::size_t count, const double* sum, const SgdUpdate<double>& update);
+void noisy_adam_update(const TensorNoise& noise, std::size_t count, const float* sum, const AdamUpdate<float>& update);
+void noisy_adam_update(const TensorNoise& noise, std::size_t count, const double* sum,
+                       const AdamUpdate<double>& update);
 
 }  // namespace sotto::kernels

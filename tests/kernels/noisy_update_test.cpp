@@ -30,7 +30,7 @@ struct Update<double> {
 };
 
 template <class T>
-class Release : public ::testing::Test {
+class NoisyUpdate : public ::testing::Test {
  protected:
   std::vector<T> random(std::size_t count, bool positive = false) {
     std::normal_distribution<T> normal;
@@ -45,7 +45,7 @@ class Release : public ::testing::Test {
   std::mt19937_64 generator_{4};
 };
 using Types = ::testing::Types<float, double>;
-TYPED_TEST_SUITE(Release, Types);
+TYPED_TEST_SUITE(NoisyUpdate, Types);
 
 // (sum + noise) / divisor in long double.
 template <class T>
@@ -59,7 +59,7 @@ std::vector<long double> gradients(const TensorNoise& noise, const std::vector<T
   return result;
 }
 
-TYPED_TEST(Release, SgdIsNoiseDivisionAndUpdate) {
+TYPED_TEST(NoisyUpdate, SgdIsNoiseDivisionAndUpdate) {
   for (const auto& kernels : detail::supported_noise_kernels()) {
     for (const std::size_t count : kCounts) {
       for (const std::uint64_t first : kFirsts) {
@@ -102,7 +102,7 @@ TYPED_TEST(Release, SgdIsNoiseDivisionAndUpdate) {
   }
 }
 
-TYPED_TEST(Release, AdamIsNoiseDivisionAndUpdate) {
+TYPED_TEST(NoisyUpdate, AdamIsNoiseDivisionAndUpdate) {
   for (const std::size_t count : kCounts) {
     for (const bool decoupled : {false, true}) {
       for (const std::int64_t step : {1, 7}) {
@@ -117,7 +117,7 @@ TYPED_TEST(Release, AdamIsNoiseDivisionAndUpdate) {
                                            .weight_decay = 0.1,
                                            .decoupled = decoupled,
                                            .step = step};
-        release_adam(noise, count, sum.data(), update);
+        noisy_adam_update(noise, count, sum.data(), update);
         const auto expected = gradients(noise, sum);
         for (std::size_t i = 0; i < count; ++i) {
           const long double p = before[i];
@@ -141,7 +141,7 @@ TYPED_TEST(Release, AdamIsNoiseDivisionAndUpdate) {
 }
 
 // Any split into ranges gives the same bits, on every instruction set.
-TYPED_TEST(Release, DoesNotDependOnHowATensorIsDivided) {
+TYPED_TEST(NoisyUpdate, DoesNotDependOnHowATensorIsDivided) {
   constexpr std::size_t kCount = 700;
   const std::vector<TypeParam> sum = this->random(kCount), before = this->random(kCount), still = this->random(kCount);
   const auto released = [&](const detail::NoiseKernels& kernels, std::size_t piece) {
@@ -161,18 +161,18 @@ TYPED_TEST(Release, DoesNotDependOnHowATensorIsDivided) {
     for (const std::size_t piece : {1U, 13U, 128U, 700U}) EXPECT_EQ(released(kernels, piece), whole) << kernels.name;
 }
 
-TYPED_TEST(Release, RefusesWhatIsNoDeviationDivisorOrStep) {
+TYPED_TEST(NoisyUpdate, RefusesWhatIsNoDeviationDivisorOrStep) {
   TypeParam sum = 1, parameter = 2, mean = 0, square = 0;
   const SgdUpdate<TypeParam> sgd{.parameter = &parameter, .learning_rate = 0.1};
   const auto inf = std::numeric_limits<double>::infinity();
   for (const auto& [stddev, divisor] : std::vector<std::pair<double, double>>{
            {-1.0, 1.0}, {inf, 1.0}, {std::nan(""), 1.0}, {1.0, 0.0}, {1.0, -2.0}, {1.0, inf}, {1.0, std::nan("")}}) {
-    EXPECT_THROW(release_sgd({kKey, {0, 0}, 0, stddev, divisor}, 1, &sum, sgd), std::invalid_argument);
-    EXPECT_THROW(release_adam({kKey, {0, 0}, 0, stddev, divisor}, 1, &sum, {&parameter, &mean, &square}),
+    EXPECT_THROW(noisy_sgd_update({kKey, {0, 0}, 0, stddev, divisor}, 1, &sum, sgd), std::invalid_argument);
+    EXPECT_THROW(noisy_adam_update({kKey, {0, 0}, 0, stddev, divisor}, 1, &sum, {&parameter, &mean, &square}),
                  std::invalid_argument);
   }
-  EXPECT_THROW(release_adam({kKey, {0, 0}, 0, 1.0, 1.0}, 1, &sum,
-                            {.parameter = &parameter, .mean = &mean, .square = &square, .step = 0}),
+  EXPECT_THROW(noisy_adam_update({kKey, {0, 0}, 0, 1.0, 1.0}, 1, &sum,
+                                 {.parameter = &parameter, .mean = &mean, .square = &square, .step = 0}),
                std::invalid_argument);
   EXPECT_EQ(parameter, 2);
 }
