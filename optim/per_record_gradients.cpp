@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
+#include <sotto/kernels/record_weights.h>
 #include <sotto/optim/full_precision.h>
 #include <sotto/optim/pull_back.h>
 #include <sotto/optim/record_rows.h>
@@ -14,20 +15,12 @@
 #include <cmath>
 
 namespace sotto::optim {
-namespace {
-
-// Covers what the slacks do not: sums of squares in double (half of 1e9 * 2^-53 < 6e-8 for 1e9 parameters), and the
-// float roundings of weight times factor and of the product in the weighted sum (2 * 2^-24 < 1.2e-7).
-constexpr double kNormMargin = 2e-7;
-
-}  // namespace
-
 double PerRecordGradients::norm_bound(size_t group, int64_t record) const {
   const SquaredNorms& norms = norms_.at(group);
   const auto i = static_cast<size_t>(record);
   const double squared = norms.computed.at(i) + norms.slack.at(i);
   if (!std::isfinite(squared)) return squared;
-  return std::sqrt(std::max(0.0, squared)) * (1.0 + kNormMargin);
+  return std::sqrt(std::max(0.0, squared)) * (1.0 + kernels::kNormMargin);
 }
 
 void PerRecordGradients::collect_uses(UsePlan plan) {

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
+#include <sotto/kernels/record_weights.h>
 #include <sotto/optim/weight_rule.h>
 #include <sotto/privacy/error.h>
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -15,9 +15,18 @@ void require_positive(const char* function, const char* name, double value) {
   }
 }
 
-float round_down(double value) {
-  const float nearest = static_cast<float>(value);
-  return static_cast<double>(nearest) > value ? std::nextafterf(nearest, 0.0f) : nearest;
+kernels::WeightFormula::Kind formula(WeightRule::Kind kind) {
+  switch (kind) {
+    case WeightRule::Kind::flat:
+      return kernels::WeightFormula::Kind::flat;
+    case WeightRule::Kind::psac:
+      return kernels::WeightFormula::Kind::psac;
+    case WeightRule::Kind::auto_s:
+      return kernels::WeightFormula::Kind::auto_s;
+    case WeightRule::Kind::nsgd:
+      return kernels::WeightFormula::Kind::nsgd;
+  }
+  throw InternalError("[WeightRule::weight] unknown kind");
 }
 
 }  // namespace
@@ -89,27 +98,8 @@ double WeightRule::sensitivity() const {
          (1.0 + 4.0 * static_cast<double>(clip_norms_.size()) * std::numeric_limits<double>::epsilon());
 }
 
-double WeightRule::unrounded(double norm, double clip_norm) const {
-  switch (kind_) {
-    case Kind::flat:
-      return norm <= clip_norm ? 1.0 : clip_norm / norm;
-    // C/(n + r/(n + r)): the equivalent C (n + r)/(n^2 + r n + r) overflows for large n.
-    case Kind::psac:
-      return clip_norm / (norm + parameter_ / (norm + parameter_));
-    case Kind::auto_s:
-      return clip_norm / (norm + parameter_);
-    case Kind::nsgd:
-      return clip_norm / (parameter_ + norm);
-  }
-  throw InternalError("[WeightRule::weight] unknown kind");
-}
-
 float WeightRule::weight(double norm, int64_t group) const {
-  const double clip_norm = clip_norms_.at(static_cast<size_t>(group));
-  if (!std::isfinite(norm) || norm < 0.0) return 0.0f;
-  double weight = unrounded(norm, clip_norm);
-  if (norm > 0.0) weight = std::min(weight, (1.0 - 2.0 * std::numeric_limits<double>::epsilon()) * (clip_norm / norm));
-  return round_down(weight);
+  return kernels::record_weight({formula(kind_), clip_norms_.at(static_cast<size_t>(group)), parameter_}, norm);
 }
 
 }  // namespace sotto::optim

@@ -52,7 +52,6 @@ class WeightRule {
 
  private:
   WeightRule(Kind kind, std::vector<double> clip_norms, double parameter);
-  double unrounded(double norm, double clip_norm) const;
 
   Kind kind_;
   std::vector<double> clip_norms_;

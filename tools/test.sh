@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Sets up, builds and tests sotto; what continuous integration runs.
 #
-#   tools/test.sh          everything: release build, lint, all tests; the fast tests again under AddressSanitizer and
-#                          UndefinedBehaviorSanitizer (preset dev) and under ThreadSanitizer (preset tsan)
+#   tools/test.sh          everything: release build, lint, all tests; the fast tests and the CUDA kernels on the
+#                          processor again under AddressSanitizer and UndefinedBehaviorSanitizer (preset dev) and
+#                          under ThreadSanitizer (preset tsan)
 #   tools/test.sh --fast   release build and its fast tests only
 #
 # Ends with one line per stage: its verdict, seconds and name. Exits 0 only when every stage passed.
@@ -81,8 +82,8 @@ else
     skip "lint"
     skip "test release"
   fi
-  preset dev -L fast
-  preset tsan -L fast
+  preset dev -L 'fast|sim'
+  preset tsan -L 'fast|sim'
 fi
 
 printf '\n== summary, %d s on %d cores\n' "$SECONDS" "$jobs"
