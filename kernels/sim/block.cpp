@@ -9,8 +9,10 @@
 #endif
 #if defined(__clang__) && !SOTTO_SIM_ASAN
 // Static shared memory is a section of its own (cuda_builtins.h), so that it can be found.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the linker names them.
 extern "C" char __start_sotto_shared[] __attribute__((weak));
 extern "C" char __stop_sotto_shared[] __attribute__((weak));
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 #endif
 
 namespace sotto::kernels::sim {
@@ -71,10 +73,14 @@ void spoil(void* begin, std::size_t bytes) {
 
 }  // namespace
 
-thread_local Block* Block::current_ = nullptr;
+thread_local Block* Block::running_block = nullptr;
 
 Block::Block(dim3 grid, dim3 size, std::size_t shared_bytes, const std::function<void()>& kernel)
-    : grid_(grid), size_(size), shared_bytes_(shared_bytes), kernel_(kernel), threads_(size.x * size.y * size.z) {
+    : grid_(grid),
+      size_(size),
+      shared_bytes_(shared_bytes),
+      kernel_(kernel),
+      threads_(std::size_t{size.x} * size.y * size.z) {
   warps_.resize((threads_.size() + kWarp - 1) / kWarp);
   for (unsigned t = 0; t < threads_.size(); ++t) {
     threads_[t].number = t;
@@ -96,9 +102,9 @@ void Block::prepare_shared_memory() {
 
 void Block::run(dim3 index, std::vector<unsigned>& order, const std::function<void(std::vector<unsigned>&)>& shuffle) {
   struct Current {
-    explicit Current(Block* now) : block(now) { current_ = now; }
+    explicit Current(Block* now) : block(now) { running_block = now; }
     ~Current() {
-      current_ = nullptr;
+      running_block = nullptr;
       acquire_order(&block->end_order_);  // what follows the block sees what its threads did
     }
     Block* block;

@@ -75,8 +75,8 @@ class Block {
 
   // Of the thread that runs now.
   SOTTO_SIM_UNSEEN static Block& now() {
-    if (current_ == nullptr) throw SimError("[sim] device code runs outside of a kernel");
-    return *current_;
+    if (running_block == nullptr) throw SimError("[sim] device code runs outside of a kernel");
+    return *running_block;
   }
   SOTTO_SIM_UNSEEN Thread& thread() { return *running_; }
   SOTTO_SIM_UNSEEN dim3 grid() const { return grid_; }
@@ -116,7 +116,7 @@ class Block {
   bool release_warp(unsigned warp);
   void prepare_shared_memory();
 
-  static thread_local Block* current_;
+  static thread_local Block* running_block;
   dim3 grid_, size_, index_;
   std::size_t shared_bytes_;
   const std::function<void()>& kernel_;
