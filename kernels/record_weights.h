@@ -29,6 +29,9 @@ struct WeightFormula {
   double parameter = 0;  // r or gamma, finite and > 0; not used by flat
 };
 
+// The bound n above. What is not finite stays so.
+double record_norm_bound(double computed, double slack);
+
 // The weight for a norm that is not below the true one; 0 for one that is negative, infinite or not a number.
 float record_weight(const WeightFormula& formula, double norm);
 

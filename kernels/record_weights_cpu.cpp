@@ -2,6 +2,10 @@
 
 namespace sotto::kernels {
 
+double record_norm_bound(double computed, double slack) {
+  return norm_bound(computed, slack);
+}
+
 float record_weight(const WeightFormula& formula, double norm) {
   return weight_of(formula, norm);
 }

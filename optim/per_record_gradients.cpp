@@ -18,9 +18,7 @@ namespace sotto::optim {
 double PerRecordGradients::norm_bound(size_t group, int64_t record) const {
   const SquaredNorms& norms = norms_.at(group);
   const auto i = static_cast<size_t>(record);
-  const double squared = norms.computed.at(i) + norms.slack.at(i);
-  if (!std::isfinite(squared)) return squared;
-  return std::sqrt(std::max(0.0, squared)) * (1.0 + kernels::kNormMargin);
+  return kernels::record_norm_bound(norms.computed.at(i), norms.slack.at(i));
 }
 
 void PerRecordGradients::collect_uses(UsePlan plan) {

@@ -274,12 +274,12 @@ void PrivateTraining::update() {
 }
 
 void PrivateTraining::step(const Losses& losses) {
-  check_optimizer();
   std::optional<FusedUpdate> fused = FusedUpdate::of(optimizer_, clipper_.parameters());
   if (!fused) {
     compute_gradient(losses);
     return update();
   }
+  check_optimizer();
   written_.reset();
   bool empty = false;
   ClippedSum sum = sum_of_sample(losses, empty);

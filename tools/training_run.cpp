@@ -203,8 +203,7 @@ void TrainingRun::require_finite() const {
     if (std::isfinite(at::linalg_vector_norm(named.tensor, kInfinity).item<double>())) continue;
     throw UsageError(
         fmt::format("[train] the run diverged with lr {}: {} holds numbers that are not finite after step {} of {}{}; "
-                    "go on from the "
-                    "last checkpoint with a smaller lr in {}: sotto resume {}",
+                    "go on from the last checkpoint with a smaller lr in {}: sotto resume {}",
                     plan_.lr, named.name, steps_done(), plan_.steps, private_ ? ", which stays charged" : "",
                     folder_.config().string(), folder_.path().string()));
   }

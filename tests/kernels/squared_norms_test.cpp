@@ -4,8 +4,9 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <random>
 #include <vector>
+
+#include "random_values.h"
 
 namespace sotto::kernels {
 namespace {
@@ -15,15 +16,7 @@ constexpr double kUnit = 0x1p-53;
 template <class T>
 class SquaredNorms : public ::testing::Test {
  protected:
-  std::vector<T> random(std::size_t count) {
-    std::normal_distribution<T> normal;
-    std::vector<T> values(count);
-    for (T& value : values) value = normal(generator_);
-    return values;
-  }
-
- private:
-  std::mt19937_64 generator_{11};
+  testing::RandomValues<T> random{11};
 };
 using Types = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(SquaredNorms, Types);

@@ -4,9 +4,9 @@
 
 #include <cmath>
 #include <limits>
-#include <random>
 
 #include "../../../kernels/squared_norms_cuda.cu"
+#include "../random_values.h"
 #include "runs.h"
 
 namespace sotto::kernels::testing {
@@ -19,15 +19,7 @@ const std::vector<std::size_t> kRows = sizes({0, 1, 3}, {2});
 template <class T>
 class SquaredNormsOnDevice : public ::testing::Test {
  protected:
-  std::vector<T> random(std::size_t count) {
-    std::normal_distribution<T> normal;
-    std::vector<T> values(count);
-    for (T& value : values) value = normal(generator_);
-    return values;
-  }
-
- private:
-  std::mt19937_64 generator_{12};
+  RandomValues<T> random{12};
 };
 using Types = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(SquaredNormsOnDevice, Types);
