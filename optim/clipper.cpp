@@ -51,7 +51,7 @@ void Clipper::add_weighted(const std::vector<at::Tensor>& inputs, const Losses& 
           rule_.weight(gradients.norm_bound(group, i), static_cast<int64_t>(group));
     }
   }
-  begin_sum();
+  sums_.resize(tape_.parameters().size());
   gradients.add_weighted(weights, sums_);
   if (phase_ended_) phase_ended_("weighted sum");
 }
@@ -63,18 +63,14 @@ void Clipper::add_one_by_one(const std::vector<at::Tensor>& inputs, const Losses
     if (!active.empty() && !active.at(static_cast<size_t>(i))) continue;
     add_weighted(one_record(inputs, i), losses, {});
   }
-  begin_sum();
-}
-
-void Clipper::begin_sum() {
-  if (!sums_.empty()) return;
-  for (const NamedParameter& parameter : tape_.parameters()) {
-    sums_.push_back(at::zeros(parameter.tensor.sizes(), parameter.tensor.options().requires_grad(false)));
-  }
 }
 
 ClippedSum Clipper::take() {
-  begin_sum();
+  sums_.resize(tape_.parameters().size());
+  for (size_t p = 0; p < sums_.size(); ++p) {
+    const at::Tensor& parameter = tape_.parameters()[p].tensor;
+    if (!sums_[p].defined()) sums_[p] = at::zeros(parameter.sizes(), parameter.options().requires_grad(false));
+  }
   return {std::exchange(sums_, {}), rule_.sensitivity()};
 }
 

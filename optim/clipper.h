@@ -34,7 +34,6 @@ class Clipper {
   const WeightRule& rule() const { return rule_; }
 
  private:
-  void begin_sum();  // zeros, unless a sum is under way
   void add_weighted(const std::vector<at::Tensor>& inputs, const Losses& losses, const std::vector<bool>& active);
 
   void add_one_by_one(const std::vector<at::Tensor>& inputs, const Losses& losses, const std::vector<bool>& active);
@@ -43,7 +42,7 @@ class Clipper {
   WeightRule rule_;
   std::function<void(std::string_view phase)> phase_ended_;
   bool one_by_one_ = false;
-  std::vector<at::Tensor> sums_;
+  std::vector<at::Tensor> sums_;  // by parameter, not defined where nothing was added yet; empty: no sum is under way
 };
 
 }  // namespace sotto::optim

@@ -26,32 +26,34 @@ class ConvolutionUse final : public ParameterUse {
     gradient_ = by_record(output_gradient, output_position_);
     // The transposed convolution is the other one's derivative: input and output gradient change places.
     if (geometry_.transposed) std::swap(images_, gradient_);
+    input_ = {};
+    elements_ = gradient_.size(2) * (images_.size(2) / geometry_.groups);
+    for (int64_t size : geometry_.kernel) elements_ *= size;
   }
 
   void choose(UsePlan& plan) override {
-    int64_t kernel_elements = 1;
-    for (int64_t size : geometry_.kernel) kernel_elements *= size;
-    const int64_t elements = gradient_.size(2) * (images_.size(2) / geometry_.groups) * kernel_elements;
     int64_t places = gradient_.size(1);
     for (int64_t d = 3; d < gradient_.dim(); ++d) places *= gradient_.size(d);
     const auto element_size = static_cast<int64_t>(images_.element_size());
-    const int64_t unfolded = places * images_.size(2) * kernel_elements;
-    chunk_ = std::max<int64_t>(1, plan.chunk_bytes / std::max<int64_t>(1, (elements + unfolded) * element_size));
-    const int64_t bytes = batch_ * elements * element_size;
+    const int64_t unfolded = places * elements_ * geometry_.groups / gradient_.size(2);
+    chunk_ = std::max<int64_t>(1, plan.chunk_bytes / std::max<int64_t>(1, (elements_ + unfolded) * element_size));
+    const int64_t bytes = batch_ * elements_ * element_size;
     strategy_ = plan.force == Strategy::drop || bytes > plan.keep_bytes_left ? Strategy::drop : Strategy::keep;
     if (strategy_ == Strategy::drop) return;
     plan.keep_bytes_left -= bytes;
-    at::Tensor rows = at::empty({batch_, elements}, images_.options());
+    at::Tensor rows = at::empty({batch_, elements_}, images_.options());
     for (int64_t begin = 0; begin < batch_; begin += chunk_) {
       const int64_t end = std::min(batch_, begin + chunk_);
       compute(begin, end, rows.slice(0, begin, end));
     }
     kept_ = rows;
+    images_.reset();
+    gradient_.reset();
   }
 
   at::Tensor per_record(int64_t begin, int64_t end) override {
     if (kept_.defined()) return kept_.slice(0, begin, end);
-    at::Tensor rows = at::empty({end - begin, element_count()}, images_.options());
+    at::Tensor rows = at::empty({end - begin, elements_}, images_.options());
     compute(begin, end, rows);
     return rows;
   }
@@ -79,12 +81,6 @@ class ConvolutionUse final : public ParameterUse {
   // [B, images per record, channels, spatial...]
   at::Tensor by_record(const at::Tensor& tensor, BatchPosition position) const {
     return batch_first(tensor, position, batch_).flatten(1, 2);
-  }
-
-  int64_t element_count() const {
-    int64_t elements = gradient_.size(2) * (images_.size(2) / geometry_.groups);
-    for (int64_t size : geometry_.kernel) elements *= size;
-    return elements;
   }
 
   // rows[n, outputs * inputs/groups * kernel] for records [begin, end).
@@ -139,6 +135,7 @@ class ConvolutionUse final : public ParameterUse {
   ConvolutionGeometry geometry_;
   Strategy strategy_ = Strategy::automatic;
   int64_t chunk_ = 1;
+  int64_t elements_ = 0;  // N
   at::Tensor images_;    // [B, images, channels, spatial...]
   at::Tensor gradient_;  // [B, images, outputs, places...]
   at::Tensor kept_;      // [B, N]

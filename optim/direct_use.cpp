@@ -33,11 +33,11 @@ class DirectUse final : public ParameterUse {
   at::Tensor rows_;  // [B, N]
 };
 
-// Sums every dimension but the first and those in `kept` (increasing); [B, N].
+// Sums every dimension but the first and those in `kept` (increasing); [B, N]. No copy where there is nothing to sum.
 at::Tensor sum_but(const at::Tensor& tensor, const std::vector<int64_t>& kept) {
   std::vector<int64_t> summed;
   for (int64_t d = 1; d < tensor.dim(); ++d) {
-    if (std::find(kept.begin(), kept.end(), d) == kept.end()) summed.push_back(d);
+    if (tensor.size(d) != 1 && std::find(kept.begin(), kept.end(), d) == kept.end()) summed.push_back(d);
   }
   const at::Tensor total = summed.empty() ? tensor : at::sum(tensor, summed);
   return total.reshape({tensor.size(0), -1});

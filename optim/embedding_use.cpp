@@ -32,6 +32,7 @@ class EmbeddingUse final : public ParameterUse {
     rows_.index_add_(0, inverse.reshape({-1}), gradient.reshape({-1, gradient.size(2)}));
     record_ = pairs.div(vocabulary_, "floor");
     token_ = pairs.remainder(vocabulary_);
+    tokens_ = {};
   }
 
   at::Tensor per_record(int64_t begin, int64_t end) override {

@@ -43,6 +43,7 @@ class MatrixUse final : public ParameterUse {
     if (scale_ != 1.0) output_gradient = output_gradient * scale_;
     const at::Tensor a =
         record_matrices(activation_.get(), input_, batch_).to(dtype_).to(output_gradient.scalar_type());
+    activation_ = {};
     const at::Tensor b = record_matrices(output_gradient, output_, batch_);
     lefts_ = {transposed_ ? a : b};
     rights_ = {transposed_ ? b : a};
@@ -65,7 +66,10 @@ class MatrixUse final : public ParameterUse {
     lefts_.clear();
     rights_.clear();
     choose_strategy(plan);
-    if (strategy_ == Strategy::keep) kept_ = per_record(0, batch_);
+    if (strategy_ != Strategy::keep) return;
+    kept_ = per_record(0, batch_);
+    left_.reset();
+    right_.reset();
   }
 
   at::Tensor per_record(int64_t begin, int64_t end) override {

@@ -21,12 +21,47 @@ double PerRecordGradients::norm_bound(size_t group, int64_t record) const {
   return kernels::record_norm_bound(norms.computed.at(i), norms.slack.at(i));
 }
 
-void PerRecordGradients::collect_uses(UsePlan plan) {
+void PerRecordGradients::begin_norms() {
+  const auto records = static_cast<size_t>(batch_);
+  norms_.assign(group_count_, {std::vector<double>(records, 0.0), std::vector<double>(records, 0.0)});
+}
+
+void PerRecordGradients::expect_uses(UsePlan plan) {
+  plan_ = plan;
+  whole_ = recording_.segments.empty();
+  begin_norms();
   for (size_t p = 0; p < parameters_->size(); ++p) of_source_[p];
-  for (size_t u = 0; u < recording_.uses.size(); ++u) {
+  add_uses(0);
+}
+
+void PerRecordGradients::add_uses(size_t first) {
+  for (size_t u = first; u < recording_.uses.size(); ++u) {
+    const size_t source = recording_.expressions[recording_.uses[u].expression].source;
+    OfSource& of = of_source_[source];
+    of.uses.push_back(u);
+    ++of.waiting;
+    if (source < parameters_->size()) continue;
+    for (size_t p : recording_.expressions[source].parameters) of_source_[p].pulled = true;
+  }
+}
+
+// Where all gradients of a parameter are there, its norms are taken at once, so that what is not needed any more is
+// freed before the backward pass goes on.
+void PerRecordGradients::use_bound(size_t use) {
+  const size_t source = recording_.expressions[recording_.uses[use].expression].source;
+  OfSource& of = of_source_.at(source);
+  SOTTO_ASSERT(of.waiting > 0 && !of.settled);
+  --of.waiting;
+  if (whole_ && of.waiting == 0 && source < parameters_->size() && !of.pulled) settle(source);
+}
+
+void PerRecordGradients::settle(size_t source) {
+  OfSource& of = of_source_.at(source);
+  of.settled = true;
+  std::vector<size_t> uses;
+  for (size_t u : of.uses) {
     RecordedUse& use = recording_.uses[u];
     if (!use.use) continue;
-    std::vector<size_t>& uses = of_source_[recording_.expressions[use.expression].source].uses;
     const bool absorbed = std::any_of(uses.begin(), uses.end(), [&](size_t earlier) {
       return recording_.uses[earlier].map == use.map && recording_.uses[earlier].use->absorb(*use.use);
     });
@@ -37,11 +72,33 @@ void PerRecordGradients::collect_uses(UsePlan plan) {
       uses.push_back(u);
     }
   }
-  for (const auto& [source, of] : of_source_) {
-    for (size_t u : of.uses) recording_.uses[u].use->choose(plan);
+  of.uses = std::move(uses);
+  for (size_t u : of.uses) recording_.uses[u].use->choose(plan_);
+  if (source >= parameters_->size() || of.pulled || of.uses.empty()) return;
+  SquaredNorms& norms = norms_[(*groups_)[source]];
+  if (has_one_plain_use(source)) {
+    recording_.uses[of.uses[0]].use->add_squared_norms(norms);
+  } else {
+    for_each_summed_rows(source, [&](int64_t begin, const at::Tensor& rows) { add_row_norms(rows, begin, norms); });
+  }
+}
+
+void PerRecordGradients::settle_all() {
+  // A function of parameters that no gradient reached has nothing to pull back.
+  for (auto& [source, of] : of_source_) {
+    if (!of.settled) of.pulled = false;
+  }
+  for (auto& [source, of] : of_source_) {
     if (source < parameters_->size()) continue;
+    settle(source);
+    if (of.uses.empty()) continue;
     for (size_t p : recording_.expressions[source].parameters) of_source_[p].pulled = true;
   }
+  for (size_t p = 0; p < parameters_->size(); ++p) {
+    if (!of_source_.at(p).settled) settle(p);
+  }
+  for_each_pulled_rows(
+      [&](size_t p, int64_t begin, const at::Tensor& rows) { add_row_norms(rows, begin, norms_[(*groups_)[p]]); });
 }
 
 // rows[n, N] of a source, summed over its uses, for records [begin, end).
@@ -116,23 +173,8 @@ void PerRecordGradients::for_each_pulled_rows(
   }
 }
 
-void PerRecordGradients::compute_norms() {
-  const auto records = static_cast<size_t>(batch_);
-  norms_.assign(group_count_, {std::vector<double>(records, 0.0), std::vector<double>(records, 0.0)});
-  for (size_t p = 0; p < rows_.size(); ++p) add_row_norms(rows_[p], 0, norms_[(*groups_)[p]]);
-  if (!rows_.empty()) return;
-  for (size_t p = 0; p < parameters_->size(); ++p) {
-    const OfSource& of = of_source_.at(p);
-    SquaredNorms& norms = norms_[(*groups_)[p]];
-    if (of.pulled || of.uses.empty()) continue;
-    if (has_one_plain_use(p)) {
-      recording_.uses[of.uses[0]].use->add_squared_norms(norms);
-    } else {
-      for_each_summed_rows(p, [&](int64_t begin, const at::Tensor& rows) { add_row_norms(rows, begin, norms); });
-    }
-  }
-  for_each_pulled_rows(
-      [&](size_t p, int64_t begin, const at::Tensor& rows) { add_row_norms(rows, begin, norms_[(*groups_)[p]]); });
+void PerRecordGradients::free_uses(size_t source) {
+  for (size_t u : of_source_.at(source).uses) recording_.uses[u].use.reset();
 }
 
 void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& weights, std::vector<at::Tensor>& sums) {
@@ -147,9 +189,14 @@ void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& wei
     std::copy(of_group.begin(), of_group.end(), tensor.mutable_data_ptr<float>());
     return tensor.to(like.device(), like.scalar_type());
   };
+  const auto sum_of = [&](size_t p) -> at::Tensor& {
+    const at::Tensor& parameter = (*parameters_)[p].tensor;
+    if (!sums[p].defined()) sums[p] = at::zeros(parameter.sizes(), parameter.options().requires_grad(false));
+    return sums[p];
+  };
   const auto add_rows = [&](size_t p, int64_t begin, const at::Tensor& rows) {
-    const at::Tensor weight = weights_of((*groups_)[p], sums[p]);
-    at::Tensor total = sums[p].view({-1});
+    at::Tensor total = sum_of(p).view({-1});
+    const at::Tensor weight = weights_of((*groups_)[p], total);
     add_row_sum(rows, weight.slice(0, begin, begin + rows.size(0)), total);
   };
   for (size_t p = 0; p < rows_.size(); ++p) add_rows(p, 0, rows_[p]);
@@ -159,11 +206,12 @@ void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& wei
     if (of.pulled || of.uses.empty()) continue;
     if (!has_one_plain_use(p)) {
       for_each_summed_rows(p, [&](int64_t begin, const at::Tensor& rows) { add_rows(p, begin, rows); });
+      free_uses(p);
       continue;
     }
     const RecordedUse& use = recording_.uses[of.uses[0]];
-    const at::Tensor weight = weights_of((*groups_)[p], sums[p]);
-    at::Tensor total = sums[p].view({-1});
+    at::Tensor total = sum_of(p).view({-1});
+    const at::Tensor weight = weights_of((*groups_)[p], total);
     if (use.map.is_identity(total.numel())) {
       use.use->add_weighted(weight, total);
     } else if (auto seen = use.map.view_on(total)) {
@@ -173,6 +221,7 @@ void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& wei
       use.use->add_weighted(weight, sum);
       use.map.add(sum.unsqueeze(0), total.unsqueeze(0));
     }
+    free_uses(p);
   }
   for_each_pulled_rows(add_rows);
 }

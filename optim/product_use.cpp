@@ -22,6 +22,7 @@ class ProductUse final : public ParameterUse {
 
   void bind(at::Tensor output_gradient) override {
     const at::Tensor a = by_record(activation_.get(), input_).to(output_gradient.scalar_type());
+    activation_ = {};
     const at::Tensor b = by_record(scale_ == 1.0 ? output_gradient : output_gradient * scale_, output_);
     left_ = parameter_in_front_ ? b : a;
     right_ = parameter_in_front_ ? a : b;
@@ -33,6 +34,8 @@ class ProductUse final : public ParameterUse {
     if (plan.force == Strategy::drop || batch_ * bytes > plan.keep_bytes_left) return;
     plan.keep_bytes_left -= batch_ * bytes;
     kept_ = per_record(0, batch_);
+    left_.reset();
+    right_.reset();
   }
 
   at::Tensor per_record(int64_t begin, int64_t end) override {

@@ -53,7 +53,7 @@ variable_list SegmentNode::apply(variable_list&& gradients) {
     if (input.requires_grad()) further.push_back(torch::autograd::impl::gradient_edge(input));
   }
   const variable_list captured =
-      run_backward(state.recording, *pass.parameters, pass.loss_scale, roots, seeds, further);
+      run_backward(state.recording, *pass.parameters, pass.loss_scale, roots, seeds, further, [](size_t) {});
   std::copy(captured.begin(), captured.end(), result.begin());
   state.inputs.clear();
   state.segment = nullptr;

@@ -10,6 +10,7 @@ namespace sotto::optim {
 // Reading it after it was overwritten in place throws UsageError.
 class SavedTensor {
  public:
+  SavedTensor() = default;  // none: get() is not for it
   explicit SavedTensor(const at::Tensor& tensor);
   const at::Tensor& get() const;
 

@@ -108,18 +108,21 @@ PerRecordGradients Tape::run_recorded(const std::vector<at::Tensor>& inputs,
   }
   torch::autograd::edge_list anchors;
   for (const auto& segment : recording.segments) anchors.push_back(segment->anchor);
+  result.expect_uses({options_.force_strategy, options_.keep_bytes, options_.chunk_bytes});
   {
     const OpenSegments open(recording, {&parameters_, &constants_, options_.loss_scale});
     run_backward(recording, parameters_, options_.loss_scale, {torch::autograd::impl::gradient_edge(recording.losses)},
-                 {seed}, anchors);
+                 {seed}, anchors, [&](size_t use) { result.use_bound(use); });
   }
-  for (const auto& segment : recording.segments) append(recording, std::move(segment->recording), parameters_.size());
-  recording.segments.clear();
-  ended("backward");
   recording.losses.reset();
-  result.collect_uses({options_.force_strategy, options_.keep_bytes, options_.chunk_bytes});
-  result.compute_norms();
-  ended("norms");
+  for (const auto& segment : recording.segments) {
+    const size_t first = recording.uses.size();
+    append(recording, std::move(segment->recording), parameters_.size());
+    result.add_uses(first);
+  }
+  recording.segments.clear();
+  result.settle_all();
+  ended("backward and norms");
   return result;
 }
 

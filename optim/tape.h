@@ -55,9 +55,11 @@ class PerRecordGradients {
 
   // sums[p] += sum_i weights[group of p][i] g_i, for all parameters. `weights` is [groups][B]; weight 0 leaves a record
   // out entirely, also when its gradient is not finite. sums[p] is contiguous, of the parameter's sizes and dtype.
+  // A sum that is not defined stands for zeros, and is made when there is something to add. Once: what is summed is
+  // freed.
   void add_weighted(const std::vector<std::vector<float>>& weights, std::vector<at::Tensor>& sums);
 
-  // Strategy of each use, in the order of the record: "layer.weight aten::linear keep".
+  // Strategy of each use, in the order of the record: "layer.weight aten::linear keep". Before add_weighted().
   std::vector<std::string> describe() const;
 
   // What was replaced while the model ran: "aten::lstm unrolled (oneDNN's fused layer off)".
@@ -68,11 +70,19 @@ class PerRecordGradients {
   // Uses of the elements of one source: a parameter, or a function of parameters that gradients are pulled back
   // through.
   struct OfSource {
-    std::vector<size_t> uses;  // into recording_.uses, those a gradient reached
+    std::vector<size_t> uses;  // into recording_.uses; when settled, those that a gradient reached and none took over
+    size_t waiting = 0;        // uses without their gradient yet
     bool pulled = false;       // a parameter that some use sees through a function
+    bool settled = false;
   };
-  void collect_uses(UsePlan plan);
-  void compute_norms();
+  void begin_norms();
+  // In this order: what the backward pass will reach, every use that it reached, and what is left when it has ended.
+  void expect_uses(UsePlan plan);
+  void use_bound(size_t use);
+  void settle_all();
+  void add_uses(size_t first);
+  void settle(size_t source);  // chooses strategies; norms, if the source is a parameter that nothing is pulled back to
+  void free_uses(size_t source);
   bool has_one_plain_use(size_t parameter) const;
   void for_each_summed_rows(size_t parameter,
                             const std::function<void(int64_t begin, const at::Tensor& rows)>& visit) const;
@@ -89,6 +99,8 @@ class PerRecordGradients {
   std::vector<at::Tensor> rows_;          // by parameter [B, N], with Fallback::per_record alone
   std::vector<SquaredNorms> norms_;       // by group
   int64_t chunk_bytes_ = 0;
+  UsePlan plan_;
+  bool whole_ = true;  // all uses are known before the backward pass
 };
 
 class Tape {

@@ -8,6 +8,7 @@
 #include <sotto/optim/lasting_tensor.h>
 #include <sotto/optim/one_record.h>
 #include <sotto/optim/origin_watch.h>
+#include <sotto/optim/record_rows.h>
 #include <sotto/optim/tape.h>
 #include <sotto/optim/without_autocast.h>
 #include <sotto/privacy/error.h>
@@ -73,7 +74,8 @@ PerRecordGradients Tape::run_one_by_one(const Tensors& inputs, const Losses& los
     }
   }
   const at::NoGradGuard no_grad;
-  result.compute_norms();
+  result.begin_norms();
+  for (size_t p = 0; p < targets.size(); ++p) add_row_norms(result.rows_[p], 0, result.norms_[groups_[p]]);
   return result;
 }
 
