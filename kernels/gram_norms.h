@@ -66,8 +66,7 @@ const char* gram_norms_instruction_set();
 // The same on a device, in order on `stream`; all pointers are device memory, `scratch` aligned to 8 bytes. Bits do not
 // depend on the block, which is 32 to 1024 threads and a multiple of 32 (std::invalid_argument otherwise); more than
 // 256 are not used. bound[i] is up to 1e-5 (1 + (p + d) / 1000) larger than the sum it stands for. Arithmetic in
-// double: 16 products per thread and tile of 64 x 64 pairs, and with T = double everything. At most 2^31 - 1 records
-// times pairs of tiles, (T/64)^2 / 2 of them per record.
+// double: 16 products per thread and tile of 64 x 64 pairs, and with T = double everything.
 namespace cuda {
 void gram_norms(const GramShape& shape, const float* left, const float* right, void* scratch, double* computed,
                 double* bound, Stream stream, unsigned block = 256);
