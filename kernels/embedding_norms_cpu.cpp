@@ -21,18 +21,19 @@ std::size_t slots_for(std::size_t positions) {
 // Of one record, in the caller's memory.
 struct Scratch {
   double* row_norms;  // [rows] squared
-  double* table_row;  // [columns]
+  double* factors;    // [positions] of the rows of gradients that a row of the table adds up
   Place* next;        // [positions] the next position of the same token
   Place* last;        // [positions] of the token whose first position this is
   Place* first;       // [positions] first positions of the tokens, in order
+  Place* rows;        // [positions] those rows
   Place* slots;       // hash table of first positions
   std::size_t slot_count;
 };
 
 std::size_t scratch_bytes(const EmbeddingShape& shape) {
   const std::size_t rows = shape.positions / shape.positions_per_row;
-  return (rows + shape.columns + 1) * sizeof(double) +
-         (3 * shape.positions + slots_for(shape.positions)) * sizeof(Place);
+  return (rows + shape.positions + 1) * sizeof(double) +
+         (4 * shape.positions + slots_for(shape.positions)) * sizeof(Place);
 }
 
 Scratch divide(const EmbeddingShape& shape, void* memory) {
@@ -41,11 +42,12 @@ Scratch divide(const EmbeddingShape& shape, void* memory) {
       reinterpret_cast<double*>(static_cast<unsigned char*>(memory) + (alignof(double) - past) % alignof(double));
   Scratch scratch{};
   scratch.row_norms = doubles;
-  scratch.table_row = scratch.row_norms + shape.positions / shape.positions_per_row;
-  scratch.next = reinterpret_cast<Place*>(scratch.table_row + shape.columns);
+  scratch.factors = scratch.row_norms + shape.positions / shape.positions_per_row;
+  scratch.next = reinterpret_cast<Place*>(scratch.factors + shape.positions);
   scratch.last = scratch.next + shape.positions;
   scratch.first = scratch.last + shape.positions;
-  scratch.slots = scratch.first + shape.positions;
+  scratch.rows = scratch.first + shape.positions;
+  scratch.slots = scratch.rows + shape.positions;
   scratch.slot_count = slots_for(shape.positions);
   return scratch;
 }
@@ -77,6 +79,49 @@ std::size_t chain_equal_tokens(const std::int64_t* tokens, const EmbeddingShape&
   return distinct;
 }
 
+constexpr std::size_t kLanes = 8;
+using Doubles = double __attribute__((vector_size(kLanes * sizeof(double))));
+template <class T>
+struct ValuesOf;
+template <>
+struct ValuesOf<float> {
+  using Type = float __attribute__((vector_size(kLanes * sizeof(float))));
+};
+template <>
+struct ValuesOf<double> {
+  using Type = Doubles;
+};
+
+// Of kVectors * kLanes columns of a row of the table: all sums are in registers.
+template <std::size_t kVectors, class T>
+SOTTO_INLINE double squared_sum(const T* gradient, std::size_t stride, const Scratch& scratch, std::size_t count) {
+  Doubles sums[kVectors] = {};
+  for (std::size_t k = 0; k < count; ++k) {
+    const T* row = gradient + scratch.rows[k] * stride;
+    const double factor = scratch.factors[k];
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      typename ValuesOf<T>::Type values;
+      __builtin_memcpy(&values, row + v * kLanes, sizeof values);
+      sums[v] += factor * __builtin_convertvector(values, Doubles);
+    }
+  }
+  Doubles squares = sums[0] * sums[0];
+  for (std::size_t v = 1; v < kVectors; ++v) squares += sums[v] * sums[v];
+  double square = 0;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) square += squares[lane];
+  return square;
+}
+
+// Of one column.
+template <class T>
+SOTTO_INLINE double squared_sum(const T* gradient, std::size_t stride, const Scratch& scratch, std::size_t count) {
+  double sum = 0;
+  for (std::size_t k = 0; k < count; ++k)
+    sum += scratch.factors[k] * static_cast<double>(gradient[scratch.rows[k] * stride]);
+  return sum * sum;
+}
+
 template <class T>
 SOTTO_INLINE void record_norm(const EmbeddingShape& shape, const std::int64_t* tokens, const T* scale,
                               const T* gradient, const Scratch& scratch, double& computed, double& bound) {
@@ -101,16 +146,20 @@ SOTTO_INLINE void record_norm(const EmbeddingShape& shape, const std::int64_t* t
       computed += factor * factor * scratch.row_norms[row_of(first)];
       continue;
     }
-    double* __restrict sum = scratch.table_row;
-    std::fill(sum, sum + shape.columns, 0.0);
-    for (Place t = first; t != kNone;) {
+    std::size_t count = 0;
+    for (Place t = first; t != kNone; ++count) {
       const std::size_t row = row_of(t);
       double together = 0;
       for (; t != kNone && row_of(t) == row; t = scratch.next[t]) together += scale_of(t);
-      const T* __restrict values = gradient + row * shape.gradient_row_stride;
-      for (std::size_t j = 0; j < shape.columns; ++j) sum[j] += together * static_cast<double>(values[j]);
+      scratch.rows[count] = static_cast<Place>(row);
+      scratch.factors[count] = together;
     }
-    add_row_squared_norms(sum, 1, shape.columns, shape.columns, &computed);
+    std::size_t j = 0;
+    for (; j + 4 * kLanes <= shape.columns; j += 4 * kLanes)
+      computed += squared_sum<4>(gradient + j, shape.gradient_row_stride, scratch, count);
+    for (; j + kLanes <= shape.columns; j += kLanes)
+      computed += squared_sum<1>(gradient + j, shape.gradient_row_stride, scratch, count);
+    for (; j < shape.columns; ++j) computed += squared_sum(gradient + j, shape.gradient_row_stride, scratch, count);
   }
 }
 
