@@ -11,9 +11,14 @@ namespace {
 struct Counter {
   std::atomic<int64_t> held{0};
   std::atomic<int64_t> peak{0};
+  std::atomic<int64_t> part_peak{0};
 
   void add(int64_t bytes) {
     const int64_t now = held.fetch_add(bytes) + bytes;
+    raise(peak, now);
+    raise(part_peak, now);
+  }
+  static void raise(std::atomic<int64_t>& peak, int64_t now) {
     int64_t seen = peak.load();
     while (now > seen && !peak.compare_exchange_weak(seen, now)) {
     }
@@ -65,6 +70,7 @@ CountingAllocator::CountingAllocator() : previous_(c10::GetCPUAllocator()) {
   Counting& instance = counting();
   base_ = counter().held.load();
   counter().peak = base_;
+  counter().part_peak = base_;
   c10::SetCPUAllocator(&instance, kPriority);
 }
 
@@ -74,6 +80,10 @@ CountingAllocator::~CountingAllocator() {
 
 int64_t CountingAllocator::peak_bytes() const {
   return counter().peak.load() - base_;
+}
+
+int64_t CountingAllocator::take_part_peak_bytes() {
+  return counter().part_peak.exchange(counter().held.load()) - base_;
 }
 
 }  // namespace sotto::benchmarks

@@ -18,6 +18,8 @@ class CountingAllocator {
 
   // Most bytes held at once since construction, of those allocated since then.
   int64_t peak_bytes() const;
+  // The same since the last call of this function, for parts of what is measured.
+  int64_t take_part_peak_bytes();
 
  private:
   c10::Allocator* previous_;

@@ -3,6 +3,7 @@
 #include <sotto/benchmarks/counting_allocator.h>
 #include <sotto/benchmarks/step_benchmark.h>
 #include <sotto/models/encoder.h>
+#include <sotto/models/lstm.h>
 #include <sotto/models/vision.h>
 #include <sotto/optim/private_training.h>
 #include <sotto/privacy/error.h>
@@ -13,6 +14,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace sotto::benchmarks {
@@ -51,22 +53,30 @@ Subject subject(std::shared_ptr<Network> network, torch::Tensor inputs, int64_t 
 }
 
 int64_t default_batch(const std::string& model) {
-  if (model == "mlp" || model == "cnn") return 512;
-  if (model == "encoder") return 16;
-  if (model == "embedding-bag") return 256;
-  throw UsageError(fmt::format("[bench step] unknown model \"{}\": choose mlp, cnn, encoder or embedding-bag", model));
+  static const std::map<std::string, int64_t> kBatches = {{"mlp", 512},    {"cnn", 512}, {"resnet20", 128},
+                                                          {"encoder", 16}, {"lstm", 64}, {"embedding-bag", 256}};
+  const auto found = kBatches.find(model);
+  if (found != kBatches.end()) return found->second;
+  throw UsageError(fmt::format(
+      "[bench step] unknown model \"{}\": choose mlp, cnn, resnet20, encoder, lstm or embedding-bag", model));
 }
 
 Subject make_subject(const std::string& model, int64_t batch) {
-  constexpr models::ImageShape kPicture{.height = 28, .width = 28, .classes = 10};
-  if (model == "mlp" || model == "cnn") {
-    return subject(models::make_vision_model(model, kPicture),
-                   torch::randn({batch, 1, kPicture.height, kPicture.width}), kPicture.classes);
-  }
   const models::EncoderOptions encoder;
-  const auto tokens = [&](int64_t length) { return torch::randint(encoder.vocabulary, {batch, length}, torch::kLong); };
-  if (model == "encoder") return subject(models::Encoder(encoder).ptr(), tokens(128), encoder.classes);
-  return subject(models::MeanOfWords(encoder.vocabulary, 128, 2).ptr(), tokens(64), 2);
+  const models::LstmOptions lstm;
+  const auto pictures = [&](const models::ImageShape& shape) {
+    return subject(models::make_vision_model(model, shape),
+                   torch::randn({batch, shape.channels, shape.height, shape.width}), shape.classes);
+  };
+  const auto tokens = [&](int64_t vocabulary, int64_t length) {
+    return torch::randint(vocabulary, {batch, length}, torch::kLong);
+  };
+  if (model == "mlp" || model == "cnn") return pictures({.height = 28, .width = 28, .classes = 10});
+  if (model == "resnet20") return pictures({.height = 32, .width = 32, .classes = 10, .channels = 3});
+  if (model == "encoder")
+    return subject(models::Encoder(encoder).ptr(), tokens(encoder.vocabulary, 128), encoder.classes);
+  if (model == "lstm") return subject(models::LstmClassifier(lstm).ptr(), tokens(lstm.vocabulary, 64), lstm.classes);
+  return subject(models::MeanOfWords(encoder.vocabulary, 128, 2).ptr(), tokens(encoder.vocabulary, 64), 2);
 }
 
 struct ScratchFolder {
@@ -85,32 +95,39 @@ struct ScratchFolder {
 constexpr double kLearningRate = 0.01;
 constexpr int kWarmUpPairs = 2;
 
-// Splits the time of private steps into phases, as the tape reports them.
+// Splits private steps into phases, as the tape reports them.
 class PhaseClock {
  public:
   void start() { last_ = Clock::now(); }
-  void ended(std::string_view phase) {
+  void ended(std::string_view name) {
     const double seconds = seconds_since(last_);
     last_ = Clock::now();
-    if (!recording) return;
-    for (auto& [name, values] : seconds_) {
-      if (name == phase) {
-        values.push_back(seconds);
-        return;
-      }
-    }
-    seconds_.push_back({std::string(phase), {seconds}});
+    Measured& phase = find(name);
+    if (recording) phase.seconds.push_back(seconds);
+    if (counting != nullptr) phase.peak_bytes = std::max(phase.peak_bytes, counting->take_part_peak_bytes());
   }
-  std::vector<std::pair<std::string, double>> medians() const {
-    std::vector<std::pair<std::string, double>> result;
-    for (const auto& [name, values] : seconds_) result.emplace_back(name, median(values));
+  std::vector<StepBenchmarkResult::Phase> phases() const {
+    std::vector<StepBenchmarkResult::Phase> result;
+    for (const Measured& phase : phases_) result.push_back({phase.name, median(phase.seconds), phase.peak_bytes});
     return result;
   }
   bool recording = false;
+  CountingAllocator* counting = nullptr;
 
  private:
+  struct Measured {
+    std::string name;
+    std::vector<double> seconds;
+    int64_t peak_bytes = 0;
+  };
+  Measured& find(std::string_view name) {
+    for (Measured& phase : phases_) {
+      if (phase.name == name) return phase;
+    }
+    return phases_.emplace_back(Measured{std::string(name), {}, 0});
+  }
   Clock::time_point last_;
-  std::vector<std::pair<std::string, std::vector<double>>> seconds_;
+  std::vector<Measured> phases_;
 };
 
 }  // namespace
@@ -145,11 +162,14 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
                                    .rule = optim::WeightRule::psac(0.1),
                                    .ledger = scratch.path / "ledger.jsonl",
                                    .physical_batch = batch,
-                                   .tape = {.phase_ended = [&](std::string_view phase) { clock.ended(phase); }}});
+                                   .tape = {.memory_bytes = options.memory_bytes,
+                                            .phase_ended = [&](std::string_view phase) { clock.ended(phase); }}});
 
+  const optim::Records plain_records = optim::tensor_records(plain.records);
+  const torch::Tensor everyone = torch::arange(batch);
   const auto plain_step = [&] {
     plain_optimizer.zero_grad();
-    plain.losses(plain.records).mean().backward();
+    plain.losses(plain_records.fetch(everyone)).mean().backward();
     plain_optimizer.step();
   };
   const auto private_step = [&] {
@@ -185,7 +205,6 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
   result.ratio_time = median(ratios);
   result.ratio_time_min = *std::min_element(ratios.begin(), ratios.end());
   result.ratio_time_max = *std::max_element(ratios.begin(), ratios.end());
-  result.phases = clock.medians();
 
   {
     const CountingAllocator counting;
@@ -193,10 +212,14 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
     result.peak_bytes_plain = counting.peak_bytes();
   }
   {
-    const CountingAllocator counting;
+    CountingAllocator counting;
+    clock.recording = false;
+    clock.counting = &counting;
     private_step();
+    clock.counting = nullptr;
     result.peak_bytes_private = counting.peak_bytes();
   }
+  result.phases = clock.phases();
   result.ratio_peak_memory = static_cast<double>(result.peak_bytes_private) /
                              static_cast<double>(std::max<int64_t>(1, result.peak_bytes_plain));
   return result;
@@ -216,7 +239,8 @@ std::string to_json(const StepBenchmarkResult& result) {
                                  {"peak_bytes_plain", result.peak_bytes_plain},
                                  {"peak_bytes_private", result.peak_bytes_private},
                                  {"ratio_peak_memory", result.ratio_peak_memory}};
-  for (const auto& [phase, seconds] : result.phases) json["phases"][phase] = seconds;
+  for (const auto& phase : result.phases)
+    json["phases"][phase.name] = {{"seconds", phase.seconds}, {"peak_bytes", phase.peak_bytes}};
   return json.dump(2);
 }
 
@@ -232,8 +256,10 @@ std::string to_text(const StepBenchmarkResult& result) {
       static_cast<double>(result.peak_bytes_plain) / kMega, result.seconds_private * kMilli,
       static_cast<double>(result.peak_bytes_private) / kMega, result.ratio_time, result.ratio_peak_memory,
       result.ratio_time_min, result.ratio_time_max);
-  for (const auto& [phase, seconds] : result.phases)
-    text += fmt::format("    {:<18}{:9.2f} ms\n", phase, seconds * kMilli);
+  for (const auto& phase : result.phases) {
+    text += fmt::format("    {:<23}{:7.2f} ms {:9.1f} MB\n", phase.name, phase.seconds * kMilli,
+                        static_cast<double>(phase.peak_bytes) / kMega);
+  }
   return text;
 }
 

@@ -1,20 +1,20 @@
 #pragma once
 // One private training step against one plain step of the same network on the same records, in one process.
 //
-// A step is forward pass, gradient, noise and charge where private, and the SGD update. Plain and private steps
-// alternate; the ratio is the median of the ratios of neighbouring pairs, so a machine that changes its speed changes
-// both sides.
+// A step is reading the records, forward pass, gradient, noise and charge where private, and the SGD update. Plain and
+// private steps alternate; the ratio is the median of the ratios of neighbouring pairs, so a machine that changes its
+// speed changes both sides.
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace sotto::benchmarks {
 
 struct StepBenchmarkOptions {
-  std::string model = "mlp";  // mlp, cnn, encoder, embedding-bag
-  int64_t batch = 0;          // 0: the model's own (512, 512, 16, 256)
+  std::string model = "mlp";  // mlp, cnn, resnet20, encoder, lstm, embedding-bag
+  int64_t batch = 0;          // 0: the model's own (512, 512, 128, 16, 64, 256)
+  int64_t memory_bytes = 0;   // of TapeOptions; 0: as chosen there
   int pairs = 9;              // >= 7
   int threads = 0;            // 0: as LibTorch chooses
 };
@@ -34,7 +34,12 @@ struct StepBenchmarkResult {
       0;  // most bytes held through LibTorch's CPU allocator during a step, above those before it
   int64_t peak_bytes_private = 0;
   double ratio_peak_memory = 0.0;
-  std::vector<std::pair<std::string, double>> phases;  // seconds of each phase of the private step, medians
+  struct Phase {
+    std::string name;
+    double seconds = 0.0;    // median
+    int64_t peak_bytes = 0;  // as peak_bytes_private
+  };
+  std::vector<Phase> phases;  // of the private step
 };
 
 // Throws UsageError for an unknown model or numbers outside their ranges.

@@ -11,15 +11,29 @@
 namespace sotto::optim {
 namespace {
 
+constexpr int64_t kUnfoldedBytes = 4LL << 20;  // larger pieces fall out of the caches
+
 class ConvolutionUse final : public ParameterUse {
  public:
-  ConvolutionUse(const at::Tensor& input, BatchPosition input_position, BatchPosition output_position, int64_t batch,
-                 ConvolutionGeometry geometry)
+  ConvolutionUse(const at::Tensor& input, BatchPosition input_position, BatchPosition output_position,
+                 at::IntArrayRef output_sizes, int64_t batch, ConvolutionGeometry geometry)
       : input_(input),
         input_position_(input_position),
         output_position_(output_position),
         batch_(batch),
-        geometry_(std::move(geometry)) {}
+        geometry_(std::move(geometry)) {
+    const auto meta = at::TensorOptions().device(at::kMeta);  // shapes alone
+    at::Tensor images = by_record(at::empty(input.sizes(), meta), input_position);
+    at::Tensor gradient = by_record(at::empty(output_sizes, meta), output_position);
+    if (geometry_.transposed) std::swap(images, gradient);
+    shape_.elements = gradient.size(2) * (images.size(2) / geometry_.groups);
+    for (int64_t size : geometry_.kernel) shape_.elements *= size;
+    shape_.factors = (images.numel() + gradient.numel()) / std::max<int64_t>(1, batch);
+    const int64_t places = gradient.numel() / std::max<int64_t>(1, batch * gradient.size(2));
+    shape_.multiplications = static_cast<double>(places) * static_cast<double>(shape_.elements);
+  }
+
+  UseShape shape() const override { return shape_; }
 
   void bind(at::Tensor output_gradient) override {
     images_ = by_record(input_.get(), input_position_).to(output_gradient.scalar_type());
@@ -27,21 +41,18 @@ class ConvolutionUse final : public ParameterUse {
     // The transposed convolution is the other one's derivative: input and output gradient change places.
     if (geometry_.transposed) std::swap(images_, gradient_);
     input_ = {};
-    elements_ = gradient_.size(2) * (images_.size(2) / geometry_.groups);
-    for (int64_t size : geometry_.kernel) elements_ *= size;
   }
 
-  void choose(UsePlan& plan) override {
+  void choose(Strategy strategy, int64_t chunk_bytes) override {
     int64_t places = gradient_.size(1);
     for (int64_t d = 3; d < gradient_.dim(); ++d) places *= gradient_.size(d);
     const auto element_size = static_cast<int64_t>(images_.element_size());
-    const int64_t unfolded = places * elements_ * geometry_.groups / gradient_.size(2);
-    chunk_ = std::max<int64_t>(1, plan.chunk_bytes / std::max<int64_t>(1, (elements_ + unfolded) * element_size));
-    const int64_t bytes = batch_ * elements_ * element_size;
-    strategy_ = plan.force == Strategy::drop || bytes > plan.keep_bytes_left ? Strategy::drop : Strategy::keep;
-    if (strategy_ == Strategy::drop) return;
-    plan.keep_bytes_left -= bytes;
-    at::Tensor rows = at::empty({batch_, elements_}, images_.options());
+    const int64_t unfolded = places * shape_.elements * geometry_.groups / std::max<int64_t>(1, gradient_.size(2));
+    const int64_t bytes = (shape_.elements + unfolded) * element_size;
+    chunk_ = std::max<int64_t>(1, std::min(chunk_bytes, kUnfoldedBytes) / std::max<int64_t>(1, bytes));
+    if (strategy != Strategy::keep) return;
+    strategy_ = Strategy::keep;
+    at::Tensor rows = at::empty({batch_, shape_.elements}, images_.options());
     for (int64_t begin = 0; begin < batch_; begin += chunk_) {
       const int64_t end = std::min(batch_, begin + chunk_);
       compute(begin, end, rows.slice(0, begin, end));
@@ -53,7 +64,7 @@ class ConvolutionUse final : public ParameterUse {
 
   at::Tensor per_record(int64_t begin, int64_t end) override {
     if (kept_.defined()) return kept_.slice(0, begin, end);
-    at::Tensor rows = at::empty({end - begin, elements_}, images_.options());
+    at::Tensor rows = at::empty({end - begin, shape_.elements}, images_.options());
     compute(begin, end, rows);
     return rows;
   }
@@ -76,6 +87,7 @@ class ConvolutionUse final : public ParameterUse {
   }
 
   Strategy strategy() const override { return strategy_; }
+  int64_t held_bytes() const override { return bytes_of(images_) + bytes_of(gradient_) + bytes_of(kept_); }
 
  private:
   // [B, images per record, channels, spatial...]
@@ -133,9 +145,9 @@ class ConvolutionUse final : public ParameterUse {
   BatchPosition output_position_;
   int64_t batch_;
   ConvolutionGeometry geometry_;
-  Strategy strategy_ = Strategy::automatic;
+  Strategy strategy_ = Strategy::drop;
   int64_t chunk_ = 1;
-  int64_t elements_ = 0;  // N
+  UseShape shape_;
   at::Tensor images_;    // [B, images, channels, spatial...]
   at::Tensor gradient_;  // [B, images, outputs, places...]
   at::Tensor kept_;      // [B, N]
@@ -144,9 +156,10 @@ class ConvolutionUse final : public ParameterUse {
 }  // namespace
 
 std::unique_ptr<ParameterUse> make_convolution_use(const at::Tensor& input, BatchPosition input_position,
-                                                   BatchPosition output_position, int64_t batch,
-                                                   ConvolutionGeometry geometry) {
-  return std::make_unique<ConvolutionUse>(input, input_position, output_position, batch, std::move(geometry));
+                                                   BatchPosition output_position, at::IntArrayRef output_sizes,
+                                                   int64_t batch, ConvolutionGeometry geometry) {
+  return std::make_unique<ConvolutionUse>(input, input_position, output_position, output_sizes, batch,
+                                          std::move(geometry));
 }
 
 }  // namespace sotto::optim

@@ -19,7 +19,7 @@ struct ConvolutionGeometry {
 
 // `input` is [B, channels, spatial...] with the batch in dimension 0 (several images per record are allowed).
 std::unique_ptr<ParameterUse> make_convolution_use(const at::Tensor& input, BatchPosition input_position,
-                                                   BatchPosition output_position, int64_t batch,
-                                                   ConvolutionGeometry geometry);
+                                                   BatchPosition output_position, at::IntArrayRef output_sizes,
+                                                   int64_t batch, ConvolutionGeometry geometry);
 
 }  // namespace sotto::optim

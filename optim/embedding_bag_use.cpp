@@ -3,8 +3,7 @@
 #include <sotto/optim/direct_use.h>
 #include <sotto/optim/embedding_bag_use.h>
 #include <sotto/optim/embedding_use.h>
-#include <sotto/optim/record_rows.h>
-#include <sotto/optim/saved_tensor.h>
+#include <sotto/privacy/error.h>
 
 #include <functional>
 
@@ -12,24 +11,6 @@ namespace sotto::optim {
 namespace {
 
 enum Mode : int64_t { kSum = 0, kMean = 1, kMax = 2 };
-
-// A use of every token, once the gradient of a bag has been spread over its tokens.
-class SpreadUse final : public ParameterUse {
- public:
-  SpreadUse(std::unique_ptr<ParameterUse> tokens, std::function<at::Tensor(const at::Tensor&)> spread)
-      : tokens_(std::move(tokens)), spread_(std::move(spread)) {}
-
-  void bind(at::Tensor output_gradient) override { tokens_->bind(spread_(output_gradient)); }
-  void choose(UsePlan& plan) override { tokens_->choose(plan); }
-  at::Tensor per_record(int64_t begin, int64_t end) override { return tokens_->per_record(begin, end); }
-  void add_squared_norms(SquaredNorms& norms) override { tokens_->add_squared_norms(norms); }
-  void add_weighted(const at::Tensor& weights, at::Tensor& total) override { tokens_->add_weighted(weights, total); }
-  Strategy strategy() const override { return tokens_->strategy(); }
-
- private:
-  std::unique_ptr<ParameterUse> tokens_;
-  std::function<at::Tensor(const at::Tensor&)> spread_;
-};
 
 }  // namespace
 
@@ -53,6 +34,7 @@ std::unique_ptr<ParameterUse> embedding_bag_use(const OperatorCall& call, size_t
     });
   }
   const int64_t tokens = call.tensor(1).size(0);
+  if (tokens == 0) throw Refusal{"looks up no token"};
   const int64_t length = tokens / call.outputs.at(0).size(0);
   const bool padded = call.arguments.size() > 8 && !call.arguments[8].isNone();
   const int64_t padding = !padded ? -1 : call.integer(8) < 0 ? call.integer(8) + vocabulary : call.integer(8);
@@ -69,13 +51,16 @@ std::unique_ptr<ParameterUse> embedding_bag_use(const OperatorCall& call, size_t
   } else if (call.has_tensor(6)) {
     scale = call.tensor(6).detach().clone();
   }
-  const auto spread = [=](const at::Tensor& gradient) {
-    const at::Tensor of_tokens = gradient.unsqueeze(1).expand({-1, length, -1}).reshape({tokens, -1});
-    return scale.defined() ? of_tokens * scale.to(gradient.scalar_type()).unsqueeze(1) : of_tokens;
-  };
+  // Bags of a record follow one another in the order of its tokens.
   const BatchPosition position = *call.position(1);
-  return std::make_unique<SpreadUse>(make_embedding_use(call.tensor(1), position, position, batch, vocabulary, padding),
-                                     spread);
+  SOTTO_ASSERT(position.outer == output.outer && position.inner == output.inner * length);
+  return make_embedding_use({.tokens = call.tensor(1),
+                             .position = position,
+                             .vocabulary = vocabulary,
+                             .padding = padding,
+                             .bag = length,
+                             .scale = scale},
+                            output, batch);
 }
 
 }  // namespace sotto::optim

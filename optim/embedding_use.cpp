@@ -1,83 +1,147 @@
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/_unique2.h>
-#include <ATen/ops/arange.h>
-#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
+#include <sotto/kernels/embedding_norms.h>
 #include <sotto/optim/embedding_use.h>
 #include <sotto/optim/record_rows.h>
 #include <sotto/optim/saved_tensor.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
 
 namespace sotto::optim {
 namespace {
 
 class EmbeddingUse final : public ParameterUse {
  public:
-  EmbeddingUse(const at::Tensor& tokens, BatchPosition tokens_position, BatchPosition output_position, int64_t batch,
-               int64_t vocabulary, int64_t padding)
-      : tokens_(tokens),
-        tokens_position_(tokens_position),
-        output_position_(output_position),
-        batch_(batch),
-        vocabulary_(vocabulary),
-        padding_(padding) {}
+  EmbeddingUse(EmbeddingTokens tokens, BatchPosition output, int64_t batch)
+      : of_(std::move(tokens)), saved_(of_.tokens), output_(output), batch_(batch) {
+    of_.tokens.reset();
+  }
 
   void bind(at::Tensor output_gradient) override {
-    const at::Tensor tokens = batch_first(tokens_.get(), tokens_position_, batch_).reshape({batch_, -1}).to(at::kLong);
-    at::Tensor gradient = record_matrices(output_gradient, output_position_, batch_);
-    if (padding_ >= 0) gradient = at::where(tokens.eq(padding_).unsqueeze(2), 0.0, gradient);
-    // Equal (record, token) pairs share one row.
-    const at::Tensor key = tokens + at::arange(batch_, tokens.options()).unsqueeze(1) * vocabulary_;
-    const auto [pairs, inverse, counts] = at::_unique2(key, /*sorted=*/true, /*return_inverse=*/true);
-    rows_ = at::zeros({pairs.size(0), gradient.size(2)}, gradient.options());
-    rows_.index_add_(0, inverse.reshape({-1}), gradient.reshape({-1, gradient.size(2)}));
-    record_ = pairs.div(vocabulary_, "floor");
-    token_ = pairs.remainder(vocabulary_);
-    tokens_ = {};
+    tokens_ = by_record(saved_.get()).to(at::kLong).contiguous();
+    saved_ = {};
+    gradient_ = record_matrices(output_gradient, output_, batch_).contiguous();
+    if (of_.scale.defined()) scale_ = by_record(of_.scale).to(gradient_.scalar_type()).contiguous();
+    of_.scale.reset();
+    SOTTO_ASSERT(tokens_.size(1) == gradient_.size(1) * of_.bag);
   }
 
   at::Tensor per_record(int64_t begin, int64_t end) override {
-    at::Tensor dense = at::zeros({(end - begin) * vocabulary_, rows_.size(1)}, rows_.options());
-    const at::Tensor wanted = record_.ge(begin).logical_and_(record_.lt(end));
-    const at::Tensor place = (record_ - begin).mul_(vocabulary_).add_(token_);
-    dense.index_copy_(0, place.masked_select(wanted), rows_.index({wanted}));
-    return dense.view({end - begin, vocabulary_ * rows_.size(1)});
+    at::Tensor dense = at::zeros({end - begin, of_.vocabulary * gradient_.size(2)}, gradient_.options());
+    for_float_or_double(dense, [&](auto zero) {
+      using T = decltype(zero);
+      T* rows = dense.mutable_data_ptr<T>();
+      for (int64_t i = begin; i < end; ++i) {
+        T* table = rows + (i - begin) * dense.size(1);
+        for_each_token<T>(i, 0, of_.vocabulary,
+                          [&](int64_t token, T scale, const T* gradient) { add(table, token, scale, gradient); });
+      }
+    });
+    return dense;
   }
 
   void add_squared_norms(SquaredNorms& norms) override {
-    SquaredNorms of_rows{std::vector<double>(static_cast<size_t>(rows_.size(0)), 0.0), {}};
-    add_row_norms(rows_, 0, of_rows);
-    const at::Tensor record = record_.contiguous();
-    const int64_t* owner = record.const_data_ptr<int64_t>();
-    for (size_t r = 0; r < of_rows.computed.size(); ++r) {
-      norms.computed[static_cast<size_t>(owner[r])] += of_rows.computed[r];
+    std::vector<double> computed(static_cast<size_t>(batch_), 0.0);
+    std::vector<double> bounds = computed;
+    const kernels::EmbeddingShape shape{.records = 1,
+                                        .positions = static_cast<size_t>(tokens_.size(1)),
+                                        .positions_per_row = static_cast<size_t>(of_.bag),
+                                        .columns = static_cast<size_t>(gradient_.size(2)),
+                                        .gradient_row_stride = static_cast<size_t>(gradient_.size(2)),
+                                        .padding = of_.padding};
+    for_float_or_double(gradient_, [&](auto zero) {
+      using T = decltype(zero);
+      at::parallel_for(0, batch_, 1, [&](int64_t begin, int64_t end) {
+        std::vector<std::byte> scratch(kernels::embedding_norm_scratch(shape));
+        for (int64_t i = begin; i < end; ++i) {
+          const auto record = static_cast<size_t>(i);
+          kernels::embedding_norms(shape, tokens_.const_data_ptr<int64_t>() + i * tokens_.size(1),
+                                   scale_.defined() ? scale_.const_data_ptr<T>() + i * tokens_.size(1) : nullptr,
+                                   gradient_.const_data_ptr<T>() + i * gradient_.stride(0), scratch.data(),
+                                   &computed[record], &bounds[record]);
+        }
+      });
+    });
+    const double factor = kernels::embedding_norm_factor(shape);
+    for (size_t i = 0; i < computed.size(); ++i) {
+      const double slack = factor * bounds[i] * bounds[i];
+      // The rows that are formed for the weighted sum are rounded: T terms, each with its scale.
+      const double error = gamma(tokens_.size(1) + 1) * bounds[i];
+      norms.computed[i] += computed[i];
+      norms.slack[i] += slack + error * (2.0 * std::sqrt(computed[i] + slack) + error);
     }
   }
 
+  // Every thread has rows of the table for itself and adds to them in the order of the records.
   void add_weighted(const at::Tensor& weights, at::Tensor& total) override {
-    const at::Tensor of_rows = weights.index_select(0, record_);
-    total.view({vocabulary_, -1}).index_add_(0, token_, weighted_rows(rows_, of_rows));
+    for_float_or_double(total, [&](auto zero) {
+      using T = decltype(zero);
+      T* table = total.mutable_data_ptr<T>();
+      const T* weight = weights.const_data_ptr<T>();
+      const int64_t threads = std::max(1, at::get_num_threads());
+      at::parallel_for(0, of_.vocabulary, (of_.vocabulary + threads - 1) / threads, [&](int64_t first, int64_t last) {
+        for (int64_t i = 0; i < batch_; ++i) {
+          if (weight[i] == T(0)) continue;
+          for_each_token<T>(i, first, last, [&](int64_t token, T scale, const T* gradient) {
+            add(table, token, weight[i] * scale, gradient);
+          });
+        }
+      });
+    });
   }
 
   Strategy strategy() const override { return Strategy::keep; }
+  int64_t held_bytes() const override { return bytes_of(tokens_) + bytes_of(scale_) + bytes_of(gradient_); }
 
  private:
-  SavedTensor tokens_;
-  BatchPosition tokens_position_;
-  BatchPosition output_position_;
+  at::Tensor by_record(const at::Tensor& tensor) const {
+    return batch_first(tensor, of_.position, batch_).reshape({batch_, -1});
+  }
+
+  // The tokens from `first` to before `last` of one record that have a gradient, in order.
+  template <class T, class Visit>
+  void for_each_token(int64_t record, int64_t first, int64_t last, Visit&& visit) const {
+    const int64_t count = tokens_.size(1);
+    const int64_t* tokens = tokens_.const_data_ptr<int64_t>() + record * count;
+    const T* scale = scale_.defined() ? scale_.const_data_ptr<T>() + record * count : nullptr;
+    const T* gradient = gradient_.const_data_ptr<T>() + record * gradient_.stride(0);
+    for (int64_t t = 0; t < count; ++t) {
+      if (tokens[t] < first || tokens[t] >= last || (of_.padding >= 0 && tokens[t] == of_.padding)) continue;
+      visit(tokens[t], scale == nullptr ? T(1) : scale[t], gradient + t / of_.bag * gradient_.size(2));
+    }
+  }
+
+  template <class T>
+  void add(T* table, int64_t token, T factor, const T* gradient) const {
+    const int64_t columns = gradient_.size(2);
+    T* row = table + token * columns;
+    for (int64_t c = 0; c < columns; ++c) row[c] += factor * gradient[c];
+  }
+
+  double gamma(int64_t length) const {
+    const double unit = gradient_.scalar_type() == at::kFloat ? std::numeric_limits<float>::epsilon() / 2.0
+                                                              : std::numeric_limits<double>::epsilon() / 2.0;
+    const double k = static_cast<double>(length) * unit;
+    return k / (1.0 - k);
+  }
+
+  EmbeddingTokens of_;
+  SavedTensor saved_;
+  BatchPosition output_;
   int64_t batch_;
-  int64_t vocabulary_;
-  int64_t padding_;
-  at::Tensor rows_;    // [U, D], one row per distinct (record, token)
-  at::Tensor record_;  // [U]
-  at::Tensor token_;   // [U]
+  at::Tensor tokens_;    // [B, T]
+  at::Tensor scale_;     // [B, T] or not defined
+  at::Tensor gradient_;  // [B, T / bag, D]
 };
 
 }  // namespace
 
-std::unique_ptr<ParameterUse> make_embedding_use(const at::Tensor& tokens, BatchPosition tokens_position,
-                                                 BatchPosition output_position, int64_t batch, int64_t vocabulary,
-                                                 int64_t padding) {
-  return std::make_unique<EmbeddingUse>(tokens, tokens_position, output_position, batch, vocabulary, padding);
+std::unique_ptr<ParameterUse> make_embedding_use(EmbeddingTokens tokens, BatchPosition output, int64_t batch) {
+  return std::make_unique<EmbeddingUse>(std::move(tokens), output, batch);
 }
 
 }  // namespace sotto::optim

@@ -1,3 +1,4 @@
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/aminmax.h>
 #include <ATen/ops/bmm.h>
@@ -5,6 +6,7 @@
 #include <ATen/ops/mm.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
+#include <sotto/kernels/gram_norms.h>
 #include <sotto/optim/matrix_use.h>
 #include <sotto/optim/record_rows.h>
 #include <sotto/optim/saved_tensor.h>
@@ -12,6 +14,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 
 namespace sotto::optim {
@@ -19,6 +22,11 @@ namespace {
 
 // Below this a factor times the smallest float cannot be seen beside any clip norm that is accepted.
 constexpr double kLargeFactor = 1e10;
+// A weighted sum is made of so many matrix products, of at least so many rows.
+constexpr int64_t kParts = 4;
+constexpr int64_t kRowsOfPart = 128;
+// A share of the squared norm: weights that much too small are not worth a second pass.
+constexpr double kLooseGram = 0.01;
 
 // Largest absolute value; NaN and infinity where there is one.
 double largest(const at::Tensor& tensor) {
@@ -29,15 +37,25 @@ double largest(const at::Tensor& tensor) {
 
 class MatrixUse final : public ParameterUse {
  public:
-  MatrixUse(const at::Tensor& activation, BatchPosition input, BatchPosition output, int64_t batch, bool transposed,
-            double scale, at::ScalarType dtype)
+  MatrixUse(const at::Tensor& activation, BatchPosition input, BatchPosition output, int64_t output_features,
+            int64_t batch, bool transposed, double scale, at::ScalarType dtype)
       : activation_(activation),
         input_(input),
         output_(output),
         batch_(batch),
         transposed_(transposed),
         scale_(scale),
-        dtype_(dtype) {}
+        dtype_(dtype) {
+    const int64_t features = activation.size(-1);
+    shape_.positions = activation.numel() / std::max<int64_t>(1, batch * features);
+    shape_.rows = transposed ? features : output_features;
+    shape_.columns = transposed ? output_features : features;
+    shape_.elements = shape_.rows * shape_.columns;
+    shape_.factors = shape_.positions * (shape_.rows + shape_.columns);
+    shape_.multiplications = static_cast<double>(shape_.positions) * static_cast<double>(shape_.elements);
+  }
+
+  UseShape shape() const override { return shape_; }
 
   void bind(at::Tensor output_gradient) override {
     if (scale_ != 1.0) output_gradient = output_gradient * scale_;
@@ -60,12 +78,17 @@ class MatrixUse final : public ParameterUse {
     return true;
   }
 
-  void choose(UsePlan& plan) override {
+  void choose(Strategy strategy, int64_t chunk_bytes) override {
     left_ = lefts_.size() == 1 ? lefts_[0] : at::cat(lefts_, 1);
     right_ = rights_.size() == 1 ? rights_[0] : at::cat(rights_, 1);
     lefts_.clear();
     rights_.clear();
-    choose_strategy(plan);
+    const int64_t bytes_per_record = left_.size(2) * right_.size(2) * static_cast<int64_t>(left_.element_size());
+    chunk_ = std::max<int64_t>(1, chunk_bytes / std::max<int64_t>(1, bytes_per_record));
+    const bool single = left_.size(1) == 1;
+    strategy_ = strategy;
+    if (strategy == Strategy::automatic || (strategy == Strategy::rank_one && !single)) strategy_ = Strategy::gram;
+    if (strategy_ == Strategy::gram && single) strategy_ = Strategy::rank_one;
     if (strategy_ != Strategy::keep) return;
     kept_ = per_record(0, batch_);
     left_.reset();
@@ -108,45 +131,37 @@ class MatrixUse final : public ParameterUse {
   }
 
   Strategy strategy() const override { return strategy_; }
+  int64_t held_bytes() const override { return bytes_of(left_) + bytes_of(right_) + bytes_of(kept_); }
 
  private:
+  // One matrix product over all records and positions: sum_i w_i g_i = (w . left)^T right; in a few parts, so that
+  // little beside the factors is in memory.
   void add_product(const at::Tensor& weights, at::Tensor& matrix) const {
-    // One matrix product over all records and positions: sum_i w_i g_i = (w . left)^T right. A weighted factor may lose
-    // its digits near the smallest float; where the other one is large enough for that to matter, the weight goes to
-    // the larger factor of each record.
-    at::Tensor left, right;
-    if (largest(right_) < kLargeFactor) {
-      left = weighted_rows(left_, weights);
-      right = selected_rows(right_, weights);
-    } else {
-      const at::Tensor of_right = right_.abs().amax({1, 2});
-      const at::Tensor to_right = of_right.ge(kLargeFactor).logical_and(of_right.gt(left_.abs().amax({1, 2})));
-      const at::Tensor chosen = weights.ne(0).to(weights.scalar_type());
-      left = weighted_rows(left_, at::where(to_right, chosen, weights));
-      right = weighted_rows(right_, at::where(to_right, weights, chosen));
+    const int64_t positions = std::max<int64_t>(1, left_.size(1));
+    const int64_t part = std::max((batch_ + kParts - 1) / kParts, (kRowsOfPart + positions - 1) / positions);
+    for (int64_t begin = 0; begin < batch_; begin += part) {
+      const int64_t end = std::min(batch_, begin + part);
+      add_product(left_.slice(0, begin, end), right_.slice(0, begin, end), weights.slice(0, begin, end), matrix);
     }
-    matrix.addmm_(left.reshape({-1, left_.size(2)}).t(), right.reshape({-1, right_.size(2)}));
   }
 
-  void choose_strategy(UsePlan& plan) {
-    const int64_t positions = left_.size(1);
-    const int64_t elements = left_.size(2) * right_.size(2);
-    const auto bytes_per_record = static_cast<int64_t>(elements * left_.element_size());
-    chunk_ = std::max<int64_t>(1, plan.chunk_bytes / std::max<int64_t>(1, bytes_per_record));
-    strategy_ = plan.force;
-    if (strategy_ == Strategy::rank_one && positions != 1) strategy_ = Strategy::automatic;
-    if (strategy_ == Strategy::automatic) {
-      // Gram costs T^2 (p + d), a per-record gradient T p d.
-      const bool gram_is_cheap = 4 * positions * (left_.size(2) + right_.size(2)) < elements;
-      if (positions == 1) {
-        strategy_ = Strategy::rank_one;
-      } else if (batch_ * bytes_per_record <= plan.keep_bytes_left) {
-        strategy_ = Strategy::keep;
-      } else {
-        strategy_ = gram_is_cheap ? Strategy::gram : Strategy::drop;
-      }
+  // A weighted factor may lose its digits near the smallest float; where the other one is large enough for that to
+  // matter, the weight goes to the larger factor of each record.
+  static void add_product(at::Tensor left, at::Tensor right, const at::Tensor& weights, at::Tensor& matrix) {
+    const bool weigh_left = left.size(2) <= right.size(2);
+    at::Tensor& weighted = weigh_left ? left : right;
+    at::Tensor& other = weigh_left ? right : left;
+    if (largest(other) < kLargeFactor) {
+      weighted = weighted_rows(weighted, weights);
+      other = selected_rows(other, weights);
+    } else {
+      const at::Tensor of_other = other.abs().amax({1, 2});
+      const at::Tensor to_other = of_other.ge(kLargeFactor).logical_and(of_other.gt(weighted.abs().amax({1, 2})));
+      const at::Tensor chosen = weights.ne(0).to(weights.scalar_type());
+      weighted = weighted_rows(weighted, at::where(to_other, chosen, weights));
+      other = weighted_rows(other, at::where(to_other, weights, chosen));
     }
-    if (strategy_ == Strategy::keep) plan.keep_bytes_left -= batch_ * bytes_per_record;
+    matrix.addmm_(left.reshape({-1, left.size(2)}).t(), right.reshape({-1, right.size(2)}));
   }
 
   void add_rank_one(SquaredNorms& norms) {
@@ -155,32 +170,52 @@ class MatrixUse final : public ParameterUse {
     for (size_t i = 0; i < left.size(); ++i) norms.computed[i] += left[i] * right[i];
   }
 
-  // |g|^2 = sum_{t,s} <left_t, left_s> <right_t, right_s>. With inner products of length p and d accumulated in the
-  // dtype's unit roundoff u, each is off by at most gamma_p |left_t| |left_s| (gamma_k = k u / (1 - k u), Higham 2002,
-  // section 3.1), so the sum is off by at most (gamma_p + gamma_d + gamma_p gamma_d + gamma of the final sum) (sum_t
-  // |left_t||right_t|)^2. Where activations and gradients cancel, that bound is what keeps the weight from being too
-  // large.
+  // The Gram form cancels where activations and gradients do; its proven error is what keeps the weight from being too
+  // large. A record for which that error matters is computed again in double.
   void add_gram(SquaredNorms& norms) {
-    constexpr double kDoubleRoundoff = std::numeric_limits<double>::epsilon() / 2.0;
-    const double gamma_left = gamma(left_.size(2) + 1, kDoubleRoundoff);
-    const double gamma_right = gamma(right_.size(2) + 1, kDoubleRoundoff);
-    const double gamma_sum = gamma(left_.size(1) * left_.size(1) + 1, kDoubleRoundoff);
-    const double factor = gamma_left + gamma_right + gamma_left * gamma_right + 2.0 * gamma_sum;
-    const std::vector<double> bounds = outer_product_norms();
-    for (int64_t i = 0; i < batch_; ++i) {
-      const double bound = bounds[static_cast<size_t>(i)];
-      // In double: the products of floats far apart in size neither vanish nor overflow.
-      const at::Tensor left = left_[i].to(at::kDouble);
-      const at::Tensor right = right_[i].to(at::kDouble);
-      const at::Tensor terms = left.mm(left.t()).mul_(right.mm(right.t()));
-      const auto record = static_cast<size_t>(i);
-      const double computed = terms.sum().item<double>();
-      const double exact = std::max(0.0, computed + factor * bound * bound);
+    std::vector<double> computed(static_cast<size_t>(batch_), 0.0);
+    std::vector<double> bounds = computed;
+    std::vector<double> slack = computed;
+    at::parallel_for(0, batch_, 1, [&](int64_t begin, int64_t end) {
+      std::vector<std::byte> scratch;
+      for (int64_t i = begin; i < end; ++i) {
+        const auto record = static_cast<size_t>(i);
+        const at::Tensor left = left_[i], right = right_[i];
+        slack[record] = gram_norm(left, right, scratch, computed[record], bounds[record]);
+        if (left.scalar_type() == at::kFloat && !(slack[record] <= kLooseGram * computed[record]))
+          slack[record] =
+              gram_norm(left.to(at::kDouble), right.to(at::kDouble), scratch, computed[record], bounds[record]);
+      }
+    });
+    for (size_t i = 0; i < computed.size(); ++i) {
+      const double exact = std::max(0.0, computed[i] + slack[i]);
       // The gradient that is formed for the weighted sum is rounded as well.
-      const double error = gamma(left_.size(1) + 1) * bound;
-      norms.computed[record] += computed;
-      norms.slack[record] += factor * bound * bound + error * (2.0 * std::sqrt(exact) + error);
+      const double error = gamma(left_.size(1) + 1) * bounds[i];
+      norms.computed[i] += computed[i];
+      norms.slack[i] += slack[i] + error * (2.0 * std::sqrt(exact) + error);
     }
+  }
+
+  // Of one record, [T, p] and [T, d]; returns the largest error of the squared norm.
+  static double gram_norm(const at::Tensor& of_left, const at::Tensor& of_right, std::vector<std::byte>& scratch,
+                          double& computed, double& bound) {
+    const auto with_rows = [](const at::Tensor& t) { return t.stride(1) == 1 ? t : t.contiguous(); };
+    const at::Tensor left = with_rows(of_left), right = with_rows(of_right);
+    const kernels::GramShape shape{.records = 1,
+                                   .positions = static_cast<size_t>(left.size(0)),
+                                   .left_columns = static_cast<size_t>(left.size(1)),
+                                   .right_columns = static_cast<size_t>(right.size(1)),
+                                   .left_position_stride = static_cast<size_t>(left.stride(0)),
+                                   .right_position_stride = static_cast<size_t>(right.stride(0))};
+    double factor = 0.0;
+    for_float_or_double(left, [&](auto zero) {
+      using T = decltype(zero);
+      scratch.resize(kernels::gram_norm_scratch<T>(shape));
+      kernels::gram_norms(shape, left.const_data_ptr<T>(), right.const_data_ptr<T>(), scratch.data(), &computed,
+                          &bound);
+      factor = kernels::gram_norm_factor<T>(shape);
+    });
+    return factor * bound * bound;
   }
 
   void add_materialised(SquaredNorms& norms) {
@@ -208,9 +243,8 @@ class MatrixUse final : public ParameterUse {
     return left_.scalar_type() == at::kFloat ? std::numeric_limits<float>::epsilon() / 2.0
                                              : std::numeric_limits<double>::epsilon() / 2.0;
   }
-  double gamma(int64_t length) const { return gamma(length, unit_roundoff()); }
-  static double gamma(int64_t length, double roundoff) {
-    const double k = static_cast<double>(length) * roundoff;
+  double gamma(int64_t length) const {
+    const double k = static_cast<double>(length) * unit_roundoff();
     return k / (1.0 - k);
   }
 
@@ -232,6 +266,7 @@ class MatrixUse final : public ParameterUse {
   int64_t batch_;
   bool transposed_;
   double scale_;
+  UseShape shape_;
   at::ScalarType dtype_;  // of the product: what the activation was rounded to
   Strategy strategy_ = Strategy::automatic;
   int64_t chunk_ = 1;
@@ -244,9 +279,9 @@ class MatrixUse final : public ParameterUse {
 }  // namespace
 
 std::unique_ptr<ParameterUse> make_matrix_use(const at::Tensor& activation, BatchPosition input, BatchPosition output,
-                                              int64_t batch, bool transposed, double scale,
+                                              int64_t output_features, int64_t batch, bool transposed, double scale,
                                               std::optional<at::ScalarType> dtype) {
-  return std::make_unique<MatrixUse>(activation, input, output, batch, transposed, scale,
+  return std::make_unique<MatrixUse>(activation, input, output, output_features, batch, transposed, scale,
                                      dtype.value_or(activation.scalar_type()));
 }
 

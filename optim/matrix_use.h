@@ -11,10 +11,10 @@ namespace sotto::optim {
 
 // `activation` is the argument that the parameter is multiplied with, its features in the last dimension.
 // `transposed` says how the parameter is stored: [outputs, inputs] as in linear (false) or [inputs, outputs] as in mm
-// (true). The output's features are in its last dimension. `scale` multiplies the gradient (alpha of addmm).
+// (true). The output has `output_features` in its last dimension. `scale` multiplies the gradient (alpha of addmm).
 // `dtype` is that of the product where it is not the activation's: under autocast the operator rounds both factors.
 std::unique_ptr<ParameterUse> make_matrix_use(const at::Tensor& activation, BatchPosition input, BatchPosition output,
-                                              int64_t batch, bool transposed, double scale,
+                                              int64_t output_features, int64_t batch, bool transposed, double scale,
                                               std::optional<at::ScalarType> dtype = std::nullopt);
 
 }  // namespace sotto::optim

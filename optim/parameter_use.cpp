@@ -24,8 +24,8 @@ using UseRule = UsePointer (*)(const OperatorCall& call, size_t argument, BatchP
 MadeUse linear(const OperatorCall& call, size_t argument, BatchPosition output) {
   if (argument == 0) return make_replayed_use(call, 0, output, output);
   if (argument == 1) {
-    return {make_matrix_use(call.tensor(0), *call.position(0), output, call.batch, /*transposed=*/false, 1.0,
-                            call.outputs.at(0).scalar_type())};
+    return {make_matrix_use(call.tensor(0), *call.position(0), output, call.outputs.at(0).size(-1), call.batch,
+                            /*transposed=*/false, 1.0, call.outputs.at(0).scalar_type())};
   }
   if (argument == 2) return {make_bias_use(call.tensor(2).sizes(), output, call.batch, 1.0)};
   return {};
@@ -40,10 +40,11 @@ MadeUse factor(const OperatorCall& call, size_t argument, size_t first, size_t s
   const BatchPosition input = *call.position(other);
   const at::Tensor& activation = call.tensor(other);
   if (argument == second && activation.dim() == 2) {
-    return {make_matrix_use(activation, input, output, call.batch, /*transposed=*/true, scale)};
+    return {make_matrix_use(activation, input, output, call.outputs.at(0).size(-1), call.batch, /*transposed=*/true,
+                            scale)};
   }
-  MadeUse made{
-      make_product_use(activation, input, output, call.batch, /*parameter_in_front=*/argument == first, scale)};
+  MadeUse made{make_product_use(activation, input, output, call.outputs.at(0).sizes(), call.batch,
+                                /*parameter_in_front=*/argument == first, scale)};
   if (output.dim == 0 && activation.dim() == 3) made.replicated = output;
   return made;
 }
@@ -86,7 +87,8 @@ UsePointer bilinear(const OperatorCall& call, size_t argument, BatchPosition out
   if (argument != 2) return nullptr;
   const at::Tensor products =
       (call.tensor(0).detach().unsqueeze(-1) * call.tensor(1).detach().unsqueeze(-2)).flatten(-2);
-  return make_matrix_use(products, *call.position(0), output, call.batch, /*transposed=*/false, 1.0);
+  return make_matrix_use(products, *call.position(0), output, call.outputs.at(0).size(-1), call.batch,
+                         /*transposed=*/false, 1.0);
 }
 
 // add(self, other, *, alpha); sub differs in the sign of other
@@ -148,7 +150,8 @@ UsePointer convolution(const OperatorCall& call, size_t argument, BatchPosition 
   geometry.dilation = per_dimension(call.integers(5));
   geometry.groups = call.integer(8);
   geometry.transposed = call.flag(6);
-  return make_convolution_use(call.tensor(0), *call.position(0), output, call.batch, std::move(geometry));
+  return make_convolution_use(call.tensor(0), *call.position(0), output, call.outputs.at(0).sizes(), call.batch,
+                              std::move(geometry));
 }
 
 // embedding(weight, indices, padding_idx, scale_grad_by_freq, sparse)
@@ -156,8 +159,11 @@ UsePointer embedding(const OperatorCall& call, size_t argument, BatchPosition ou
   if (argument != 0) return nullptr;
   if (call.flag(3))
     throw Refusal{"scales gradients by how often a token occurs in the whole batch (scale_grad_by_freq)"};
-  return make_embedding_use(call.tensor(1), *call.position(1), output, call.batch, call.tensor(0).size(0),
-                            call.integer(2));
+  return make_embedding_use({.tokens = call.tensor(1),
+                             .position = *call.position(1),
+                             .vocabulary = call.tensor(0).size(0),
+                             .padding = call.integer(2)},
+                            output, call.batch);
 }
 
 // index(self, indices) with one index tensor in front, and index_select(self, 0, index): rows looked up by the records.
@@ -166,11 +172,14 @@ UsePointer indexed(const OperatorCall& call, size_t argument, BatchPosition outp
   const at::Tensor index = call.arguments[1].toListRef()[0].toTensor();
   const int64_t rows = call.tensor(0).size(0);
   const at::Tensor from_front = index.to(at::kLong).remainder(rows);  // -1 is the last row
-  return make_embedding_use(from_front, *call.position_of(index), output, call.batch, rows, -1);
+  return make_embedding_use({.tokens = from_front, .position = *call.position_of(index), .vocabulary = rows}, output,
+                            call.batch);
 }
 UsePointer index_selected(const OperatorCall& call, size_t argument, BatchPosition output) {
   if (argument != 0 || call.tensor(0).dim() != 2 || wrap_dim(call.integer(1), 2) != 0) return nullptr;
-  return make_embedding_use(call.tensor(2), *call.position(2), output, call.batch, call.tensor(0).size(0), -1);
+  return make_embedding_use(
+      {.tokens = call.tensor(2), .position = *call.position(2), .vocabulary = call.tensor(0).size(0)}, output,
+      call.batch);
 }
 
 // Rules of operators whose consumed tensor is the same for all records.

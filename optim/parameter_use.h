@@ -26,11 +26,15 @@ enum class Strategy {
 };
 const char* to_string(Strategy strategy);
 
-// Shared by the uses of one step: what decides their strategies.
-struct UsePlan {
-  Strategy force = Strategy::automatic;
-  int64_t keep_bytes_left = 0;       // budget for kept per-record gradients
-  int64_t chunk_bytes = 64LL << 20;  // size of one chunk where they are not kept
+// What the costs of a use's strategies follow from (use_planner.h).
+struct UseShape {
+  int64_t elements = 0;        // N; 0: there is nothing to choose
+  int64_t factors = 0;         // elements that are held per record unless its gradient is kept
+  double multiplications = 0;  // that make one record's gradient
+  // Where it is the product of one [T, rows] and one [T, columns] matrix: rank_one or gram can be had.
+  int64_t positions = 0;
+  int64_t rows = 0;
+  int64_t columns = 0;
 };
 
 // Squared norms of every record's gradient, each [B] in double.
@@ -51,8 +55,11 @@ class ParameterUse {
   // Takes over what `other` adds to the same elements, so that a weight used at every time step costs one use. Both are
   // bound, neither has chosen. False when it cannot; `other` is of no use after true.
   virtual bool absorb(ParameterUse& /*other*/) { return false; }
-  // Chooses the strategy. Called once, after bind and before what follows.
-  virtual void choose(UsePlan& /*plan*/) {}
+  // Known from the start. Of uses that absorb each other the positions add up.
+  virtual UseShape shape() const { return {}; }
+  // Called once, after bind and before what follows. A strategy that cannot be had is replaced by one that can;
+  // `chunk_bytes` bounds the per-record gradients that are made at a time where they are not kept.
+  virtual void choose(Strategy /*strategy*/, int64_t /*chunk_bytes*/) {}
   // Per-record gradients of records [begin, end): [end - begin, N] in the order of the consumed tensor's elements.
   virtual at::Tensor per_record(int64_t begin, int64_t end) = 0;
   virtual void add_squared_norms(SquaredNorms& norms) = 0;
@@ -65,6 +72,8 @@ class ParameterUse {
   virtual at::Tensor kept_rows() const { return {}; }
 
   virtual Strategy strategy() const = 0;
+  // Of the tensors that are freed with the use, once it has chosen.
+  virtual int64_t held_bytes() const { return 0; }
 };
 
 struct MadeUse {

@@ -23,15 +23,30 @@ double PerRecordGradients::norm_bound(size_t group, int64_t record) const {
 
 void PerRecordGradients::begin_norms() {
   const auto records = static_cast<size_t>(batch_);
-  norms_.assign(group_count_, {std::vector<double>(records, 0.0), std::vector<double>(records, 0.0)});
+  const SquaredNorms zeros{std::vector<double>(records, 0.0), std::vector<double>(records, 0.0)};
+  norms_.assign(group_count_, zeros);
+  norms_of_parameter_.assign(parameters_->size(), zeros);
 }
 
-void PerRecordGradients::expect_uses(UsePlan plan) {
-  plan_ = plan;
+// In the order of the parameters, whatever the order of the backward pass.
+void PerRecordGradients::end_norms() {
+  for (size_t p = 0; p < norms_of_parameter_.size(); ++p) {
+    SquaredNorms& of_group = norms_[(*groups_)[p]];
+    for (size_t i = 0; i < of_group.computed.size(); ++i) {
+      of_group.computed[i] += norms_of_parameter_[p].computed[i];
+      of_group.slack[i] += norms_of_parameter_[p].slack[i];
+    }
+  }
+  norms_of_parameter_.clear();
+}
+
+void PerRecordGradients::expect_uses(int64_t memory_bytes) {
+  memory_bytes_ = memory_bytes;
   whole_ = recording_.segments.empty();
   begin_norms();
   for (size_t p = 0; p < parameters_->size(); ++p) of_source_[p];
   add_uses(0);
+  if (whole_) plan_all();
 }
 
 void PerRecordGradients::add_uses(size_t first) {
@@ -43,6 +58,56 @@ void PerRecordGradients::add_uses(size_t first) {
     if (source < parameters_->size()) continue;
     for (size_t p : recording_.expressions[source].parameters) of_source_[p].pulled = true;
   }
+}
+
+// Uses that one of them will absorb are planned as one.
+void PerRecordGradients::plan_all() {
+  struct Group {
+    const RecordedUse* first;
+    UseShape shape;
+  };
+  std::vector<Group> groups;
+  std::vector<size_t> group_of(recording_.uses.size(), 0);
+  for (const auto& [source, of] : of_source_) {
+    const size_t begin = groups.size();
+    for (size_t u : of.uses) {
+      const RecordedUse& use = recording_.uses[u];
+      const UseShape shape = use.use ? use.use->shape() : UseShape{};
+      size_t g = begin;
+      const auto joins = [&](const Group& group) {
+        return shape.positions > 0 && group.shape.positions > 0 && group.first->map == use.map &&
+               group.shape.rows == shape.rows && group.shape.columns == shape.columns;
+      };
+      while (g < groups.size() && !joins(groups[g])) ++g;
+      if (g == groups.size()) {
+        groups.push_back({&use, shape});
+      } else {
+        groups[g].shape.positions += shape.positions;
+        groups[g].shape.factors += shape.factors;
+        groups[g].shape.multiplications += shape.multiplications;
+      }
+      group_of[u] = g;
+    }
+    // Norm and sum of a parameter with several uses are those of rows that are summed over the uses.
+    const bool plain =
+        source < parameters_->size() && !of.pulled && groups.size() == begin + 1 && !groups[begin].first->map.repeats();
+    for (size_t g = begin; !plain && g < groups.size(); ++g) groups[g].shape.positions = 0;
+  }
+  std::vector<UseShape> shapes;
+  for (const Group& group : groups) shapes.push_back(group.shape);
+  const auto element_bytes = static_cast<int64_t>((*parameters_)[0].tensor.element_size());
+  const std::vector<PlannedUse> plans = plan_uses(shapes, batch_, element_bytes, memory_bytes_, options_->costs);
+  for (size_t u = 0; u < group_of.size(); ++u) {
+    plans_.push_back(groups.empty() ? PlannedUse{} : plans[group_of[u]]);
+    if (options_->force_strategy != Strategy::automatic) plans_.back().strategy = options_->force_strategy;
+    if (!groups.empty() && groups[group_of[u]].first != &recording_.uses[u]) plans_.back().held_bytes = 0;
+  }
+}
+
+int64_t PerRecordGradients::planned_bytes() const {
+  int64_t total = 0;
+  for (const PlannedUse& plan : plans_) total += plan.held_bytes;
+  return total;
 }
 
 // Where all gradients of a parameter are there, its norms are taken at once, so that what is not needed any more is
@@ -73,9 +138,9 @@ void PerRecordGradients::settle(size_t source) {
     }
   }
   of.uses = std::move(uses);
-  for (size_t u : of.uses) recording_.uses[u].use->choose(plan_);
+  for (size_t u : of.uses) recording_.uses[u].use->choose(plans_[u].strategy, options_->chunk_bytes);
   if (source >= parameters_->size() || of.pulled || of.uses.empty()) return;
-  SquaredNorms& norms = norms_[(*groups_)[source]];
+  SquaredNorms& norms = norms_of_parameter_[source];
   if (has_one_plain_use(source)) {
     recording_.uses[of.uses[0]].use->add_squared_norms(norms);
   } else {
@@ -84,6 +149,7 @@ void PerRecordGradients::settle(size_t source) {
 }
 
 void PerRecordGradients::settle_all() {
+  if (!whole_) plan_all();
   // A function of parameters that no gradient reached has nothing to pull back.
   for (auto& [source, of] : of_source_) {
     if (!of.settled) of.pulled = false;
@@ -98,7 +164,8 @@ void PerRecordGradients::settle_all() {
     if (!of_source_.at(p).settled) settle(p);
   }
   for_each_pulled_rows(
-      [&](size_t p, int64_t begin, const at::Tensor& rows) { add_row_norms(rows, begin, norms_[(*groups_)[p]]); });
+      [&](size_t p, int64_t begin, const at::Tensor& rows) { add_row_norms(rows, begin, norms_of_parameter_[p]); });
+  end_norms();
 }
 
 // rows[n, N] of a source, summed over its uses, for records [begin, end).
@@ -127,7 +194,7 @@ void PerRecordGradients::for_each_summed_rows(
     size_t parameter, const std::function<void(int64_t begin, const at::Tensor& rows)>& visit) const {
   const at::Tensor& tensor = (*parameters_)[parameter].tensor;
   const int64_t bytes = tensor.numel() * static_cast<int64_t>(tensor.element_size());
-  const int64_t chunk = std::max<int64_t>(1, chunk_bytes_ / std::max<int64_t>(1, bytes));
+  const int64_t chunk = std::max<int64_t>(1, options_->chunk_bytes / std::max<int64_t>(1, bytes));
   for (int64_t begin = 0; begin < batch_; begin += chunk) {
     visit(begin, rows_of_source(parameter, begin, std::min(batch_, begin + chunk)));
   }
@@ -155,7 +222,7 @@ void PerRecordGradients::for_each_pulled_rows(
   }
   if (members.empty()) return;
   const int64_t bytes = elements * static_cast<int64_t>(parameters[0].element_size());
-  const int64_t chunk = std::max<int64_t>(1, chunk_bytes_ / std::max<int64_t>(1, bytes));
+  const int64_t chunk = std::max<int64_t>(1, options_->chunk_bytes / std::max<int64_t>(1, bytes));
   for (int64_t begin = 0; begin < batch_; begin += chunk) {
     const int64_t end = std::min(batch_, begin + chunk);
     std::vector<at::Tensor> gradients;
@@ -171,6 +238,20 @@ void PerRecordGradients::for_each_pulled_rows(
       visit(members[m], begin, rows);
     }
   }
+}
+
+// First those that free more than their sum takes.
+std::vector<size_t> PerRecordGradients::order_of_sums(const std::vector<at::Tensor>& sums) const {
+  std::vector<std::pair<int64_t, size_t>> order;
+  for (size_t p = 0; p < parameters_->size(); ++p) {
+    int64_t taken = sums[p].defined() ? 0 : static_cast<int64_t>((*parameters_)[p].tensor.nbytes());
+    for (size_t u : of_source_.at(p).uses) taken -= recording_.uses[u].use->held_bytes();
+    order.emplace_back(taken, p);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<size_t> result;
+  for (const auto& [taken, p] : order) result.push_back(p);
+  return result;
 }
 
 void PerRecordGradients::free_uses(size_t source) {
@@ -201,7 +282,7 @@ void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& wei
   };
   for (size_t p = 0; p < rows_.size(); ++p) add_rows(p, 0, rows_[p]);
   if (!rows_.empty()) return;
-  for (size_t p = 0; p < parameters_->size(); ++p) {
+  for (const size_t p : order_of_sums(sums)) {
     const OfSource& of = of_source_.at(p);
     if (of.pulled || of.uses.empty()) continue;
     if (!has_one_plain_use(p)) {

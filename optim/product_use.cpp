@@ -1,5 +1,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/bmm.h>
+#include <ATen/ops/empty.h>
 #include <sotto/optim/product_use.h>
 #include <sotto/optim/record_rows.h>
 #include <sotto/optim/saved_tensor.h>
@@ -11,14 +12,23 @@ namespace {
 
 class ProductUse final : public ParameterUse {
  public:
-  ProductUse(const at::Tensor& activation, BatchPosition input, BatchPosition output, int64_t batch,
-             bool parameter_in_front, double scale)
+  ProductUse(const at::Tensor& activation, BatchPosition input, BatchPosition output, at::IntArrayRef output_sizes,
+             int64_t batch, bool parameter_in_front, double scale)
       : activation_(activation),
         input_(input),
         output_(output),
         batch_(batch),
         parameter_in_front_(parameter_in_front),
-        scale_(scale) {}
+        scale_(scale) {
+    const auto meta = at::TensorOptions().device(at::kMeta);  // shapes alone
+    const at::Tensor a = by_record(at::empty(activation.sizes(), meta), input);
+    const at::Tensor b = by_record(at::empty(output_sizes, meta), output);
+    shape_.elements = a.size(1) * a.size(3) * b.size(3);
+    shape_.factors = (a.numel() + b.numel()) / std::max<int64_t>(1, batch);
+    shape_.multiplications = static_cast<double>(a.size(2)) * static_cast<double>(shape_.elements);
+  }
+
+  UseShape shape() const override { return shape_; }
 
   void bind(at::Tensor output_gradient) override {
     const at::Tensor a = by_record(activation_.get(), input_).to(output_gradient.scalar_type());
@@ -28,11 +38,10 @@ class ProductUse final : public ParameterUse {
     right_ = parameter_in_front_ ? a : b;
   }
 
-  void choose(UsePlan& plan) override {
+  void choose(Strategy strategy, int64_t chunk_bytes) override {
     const int64_t bytes = left_.size(1) * left_.size(3) * right_.size(3) * static_cast<int64_t>(left_.element_size());
-    chunk_ = std::max<int64_t>(1, plan.chunk_bytes / std::max<int64_t>(1, bytes));
-    if (plan.force == Strategy::drop || batch_ * bytes > plan.keep_bytes_left) return;
-    plan.keep_bytes_left -= batch_ * bytes;
+    chunk_ = std::max<int64_t>(1, chunk_bytes / std::max<int64_t>(1, bytes));
+    if (strategy != Strategy::keep) return;
     kept_ = per_record(0, batch_);
     left_.reset();
     right_.reset();
@@ -60,6 +69,7 @@ class ProductUse final : public ParameterUse {
   }
 
   Strategy strategy() const override { return kept_.defined() ? Strategy::keep : Strategy::drop; }
+  int64_t held_bytes() const override { return bytes_of(left_) + bytes_of(right_) + bytes_of(kept_); }
 
  private:
   // [B, G, T, features]
@@ -79,6 +89,7 @@ class ProductUse final : public ParameterUse {
   int64_t batch_;
   bool parameter_in_front_;
   double scale_;
+  UseShape shape_;
   int64_t chunk_ = 1;
   at::Tensor left_;
   at::Tensor right_;
@@ -88,8 +99,9 @@ class ProductUse final : public ParameterUse {
 }  // namespace
 
 std::unique_ptr<ParameterUse> make_product_use(const at::Tensor& activation, BatchPosition input, BatchPosition output,
-                                               int64_t batch, bool parameter_in_front, double scale) {
-  return std::make_unique<ProductUse>(activation, input, output, batch, parameter_in_front, scale);
+                                               at::IntArrayRef output_sizes, int64_t batch, bool parameter_in_front,
+                                               double scale) {
+  return std::make_unique<ProductUse>(activation, input, output, output_sizes, batch, parameter_in_front, scale);
 }
 
 }  // namespace sotto::optim

@@ -14,6 +14,7 @@ namespace sotto::optim {
 // with `parameter_in_front`. With the records in dimension 0 of three the parameter is repeated for each of them, and
 // the gradients are those of one record's G matrices. `scale` multiplies the gradient.
 std::unique_ptr<ParameterUse> make_product_use(const at::Tensor& activation, BatchPosition input, BatchPosition output,
-                                               int64_t batch, bool parameter_in_front, double scale);
+                                               at::IntArrayRef output_sizes, int64_t batch, bool parameter_in_front,
+                                               double scale);
 
 }  // namespace sotto::optim

@@ -11,18 +11,6 @@
 namespace sotto::optim {
 namespace {
 
-template <class Function>
-void for_dtype(const at::Tensor& tensor, const char* function, Function&& apply) {
-  if (tensor.scalar_type() == at::kFloat) {
-    apply(float{});
-  } else if (tensor.scalar_type() == at::kDouble) {
-    apply(double{});
-  } else {
-    throw UsageError(std::string("[") + function + "] per-record gradients are computed in float or double: got " +
-                     c10::toString(tensor.scalar_type()));
-  }
-}
-
 constexpr int64_t kColumnsPerTask = 4096;
 constexpr int64_t kElementsPerTask = 1 << 15;
 
@@ -31,7 +19,7 @@ constexpr int64_t kElementsPerTask = 1 << 15;
 void add_row_norms(const at::Tensor& rows, int64_t first, SquaredNorms& norms) {
   const at::Tensor data = rows.contiguous();
   const int64_t columns = data.size(1);
-  for_dtype(data, "add_row_norms", [&](auto zero) {
+  for_float_or_double(data, [&](auto zero) {
     using T = decltype(zero);
     const T* values = data.const_data_ptr<T>();
     at::parallel_for(0, data.size(0), std::max<int64_t>(1, kElementsPerTask / std::max<int64_t>(1, columns)),
@@ -54,7 +42,7 @@ void add_row_sum(const at::Tensor& rows, const at::Tensor& weights, at::Tensor& 
   const at::Tensor data = rows.contiguous();
   const int64_t columns = data.size(1);
   SOTTO_ASSERT(total.is_contiguous() && total.numel() == columns && weights.is_contiguous());
-  for_dtype(data, "add_row_sum", [&](auto zero) {
+  for_float_or_double(data, [&](auto zero) {
     using T = decltype(zero);
     const T* values = data.const_data_ptr<T>();
     const T* weight = weights.const_data_ptr<T>();

@@ -4,10 +4,25 @@
 
 #include <ATen/core/Tensor.h>
 #include <sotto/optim/parameter_use.h>
+#include <sotto/privacy/error.h>
 
 #include <cstdint>
+#include <string>
 
 namespace sotto::optim {
+
+// apply(float{}) or apply(double{}), as the tensor's dtype is; throws UsageError for another one.
+template <class Function>
+void for_float_or_double(const at::Tensor& tensor, Function&& apply) {
+  if (tensor.scalar_type() == at::kFloat) {
+    apply(float{});
+  } else if (tensor.scalar_type() == at::kDouble) {
+    apply(double{});
+  } else {
+    throw UsageError(std::string("[Tape] per-record gradients are computed in float or double: got ") +
+                     c10::toString(tensor.scalar_type()));
+  }
+}
 
 // norms.computed[first + i] += |rows[i]|^2. Rounding: that of sums in double, see kernels/squared_norms.h, which
 // PerRecordGradients::norm_bound covers.
@@ -21,6 +36,11 @@ void add_row_sum(const at::Tensor& rows, const at::Tensor& weights, at::Tensor& 
 
 // The tensor with its records in front and its last dimension kept: [B, T, last].
 at::Tensor record_matrices(const at::Tensor& tensor, BatchPosition position, int64_t batch);
+
+// 0 where it is not defined.
+inline int64_t bytes_of(const at::Tensor& tensor) {
+  return tensor.defined() ? static_cast<int64_t>(tensor.nbytes()) : 0;
+}
 
 // `factor` with rows of weight 0 replaced by zeros and the others multiplied by their weight; factor is [B, ...].
 at::Tensor weighted_rows(const at::Tensor& factor, const at::Tensor& weights);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sotto/optim/backward_pass.h>
 #include <sotto/optim/full_precision.h>
+#include <sotto/optim/held_bytes.h>
 #include <sotto/optim/recomputed_segment.h>
 #include <sotto/optim/tape.h>
 #include <sotto/optim/without_autocast.h>
@@ -32,6 +33,12 @@ class OpenSegments {
   Recording& recording_;
 };
 
+int64_t default_memory(int64_t left_behind, const std::vector<NamedParameter>& parameters) {
+  int64_t of_parameters = 0;
+  for (const NamedParameter& parameter : parameters) of_parameters += static_cast<int64_t>(parameter.tensor.nbytes());
+  return std::max(left_behind, of_parameters) / 5 * 6;
+}
+
 }  // namespace
 
 Tape::Tape(std::vector<NamedParameter> parameters, std::vector<at::Tensor> constants, std::vector<size_t> groups,
@@ -44,6 +51,8 @@ Tape::Tape(std::vector<NamedParameter> parameters, std::vector<at::Tensor> const
   if (!(options_.loss_scale > 0.0) || !std::isfinite(options_.loss_scale)) {
     throw UsageError(fmt::format("[Tape] the loss scale is not a positive number: {}", options_.loss_scale));
   }
+  if (options_.memory_bytes < 0)
+    throw UsageError(fmt::format("[Tape] memory_bytes: {}; must be 0 or more", options_.memory_bytes));
   if (groups_.empty()) groups_.assign(parameters_.size(), 0);
   if (groups_.size() != parameters_.size()) {
     throw UsageError(fmt::format("[Tape] groups must name one group per parameter: got {} for {} parameters",
@@ -81,11 +90,14 @@ PerRecordGradients Tape::run_recorded(const std::vector<at::Tensor>& inputs,
   result.parameters_ = &parameters_;
   result.groups_ = &groups_;
   result.group_count_ = group_count_;
-  result.chunk_bytes_ = options_.chunk_bytes;
+  result.options_ = &options_;
+  int64_t left_behind = 0;
   {
+    const HeldBytes held;
     at::AutoGradMode with_gradients(true);
     result.recording_ = record(
         parameters_, constants_, inputs, [&] { return losses(inputs); }, recompute);
+    left_behind = held.bytes();
   }
   const auto ended = [&](std::string_view phase) {
     if (options_.phase_ended) options_.phase_ended(phase);
@@ -108,7 +120,7 @@ PerRecordGradients Tape::run_recorded(const std::vector<at::Tensor>& inputs,
   }
   torch::autograd::edge_list anchors;
   for (const auto& segment : recording.segments) anchors.push_back(segment->anchor);
-  result.expect_uses({options_.force_strategy, options_.keep_bytes, options_.chunk_bytes});
+  result.expect_uses(options_.memory_bytes > 0 ? options_.memory_bytes : default_memory(left_behind, parameters_));
   {
     const OpenSegments open(recording, {&parameters_, &constants_, options_.loss_scale});
     run_backward(recording, parameters_, options_.loss_scale, {torch::autograd::impl::gradient_edge(recording.losses)},

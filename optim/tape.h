@@ -13,6 +13,7 @@
 #include <sotto/optim/explanation.h>
 #include <sotto/optim/parameter_use.h>
 #include <sotto/optim/recorder.h>
+#include <sotto/optim/use_planner.h>
 
 #include <cstdint>
 #include <functional>
@@ -32,8 +33,12 @@ enum class Fallback {
 struct TapeOptions {
   Fallback fallback = Fallback::none;
   Strategy force_strategy = Strategy::automatic;  // for tests and measurements; a strategy that cannot apply is ignored
-  int64_t keep_bytes = 1LL << 30;    // memory for per-record gradients that are kept between norm and weighted sum
-  int64_t chunk_bytes = 64LL << 20;  // size of one piece of those that are not
+  // Memory for what is held between a gradient and its weighted sum: activations, gradients of outputs, per-record
+  // gradients that are kept. 0: a fifth more than the forward pass leaves behind, or than the parameters have. Where
+  // that cannot be, as little as possible is held.
+  int64_t memory_bytes = 0;
+  int64_t chunk_bytes = 16LL << 20;  // size of one piece of the per-record gradients that are not kept
+  KernelCosts costs = {};            // what strategies are chosen by, with the shapes
   // The losses are multiplied by this before the backward pass and every gradient is divided by it in float: keeps
   // small gradients of half-precision operators above zero. A power of two changes nothing else.
   double loss_scale = 1.0;
@@ -59,6 +64,9 @@ class PerRecordGradients {
   // freed.
   void add_weighted(const std::vector<std::vector<float>>& weights, std::vector<at::Tensor>& sums);
 
+  // What the uses are planned to hold at most, from the backward pass to the weighted sum.
+  int64_t planned_bytes() const;
+
   // Strategy of each use, in the order of the record: "layer.weight aten::linear keep". Before add_weighted().
   std::vector<std::string> describe() const;
 
@@ -76,12 +84,15 @@ class PerRecordGradients {
     bool settled = false;
   };
   void begin_norms();
+  void end_norms();
   // In this order: what the backward pass will reach, every use that it reached, and what is left when it has ended.
-  void expect_uses(UsePlan plan);
+  void expect_uses(int64_t memory_bytes);
   void use_bound(size_t use);
   void settle_all();
   void add_uses(size_t first);
+  void plan_all();
   void settle(size_t source);  // chooses strategies; norms, if the source is a parameter that nothing is pulled back to
+  std::vector<size_t> order_of_sums(const std::vector<at::Tensor>& sums) const;
   void free_uses(size_t source);
   bool has_one_plain_use(size_t parameter) const;
   void for_each_summed_rows(size_t parameter,
@@ -98,9 +109,11 @@ class PerRecordGradients {
   std::map<size_t, OfSource> of_source_;  // by expression; every parameter has an entry
   std::vector<at::Tensor> rows_;          // by parameter [B, N], with Fallback::per_record alone
   std::vector<SquaredNorms> norms_;       // by group
-  int64_t chunk_bytes_ = 0;
-  UsePlan plan_;
-  bool whole_ = true;  // all uses are known before the backward pass
+  std::vector<SquaredNorms> norms_of_parameter_;
+  const TapeOptions* options_ = nullptr;
+  int64_t memory_bytes_ = 0;
+  std::vector<PlannedUse> plans_;  // by use
+  bool whole_ = true;              // all uses are known before the backward pass
 };
 
 class Tape {

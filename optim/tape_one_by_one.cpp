@@ -75,7 +75,8 @@ PerRecordGradients Tape::run_one_by_one(const Tensors& inputs, const Losses& los
   }
   const at::NoGradGuard no_grad;
   result.begin_norms();
-  for (size_t p = 0; p < targets.size(); ++p) add_row_norms(result.rows_[p], 0, result.norms_[groups_[p]]);
+  for (size_t p = 0; p < targets.size(); ++p) add_row_norms(result.rows_[p], 0, result.norms_of_parameter_[p]);
+  result.end_norms();
   return result;
 }
 

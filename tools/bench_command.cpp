@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kExample = R"(Example:
   $ sotto bench step --model cnn --threads 2 --json
 
-A step is forward pass, gradient, noise and charge where private, and the SGD update, on made-up records. Plain and
+A step is reading the records, forward pass, gradient, noise and charge where private, and the SGD update, on made-up records. Plain and
 private steps alternate; ratio_time is the median of private / plain over the pairs, ratio_peak_memory compares the most
 bytes held through LibTorch's allocator during one step of each kind. Timings are of this machine's CPU; nothing here has
 run on a GPU.
@@ -32,9 +32,15 @@ void add_bench_command(CLI::App& app, std::ostream& out, std::ostream& err, int&
   add_bench_account_command(*bench, out);
   CLI::App* step = bench->add_subcommand("step", "A private training step against a plain one");
   step->footer(kExample);
-  step->add_option("--model", job->bench.model, "mlp, cnn, encoder or embedding-bag")->type_name("NAME")->required();
-  step->add_option("--batch", job->bench.batch, "Records per step [the model's own: 512, 512, 16, 256]")
+  step->add_option("--model", job->bench.model, "mlp, cnn, resnet20, encoder, lstm or embedding-bag")
+      ->type_name("NAME")
+      ->required();
+  step->add_option("--batch", job->bench.batch, "Records per step [the model's own: 512, 512, 128, 16, 64, 256]")
       ->type_name("N");
+  step->add_option("--memory", job->bench.memory_bytes,
+                   "Bytes that the private step may hold between gradient and weighted sum [a fifth more than the "
+                   "plain step holds]")
+      ->type_name("BYTES");
   step->add_option("--pairs", job->bench.pairs, "Measured pairs of steps, 7 to 1000 [9]")->type_name("N");
   step->add_option("--threads", job->bench.threads, "Threads of LibTorch [all cores]")->type_name("N");
   step->add_flag("--json", job->json, "Print one JSON object on the standard output");

@@ -18,8 +18,11 @@ using namespace sotto;
 using tools::TrainingJob;
 
 void bench_step(const TrainingJob& job) {
-  const benchmarks::StepBenchmarkResult result = benchmarks::run_step_benchmark(
-      {.model = job.bench.model, .batch = job.bench.batch, .pairs = job.bench.pairs, .threads = job.bench.threads});
+  const benchmarks::StepBenchmarkResult result = benchmarks::run_step_benchmark({.model = job.bench.model,
+                                                                                 .batch = job.bench.batch,
+                                                                                 .memory_bytes = job.bench.memory_bytes,
+                                                                                 .pairs = job.bench.pairs,
+                                                                                 .threads = job.bench.threads});
   *job.out << (job.json ? benchmarks::to_json(result) + "\n" : benchmarks::to_text(result));
 }
 

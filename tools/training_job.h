@@ -14,6 +14,7 @@ namespace sotto::tools {
 struct BenchOptions {
   std::string model;
   int64_t batch = 0;
+  int64_t memory_bytes = 0;
   int pairs = 9;
   int threads = 0;
 };

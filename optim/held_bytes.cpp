@@ -1,0 +1,43 @@
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
+#include <sotto/optim/held_bytes.h>
+
+#include <algorithm>
+
+namespace sotto::optim {
+
+struct HeldBytes::Counter final : c10::MemoryReportingInfoBase {
+  void reportMemoryUsage(void* /*memory*/, int64_t bytes, size_t /*allocated*/, size_t /*reserved*/,
+                         c10::Device device) override {
+    if (!device.is_cpu()) return;
+    held += bytes;
+    most = std::max(most, held);
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+  int64_t held = 0;
+  int64_t most = 0;
+};
+
+struct HeldBytes::Guard {
+  explicit Guard(const std::shared_ptr<Counter>& counter) : guard(c10::DebugInfoKind::PROFILER_STATE, counter) {}
+  c10::DebugInfoGuard guard;
+};
+
+HeldBytes::HeldBytes() {
+  if (c10::ThreadLocalDebugInfo::get(c10::DebugInfoKind::PROFILER_STATE) != nullptr) return;
+  counter_ = std::make_shared<Counter>();
+  guard_ = std::make_unique<Guard>(counter_);
+}
+
+HeldBytes::~HeldBytes() = default;
+
+// What was taken before and given back meanwhile counts as less than nothing.
+int64_t HeldBytes::bytes() const {
+  return counter_ ? std::max<int64_t>(0, counter_->held) : 0;
+}
+
+int64_t HeldBytes::most_bytes() const {
+  return counter_ ? counter_->most : 0;
+}
+
+}  // namespace sotto::optim

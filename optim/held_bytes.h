@@ -1,0 +1,28 @@
+#pragma once
+// How much memory this thread took through LibTorch's CPU allocator and did not give back.
+
+#include <cstdint>
+#include <memory>
+
+namespace sotto::optim {
+
+// Counts while it lives, in this thread. LibTorch has one place for such a counter: while a profiler sits there,
+// nothing is counted and bytes() is 0.
+class HeldBytes {
+ public:
+  HeldBytes();
+  ~HeldBytes();
+  HeldBytes(const HeldBytes&) = delete;
+  HeldBytes& operator=(const HeldBytes&) = delete;
+
+  int64_t bytes() const;
+  int64_t most_bytes() const;  // at any time so far
+
+ private:
+  struct Counter;
+  std::shared_ptr<Counter> counter_;
+  struct Guard;
+  std::unique_ptr<Guard> guard_;
+};
+
+}  // namespace sotto::optim

@@ -1,0 +1,70 @@
+#include <sotto/optim/use_planner.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace sotto::optim {
+namespace {
+
+double gram_operations(const UseShape& shape) {
+  const auto positions = static_cast<double>(shape.positions);
+  return positions * (positions + 1.0) * static_cast<double>(shape.rows + shape.columns);
+}
+
+}  // namespace
+
+std::vector<PlannedUse> possible_plans(const UseShape& shape, int64_t records, int64_t element_bytes,
+                                       const KernelCosts& costs) {
+  if (shape.elements == 0) return {{}};
+  const auto batch = static_cast<double>(records);
+  const auto row_bytes = static_cast<double>(shape.elements * element_bytes);
+  const double gradient = batch * 2.0 * shape.multiplications / costs.record_products;
+  const double sum = batch * 2.0 * shape.multiplications / costs.product;
+  const int64_t factor_bytes = records * shape.factors * element_bytes;
+  const auto factor_pass = static_cast<double>(factor_bytes) / costs.bytes;
+  if (shape.positions == 1) return {{Strategy::rank_one, factor_bytes, 2.0 * factor_pass + sum}};
+
+  // A kept row is written, and read for the norm and for the sum.
+  std::vector<PlannedUse> plans = {
+      {Strategy::keep, records * shape.elements * element_bytes, gradient + 3.0 * batch * row_bytes / costs.bytes}};
+  const bool is_product = shape.positions > 1;
+  plans.push_back(
+      {Strategy::drop, factor_bytes, gradient + (is_product ? sum : gradient) + 2.0 * batch * row_bytes / costs.bytes});
+  if (is_product)
+    plans.push_back({Strategy::gram, factor_bytes, batch * gram_operations(shape) / costs.gram + sum + factor_pass});
+  return plans;
+}
+
+std::vector<PlannedUse> plan_uses(const std::vector<UseShape>& uses, int64_t records, int64_t element_bytes,
+                                  int64_t budget_bytes, const KernelCosts& costs) {
+  std::vector<std::vector<PlannedUse>> possible;
+  std::vector<PlannedUse> chosen;
+  int64_t held = 0;
+  for (const UseShape& shape : uses) {
+    possible.push_back(possible_plans(shape, records, element_bytes, costs));
+    chosen.push_back(*std::min_element(possible.back().begin(), possible.back().end(),
+                                       [](const auto& a, const auto& b) { return a.seconds < b.seconds; }));
+    held += chosen.back().held_bytes;
+  }
+  while (held > budget_bytes) {
+    double best = std::numeric_limits<double>::infinity();
+    size_t use = 0;
+    const PlannedUse* change = nullptr;
+    for (size_t u = 0; u < chosen.size(); ++u) {
+      for (const PlannedUse& plan : possible[u]) {
+        const int64_t freed = chosen[u].held_bytes - plan.held_bytes;
+        const double price = (plan.seconds - chosen[u].seconds) / static_cast<double>(std::max<int64_t>(1, freed));
+        if (freed <= 0 || price >= best) continue;
+        best = price;
+        use = u;
+        change = &plan;
+      }
+    }
+    if (change == nullptr) break;
+    held -= chosen[use].held_bytes - change->held_bytes;
+    chosen[use] = *change;
+  }
+  return chosen;
+}
+
+}  // namespace sotto::optim

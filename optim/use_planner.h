@@ -1,0 +1,35 @@
+#pragma once
+// Which strategy each use of a step gets: the fastest ones whose tensors fit into the memory that there is.
+
+#include <sotto/optim/parameter_use.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace sotto::optim {
+
+// What this machine does in a second, with all threads.
+struct KernelCosts {
+  double product = 1.5e11;        // multiplications and additions of one large matrix product
+  double record_products = 1e11;  // of products as small as one record's gradient
+  double gram = 1e11;             // of gram_norms (kernels/gram_norms.h)
+  double bytes = 1e10;            // read or written in one pass over memory
+};
+
+struct PlannedUse {
+  Strategy strategy = Strategy::automatic;  // automatic: nothing to choose
+  int64_t held_bytes = 0;                   // from the use's gradient to its weighted sum
+  double seconds = 0.0;                     // estimate, norm and weighted sum
+};
+
+// The use with each strategy that it can have, for B records with elements of element_bytes.
+std::vector<PlannedUse> possible_plans(const UseShape& shape, int64_t records, int64_t element_bytes,
+                                       const KernelCosts& costs);
+
+// One plan per use, from shapes alone: every use gets its fastest strategy; while more than budget_bytes are held, the
+// change that costs the least time per byte that it frees is made. What cannot be made to fit holds as little as
+// possible. O(U^2) for U uses.
+std::vector<PlannedUse> plan_uses(const std::vector<UseShape>& uses, int64_t records, int64_t element_bytes,
+                                  int64_t budget_bytes, const KernelCosts& costs);
+
+}  // namespace sotto::optim

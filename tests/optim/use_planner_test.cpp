@@ -1,0 +1,81 @@
+#include <gtest/gtest.h>
+#include <sotto/optim/use_planner.h>
+
+#include <cstdint>
+#include <numeric>
+
+namespace sotto::optim {
+namespace {
+
+constexpr int64_t kRecords = 16;
+constexpr int64_t kBytes = 4;
+constexpr int64_t kPlenty = INT64_MAX;
+
+UseShape product(int64_t positions, int64_t rows, int64_t columns) {
+  return {.elements = rows * columns,
+          .factors = positions * (rows + columns),
+          .multiplications = static_cast<double>(positions * rows * columns),
+          .positions = positions,
+          .rows = rows,
+          .columns = columns};
+}
+
+int64_t held(const std::vector<PlannedUse>& plans) {
+  return std::accumulate(plans.begin(), plans.end(), int64_t{0},
+                         [](int64_t sum, const PlannedUse& plan) { return sum + plan.held_bytes; });
+}
+
+TEST(UsePlanner, OnePositionIsRankOneAtAnyBudget) {
+  for (const int64_t budget : {int64_t{0}, kPlenty})
+    EXPECT_EQ(plan_uses({product(1, 512, 512)}, kRecords, kBytes, budget, {})[0].strategy, Strategy::rank_one);
+}
+
+TEST(UsePlanner, WhatHasNothingToChooseIsLeftAlone) {
+  const auto plans = plan_uses({UseShape{}, product(1, 4, 4)}, kRecords, kBytes, 0, {});
+  EXPECT_EQ(plans[0].strategy, Strategy::automatic);
+  EXPECT_EQ(plans[0].held_bytes, 0);
+}
+
+// T^2 (p + d) against T p d: few positions of a wide layer are cheap as inner products, many of a narrow one are not.
+TEST(UsePlanner, GramIsForFewPositionsOfWideLayers) {
+  EXPECT_EQ(plan_uses({product(16, 1024, 1024)}, kRecords, kBytes, 0, {})[0].strategy, Strategy::gram);
+  EXPECT_EQ(plan_uses({product(4096, 16, 16)}, kRecords, kBytes, kPlenty, {})[0].strategy, Strategy::keep);
+}
+
+TEST(UsePlanner, NoMoreIsHeldThanTheBudgetWhereThatIsPossible) {
+  const std::vector<UseShape> uses = {product(64, 64, 64), product(64, 256, 64), product(16, 1024, 1024),
+                                      product(64, 64, 256), {.elements = 800, .factors = 9000, .multiplications = 1e6}};
+  int64_t least = 0;
+  for (const UseShape& shape : uses) least += kRecords * kBytes * std::min(shape.elements, shape.factors);
+  for (int64_t budget = least; budget < 8 * least; budget += least / 10) {
+    EXPECT_LE(held(plan_uses(uses, kRecords, kBytes, budget, {})), budget);
+  }
+  EXPECT_EQ(held(plan_uses(uses, kRecords, kBytes, 0, {})), least);
+}
+
+TEST(UsePlanner, ASmallerBudgetNeverMakesAStepFaster) {
+  const std::vector<UseShape> uses = {product(64, 64, 64), product(64, 256, 64), product(128, 100, 1000)};
+  double slower = 1e9;
+  for (int64_t budget = 0; budget < int64_t{1} << 28; budget += 1 << 20) {
+    double seconds = 0;
+    for (const PlannedUse& plan : plan_uses(uses, kRecords, kBytes, budget, {})) seconds += plan.seconds;
+    EXPECT_LE(seconds, slower * (1 + 1e-12));
+    slower = seconds;
+  }
+}
+
+TEST(UsePlanner, BytesAreThoseOfRowsOrFactors) {
+  const UseShape shape = product(10, 3, 5);
+  for (const PlannedUse& plan : possible_plans(shape, kRecords, kBytes, {})) {
+    EXPECT_EQ(plan.held_bytes, plan.strategy == Strategy::keep ? 16 * 15 * 4 : 16 * 80 * 4) << to_string(plan.strategy);
+  }
+}
+
+TEST(UsePlanner, CostsDecideBetweenStrategiesThatFit) {
+  const UseShape shape = product(128, 384, 384);
+  EXPECT_EQ(plan_uses({shape}, kRecords, kBytes, kPlenty, {.gram = 1e15})[0].strategy, Strategy::gram);
+  EXPECT_EQ(plan_uses({shape}, kRecords, kBytes, kPlenty, {.gram = 1e5})[0].strategy, Strategy::keep);
+}
+
+}  // namespace
+}  // namespace sotto::optim
