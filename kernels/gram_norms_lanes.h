@@ -157,7 +157,7 @@ SOTTO_INLINE double power_of_two(int e) {
 }
 
 template <class T>
-void gram_norm(const GramShape& shape, const T* left, const T* right, unsigned char* scratch, double* computed,
+void gram_norm(const OuterShape& shape, const T* left, const T* right, unsigned char* scratch, double* computed,
                double* bound) {
   constexpr std::size_t kTogether = detail::kGramRowsTogether;
   static_assert(kTogether % kRows == 0 && kTogether == kColumns);
@@ -219,7 +219,7 @@ void gram_norm(const GramShape& shape, const T* left, const T* right, unsigned c
 }
 
 template <class T>
-void gram_norms_of(const GramShape& shape, const T* left, const T* right, unsigned char* scratch, double* computed,
+void gram_norms_of(const OuterShape& shape, const T* left, const T* right, unsigned char* scratch, double* computed,
                    double* bound) {
   for (std::size_t i = 0; i < shape.records; ++i)
     gram_norm(shape, left + i * shape.left_record_stride, right + i * shape.right_record_stride, scratch, computed + i,
