@@ -26,7 +26,8 @@ constexpr int kSlab = 16;  // places in shared memory at a time
 template <class T>
 using Slab = T[kSlab][kTile + 1];
 
-// kSlab places of both factors from `begin` on, zeros beyond the ends.
+// kSlab places of both factors from `begin` on, zeros beyond the ends. Its first barrier also waits for the threads
+// that still read the slab before.
 template <class T, class Source>
 __device__ void load_slab(const Source& source, typename Source::Tables& tables, std::size_t record, std::size_t group,
                           std::size_t begin, std::size_t first_row, std::size_t first_column, Slab<T>& left,
@@ -49,8 +50,8 @@ __device__ void load_slab(const Source& source, typename Source::Tables& tables,
   __syncthreads();
 }
 
-// One tile per block. The matrices of a record are consecutive in kept; partial[record, group, tile] is its squared
-// norm.
+// One tile per block, two blocks at least on a multiprocessor: with four the compiler spills. The matrices of a record
+// are consecutive in kept; partial[record, group, tile] is its squared norm.
 template <class T, class Source>
 __global__ void __launch_bounds__(kMostTileThreads, 2)
     outer_tiles(const Source source, std::size_t first_record, std::size_t row_tiles, std::size_t column_tiles, T* kept,
@@ -76,7 +77,6 @@ __global__ void __launch_bounds__(kMostTileThreads, 2)
     const int cell = pass * threads + thread;
     T sums[kEach][kEach] = {};
     for (std::size_t begin = 0; begin < source.places(); begin += kSlab) {
-      __syncthreads();
       load_slab<T>(source, tables, record, group, begin, first_row, first_column, left, right);
       if (cell >= kCells) continue;
       for (int k = 0; k < kSlab; ++k) {

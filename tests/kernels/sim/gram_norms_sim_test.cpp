@@ -46,7 +46,7 @@ using Types = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(GramNormsOnDevice, Types);
 
 TYPED_TEST(GramNormsOnDevice, AreWithinTheirBoundOfGradientsInLongDouble) {
-  for (const std::size_t positions : sizes({1, 65, 130}, {66})) {
+  for (const std::size_t positions : sizes({1, 65, 130}, {65})) {
     for (const std::size_t p : sizes({1, 40}, {20})) {
       const auto c = random_gram<TypeParam>("random", outer_shape(2, positions, p, p / 2 + 1, 3));
       expect_within_bound(c, same_under_all<std::vector<double>>([&](unsigned block) { return norms_of(c, block); }));
