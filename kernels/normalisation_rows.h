@@ -15,8 +15,8 @@
 //   bias of convolution  images   places  no scale_rows
 //
 // Their squared norms: squared_norms.h, of the rows as they are. A term has at most 3 roundings in T; terms are added
-// in T in chains of at most kNormalisationChain, those sums in double (device: in T, in chains of one in
-// kNormalisationChain, then in pairs), and the result is rounded once. What is not finite stays in its own record.
+// in T in chains of at most kNormalisationChain, at most 32 chains in pairs, and those sums in double (device: those
+// sums in one chain in T), and the result is rounded once. What is not finite stays in its own record.
 
 #include <sotto/kernels/stream.h>
 

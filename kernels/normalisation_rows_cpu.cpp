@@ -69,14 +69,17 @@ SOTTO_INLINE void sum_places(const T* __restrict g, const T* __restrict x, std::
         shifts[k] += g[s + k];
         if constexpr (kScale) scales[k] += g[s + k] * ((x[s + k] - mean) * deviation);
       }
-    for (; s < end; ++s) {
-      shift += static_cast<double>(g[s]);
-      if constexpr (kScale) scale += static_cast<double>(g[s] * ((x[s] - mean) * deviation));
+    for (std::size_t k = 0; s + k < end; ++k) {
+      shifts[k] += g[s + k];
+      if constexpr (kScale) scales[k] += g[s + k] * ((x[s + k] - mean) * deviation);
     }
-    for (std::size_t k = 0; k < kAccumulators; ++k) {
-      shift += static_cast<double>(shifts[k]);
-      scale += static_cast<double>(scales[k]);
-    }
+    for (std::size_t half = kAccumulators / 2; half > 0; half /= 2)
+      for (std::size_t k = 0; k < half; ++k) {
+        shifts[k] += shifts[k + half];
+        scales[k] += scales[k + half];
+      }
+    shift += static_cast<double>(shifts[0]);
+    scale += static_cast<double>(scales[0]);
   }
 }
 
