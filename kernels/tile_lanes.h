@@ -21,7 +21,7 @@ namespace {
 // 32 registers hold 16 sums, 16 hold 8.
 constexpr int kTaps = SOTTO_LANE_BYTES == 64 ? 8 : 4;
 constexpr int kMostVectors = 2;
-static_assert(kTaps <= detail::kMostTaps && kMostVectors * SOTTO_LANE_BYTES <= detail::kMostTileBytes);
+static_assert(kTaps <= detail::kMostTaps && std::size_t{kMostVectors} * SOTTO_LANE_BYTES <= detail::kMostTileBytes);
 
 using Reals = double __attribute__((vector_size(SOTTO_LANE_BYTES)));
 template <class T>
@@ -54,9 +54,9 @@ SOTTO_INLINE void add_squares(Reals values, Reals& sum) {
 }
 template <int... i>
 SOTTO_INLINE void add_halves(LanesOf<float>::Vector values, Reals& sum, Indices<i...>) {
-  constexpr int n = sizeof...(i);
+  constexpr int kCount = sizeof...(i);
   LanesOf<float>::Half low = __builtin_shufflevector(values, values, i...);
-  LanesOf<float>::Half high = __builtin_shufflevector(values, values, (n + i)...);
+  LanesOf<float>::Half high = __builtin_shufflevector(values, values, (kCount + i)...);
   add_squares(__builtin_convertvector(low, Reals), sum);
   add_squares(__builtin_convertvector(high, Reals), sum);
 }
@@ -82,21 +82,21 @@ SOTTO_INLINE void transpose(V (&rows)[n], Indices<i...> all) {
 // to[t * width + o] = from[o * count + t] for o < outputs and zeros up to width; width is one vector or two.
 template <class T>
 SOTTO_INLINE void pack_transposed(const T* from, std::size_t outputs, std::size_t count, std::size_t width, T* to) {
-  constexpr std::size_t n = kLanesOf<T>;
-  for (std::size_t first = 0; first < width; first += n)
-    for (std::size_t begin = 0; begin < count; begin += n) {
-      const std::size_t places = count - begin < n ? count - begin : n;
-      const std::size_t held = outputs < first ? 0 : outputs - first < n ? outputs - first : n;
-      VectorOf<T> rows[n] = {};
-      if (held == n && places == n) {
+  constexpr std::size_t kCount = kLanesOf<T>;
+  for (std::size_t first = 0; first < width; first += kCount)
+    for (std::size_t begin = 0; begin < count; begin += kCount) {
+      const std::size_t places = count - begin < kCount ? count - begin : kCount;
+      const std::size_t held = outputs < first ? 0 : outputs - first < kCount ? outputs - first : kCount;
+      VectorOf<T> rows[kCount] = {};
+      if (held == kCount && places == kCount) {
 #pragma GCC unroll 16
-        for (std::size_t o = 0; o < n; ++o)
+        for (std::size_t o = 0; o < kCount; ++o)
           __builtin_memcpy(&rows[o], from + (first + o) * count + begin, sizeof rows[o]);
       } else {
         for (std::size_t o = 0; o < held; ++o)
           __builtin_memcpy(&rows[o], from + (first + o) * count + begin, places * sizeof(T));
       }
-      transpose<static_cast<int>(n / 2)>(rows, typename CountTo<static_cast<int>(n)>::Type{});
+      transpose<static_cast<int>(kCount / 2)>(rows, typename CountTo<static_cast<int>(kCount)>::Type{});
       for (std::size_t t = 0; t < places; ++t)
         __builtin_memcpy(to + (begin + t) * width + first, &rows[t], sizeof rows[t]);
     }
@@ -116,7 +116,7 @@ struct Steps {
 template <int kVectors, class T, class Where>
 SOTTO_INLINE void tile(const T* const* taps, std::size_t valid_taps, const Where& where, std::size_t count,
                        const T* lanes, std::size_t columns, T* kept, std::size_t row, Reals& squares) {
-  constexpr std::size_t n = kLanesOf<T>;
+  constexpr std::size_t kCount = kLanesOf<T>;
   VectorOf<T> sums[kTaps][kVectors] = {};
   const T* tap[kTaps];
 #pragma GCC unroll 8
@@ -124,7 +124,7 @@ SOTTO_INLINE void tile(const T* const* taps, std::size_t valid_taps, const Where
   for (std::size_t t = 0; t < count; ++t) {
     VectorOf<T> lane[kVectors];
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) __builtin_memcpy(&lane[v], lanes + (t * kVectors + v) * n, sizeof lane[v]);
+    for (int v = 0; v < kVectors; ++v) __builtin_memcpy(&lane[v], lanes + (t * kVectors + v) * kCount, sizeof lane[v]);
     const std::size_t at = where(t);
 #pragma GCC unroll 8
     for (int k = 0; k < kTaps; ++k)
@@ -138,11 +138,11 @@ SOTTO_INLINE void tile(const T* const* taps, std::size_t valid_taps, const Where
     for (int v = 0; v < kVectors; ++v) {
       add_squares(sums[k][v], squares);
       if (kept == nullptr) continue;
-      T* to = kept + static_cast<std::size_t>(k) * row + v * n;
-      if (columns >= (v + 1) * n) {
+      T* to = kept + static_cast<std::size_t>(k) * row + v * kCount;
+      if (columns >= (v + 1) * kCount) {
         __builtin_memcpy(to, &sums[k][v], sizeof sums[k][v]);
-      } else if (columns > v * n) {
-        __builtin_memcpy(to, &sums[k][v], (columns - v * n) * sizeof(T));
+      } else if (columns > v * kCount) {
+        __builtin_memcpy(to, &sums[k][v], (columns - v * kCount) * sizeof(T));
       }
     }
   }
