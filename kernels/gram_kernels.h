@@ -17,9 +17,9 @@ constexpr std::size_t kGramChain = 32;        // terms that a lane adds before t
 struct GramKernels {
   const char* name;
   std::size_t lane_bytes;
-  void (*norm_float)(const GramShape&, const float* left, const float* right, unsigned char* scratch, double* computed,
+  void (*norm_float)(const OuterShape&, const float* left, const float* right, unsigned char* scratch, double* computed,
                      double* bound);
-  void (*norm_double)(const GramShape&, const double* left, const double* right, unsigned char* scratch,
+  void (*norm_double)(const OuterShape&, const double* left, const double* right, unsigned char* scratch,
                       double* computed, double* bound);
 };
 
@@ -29,10 +29,10 @@ std::span<const GramKernels> supported_gram_kernels();
 // The factor of a kernel: a lane adds at most kGramChain terms, then the lanes are added in pairs; one more rounding is
 // that of a scaled element that becomes subnormal.
 template <class T>
-double gram_norm_factor(const GramKernels& kernels, const GramShape& shape);
+double gram_norm_factor(const GramKernels& kernels, const OuterShape& shape);
 template <>
-double gram_norm_factor<float>(const GramKernels& kernels, const GramShape& shape);
+double gram_norm_factor<float>(const GramKernels& kernels, const OuterShape& shape);
 template <>
-double gram_norm_factor<double>(const GramKernels& kernels, const GramShape& shape);
+double gram_norm_factor<double>(const GramKernels& kernels, const OuterShape& shape);
 
 }  // namespace sotto::kernels::detail

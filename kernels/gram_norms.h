@@ -4,7 +4,7 @@
 //
 //   |g_i|^2 = sum_{t,s} <left_t, left_s> <right_t, right_s>
 //
-// B records, T positions, p columns of left, d columns of right. Only tiles with s <= t are computed.
+// Letters are those of outer_shape.h. Only tiles with s <= t are computed.
 //
 // The sum cancels where positions do, so it comes with a bound: |computed - |g_i|^2| <= gram_norm_factor * bound^2, for
 // bound = sum_t |left_t||right_t|, which no rounding makes too small. Derivation, u = 2^-24 (float) or 2^-53 (double):
@@ -19,46 +19,35 @@
 // in double with a squared norm that is not, gives computed[i] or bound[i] that is not finite, and no other record
 // does.
 
+#include <sotto/kernels/outer_shape.h>
 #include <sotto/kernels/stream.h>
 
 #include <cstddef>
 
 namespace sotto::kernels {
 
-struct GramShape {
-  std::size_t records = 0;    // B
-  std::size_t positions = 0;  // T
-  std::size_t left_columns = 0;
-  std::size_t right_columns = 0;
-  // Elements between the starts of consecutive records and positions; columns are consecutive.
-  std::size_t left_record_stride = 0;
-  std::size_t left_position_stride = 0;
-  std::size_t right_record_stride = 0;
-  std::size_t right_position_stride = 0;
-};
-
 // computed[i] and bound[i] are written for every record; 0 where T, p or d is 0. One thread: split by records, with a
 // scratch for each. T (T + 1) (p + d) operations per record. `scratch` holds gram_norm_scratch<T>(shape) bytes, the
 // scaled rows of one record; any alignment.
-void gram_norms(const GramShape& shape, const float* left, const float* right, void* scratch, double* computed,
+void gram_norms(const OuterShape& shape, const float* left, const float* right, void* scratch, double* computed,
                 double* bound);
-void gram_norms(const GramShape& shape, const double* left, const double* right, void* scratch, double* computed,
+void gram_norms(const OuterShape& shape, const double* left, const double* right, void* scratch, double* computed,
                 double* bound);
 
 template <class T>
-std::size_t gram_norm_scratch(const GramShape& shape);
+std::size_t gram_norm_scratch(const OuterShape& shape);
 template <>
-std::size_t gram_norm_scratch<float>(const GramShape& shape);
+std::size_t gram_norm_scratch<float>(const OuterShape& shape);
 template <>
-std::size_t gram_norm_scratch<double>(const GramShape& shape);
+std::size_t gram_norm_scratch<double>(const OuterShape& shape);
 
 // The factor above for the instruction set of this machine. It depends on p, d and T alone.
 template <class T>
-double gram_norm_factor(const GramShape& shape);
+double gram_norm_factor(const OuterShape& shape);
 template <>
-double gram_norm_factor<float>(const GramShape& shape);
+double gram_norm_factor<float>(const OuterShape& shape);
 template <>
-double gram_norm_factor<double>(const GramShape& shape);
+double gram_norm_factor<double>(const OuterShape& shape);
 
 // The instruction set chosen at run time: "avx512", "avx2" or "baseline".
 const char* gram_norms_instruction_set();
@@ -68,25 +57,25 @@ const char* gram_norms_instruction_set();
 // 256 are not used. bound[i] is up to 1e-5 (1 + (p + d) / 1000) larger than the sum it stands for. Arithmetic in
 // double: 16 products per thread and tile of 64 x 64 pairs, and with T = double everything.
 namespace cuda {
-void gram_norms(const GramShape& shape, const float* left, const float* right, void* scratch, double* computed,
+void gram_norms(const OuterShape& shape, const float* left, const float* right, void* scratch, double* computed,
                 double* bound, Stream stream, unsigned block = 256);
-void gram_norms(const GramShape& shape, const double* left, const double* right, void* scratch, double* computed,
+void gram_norms(const OuterShape& shape, const double* left, const double* right, void* scratch, double* computed,
                 double* bound, Stream stream, unsigned block = 256);
 
 // Bytes, for all records.
-std::size_t gram_norm_scratch(const GramShape& shape);
+std::size_t gram_norm_scratch(const OuterShape& shape);
 
 template <class T>
-double gram_norm_factor(const GramShape& shape);
+double gram_norm_factor(const OuterShape& shape);
 template <>
-double gram_norm_factor<float>(const GramShape& shape);
+double gram_norm_factor<float>(const OuterShape& shape);
 template <>
-double gram_norm_factor<double>(const GramShape& shape);
+double gram_norm_factor<double>(const OuterShape& shape);
 }  // namespace cuda
 
 namespace detail {
 // The factor for chains of k_left and k_right roundings of `unit`.
-double gram_factor(const GramShape& shape, double k_left, double k_right, double unit);
+double gram_factor(const OuterShape& shape, double k_left, double k_right, double unit);
 }  // namespace detail
 
 }  // namespace sotto::kernels

@@ -32,7 +32,7 @@ std::span<const GramKernels> supported_gram_kernels() {
   return kernels;
 }
 
-double gram_factor(const GramShape& shape, double k_left, double k_right, double unit) {
+double gram_factor(const OuterShape& shape, double k_left, double k_right, double unit) {
   constexpr double kDoubleUnit = std::numeric_limits<double>::epsilon() / 2;
   const auto gamma = [](double k, double u) { return k * u / (1 - k * u); };
   const auto positions = static_cast<double>(shape.positions);
@@ -49,7 +49,7 @@ double gram_factor(const GramShape& shape, double k_left, double k_right, double
 namespace {
 
 template <class T>
-double factor_of(const GramKernels& kernels, const GramShape& shape) {
+double factor_of(const GramKernels& kernels, const OuterShape& shape) {
   const std::size_t lanes = kernels.lane_bytes / sizeof(T);
   const auto chain = [&](std::size_t columns) {
     return static_cast<double>(std::min((columns + lanes - 1) / lanes, kGramChain) + std::bit_width(lanes));
@@ -61,11 +61,11 @@ double factor_of(const GramKernels& kernels, const GramShape& shape) {
 }  // namespace
 
 template <>
-double gram_norm_factor<float>(const GramKernels& kernels, const GramShape& shape) {
+double gram_norm_factor<float>(const GramKernels& kernels, const OuterShape& shape) {
   return factor_of<float>(kernels, shape);
 }
 template <>
-double gram_norm_factor<double>(const GramKernels& kernels, const GramShape& shape) {
+double gram_norm_factor<double>(const GramKernels& kernels, const OuterShape& shape) {
   return factor_of<double>(kernels, shape);
 }
 
@@ -74,7 +74,7 @@ double gram_norm_factor<double>(const GramKernels& kernels, const GramShape& sha
 namespace {
 
 template <class T>
-std::size_t scratch_of(const GramShape& shape) {
+std::size_t scratch_of(const OuterShape& shape) {
   const std::size_t positions =
       (shape.positions + detail::kGramRowsTogether - 1) / detail::kGramRowsTogether * detail::kGramRowsTogether;
   const std::size_t row = gram_row<T>(shape.left_columns) + gram_row<T>(shape.right_columns);
@@ -89,28 +89,28 @@ unsigned char* aligned(void* scratch) {
 }  // namespace
 
 template <>
-std::size_t gram_norm_scratch<float>(const GramShape& shape) {
+std::size_t gram_norm_scratch<float>(const OuterShape& shape) {
   return scratch_of<float>(shape);
 }
 template <>
-std::size_t gram_norm_scratch<double>(const GramShape& shape) {
+std::size_t gram_norm_scratch<double>(const OuterShape& shape) {
   return scratch_of<double>(shape);
 }
 
 template <>
-double gram_norm_factor<float>(const GramShape& shape) {
+double gram_norm_factor<float>(const OuterShape& shape) {
   return detail::gram_norm_factor<float>(detail::supported_gram_kernels().front(), shape);
 }
 template <>
-double gram_norm_factor<double>(const GramShape& shape) {
+double gram_norm_factor<double>(const OuterShape& shape) {
   return detail::gram_norm_factor<double>(detail::supported_gram_kernels().front(), shape);
 }
 
-void gram_norms(const GramShape& shape, const float* left, const float* right, void* scratch, double* computed,
+void gram_norms(const OuterShape& shape, const float* left, const float* right, void* scratch, double* computed,
                 double* bound) {
   detail::supported_gram_kernels().front().norm_float(shape, left, right, aligned(scratch), computed, bound);
 }
-void gram_norms(const GramShape& shape, const double* left, const double* right, void* scratch, double* computed,
+void gram_norms(const OuterShape& shape, const double* left, const double* right, void* scratch, double* computed,
                 double* bound) {
   detail::supported_gram_kernels().front().norm_double(shape, left, right, aligned(scratch), computed, bound);
 }

@@ -195,7 +195,7 @@ __global__ void __launch_bounds__(kMostThreads)
   }
 }
 
-std::size_t tiles_of(const GramShape& shape) {
+std::size_t tiles_of(const OuterShape& shape) {
   const std::size_t side = (shape.positions + kTile - 1) / kTile;
   return side * (side + 1) / 2;
 }
@@ -205,7 +205,7 @@ std::size_t chain(std::size_t columns, std::size_t together) {
 }
 
 template <class T>
-void launch_all(const GramShape& shape, const T* left, const T* right, void* scratch, double* computed, double* bound,
+void launch_all(const OuterShape& shape, const T* left, const T* right, void* scratch, double* computed, double* bound,
                 Stream stream, unsigned block) {
   if (shape.records == 0) return;
   check({.grid = dim3(1), .block = dim3(block)});
@@ -234,7 +234,7 @@ void launch_all(const GramShape& shape, const T* left, const T* right, void* scr
 }
 
 template <class T>
-double factor_of(const GramShape& shape) {
+double factor_of(const OuterShape& shape) {
   const auto k = [](std::size_t columns) { return static_cast<double>(chain(columns, kSlab<T>) + 1); };
   return detail::gram_factor(shape, k(shape.left_columns), k(shape.right_columns),
                              std::numeric_limits<T>::epsilon() / 2);
@@ -242,24 +242,24 @@ double factor_of(const GramShape& shape) {
 
 }  // namespace
 
-std::size_t gram_norm_scratch(const GramShape& shape) {
+std::size_t gram_norm_scratch(const OuterShape& shape) {
   return shape.records * (shape.positions * sizeof(Row<double>) + tiles_of(shape) * sizeof(double));
 }
 
 template <>
-double gram_norm_factor<float>(const GramShape& shape) {
+double gram_norm_factor<float>(const OuterShape& shape) {
   return factor_of<float>(shape);
 }
 template <>
-double gram_norm_factor<double>(const GramShape& shape) {
+double gram_norm_factor<double>(const OuterShape& shape) {
   return factor_of<double>(shape);
 }
 
-void gram_norms(const GramShape& shape, const float* left, const float* right, void* scratch, double* computed,
+void gram_norms(const OuterShape& shape, const float* left, const float* right, void* scratch, double* computed,
                 double* bound, Stream stream, unsigned block) {
   launch_all(shape, left, right, scratch, computed, bound, stream, block);
 }
-void gram_norms(const GramShape& shape, const double* left, const double* right, void* scratch, double* computed,
+void gram_norms(const OuterShape& shape, const double* left, const double* right, void* scratch, double* computed,
                 double* bound, Stream stream, unsigned block) {
   launch_all(shape, left, right, scratch, computed, bound, stream, block);
 }

@@ -64,9 +64,9 @@ struct CountTo<0, kIndex...> {
 // Lane i: a[i] + a[i + h] where bit h of i is 0, b[i - h] + b[i] where it is 1.
 template <int h, class V, int... i>
 SOTTO_INLINE V add_halves(V a, V b, Indices<i...>) {
-  constexpr int n = sizeof...(i);
-  return __builtin_shufflevector(a, b, ((i & h) == 0 ? i : n + i - h)...) +
-         __builtin_shufflevector(a, b, ((i & h) == 0 ? i + h : n + i)...);
+  constexpr int kCount = sizeof...(i);
+  return __builtin_shufflevector(a, b, ((i & h) == 0 ? i : kCount + i - h)...) +
+         __builtin_shufflevector(a, b, ((i & h) == 0 ? i + h : kCount + i)...);
 }
 
 // From n vectors of n lanes the vector whose lane i is the sum of the lanes of vector i.
@@ -84,13 +84,13 @@ SOTTO_INLINE void add_lanes(V (&vectors)[n]) {
 // dots[r * kColumns + c] = <row r at t, row c at s>.
 template <class T>
 SOTTO_INLINE void dot_products(const T* t, const T* s, std::size_t row, std::size_t columns, double* dots) {
-  constexpr int n = kLanesOf<T>;
-  constexpr std::size_t kChunk = detail::kGramChain * n;
+  constexpr int kCount = kLanesOf<T>;
+  constexpr std::size_t kChunk = detail::kGramChain * kCount;
   for (int pair = 0; pair < kPairs; ++pair) dots[pair] = 0;
   for (std::size_t begin = 0; begin < columns; begin += kChunk) {
     const std::size_t end = columns - begin < kChunk ? columns : begin + kChunk;
-    VectorOf<T> sums[kPairs < n ? n : kPairs] = {};
-    for (std::size_t k = begin; k < end; k += n) {
+    VectorOf<T> sums[kPairs < kCount ? kCount : kPairs] = {};
+    for (std::size_t k = begin; k < end; k += kCount) {
       VectorOf<T> right[kColumns];
 #pragma GCC unroll 4
       for (int c = 0; c < kColumns; ++c) right[c] = load(s + c * row + k);
@@ -102,13 +102,13 @@ SOTTO_INLINE void dot_products(const T* t, const T* s, std::size_t row, std::siz
       }
     }
 #pragma GCC unroll 16
-    for (int first = 0; first < kPairs; first += n) {
-      VectorOf<T> group[n];
+    for (int first = 0; first < kPairs; first += kCount) {
+      VectorOf<T> group[kCount];
 #pragma GCC unroll 16
-      for (int i = 0; i < n; ++i) group[i] = sums[first + i];
-      add_lanes<n / 2>(group);
+      for (int i = 0; i < kCount; ++i) group[i] = sums[first + i];
+      add_lanes<kCount / 2>(group);
 #pragma GCC unroll 16
-      for (int i = 0; i < n; ++i)
+      for (int i = 0; i < kCount; ++i)
         if (first + i < kPairs) dots[first + i] += static_cast<double>(group[0][i]);
     }
   }
@@ -157,7 +157,7 @@ SOTTO_INLINE double power_of_two(int e) {
 }
 
 template <class T>
-void gram_norm(const GramShape& shape, const T* left, const T* right, unsigned char* scratch, double* computed,
+void gram_norm(const OuterShape& shape, const T* left, const T* right, unsigned char* scratch, double* computed,
                double* bound) {
   constexpr std::size_t kTogether = detail::kGramRowsTogether;
   static_assert(kTogether % kRows == 0 && kTogether == kColumns);
@@ -219,7 +219,7 @@ void gram_norm(const GramShape& shape, const T* left, const T* right, unsigned c
 }
 
 template <class T>
-void gram_norms_of(const GramShape& shape, const T* left, const T* right, unsigned char* scratch, double* computed,
+void gram_norms_of(const OuterShape& shape, const T* left, const T* right, unsigned char* scratch, double* computed,
                    double* bound) {
   for (std::size_t i = 0; i < shape.records; ++i)
     gram_norm(shape, left + i * shape.left_record_stride, right + i * shape.right_record_stride, scratch, computed + i,

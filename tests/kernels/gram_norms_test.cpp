@@ -37,7 +37,7 @@ void expect_within_bound(const GramCase<T>& c) {
     const Norms norms = norms_of(kernels, c);
     const double factor = detail::gram_norm_factor<T>(kernels, c.shape);
     for (std::size_t i = 0; i < c.shape.records; ++i) {
-      const GramTruth truth = truth_of(c, i);
+      const OuterTruth truth = truth_of(c, i);
       const double slack = factor * norms.bound[i] * norms.bound[i];
       EXPECT_NEAR(static_cast<double>(norms.computed[i] - truth.squared_norm), 0, slack)
           << kernels.name << ", " << c.name << ", T " << c.shape.positions << ", p " << c.shape.left_columns << ", d "
@@ -56,18 +56,18 @@ TYPED_TEST(GramNorms, AreWithinTheirBoundOfGradientsInLongDouble) {
   for (const std::size_t positions : {1, 2, 3, 4, 5, 8, 13, 33})
     for (const std::size_t p : {1, 3, 16, 17, 64, 100})
       for (const std::size_t gap : {0, 5})
-        expect_within_bound(random_gram<TypeParam>("random", gram_shape(3, positions, p, 2 * p / 3 + 1, gap)));
+        expect_within_bound(random_gram<TypeParam>("random", outer_shape(3, positions, p, 2 * p / 3 + 1, gap)));
 }
 
 // Rows of more than kGramChain terms per lane, and more of them than stay in the first-level cache.
 TYPED_TEST(GramNorms, OfLongRowsAreWithinTheirBound) {
   for (const std::size_t p : {511, 513, 2100})
-    expect_within_bound(random_gram<TypeParam>("long", gram_shape(1, 21, p, 40)));
+    expect_within_bound(random_gram<TypeParam>("long", outer_shape(1, 21, p, 40)));
 }
 
 TYPED_TEST(GramNorms, OfNothingAreZero) {
-  for (const GramShape shape :
-       {gram_shape(0, 3, 4, 4), gram_shape(2, 0, 4, 4), gram_shape(2, 3, 0, 4), gram_shape(2, 3, 4, 0)}) {
+  for (const OuterShape shape :
+       {outer_shape(0, 3, 4, 4), outer_shape(2, 0, 4, 4), outer_shape(2, 3, 0, 4), outer_shape(2, 3, 4, 0)}) {
     const GramCase<TypeParam> c = random_gram<TypeParam>("nothing", shape);
     for (const detail::GramKernels& kernels : detail::supported_gram_kernels()) {
       const Norms norms = norms_of(kernels, c);
@@ -84,7 +84,7 @@ TYPED_TEST(GramNorms, ThatCancelAreWithinTheirBound) {
 // The factor is there for a reason: without it the norm of this record would be far too small, or negative.
 TEST(GramNormsInFloat, WouldBeTooSmallWithoutTheirBound) {
   const GramCase<float> c = cancelling_gram<float>(64, 96, 96);
-  const GramTruth truth = truth_of(c, 0);
+  const OuterTruth truth = truth_of(c, 0);
   for (const detail::GramKernels& kernels : detail::supported_gram_kernels()) {
     const Norms norms = norms_of(kernels, c);
     EXPECT_GT(std::abs(static_cast<double>(norms.computed[0] - truth.squared_norm)),
@@ -99,7 +99,7 @@ TYPED_TEST(GramNorms, OfRowsOfAllSizesAreWithinTheirBound) {
 
 // All products have the same sign and round the same way: chains as long as the row would leave the bound.
 TEST(GramNormsInFloat, KeepChainsShort) {
-  GramCase<float> c = random_gram<float>("same sign", gram_shape(1, 3, 500000, 1));
+  GramCase<float> c = random_gram<float>("same sign", outer_shape(1, 3, 500000, 1));
   for (float& x : c.left) x = 1.0F + 0x1.9p-12F;
   expect_within_bound(c);
 }
@@ -109,7 +109,7 @@ TYPED_TEST(GramNorms, OfARecordThatIsNotFiniteAreNot) {
   for (const TypeParam poison : {std::numeric_limits<TypeParam>::quiet_NaN(), infinity, -infinity})
     for (const bool in_left : {false, true})
       for (std::size_t at = 0; at < 6 * 7; at += 5) {
-        GramCase<TypeParam> c = random_gram<TypeParam>("poison", gram_shape(3, 6, 7, 7));
+        GramCase<TypeParam> c = random_gram<TypeParam>("poison", outer_shape(3, 6, 7, 7));
         (in_left ? c.left : c.right)[6 * 7 + at] = poison;
         for (TypeParam& x : in_left ? c.right : c.left) x = x > 0 ? x : 0;  // what is infinite meets zeros too
         for (const detail::GramKernels& kernels : detail::supported_gram_kernels()) {
@@ -122,14 +122,14 @@ TYPED_TEST(GramNorms, OfARecordThatIsNotFiniteAreNot) {
 }
 
 TEST(GramNormsInDouble, BeyondTheRangeOfDoubleAreNotFinite) {
-  GramCase<double> c = random_gram<double>("huge", gram_shape(1, 5, 3, 3));
+  GramCase<double> c = random_gram<double>("huge", outer_shape(1, 5, 3, 3));
   scale_rows(c.left, 5, 3, [](std::size_t) { return 900; });
   for (const detail::GramKernels& kernels : detail::supported_gram_kernels())
     EXPECT_FALSE(std::isfinite(norms_of(kernels, c).computed[0])) << kernels.name;
 }
 
 TYPED_TEST(GramNorms, ArePaddedWithRowsOfZerosForFree) {
-  GramCase<TypeParam> c = random_gram<TypeParam>("padded", gram_shape(1, 10, 8, 8));
+  GramCase<TypeParam> c = random_gram<TypeParam>("padded", outer_shape(1, 10, 8, 8));
   for (std::size_t k = 6 * 8; k < 10 * 8; ++k) c.left[k] = 0;
   GramCase<TypeParam> cut = c;
   cut.shape.positions = 6;
@@ -140,7 +140,7 @@ TYPED_TEST(GramNorms, ArePaddedWithRowsOfZerosForFree) {
 }
 
 TYPED_TEST(GramNorms, TakeScratchOfAnyAlignment) {
-  const GramCase<TypeParam> c = random_gram<TypeParam>("random", gram_shape(2, 5, 9, 4));
+  const GramCase<TypeParam> c = random_gram<TypeParam>("random", outer_shape(2, 5, 9, 4));
   const Norms expected = norms_of(detail::supported_gram_kernels().front(), c);
   for (const std::size_t past : {0, 1, 8, 63}) {
     std::vector<unsigned char> scratch(gram_norm_scratch<TypeParam>(c.shape) + past);
