@@ -1,4 +1,5 @@
 // Compile without contraction into multiply-adds (nvcc -fmad=false): the bits are those of the processor's twin.
+// f64: add_noise
 
 #include <sotto/kernels/gaussian_noise.h>
 #include <sotto/kernels/gaussian_transform.h>
