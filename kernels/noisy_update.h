@@ -105,6 +105,19 @@ void noisy_adam_update(const DeviceTensorNoise& noise, std::size_t count, const 
 // The state of the next step: both counters one on, the correction within 2^-51 / (1 - beta) of adam_correction's,
 // relatively. After the last value of the noise counter update is 0.
 void advance_step(DeviceStep* step, double beta1, double beta2, Stream stream);
+
+// With a velocity that is read, and without one.
+template <class T>
+constexpr KernelCost noisy_sgd_update_cost(std::uint64_t count, bool velocity) {
+  const std::uint64_t array = count * sizeof(T), noise = (count + 1) / 2 * kFlopsPerTwoNormals;
+  if (velocity) return {3 * array, 2 * array, noise + 12 * count};
+  return {2 * array, array, noise + 6 * count};
+}
+template <class T>
+constexpr KernelCost noisy_adam_update_cost(std::uint64_t count) {
+  const std::uint64_t array = count * sizeof(T);
+  return {4 * array, 3 * array, (count + 1) / 2 * kFlopsPerTwoNormals + 18 * count};
+}
 }  // namespace cuda
 
 namespace detail {
