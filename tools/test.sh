@@ -3,7 +3,8 @@
 #
 #   tools/test.sh          everything: release build, lint, all tests; the fast tests and the CUDA kernels on the
 #                          processor again under AddressSanitizer and UndefinedBehaviorSanitizer (preset dev) and
-#                          under ThreadSanitizer (preset tsan); the CUDA kernels compiled for devices
+#                          under ThreadSanitizer (preset tsan); the CUDA kernels on the processor with clang and
+#                          MemorySanitizer (presets clang, msan), and compiled for devices (preset cuda)
 #   tools/test.sh --fast   release build and its fast tests only
 #
 # Ends with one line per stage: its verdict, seconds and name. Exits 0 only when every stage passed.
@@ -92,6 +93,8 @@ else
   fi
   preset dev -L 'fast|sim'
   preset tsan -L 'fast|sim'
+  preset clang
+  preset msan
   if [ -n "${CUDACXX:-}" ]; then
     stage "CUDA kernels" cuda_kernels || true
   else
