@@ -12,6 +12,7 @@
 // device in use; work is done in the order of its stream, and what a kernel did wrong shows in synchronize().
 
 #include <sotto/kernels/gaussian_noise.h>
+#include <sotto/kernels/noisy_update.h>
 #include <sotto/kernels/record_weights.h>
 #include <sotto/kernels/squared_norms.h>
 #include <sotto/kernels/stream.h>
@@ -45,31 +46,44 @@ struct CudaBackend {
   template <class T>
   using AddWeightedSum = void (*)(const T* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
                                   const T* w, T* y, Stream, unsigned block);
+  template <class T>
+  using SgdUpdater = void (*)(const DeviceTensorNoise&, std::size_t count, const T* sum, const SgdUpdate<T>&, Stream,
+                              unsigned block);
+  template <class T>
+  using AdamUpdater = void (*)(const DeviceTensorNoise&, std::size_t count, const T* sum, const AdamUpdate<T>&, Stream,
+                               unsigned block);
 
   unsigned interface = kCudaInterface;
   std::size_t bytes = sizeof(CudaBackend);
 
+  // Of the library that fills the table in (cuda_plugin.cu; for tests, the executor on the processor).
   // The number of devices, at least 1. DeviceError says why there is none: no driver, one that is too old, no device.
-  int (*device_count)();
+  int (*device_count)() = nullptr;
   // Makes the device that of this thread. DeviceError when there is no such device or it is older than 8.0.
-  void (*use_device)(int index);
-  std::string (*device_name)(int index);
+  void (*use_device)(int index) = nullptr;
+  std::string (*device_name)(int index) = nullptr;
 
-  void* (*allocate)(std::size_t bytes);  // aligned to 256 bytes, not initialised; nullptr for 0 bytes
-  void (*release)(void* memory) noexcept;
-  void (*copy)(void* to, const void* from, std::size_t bytes, Stream);  // between any two of host and device
-  Stream (*make_stream)();
-  void (*end_stream)(Stream) noexcept;
-  void (*synchronize)(Stream);
+  void* (*allocate)(std::size_t bytes) = nullptr;  // aligned to 256 bytes, not initialised; nullptr for 0 bytes
+  void (*release)(void* memory) noexcept = nullptr;
+  void (*copy)(void* to, const void* from, std::size_t bytes, Stream) = nullptr;  // between any two of host and device
+  Stream (*make_stream)() = nullptr;
+  void (*end_stream)(Stream) noexcept = nullptr;
+  void (*synchronize)(Stream) = nullptr;
 
-  AddNoise<float> add_noise_float;
-  AddNoise<double> add_noise_double;
-  AddSquaredNorms<float> add_squared_norms_float;
-  AddSquaredNorms<double> add_squared_norms_double;
-  AddWeightedSum<float> add_weighted_sum_float;
-  AddWeightedSum<double> add_weighted_sum_double;
+  // The launchers, the same in every library (cuda_launchers.h).
+  AddNoise<float> add_noise_float = nullptr;
+  AddNoise<double> add_noise_double = nullptr;
+  AddSquaredNorms<float> add_squared_norms_float = nullptr;
+  AddSquaredNorms<double> add_squared_norms_double = nullptr;
+  AddWeightedSum<float> add_weighted_sum_float = nullptr;
+  AddWeightedSum<double> add_weighted_sum_double = nullptr;
+  SgdUpdater<float> sgd_update_float = nullptr;
+  SgdUpdater<double> sgd_update_double = nullptr;
+  AdamUpdater<float> adam_update_float = nullptr;
+  AdamUpdater<double> adam_update_double = nullptr;
+  void (*advance_step)(DeviceStep*, double beta1, double beta2, Stream) = nullptr;
   void (*record_weights)(Groups, const double* computed, const double* slack, const std::uint8_t* active,
-                         std::size_t records, float* weights, Stream, unsigned block);
+                         std::size_t records, float* weights, Stream, unsigned block) = nullptr;
 };
 
 // The library's only symbol.

@@ -1,7 +1,7 @@
 // The library of cuda_backend.h: its entries, and the only calls of CUDA's run time besides the launches themselves.
 
 #include <cuda_runtime.h>
-#include <sotto/kernels/cuda_backend.h>
+#include <sotto/kernels/cuda_launchers.h>
 
 namespace sotto::kernels {
 namespace {
@@ -83,7 +83,7 @@ void synchronize(Stream stream) {
   check(cudaStreamSynchronize(stream), "waiting for a stream");
 }
 
-constexpr CudaBackend kBackend = {
+constexpr CudaBackend kBackend = with_launchers({
     .device_count = device_count,
     .use_device = use_device,
     .device_name = device_name,
@@ -93,14 +93,7 @@ constexpr CudaBackend kBackend = {
     .make_stream = make_stream,
     .end_stream = end_stream,
     .synchronize = synchronize,
-    .add_noise_float = cuda::add_gaussian_noise,
-    .add_noise_double = cuda::add_gaussian_noise,
-    .add_squared_norms_float = cuda::add_row_squared_norms,
-    .add_squared_norms_double = cuda::add_row_squared_norms,
-    .add_weighted_sum_float = cuda::add_weighted_row_sum,
-    .add_weighted_sum_double = cuda::add_weighted_row_sum,
-    .record_weights = cuda::record_weights,
-};
+});
 
 }  // namespace
 }  // namespace sotto::kernels

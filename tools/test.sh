@@ -68,8 +68,8 @@ preset() {
 cuda_kernels() {
   tools/check_kernels.sh || return 1
   cmake --preset cuda >build/cuda.configure.log 2>&1 || { cat build/cuda.configure.log; return 1; }
-  cmake --build --preset cuda -j "$jobs" --target sotto_cuda cuda_plugin_test || return 1
-  ctest --preset cuda -j "$jobs" --no-tests=error -R '^cuda_plugin_test'
+  cmake --build --preset cuda -j "$jobs" --target sotto_cuda cuda_plugin_test cuda_device_test cuda_kernels || return 1
+  ctest --preset cuda -j "$jobs" --no-tests=error -R '^cuda_(plugin|device)_test'
 }
 
 source tools/setup.sh
