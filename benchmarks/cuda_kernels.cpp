@@ -83,9 +83,9 @@ class Table {
   void row(const std::string& name, const KernelCost& cost, const std::function<void()>& launch) const {
     seconds_of(1, launch);  // loads the kernel
     const auto launches = static_cast<int>(std::clamp(0.02 / seconds_of(1, launch), 1.0, 1000.0));
-    std::vector<double> seconds;
-    for (int run = 0; run < 5; ++run) seconds.push_back(seconds_of(launches, launch));
-    std::nth_element(seconds.begin(), seconds.begin() + 2, seconds.end());
+    double seconds[5];
+    for (double& run : seconds) run = seconds_of(launches, launch);
+    std::nth_element(seconds, seconds + 2, seconds + 5);
     const double median = seconds[2];
     std::printf("%-34s %12.1f %10.1f %10.1f\n", name.c_str(), 1e6 * median,
                 1e-9 * static_cast<double>(cost.bytes_read + cost.bytes_written) / median,
