@@ -2,11 +2,6 @@
 #include <sotto/kernels/squared_norms.h>
 
 #include <algorithm>
-<<<<<<< HEAD
-=======
-#include <array>
-#include <vector>
->>>>>>> cuda
 
 namespace sotto::kernels {
 namespace {
