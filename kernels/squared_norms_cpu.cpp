@@ -2,6 +2,7 @@
 #include <sotto/kernels/squared_norms.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace sotto::kernels {
 namespace {

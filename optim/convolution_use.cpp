@@ -1,17 +1,23 @@
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/movedim.h>
+#include <ATen/ops/zeros.h>
+#include <sotto/kernels/convolution_norms.h>
 #include <sotto/optim/convolution_use.h>
 #include <sotto/optim/record_rows.h>
 #include <sotto/optim/saved_tensor.h>
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
+#include <cstddef>
 
 namespace sotto::optim {
 namespace {
 
-constexpr int64_t kUnfoldedBytes = 4LL << 20;  // larger pieces fall out of the caches
+constexpr int64_t kLargestPiece = 4LL << 20;  // in bytes; larger ones fall out of the caches
 
 class ConvolutionUse final : public ParameterUse {
  public:
@@ -26,6 +32,7 @@ class ConvolutionUse final : public ParameterUse {
     at::Tensor images = by_record(at::empty(input.sizes(), meta), input_position);
     at::Tensor gradient = by_record(at::empty(output_sizes, meta), output_position);
     if (geometry_.transposed) std::swap(images, gradient);
+    inputs_ = images.size(2);
     shape_.elements = gradient.size(2) * (images.size(2) / geometry_.groups);
     for (int64_t size : geometry_.kernel) shape_.elements *= size;
     shape_.factors = (images.numel() + gradient.numel()) / std::max<int64_t>(1, batch);
@@ -44,46 +51,45 @@ class ConvolutionUse final : public ParameterUse {
   }
 
   void choose(Strategy strategy, int64_t chunk_bytes) override {
-    int64_t places = gradient_.size(1);
-    for (int64_t d = 3; d < gradient_.dim(); ++d) places *= gradient_.size(d);
-    const auto element_size = static_cast<int64_t>(images_.element_size());
-    const int64_t unfolded = places * shape_.elements * geometry_.groups / std::max<int64_t>(1, gradient_.size(2));
-    const int64_t bytes = (shape_.elements + unfolded) * element_size;
-    chunk_ = std::max<int64_t>(1, std::min(chunk_bytes, kUnfoldedBytes) / std::max<int64_t>(1, bytes));
-    if (strategy != Strategy::keep) return;
-    strategy_ = Strategy::keep;
-    at::Tensor rows = at::empty({batch_, shape_.elements}, images_.options());
-    for (int64_t begin = 0; begin < batch_; begin += chunk_) {
-      const int64_t end = std::min(batch_, begin + chunk_);
-      compute(begin, end, rows.slice(0, begin, end));
+    const bool keep = strategy == Strategy::keep;
+    strategy_ = keep ? Strategy::keep : Strategy::drop;
+    if (direct()) {
+      images_ = images_.contiguous();
+      gradient_ = gradient_.contiguous();
     }
-    kept_ = rows;
+    choose_chunk(chunk_bytes);
+    computed_.assign(static_cast<size_t>(batch_), 0.0);
+    if (!keep && direct()) {
+      compute_directly(0, batch_, nullptr);
+    } else {
+      at::Tensor rows;
+      for (int64_t begin = 0; begin < batch_; begin += keep ? batch_ : chunk_)
+        rows = compute(begin, keep ? batch_ : std::min(batch_, begin + chunk_));
+      if (keep) kept_ = rows;
+    }
+    if (!keep) return;
     images_.reset();
     gradient_.reset();
   }
 
   at::Tensor per_record(int64_t begin, int64_t end) override {
-    if (kept_.defined()) return kept_.slice(0, begin, end);
-    at::Tensor rows = at::empty({end - begin, shape_.elements}, images_.options());
-    compute(begin, end, rows);
-    return rows;
+    const at::Tensor rows = kept_.defined() ? kept_.slice(0, begin, end) : compute(begin, end);
+    return direct() ? as_parameter(rows).reshape({end - begin, -1}) : rows;
   }
 
   void add_squared_norms(SquaredNorms& norms) override {
-    for (int64_t begin = 0; begin < batch_; begin += chunk_) {
-      add_row_norms(per_record(begin, std::min(batch_, begin + chunk_)), begin, norms);
-    }
+    for (size_t i = 0; i < computed_.size(); ++i) norms.computed[i] += computed_[i];
   }
 
+  // What was dropped is formed again by the same call, with the same bits.
   void add_weighted(const at::Tensor& weights, at::Tensor& total) override {
-    if (kept_.defined()) {
-      add_row_sum(kept_, weights, total);
-      return;
+    at::Tensor sum = direct() ? at::zeros({1, shape_.elements}, total.options()) : total;
+    at::Tensor row = sum.view({-1});
+    for (int64_t begin = 0; begin < batch_; begin += kept_.defined() ? batch_ : chunk_) {
+      const int64_t end = kept_.defined() ? batch_ : std::min(batch_, begin + chunk_);
+      add_row_sum(kept_.defined() ? kept_ : compute(begin, end), weights.slice(0, begin, end), row);
     }
-    for (int64_t begin = 0; begin < batch_; begin += chunk_) {
-      const int64_t end = std::min(batch_, begin + chunk_);
-      add_row_sum(per_record(begin, end), weights.slice(0, begin, end), total);
-    }
+    if (direct()) total.add_(as_parameter(sum).reshape({-1}));
   }
 
   Strategy strategy() const override { return strategy_; }
@@ -95,8 +101,88 @@ class ConvolutionUse final : public ParameterUse {
     return batch_first(tensor, position, batch_).flatten(1, 2);
   }
 
+  // The kernel reads images where they are, in up to two dimensions; others are unfolded here.
+  bool direct() const { return geometry_.kernel.size() <= 2; }
+
+  void choose_chunk(int64_t chunk_bytes) {
+    const auto element_size = static_cast<int64_t>(images_.element_size());
+    int64_t places = gradient_.size(1);
+    for (int64_t d = 3; d < gradient_.dim(); ++d) places *= gradient_.size(d);
+    const int64_t unfolded =
+        direct() ? 0 : places * shape_.elements * geometry_.groups / std::max<int64_t>(1, gradient_.size(2));
+    const int64_t bytes = (shape_.elements + unfolded) * element_size;
+    chunk_ = std::max<int64_t>(1, std::min(chunk_bytes, kLargestPiece) / std::max<int64_t>(1, bytes));
+  }
+
+  // Rows of records [begin, end), in the kernel's order where it makes them, and their squared norms.
+  at::Tensor compute(int64_t begin, int64_t end) {
+    at::Tensor rows = at::empty({end - begin, shape_.elements}, images_.options());
+    if (direct()) {
+      compute_directly(begin, end, &rows);
+      return rows;
+    }
+    for (int64_t part = begin; part < end; part += chunk_)
+      compute_unfolded(part, std::min(end, part + chunk_),
+                       rows.slice(0, part - begin, std::min(end, part + chunk_) - begin));
+    SquaredNorms norms{std::vector<double>(static_cast<size_t>(end - begin), 0.0), {}};
+    add_row_norms(rows, 0, norms);
+    std::copy(norms.computed.begin(), norms.computed.end(), computed_.begin() + begin);
+    return rows;
+  }
+
+  kernels::ConvolutionShape kernel_shape() const {
+    const auto size = [](int64_t n) { return static_cast<size_t>(n); };
+    const size_t last = geometry_.kernel.size() - 1;
+    const bool flat = last == 0;
+    return {.records = 1,
+            .images = size(images_.size(1)),
+            .channels = size(images_.size(2)),
+            .height = flat ? 1 : size(images_.size(3)),
+            .width = size(images_.size(-1)),
+            .outputs = size(gradient_.size(2)),
+            .out_height = flat ? 1 : size(gradient_.size(3)),
+            .out_width = size(gradient_.size(-1)),
+            .kernel_height = flat ? 1 : size(geometry_.kernel[0]),
+            .kernel_width = size(geometry_.kernel[last]),
+            .stride_y = flat ? 1 : size(geometry_.stride[0]),
+            .stride_x = size(geometry_.stride[last]),
+            .padding_y = flat ? 0 : size(geometry_.padding[0]),
+            .padding_x = size(geometry_.padding[last]),
+            .dilation_y = flat ? 1 : size(geometry_.dilation[0]),
+            .dilation_x = size(geometry_.dilation[last]),
+            .groups = size(geometry_.groups)};
+  }
+
+  void compute_directly(int64_t begin, int64_t end, at::Tensor* rows) {
+    const kernels::ConvolutionShape shape = kernel_shape();
+    for_float_or_double(images_, [&](auto zero) {
+      using T = decltype(zero);
+      const T* images = images_.const_data_ptr<T>();
+      const T* gradient = gradient_.const_data_ptr<T>();
+      T* kept = rows == nullptr ? nullptr : rows->mutable_data_ptr<T>();
+      at::parallel_for(begin, end, 1, [&](int64_t first, int64_t last) {
+        std::vector<std::byte> scratch(kernels::convolution_norm_scratch<T>(shape));
+        for (int64_t i = first; i < last; ++i) {
+          kernels::convolution_norms(shape, images + i * images_.stride(0), gradient + i * gradient_.stride(0),
+                                     kept == nullptr ? nullptr : kept + (i - begin) * shape_.elements,
+                                     static_cast<size_t>(shape_.elements), scratch.data(),
+                                     &computed_[static_cast<size_t>(i)]);
+        }
+      });
+    });
+  }
+
+  // The kernel's rows [n, groups, inputs / groups, kernel..., outputs / groups] with the outputs where the parameter
+  // has them: [n, groups, outputs / groups, inputs / groups, kernel...].
+  at::Tensor as_parameter(const at::Tensor& rows) const {
+    std::vector<int64_t> sizes = {rows.size(0), geometry_.groups, inputs_ / geometry_.groups};
+    sizes.insert(sizes.end(), geometry_.kernel.begin(), geometry_.kernel.end());
+    sizes.push_back(-1);
+    return rows.view(sizes).movedim(-1, 2);
+  }
+
   // rows[n, outputs * inputs/groups * kernel] for records [begin, end).
-  void compute(int64_t begin, int64_t end, at::Tensor rows) const {
+  void compute_unfolded(int64_t begin, int64_t end, at::Tensor rows) const {
     const int64_t records = end - begin;
     const int64_t per_record = images_.size(1);
     const int64_t groups = geometry_.groups;
@@ -148,9 +234,11 @@ class ConvolutionUse final : public ParameterUse {
   Strategy strategy_ = Strategy::drop;
   int64_t chunk_ = 1;
   UseShape shape_;
-  at::Tensor images_;    // [B, images, channels, spatial...]
-  at::Tensor gradient_;  // [B, images, outputs, places...]
-  at::Tensor kept_;      // [B, N]
+  int64_t inputs_ = 0;            // channels of the images
+  std::vector<double> computed_;  // squared norms
+  at::Tensor images_;             // [B, images, channels, spatial...]
+  at::Tensor gradient_;           // [B, images, outputs, places...]
+  at::Tensor kept_;               // [B, N], see as_parameter
 };
 
 }  // namespace

@@ -3,10 +3,12 @@
 #include <ATen/ops/aminmax.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
 #include <sotto/kernels/gram_norms.h>
+#include <sotto/kernels/tile_norms.h>
 #include <sotto/optim/matrix_use.h>
 #include <sotto/optim/record_rows.h>
 #include <sotto/optim/saved_tensor.h>
@@ -78,19 +80,19 @@ class MatrixUse final : public ParameterUse {
     return true;
   }
 
-  void choose(Strategy strategy, int64_t chunk_bytes) override {
-    left_ = lefts_.size() == 1 ? lefts_[0] : at::cat(lefts_, 1);
-    right_ = rights_.size() == 1 ? rights_[0] : at::cat(rights_, 1);
+  void choose(Strategy strategy, int64_t /*chunk_bytes*/) override {
+    left_ = joined(lefts_);
+    right_ = joined(rights_);
     lefts_.clear();
     rights_.clear();
-    const int64_t bytes_per_record = left_.size(2) * right_.size(2) * static_cast<int64_t>(left_.element_size());
-    chunk_ = std::max<int64_t>(1, chunk_bytes / std::max<int64_t>(1, bytes_per_record));
     const bool single = left_.size(1) == 1;
     strategy_ = strategy;
     if (strategy == Strategy::automatic || (strategy == Strategy::rank_one && !single)) strategy_ = Strategy::gram;
     if (strategy_ == Strategy::gram && single) strategy_ = Strategy::rank_one;
     if (strategy_ != Strategy::keep) return;
-    kept_ = per_record(0, batch_);
+    at::Tensor rows = at::empty({batch_, shape_.elements}, left_.options());
+    computed_ = materialise(&rows);
+    kept_ = rows;
     left_.reset();
     right_.reset();
   }
@@ -108,8 +110,11 @@ class MatrixUse final : public ParameterUse {
       case Strategy::gram:
         add_gram(norms);
         break;
-      default:
-        add_materialised(norms);
+      default: {
+        const std::vector<double> computed = kept_.defined() ? std::move(computed_) : materialise(nullptr);
+        for (size_t i = 0; i < computed.size(); ++i) norms.computed[i] += computed[i];
+        if (!kept_.defined()) add_product_slack(computed, norms);
+      }
     }
   }
 
@@ -164,6 +169,12 @@ class MatrixUse final : public ParameterUse {
     matrix.addmm_(left.reshape({-1, left.size(2)}).t(), right.reshape({-1, right.size(2)}));
   }
 
+  // One factor of all positions, columns next to each other.
+  static at::Tensor joined(const std::vector<at::Tensor>& parts) {
+    const at::Tensor whole = parts.size() == 1 ? parts[0] : at::cat(parts, 1);
+    return whole.stride(2) == 1 ? whole : whole.contiguous();
+  }
+
   void add_rank_one(SquaredNorms& norms) {
     const std::vector<double> left = row_squared_norms(left_);
     const std::vector<double> right = row_squared_norms(right_);
@@ -197,38 +208,53 @@ class MatrixUse final : public ParameterUse {
   }
 
   // Of one record, [T, p] and [T, d]; returns the largest error of the squared norm.
-  static double gram_norm(const at::Tensor& of_left, const at::Tensor& of_right, std::vector<std::byte>& scratch,
+  static double gram_norm(const at::Tensor& left, const at::Tensor& right, std::vector<std::byte>& scratch,
                           double& computed, double& bound) {
-    const auto with_rows = [](const at::Tensor& t) { return t.stride(1) == 1 ? t : t.contiguous(); };
-    const at::Tensor left = with_rows(of_left), right = with_rows(of_right);
-    const kernels::GramShape shape{.records = 1,
-                                   .positions = static_cast<size_t>(left.size(0)),
-                                   .left_columns = static_cast<size_t>(left.size(1)),
-                                   .right_columns = static_cast<size_t>(right.size(1)),
-                                   .left_position_stride = static_cast<size_t>(left.stride(0)),
-                                   .right_position_stride = static_cast<size_t>(right.stride(0))};
+    const kernels::OuterShape outer = outer_shape(left, right);
     double factor = 0.0;
     for_float_or_double(left, [&](auto zero) {
       using T = decltype(zero);
-      scratch.resize(kernels::gram_norm_scratch<T>(shape));
-      kernels::gram_norms(shape, left.const_data_ptr<T>(), right.const_data_ptr<T>(), scratch.data(), &computed,
+      scratch.resize(kernels::gram_norm_scratch<T>(outer));
+      kernels::gram_norms(outer, left.const_data_ptr<T>(), right.const_data_ptr<T>(), scratch.data(), &computed,
                           &bound);
-      factor = kernels::gram_norm_factor<T>(shape);
+      factor = kernels::gram_norm_factor<T>(outer);
     });
     return factor * bound * bound;
   }
 
-  void add_materialised(SquaredNorms& norms) {
-    SquaredNorms own{std::vector<double>(static_cast<size_t>(batch_), 0.0), {}};
-    for (int64_t begin = 0; begin < batch_; begin += chunk_) {
-      add_row_norms(per_record(begin, std::min(batch_, begin + chunk_)), begin, own);
-    }
-    for (size_t i = 0; i < own.computed.size(); ++i) norms.computed[i] += own.computed[i];
-    if (!kept_.defined()) add_product_slack(own.computed, norms);
+  static kernels::OuterShape outer_shape(const at::Tensor& left, const at::Tensor& right) {
+    return {.records = 1,
+            .positions = static_cast<size_t>(left.size(0)),
+            .left_columns = static_cast<size_t>(left.size(1)),
+            .right_columns = static_cast<size_t>(right.size(1)),
+            .left_position_stride = static_cast<size_t>(left.stride(0)),
+            .right_position_stride = static_cast<size_t>(right.stride(0))};
+  }
+
+  // Makes every record's gradient; writes it to rows unless nullptr.
+  std::vector<double> materialise(at::Tensor* rows) const {
+    std::vector<double> computed(static_cast<size_t>(batch_), 0.0);
+    for_float_or_double(left_, [&](auto zero) {
+      using T = decltype(zero);
+      T* kept = rows == nullptr ? nullptr : rows->mutable_data_ptr<T>();
+      at::parallel_for(0, batch_, 1, [&](int64_t begin, int64_t end) {
+        std::vector<std::byte> scratch;
+        for (int64_t i = begin; i < end; ++i) {
+          const at::Tensor left = left_[i], right = right_[i];
+          const kernels::OuterShape outer = outer_shape(left, right);
+          scratch.resize(kernels::tile_norm_scratch<T>(outer));
+          kernels::tile_norms(outer, left.const_data_ptr<T>(), right.const_data_ptr<T>(),
+                              kept == nullptr ? nullptr : kept + i * shape_.elements,
+                              static_cast<size_t>(shape_.elements), scratch.data(), &computed[static_cast<size_t>(i)]);
+        }
+      });
+    });
+    return computed;
   }
 
   // A gradient that is formed again for the weighted sum is rounded differently: each is off the exact one by at most
-  // e = gamma_T sum_t |left_t||right_t|, so that computed + 2 e bounds what is summed. Matters where positions cancel.
+  // e = gamma_T sum_t |left_t||right_t| (kernels/tile_norms.h), so that computed + 2 e bounds what is summed. Matters
+  // where positions cancel.
   void add_product_slack(const std::vector<double>& computed, SquaredNorms& norms) const {
     const double gamma_positions = gamma(left_.size(1) + 1);
     const std::vector<double> bounds = outer_product_norms();
@@ -269,11 +295,11 @@ class MatrixUse final : public ParameterUse {
   UseShape shape_;
   at::ScalarType dtype_;  // of the product: what the activation was rounded to
   Strategy strategy_ = Strategy::automatic;
-  int64_t chunk_ = 1;
   std::vector<at::Tensor> lefts_, rights_;  // parts of the two below, along T
   at::Tensor left_;                         // [B, T, rows of the parameter]
   at::Tensor right_;                        // [B, T, columns of the parameter]
   at::Tensor kept_;                         // [B, N]
+  std::vector<double> computed_;            // squared norms of those rows
 };
 
 }  // namespace
