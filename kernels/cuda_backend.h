@@ -11,6 +11,7 @@
 // noisy_update.h, record_weights.h, squared_norms.h). Pointers that a launcher reads or writes are device memory of the
 // device in use; work is done in the order of its stream, and what a kernel did wrong shows in synchronize().
 
+#include <sotto/kernels/device_error.h>
 #include <sotto/kernels/gaussian_noise.h>
 #include <sotto/kernels/noisy_update.h>
 #include <sotto/kernels/record_weights.h>
@@ -20,16 +21,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <stdexcept>
 #include <string>
 
 namespace sotto::kernels {
-
-// A device that is not there or cannot be used, or a call of CUDA that failed. The message is one sentence that a user
-// can act on.
-struct DeviceError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 inline constexpr unsigned kCudaInterface = 1;  // changes with the meaning of an entry; new entries change the size
 inline constexpr unsigned kDeviceBlock = 256;  // threads of a block where nothing asks for others

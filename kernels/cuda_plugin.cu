@@ -17,15 +17,15 @@ void check(cudaError_t error, const char* what) {
 }
 
 int device_count() {
-  static const std::string kRemedy = "; install NVIDIA's driver for CUDA " + version_text(CUDART_VERSION) +
-                                     " or newer, or run on the processor (--device cpu)";
+  static const std::string remedy = "; install NVIDIA's driver for CUDA " + version_text(CUDART_VERSION) +
+                                    " or newer, or run on the processor (--device cpu)";
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
   if (error == cudaErrorInsufficientDriver) {
     int driver = 0;
     if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0)
-      throw DeviceError("[cuda] this machine has no NVIDIA driver" + kRemedy);
-    throw DeviceError("[cuda] the NVIDIA driver of this machine is for CUDA " + version_text(driver) + kRemedy);
+      throw DeviceError("[cuda] this machine has no NVIDIA driver" + remedy);
+    throw DeviceError("[cuda] the NVIDIA driver of this machine is for CUDA " + version_text(driver) + remedy);
   }
   if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0))
     throw DeviceError("[cuda] this machine shows no CUDA device; see CUDA_VISIBLE_DEVICES, or run on the processor");

@@ -9,6 +9,7 @@
 #else
 #include <sotto/kernels/sim/cuda_builtins.h>
 #endif
+#include <sotto/kernels/device_error.h>
 
 #include <cstddef>
 #include <stdexcept>
@@ -50,14 +51,14 @@ inline dim3 blocks_for(std::size_t elements, unsigned block) {
   return dim3(static_cast<unsigned>(needed < kMost ? needed : kMost));
 }
 
-// Throws std::invalid_argument for the shape, and std::runtime_error when the device refuses the launch.
+// Throws std::invalid_argument for the shape, and DeviceError when the device refuses the launch.
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream, Arguments... arguments) {
   check(shape);
 #if defined(__CUDACC__)
   kernel<<<shape.grid, shape.block, shape.shared_bytes, stream>>>(static_cast<Parameters>(arguments)...);
   if (const cudaError_t error = cudaPeekAtLastError(); error != cudaSuccess)
-    throw std::runtime_error(std::string("[launch] the device refused the kernel: ") + cudaGetErrorString(error));
+    throw DeviceError(std::string("[launch] the device refused the kernel: ") + cudaGetErrorString(error));
 #else
   static_cast<void>(stream);
   sim::run_grid(shape.grid, shape.block, shape.shared_bytes, [&] { kernel(static_cast<Parameters>(arguments)...); });

@@ -141,8 +141,8 @@ std::vector<detail::RowKernels<T>> find_supported() {
 
 template <class T>
 const detail::RowKernels<T>& kernels() {
-  static const detail::RowKernels<T> kChosen = detail::supported_row_kernels<T>().front();
-  return kChosen;
+  static const detail::RowKernels<T> chosen = detail::supported_row_kernels<T>().front();
+  return chosen;
 }
 
 }  // namespace
@@ -151,8 +151,8 @@ namespace detail {
 
 template <class T>
 std::span<const RowKernels<T>> supported_row_kernels() {
-  static const std::vector<RowKernels<T>> kSupported = find_supported<T>();
-  return kSupported;
+  static const std::vector<RowKernels<T>> supported = find_supported<T>();
+  return supported;
 }
 template std::span<const RowKernels<float>> supported_row_kernels();
 template std::span<const RowKernels<double>> supported_row_kernels();

@@ -118,7 +118,7 @@ setup_nvcc() {
   fi
   for candidate in nvcc "${CUDA_PATH:-/usr/local/cuda}/bin/nvcc" /usr/local/cuda/bin/nvcc; do
     CUDACXX=$(command -v "$candidate") || continue
-    release=$("$CUDACXX" --version | sed -n 's/.*release \([0-9]*\).*/\1/p')
+    release=$("$CUDACXX" --version 2>/dev/null | sed -n 's/.*release \([0-9]*\).*/\1/p') || true
     [ "${release:-0}" -ge 13 ] && return
   done
   if ! setup_stamped nvcc "${sotto_nvcc_wheels[@]}"; then

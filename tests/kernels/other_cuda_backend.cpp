@@ -3,11 +3,11 @@
 #include <sotto/kernels/cuda_backend.h>
 
 extern "C" const sotto::kernels::CudaBackend* sotto_cuda_backend() {
-  static const sotto::kernels::CudaBackend kOther = [] {
+  static const sotto::kernels::CudaBackend other_backend = [] {
     sotto::kernels::CudaBackend other{};
     other.interface = SOTTO_INTERFACE;
     other.bytes += SOTTO_MORE_BYTES;
     return other;
   }();
-  return &kOther;
+  return &other_backend;
 }
