@@ -4,8 +4,10 @@
 //   taskset -c 0 build/release/benchmarks/kernel_benchmark
 
 #include <benchmark/benchmark.h>
+#include <sotto/kernels/convolution_norms.h>
+#include <sotto/kernels/embedding_norms.h>
 #include <sotto/kernels/gram_norms.h>
-#include <sotto/kernels/kernel_costs.h>
+#include <sotto/kernels/normalisation_rows.h>
 #include <sotto/kernels/squared_norms.h>
 #include <sotto/kernels/tile_norms.h>
 
@@ -25,12 +27,14 @@ std::vector<float> normals(std::size_t count) {
   return values;
 }
 
-void count(benchmark::State& state, const KernelCost& cost) {
-  const auto rate = [&](double amount) {
-    return benchmark::Counter(amount * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+// Operations that the result asks for, a multiply-add being two, and elements of arrays, each once.
+void count(benchmark::State& state, std::size_t operations, std::size_t elements) {
+  const auto rate = [&](std::size_t amount) {
+    return benchmark::Counter(static_cast<double>(amount) * static_cast<double>(state.iterations()),
+                              benchmark::Counter::kIsRate);
   };
-  state.counters["op/s"] = rate(cost.operations);
-  state.counters["B/s"] = rate(cost.bytes);
+  state.counters["op/s"] = rate(operations);
+  state.counters["B/s"] = rate(elements * sizeof(float));
 }
 
 std::size_t argument(const benchmark::State& state, std::size_t number) {
@@ -48,7 +52,7 @@ void gram(benchmark::State& state) {
   std::vector<unsigned char> scratch(gram_norm_scratch<float>(s));
   std::vector<double> computed(s.records), bound(s.records);
   for (auto iteration : state) gram_norms(s, left.data(), right.data(), scratch.data(), computed.data(), bound.data());
-  count(state, gram_norm_cost(s, sizeof(float)));
+  count(state, left.size() * (s.positions + 1) + right.size() * (s.positions + 1), left.size() + right.size());
 }
 
 void tiles(benchmark::State& state, bool keep) {
@@ -60,7 +64,7 @@ void tiles(benchmark::State& state, bool keep) {
   std::vector<double> computed(s.records);
   for (auto iteration : state)
     tile_norms(s, left.data(), right.data(), keep ? kept.data() : nullptr, elements, scratch.data(), computed.data());
-  count(state, tile_norm_cost(s, sizeof(float), keep));
+  count(state, 2 * s.records * elements * s.positions, left.size() + right.size() + kept.size());
 }
 
 // Records, channels, height and width, outputs, kernel, stride, padding.
@@ -84,7 +88,7 @@ void convolution(benchmark::State& state) {
   std::vector<double> computed(s.records);
   for (auto iteration : state)
     convolution_norms(s, image.data(), gradient.data(), kept.data(), elements, scratch.data(), computed.data());
-  count(state, convolution_norm_cost(s, sizeof(float), true));
+  count(state, 2 * kept.size() * s.out_height * s.out_width, image.size() + gradient.size() + kept.size());
 }
 
 // Records, positions, positions per row, columns, tokens of the vocabulary.
@@ -101,7 +105,7 @@ void embedding(benchmark::State& state) {
   for (auto iteration : state)
     embedding_norms(s, tokens.data(), per_row > 1 ? scale.data() : nullptr, gradient.data(), scratch.data(),
                     computed.data(), bound.data());
-  count(state, embedding_norm_cost(s, sizeof(float)));
+  count(state, 4 * tokens.size() * columns, 2 * tokens.size() + gradient.size());
 }
 
 // Records, outer places, channels, inner places, channels per statistic.
@@ -115,7 +119,7 @@ void normalisation(benchmark::State& state) {
   std::vector<float> scale(s.records * channels), shift(s.records * channels);
   for (auto iteration : state)
     normalisation_rows(s, input.data(), mean.data(), deviation.data(), gradient.data(), scale.data(), shift.data());
-  count(state, normalisation_cost(s, sizeof(float)));
+  count(state, 5 * input.size(), 2 * input.size());
 }
 
 void weighted_sum(benchmark::State& state) {
@@ -124,7 +128,7 @@ void weighted_sum(benchmark::State& state) {
   std::vector<float> total(columns);
   for (auto iteration : state)
     add_weighted_row_sum(values.data(), rows, columns, columns, weights.data(), total.data());
-  count(state, row_pass_cost(rows, columns, sizeof(float)));
+  count(state, 2 * values.size(), values.size());
 }
 
 void squared_norms(benchmark::State& state) {
@@ -132,7 +136,7 @@ void squared_norms(benchmark::State& state) {
   const auto values = normals(rows * columns);
   std::vector<double> norms(rows);
   for (auto iteration : state) add_row_squared_norms(values.data(), rows, columns, columns, norms.data());
-  count(state, row_pass_cost(rows, columns, sizeof(float)));
+  count(state, 2 * values.size(), values.size());
 }
 
 void of_linear_layers(benchmark::internal::Benchmark* benchmark) {

@@ -14,6 +14,7 @@
 // or dropped: formed again for the weighted sum, a dropped gradient is the one that was measured. What is not finite in
 // a record, or overflows in its gradient, makes its computed[i] infinite or NaN, and no other.
 
+#include <sotto/kernels/outer_shape.h>
 #include <sotto/kernels/stream.h>
 
 #include <cstddef>
@@ -72,7 +73,10 @@ void convolution_norms(const ConvolutionShape& shape, const double* image, const
                        std::size_t kept_stride, void* scratch, double* computed, Stream stream, unsigned block = 256);
 
 // Bytes, for all records.
-std::size_t convolution_norm_scratch(const ConvolutionShape& shape);
+constexpr std::size_t convolution_norm_scratch(const ConvolutionShape& shape) {
+  const std::size_t taps = shape.channels / shape.groups * shape.kernel_height * shape.kernel_width;
+  return shape.records * shape.groups * gradient_tiles(taps, shape.outputs / shape.groups) * sizeof(double);
+}
 }  // namespace cuda
 
 namespace detail {

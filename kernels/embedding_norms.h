@@ -56,8 +56,10 @@ void embedding_norms(const EmbeddingShape& shape, const std::int64_t* tokens, co
                      const double* gradient, void* scratch, double* computed, double* bound, Stream stream,
                      unsigned block = 256);
 
-// Bytes, for all records.
-std::size_t embedding_norm_scratch(const EmbeddingShape& shape);
+// Bytes, for all records: 24 for a position.
+constexpr std::size_t embedding_norm_scratch(const EmbeddingShape& shape) {
+  return shape.records * shape.positions * 24;
+}
 }  // namespace cuda
 
 }  // namespace sotto::kernels

@@ -20,6 +20,7 @@
 // What is not claimed: outputs are rounded floating-point numbers; attacks on the low-order bits (Mironov 2012) are out
 // of scope of this kernel.
 
+#include <sotto/kernels/kernel_cost.h>
 #include <sotto/kernels/stream.h>
 
 #include <cmath>
@@ -48,8 +49,7 @@ void add_gaussian_noise(std::span<const std::uint32_t, 8> key, NoiseCounter coun
 
 // The same on a device, in order on `stream`; `out` and `step` are device memory. The step is read from there when the
 // kernel runs, so that a captured graph that is run again draws anew once it was advanced. The same bits as above.
-// Reads and writes `count` elements once. std::invalid_argument also for a block that is not 32 to 1024 and a multiple
-// of 32.
+// std::invalid_argument also for a block that is not 32 to 1024 and a multiple of 32.
 struct DeviceNoiseCounter {
   const std::uint32_t* step;
   std::uint32_t tensor;
@@ -59,6 +59,15 @@ void add_gaussian_noise(std::span<const std::uint32_t, 8> key, DeviceNoiseCounte
                         std::size_t count, double stddev, float* out, Stream stream, unsigned block = 256);
 void add_gaussian_noise(std::span<const std::uint32_t, 8> key, DeviceNoiseCounter counter, std::uint64_t first,
                         std::size_t count, double stddev, double* out, Stream stream, unsigned block = 256);
+
+// In double, for two normals: what nvcc emits for gaussian_transform.h. The 244 integer operations of a quarter of a
+// block of ChaCha20 come on top.
+inline constexpr std::uint64_t kFlopsPerTwoNormals = 59;
+
+template <class T>
+constexpr KernelCost add_gaussian_noise_cost(std::uint64_t count) {
+  return {count * sizeof(T), count * sizeof(T), (count + 1) / 2 * kFlopsPerTwoNormals + count};
+}
 }  // namespace cuda
 
 // Probability per draw of the part of the Gaussian that the transform cannot produce: 2^-76.

@@ -9,6 +9,7 @@
 #include <sotto/kernels/gaussian_noise.h>
 #include <sotto/kernels/gaussian_polynomials.h>
 #include <sotto/kernels/noise_kernels.h>
+#include <sotto/kernels/noisy_update_formula.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -75,13 +76,6 @@ SOTTO_INLINE Real splat(double x) {
 struct Whole {
   constexpr operator std::size_t() const { return kGroup; }
 };
-
-SOTTO_INLINE float square_root_of(float x) {
-  return __builtin_sqrtf(x);
-}
-SOTTO_INLINE double square_root_of(double x) {
-  return __builtin_sqrt(x);
-}
 
 struct Blocks {
   Word word[kChaChaWords];
@@ -294,59 +288,35 @@ void add_noise(const std::uint32_t* key, NoiseCounter counter, std::uint64_t fir
 
 template <class T>
 void update_with_sgd(const TensorNoise& noise, std::size_t count, const T* sum, const SgdUpdate<T>& update) {
-  const T scale = static_cast<T>(1.0 / noise.divisor), rate = static_cast<T>(update.learning_rate);
-  const T momentum = static_cast<T>(update.momentum), fresh = static_cast<T>(1.0 - update.dampening);
-  const T decay = static_cast<T>(update.weight_decay);
+  const SgdTerms<T> terms = sgd_terms(update, noise.divisor, update.first_step);
+  const bool first_step = update.first_step;
   T* __restrict parameter = update.parameter;
   T* __restrict velocity = update.velocity;
   if (velocity == nullptr) {
     for_noise<T>(noise.key, noise.counter, noise.first, count, noise.stddev,
                  [=](std::size_t at, const T* drawn, auto n) {
-                   for (std::size_t k = 0; k < n; ++k) {
-                     const T p = parameter[at + k];
-                     parameter[at + k] = p - rate * ((sum[at + k] + drawn[k]) * scale + decay * p);
-                   }
+                   for (std::size_t k = 0; k < n; ++k) apply_sgd(terms, sum[at + k], drawn[k], parameter[at + k]);
                  });
     return;
   }
-  const T kept = update.first_step ? T{0} : momentum, added = update.first_step ? T{1} : fresh;
-  const T of_gradient = update.nesterov ? T{1} : T{0}, of_velocity = update.nesterov ? momentum : T{1};
-  const bool first_step = update.first_step;
   for_noise<T>(noise.key, noise.counter, noise.first, count, noise.stddev, [=](std::size_t at, const T* drawn, auto n) {
     if (first_step)
       for (std::size_t k = 0; k < n; ++k) velocity[at + k] = 0;  // what stands there may not be finite
-    for (std::size_t k = 0; k < n; ++k) {
-      const T p = parameter[at + k];
-      const T g = (sum[at + k] + drawn[k]) * scale + decay * p;
-      const T v = kept * velocity[at + k] + added * g;
-      velocity[at + k] = v;
-      parameter[at + k] = p - rate * (of_gradient * g + of_velocity * v);
-    }
+    for (std::size_t k = 0; k < n; ++k) apply_sgd(terms, sum[at + k], drawn[k], parameter[at + k], velocity[at + k]);
   });
 }
 
 template <class T>
 void update_with_adam(const TensorNoise& noise, std::size_t count, const T* sum, const AdamUpdate<T>& update,
                       const AdamCorrection& correction) {
-  const T scale = static_cast<T>(1.0 / noise.divisor), step = static_cast<T>(update.learning_rate / correction.mean);
-  const T beta1 = static_cast<T>(update.beta1), fresh1 = static_cast<T>(1.0 - update.beta1);
-  const T beta2 = static_cast<T>(update.beta2), fresh2 = static_cast<T>(1.0 - update.beta2);
-  const T root = static_cast<T>(1.0 / __builtin_sqrt(correction.square)), epsilon = static_cast<T>(update.epsilon);
-  const T decay = static_cast<T>(update.decoupled ? 0.0 : update.weight_decay);
-  const T shrink = static_cast<T>(update.decoupled ? 1.0 - update.learning_rate * update.weight_decay : 1.0);
+  AdamTerms<T> terms = adam_terms(update, noise.divisor);
+  correct(terms, update.learning_rate, correction);
   T* __restrict parameter = update.parameter;
   T* __restrict mean = update.mean;
   T* __restrict square = update.square;
   for_noise<T>(noise.key, noise.counter, noise.first, count, noise.stddev, [=](std::size_t at, const T* drawn, auto n) {
-    for (std::size_t k = 0; k < n; ++k) {
-      const T p = parameter[at + k];
-      const T g = (sum[at + k] + drawn[k]) * scale + decay * p;
-      const T m = beta1 * mean[at + k] + fresh1 * g;
-      const T s = beta2 * square[at + k] + fresh2 * g * g;
-      mean[at + k] = m;
-      square[at + k] = s;
-      parameter[at + k] = shrink * p - step * m / (square_root_of(s) * root + epsilon);
-    }
+    for (std::size_t k = 0; k < n; ++k)
+      apply_adam(terms, sum[at + k], drawn[k], parameter[at + k], mean[at + k], square[at + k]);
   });
 }
 

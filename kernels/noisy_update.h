@@ -59,6 +59,9 @@ struct AdamCorrection {
   double square;
 };
 
+// std::invalid_argument for a step below 1.
+AdamCorrection adam_correction(double beta1, double beta2, std::int64_t step);
+
 // Both throw std::invalid_argument for what add_gaussian_noise refuses, and for a divisor that is not finite and > 0.
 // Disjoint ranges may be updated concurrently.
 void noisy_sgd_update(const TensorNoise& noise, std::size_t count, const float* sum, const SgdUpdate<float>& update);
@@ -66,5 +69,60 @@ void noisy_sgd_update(const TensorNoise& noise, std::size_t count, const double*
 void noisy_adam_update(const TensorNoise& noise, std::size_t count, const float* sum, const AdamUpdate<float>& update);
 void noisy_adam_update(const TensorNoise& noise, std::size_t count, const double* sum,
                        const AdamUpdate<double>& update);
+
+// On a device, in order on a stream. What changes from step to step is read from device memory when the kernel runs, so
+// that a captured graph that is run again draws anew: the graph ends with advance_step, or the host writes the state
+// before every run. update < 1, as in memory that was never written, turns every parameter into NaN: without a state
+// there is no noise.
+struct DeviceStep {
+  std::uint32_t noise = 0;         // counter.step of what is drawn
+  std::int64_t update = 0;         // t, from 1; at 1 SGD writes the velocity and does not read it
+  AdamCorrection correction = {};  // of t; not read by SGD
+};
+
+struct DeviceTensorNoise {
+  const std::uint32_t* key;  // 8 words of host memory
+  const DeviceStep* step;    // device memory
+  std::uint32_t tensor;
+  std::uint64_t first = 0;
+  double stddev = 0;
+  double divisor = 1;
+};
+
+// `sum` and what an update points to is device memory; first_step and step of the updates are not read. The same bits
+// as above for the same state. std::invalid_argument as above, and for a block that is not 32 to 1024 and a multiple of
+// 32.
+namespace cuda {
+void noisy_sgd_update(const DeviceTensorNoise& noise, std::size_t count, const float* sum,
+                      const SgdUpdate<float>& update, Stream stream, unsigned block = 256);
+void noisy_sgd_update(const DeviceTensorNoise& noise, std::size_t count, const double* sum,
+                      const SgdUpdate<double>& update, Stream stream, unsigned block = 256);
+void noisy_adam_update(const DeviceTensorNoise& noise, std::size_t count, const float* sum,
+                       const AdamUpdate<float>& update, Stream stream, unsigned block = 256);
+void noisy_adam_update(const DeviceTensorNoise& noise, std::size_t count, const double* sum,
+                       const AdamUpdate<double>& update, Stream stream, unsigned block = 256);
+
+// The state of the next step: both counters one on, the correction within 2^-51 / (1 - beta) of adam_correction's,
+// relatively. After the last value of the noise counter update is 0.
+void advance_step(DeviceStep* step, double beta1, double beta2, Stream stream);
+
+// With a velocity that is read, and without one.
+template <class T>
+constexpr KernelCost noisy_sgd_update_cost(std::uint64_t count, bool velocity) {
+  const std::uint64_t array = count * sizeof(T), noise = (count + 1) / 2 * kFlopsPerTwoNormals;
+  if (velocity) return {3 * array, 2 * array, noise + 12 * count};
+  return {2 * array, array, noise + 6 * count};
+}
+template <class T>
+constexpr KernelCost noisy_adam_update_cost(std::uint64_t count) {
+  const std::uint64_t array = count * sizeof(T);
+  return {4 * array, 3 * array, (count + 1) / 2 * kFlopsPerTwoNormals + 18 * count};
+}
+}  // namespace cuda
+
+namespace detail {
+// Throws what the updates do for these.
+void check_update(std::uint64_t first, std::size_t count, double stddev, double divisor);
+}  // namespace detail
 
 }  // namespace sotto::kernels

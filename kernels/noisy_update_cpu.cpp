@@ -6,21 +6,32 @@
 #include <string>
 
 namespace sotto::kernels {
+namespace detail {
+
+void check_update(std::uint64_t first, std::size_t count, double stddev, double divisor) {
+  check_noise(first, count, stddev);
+  if (!std::isfinite(divisor) || divisor <= 0)
+    throw std::invalid_argument("[noisy_update] divisor: " + std::to_string(divisor) + "; must be finite and > 0");
+}
+
+}  // namespace detail
+
+AdamCorrection adam_correction(double beta1, double beta2, std::int64_t step) {
+  if (step < 1)
+    throw std::invalid_argument("[noisy_adam_update] step: " + std::to_string(step) + "; must be at least 1");
+  const auto t = static_cast<double>(step);
+  return {1.0 - std::pow(beta1, t), 1.0 - std::pow(beta2, t)};
+}
+
 namespace {
 
 void check(const TensorNoise& noise, std::size_t count) {
-  detail::check_noise(noise.first, count, noise.stddev);
-  if (!std::isfinite(noise.divisor) || noise.divisor <= 0)
-    throw std::invalid_argument("[noisy_update] divisor: " + std::to_string(noise.divisor) +
-                                "; must be finite and > 0");
+  detail::check_update(noise.first, count, noise.stddev, noise.divisor);
 }
 
 template <class T>
 AdamCorrection correction_of(const AdamUpdate<T>& update) {
-  if (update.step < 1)
-    throw std::invalid_argument("[noisy_adam_update] step: " + std::to_string(update.step) + "; must be at least 1");
-  const auto step = static_cast<double>(update.step);
-  return {1.0 - std::pow(update.beta1, step), 1.0 - std::pow(update.beta2, step)};
+  return adam_correction(update.beta1, update.beta2, update.step);
 }
 
 const detail::NoiseKernels& best() {

@@ -1,3 +1,6 @@
+// With elements that are double; with float there is none.
+// f64: sum_rows, sum_channels
+
 #include <sotto/kernels/normalisation_rows.h>
 
 #include <algorithm>

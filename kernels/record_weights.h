@@ -9,6 +9,7 @@
 // largest, with C and r from 1e-30 to 1e30. A record whose bound is not finite in some group has weight 0 in all: half
 // a record has no meaning. (Sources of the rules: sotto/optim/weight_rule.h.)
 
+#include <sotto/kernels/kernel_cost.h>
 #include <sotto/kernels/stream.h>
 
 #include <cstddef>
@@ -46,6 +47,13 @@ namespace cuda {
 void record_weights(std::span<const WeightFormula> groups, const double* computed, const double* slack,
                     const std::uint8_t* active, std::size_t records, float* weights, Stream stream,
                     unsigned block = 256);
+
+// At most: with `active`, all of them so, and the rule psac. The bounds are looked at twice, the second time mostly in
+// a cache.
+constexpr KernelCost record_weights_cost(std::uint64_t groups, std::uint64_t records) {
+  const std::uint64_t weights = groups * records;
+  return {weights * 2 * sizeof(double) + records, weights * sizeof(float), weights * 12};
+}
 }  // namespace cuda
 
 }  // namespace sotto::kernels

@@ -1,4 +1,5 @@
 // Compile without contraction into multiply-adds (nvcc -fmad=false): the bits are those of the processor's twin.
+// f64: weights_of_records
 
 #include <sotto/kernels/launch.h>
 #include <sotto/kernels/record_weight_formula.h>

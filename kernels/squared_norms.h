@@ -5,6 +5,7 @@
 // Shapes: rows is [row_count, columns] with consecutive columns and `stride` elements between the starts of consecutive
 // rows (stride may be 0 to 2^63; rows may overlap, they are only read). row_count = 0 or columns = 0 does nothing.
 
+#include <sotto/kernels/kernel_cost.h>
 #include <sotto/kernels/stream.h>
 
 #include <cstddef>
@@ -30,7 +31,7 @@ void add_weighted_row_sum(const double* rows, std::size_t row_count, std::size_t
 
 // The same on a device, in order on `stream`; all pointers are device memory. Bits do not depend on the block size,
 // which must be 32 to 1024 and a multiple of 32 (std::invalid_argument otherwise), and the error bounds are those
-// above. Reads row_count x columns elements once; 2 operations in double each.
+// above.
 namespace cuda {
 void add_row_squared_norms(const float* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
                            double* out, Stream stream, unsigned block = 256);
@@ -40,6 +41,18 @@ void add_weighted_row_sum(const float* rows, std::size_t row_count, std::size_t 
                           const float* w, float* y, Stream stream, unsigned block = 256);
 void add_weighted_row_sum(const double* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
                           const double* w, double* y, Stream stream, unsigned block = 256);
+
+// Operations in double. 1024 of every row add its partial sums up.
+template <class T>
+constexpr KernelCost add_row_squared_norms_cost(std::uint64_t row_count, std::uint64_t columns) {
+  return {row_count * (columns * sizeof(T) + sizeof(double)), row_count * sizeof(double),
+          row_count * (2 * columns + 1024)};
+}
+// No weight is 0: a row of weight 0 costs its weight alone. A weight is read once by every column, mostly from a cache.
+template <class T>
+constexpr KernelCost add_weighted_row_sum_cost(std::uint64_t row_count, std::uint64_t columns) {
+  return {(row_count * columns + row_count + columns) * sizeof(T), columns * sizeof(T), (2 * row_count + 1) * columns};
+}
 }  // namespace cuda
 
 }  // namespace sotto::kernels

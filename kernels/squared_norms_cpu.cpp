@@ -1,6 +1,8 @@
+#include <sotto/kernels/row_kernels.h>
 #include <sotto/kernels/squared_norms.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace sotto::kernels {
 namespace {
@@ -101,13 +103,7 @@ SOTTO_INLINE void weighted_sum(const T* rows, std::size_t row_count, std::size_t
 }
 
 // The bodies above are compiled once per instruction set by inlining them into functions with that target. A plain
-// table chosen at first use instead of target_clones: sanitizers cannot run the resolvers that those need.
-template <class T>
-struct Kernels {
-  void (*squared_norms)(const T*, std::size_t, std::size_t, std::size_t, double*);
-  void (*weighted_sum)(const T*, std::size_t, std::size_t, std::size_t, const T*, T*);
-};
-
+// table made at first use instead of target_clones: sanitizers cannot run the resolvers that those need.
 // NOLINTBEGIN(bugprone-macro-parentheses): attributes cannot stand in parentheses.
 #define SOTTO_DEFINE_KERNELS(suffix, attributes)                                                                       \
   template <class T>                                                                                                   \
@@ -130,24 +126,38 @@ SOTTO_DEFINE_KERNELS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,av
 // NOLINTEND(bugprone-macro-parentheses)
 
 template <class T>
-Kernels<T> choose() {
+std::vector<detail::RowKernels<T>> find_supported() {
+  std::vector<detail::RowKernels<T>> found;
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512bw"))
-    return {squared_norms_avx512<T>, weighted_sum_avx512<T>};
+    found.push_back({"avx512", squared_norms_avx512<T>, weighted_sum_avx512<T>});
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    return {squared_norms_avx2<T>, weighted_sum_avx2<T>};
+    found.push_back({"avx2", squared_norms_avx2<T>, weighted_sum_avx2<T>});
 #endif
-  return {squared_norms_baseline<T>, weighted_sum_baseline<T>};
+  found.push_back({"baseline", squared_norms_baseline<T>, weighted_sum_baseline<T>});
+  return found;
 }
 
 template <class T>
-const Kernels<T>& kernels() {
-  static const Kernels<T> chosen = choose<T>();
+const detail::RowKernels<T>& kernels() {
+  static const detail::RowKernels<T> chosen = detail::supported_row_kernels<T>().front();
   return chosen;
 }
 
 }  // namespace
+
+namespace detail {
+
+template <class T>
+std::span<const RowKernels<T>> supported_row_kernels() {
+  static const std::vector<RowKernels<T>> supported = find_supported<T>();
+  return supported;
+}
+template std::span<const RowKernels<float>> supported_row_kernels();
+template std::span<const RowKernels<double>> supported_row_kernels();
+
+}  // namespace detail
 
 void add_row_squared_norms(const float* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
                            double* out) {

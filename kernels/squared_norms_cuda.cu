@@ -1,3 +1,6 @@
+// Sums are in double, as the processor's.
+// f64: row_squared_norms, weighted_row_sum
+
 #include <sotto/kernels/squared_norms.h>
 
 #include <cstdint>
@@ -40,9 +43,10 @@ __global__ void __launch_bounds__(1024)
   const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
   for (std::size_t j = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; j < columns; j += step) {
     double sum = 0;
-    for (std::size_t i = 0; i < row_count; ++i) {
+    std::size_t at = j;
+    for (std::size_t i = 0; i < row_count; ++i, at += stride) {
       const double weight = __ldg(w + i);
-      if (weight != 0) sum += weight * __ldg(rows + i * stride + j);
+      if (weight != 0) sum += weight * __ldg(rows + at);
     }
     y[j] += static_cast<T>(sum);
   }

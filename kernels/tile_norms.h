@@ -54,7 +54,9 @@ void tile_norms(const OuterShape& shape, const double* left, const double* right
                 void* scratch, double* computed, Stream stream, unsigned block = 256);
 
 // Bytes, for all records.
-std::size_t tile_norm_scratch(const OuterShape& shape);
+constexpr std::size_t tile_norm_scratch(const OuterShape& shape) {
+  return shape.records * gradient_tiles(shape.left_columns, shape.right_columns) * sizeof(double);
+}
 }  // namespace cuda
 
 }  // namespace sotto::kernels

@@ -10,6 +10,8 @@
 //   left(tables, record, group, t, local_t, a, local_a), right(..., b)
 //   kPlacesFirst                                   consecutive places of `right` are consecutive in memory
 
+#include <sotto/kernels/outer_shape.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <sotto/kernels/reduce.cuh>
@@ -17,7 +19,7 @@
 namespace sotto::kernels::cuda {
 
 constexpr unsigned kMostTileThreads = 256;
-constexpr int kTile = 64;  // rows and columns of a tile
+constexpr int kTile = static_cast<int>(kGradientTile);
 constexpr int kSide = 16;  // threads on either side
 constexpr int kEach = 4;   // a thread has kEach x kEach elements, kSide apart
 constexpr int kCells = kSide * kSide;
@@ -120,10 +122,6 @@ __global__ void __launch_bounds__(kMostTileThreads)
     sum = warp_sum(sum);
     if (lane == 0) out[i] = sum;
   }
-}
-
-inline std::size_t tiles_of(std::size_t rows, std::size_t columns) {
-  return ((rows + kTile - 1) / kTile) * ((columns + kTile - 1) / kTile);
 }
 
 // Everything: all tiles of all records, and their squared norms added up. `partial` has an element per tile and group.

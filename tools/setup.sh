@@ -1,21 +1,24 @@
 #!/usr/bin/env bash
-# Installs what sotto needs to build, and nothing when all is there: Debian packages (as root or through sudo) and
-# LibTorch, unpacked from its PyPI wheel into a private Python environment under .cache/ (1.3 GB; no Python is used
-# when sotto runs).
+# Installs what sotto needs to build, and nothing when all is there: Debian packages (as root or through sudo), LibTorch
+# and, where no nvcc 13 is installed, CUDA's compiler, unpacked from their PyPI wheels into a private Python environment
+# under .cache/ (1.3 GB and 0.3 GB; no Python is used when sotto runs).
 #
 #   tools/setup.sh           set up
-#   source tools/setup.sh    the same, and leave LibTorch_ROOT and SOTTO_CACHE set for the caller
+#   source tools/setup.sh    the same, and leave LibTorch_ROOT, CUDACXX and SOTTO_CACHE set for the caller
 #
 # Environment: SOTTO_CACHE=DIR   where the environment is kept (default: .cache in the repository)
 #              LibTorch_ROOT=DIR use this LibTorch (a folder with include/ and lib/) and install none
+#              CUDACXX=FILE      use this nvcc and install none
 # A run that was interrupted can be repeated: what is not complete is made again.
 set -euo pipefail
 
 sotto_packages=(g++ cmake ninja-build ccache git ca-certificates python3 python3-venv python3-pip
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libboost-dev libboost-math-dev libboost-context-dev
   libssl-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libgmp-dev libmpfr-dev libgtest-dev libgmock-dev librapidcheck-dev
-  libbenchmark-dev clang-format clang-tidy)
+  libbenchmark-dev clang clang-format clang-tidy)
 sotto_wheels=('torch==2.15.0' 'nvidia-cuda-runtime==13.2.*' 'nvidia-cuda-cupti==13.2.*' 'nvidia-cuda-crt==13.2.*')
+sotto_nvcc_wheels=('nvidia-cuda-nvcc==13.2.*' 'nvidia-nvvm==13.2.*' 'nvidia-cuda-crt==13.2.*' 'nvidia-cuda-runtime==13.2.*'
+  'nvidia-cuda-cccl==13.2.*')
 
 sotto_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export SOTTO_CACHE=${SOTTO_CACHE:-$sotto_root/.cache}
@@ -67,21 +70,69 @@ setup_python() {
   setup_die "no python3 with the venv module; on Debian: apt-get install python3-venv"
 }
 
-# The stamp is written last and names what was installed: without it the environment is incomplete and made again.
+# setup_pip WHEELS...: installs them into the environment
+setup_pip() {
+  setup_quietly "pip install" "$SOTTO_CACHE/venv/bin/python" -m pip install --disable-pip-version-check --no-input \
+    --progress-bar off --only-binary=:all: --no-deps "$@"
+}
+
+# setup_stamped NAME WHEELS...: whether the environment holds them. The stamp is written last and names what was
+# installed: without it the wheels are incomplete and installed again.
+setup_stamped() {
+  local stamp=$SOTTO_CACHE/venv/sotto-$1.stamp
+  shift
+  [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$*" ]
+}
+setup_stamp() {
+  local stamp=$SOTTO_CACHE/venv/sotto-$1.stamp
+  shift
+  printf '%s\n' "$*" >"$stamp.part"
+  mv "$stamp.part" "$stamp"
+}
+
+setup_venv() {
+  local python
+  python=$(setup_python)
+  setup_quietly "making the Python environment" "$python" -m venv --clear "$SOTTO_CACHE/venv"
+}
+
 setup_libtorch() {
-  local venv=$SOTTO_CACHE/venv stamp=$SOTTO_CACHE/venv/sotto-libtorch.stamp python
-  if [ ! -e "$stamp" ] || [ "$(cat "$stamp")" != "${sotto_wheels[*]}" ]; then
-    python=$(setup_python)
+  local venv=$SOTTO_CACHE/venv
+  if ! setup_stamped libtorch "${sotto_wheels[@]}"; then
     setup_say "installing LibTorch (${sotto_wheels[*]}) into $venv"
-    rm -f "$stamp"
-    setup_quietly "making the Python environment" "$python" -m venv --clear "$venv"
-    setup_quietly "pip install" "$venv/bin/python" -m pip install --disable-pip-version-check --no-input \
-      --progress-bar off --only-binary=:all: --no-deps "${sotto_wheels[@]}"
-    printf '%s\n' "${sotto_wheels[*]}" >"$stamp.part"
-    mv "$stamp.part" "$stamp"
+    setup_venv
+    setup_pip "${sotto_wheels[@]}"
+    setup_stamp libtorch "${sotto_wheels[@]}"
   fi
   for LibTorch_ROOT in "$venv"/lib/python3*/site-packages/torch; do
     [ -e "$LibTorch_ROOT/lib/libtorch_cpu.so" ] || setup_die "$venv holds no LibTorch; remove that folder and try again"
+  done
+}
+
+# Finds nvcc 13 or newer, or installs one, and leaves it in CUDACXX; nothing but the preset cuda needs it.
+setup_nvcc() {
+  local candidate release venv=$SOTTO_CACHE/venv
+  if [ -n "${CUDACXX:-}" ]; then
+    [ -x "$(command -v "$CUDACXX")" ] || setup_die "CUDACXX=$CUDACXX is no program"
+    return
+  fi
+  for candidate in nvcc "${CUDA_PATH:-/usr/local/cuda}/bin/nvcc" /usr/local/cuda/bin/nvcc; do
+    CUDACXX=$(command -v "$candidate") || continue
+    release=$("$CUDACXX" --version | sed -n 's/.*release \([0-9]*\).*/\1/p')
+    [ "${release:-0}" -ge 13 ] && return
+  done
+  if ! setup_stamped nvcc "${sotto_nvcc_wheels[@]}"; then
+    setup_say "installing CUDA's compiler (${sotto_nvcc_wheels[*]}) into $venv"
+    [ -x "$venv/bin/python" ] || setup_venv
+    if ! (setup_pip --force-reinstall "${sotto_nvcc_wheels[@]}"); then
+      setup_say "without CUDA's compiler: everything builds but the preset cuda"
+      unset CUDACXX
+      return
+    fi
+    setup_stamp nvcc "${sotto_nvcc_wheels[@]}"
+  fi
+  for CUDACXX in "$venv"/lib/python3*/site-packages/nvidia/cu13/bin/nvcc; do
+    [ -x "$CUDACXX" ] || setup_die "$venv holds no nvcc; remove that folder and try again"
   done
 }
 
@@ -99,7 +150,9 @@ setup_all() {
   else
     setup_libtorch
   fi
+  setup_nvcc
   export LibTorch_ROOT
+  if [ -n "${CUDACXX:-}" ]; then export CUDACXX; fi
   exec 9>&-
 }
 
@@ -112,4 +165,4 @@ case ${1:-} in
     ;;
 esac
 setup_all
-if [ "${BASH_SOURCE[0]}" = "$0" ]; then setup_say "ready; LibTorch is in $LibTorch_ROOT"; fi
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then setup_say "ready; LibTorch is in $LibTorch_ROOT, CUDA's compiler is ${CUDACXX:-not there}"; fi

@@ -3,7 +3,9 @@
 #
 #   tools/test.sh          everything: release build, lint, all tests; the fast tests and the CUDA kernels on the
 #                          processor again under AddressSanitizer and UndefinedBehaviorSanitizer (preset dev) and
-#                          under ThreadSanitizer (preset tsan)
+#                          under ThreadSanitizer (preset tsan); the CUDA kernels on the processor with clang and
+#                          MemorySanitizer (presets clang, msan), and compiled for devices (preset cuda); the
+#                          lines of kernels that the tests execute
 #   tools/test.sh --fast   release build and its fast tests only
 #
 # Ends with one line per stage: its verdict, seconds and name. Exits 0 only when every stage passed.
@@ -63,6 +65,14 @@ preset() {
   fi
 }
 
+# What the compiler makes of the kernels for devices, then their library (preset cuda), which is opened and asked for one.
+cuda_kernels() {
+  tools/check_kernels.sh || return 1
+  cmake --preset cuda >build/cuda.configure.log 2>&1 || { cat build/cuda.configure.log; return 1; }
+  cmake --build --preset cuda -j "$jobs" --target sotto_cuda cuda_plugin_test cuda_device_test cuda_kernels || return 1
+  ctest --preset cuda -j "$jobs" --no-tests=error -R '^cuda_(plugin|device)_test'
+}
+
 source tools/setup.sh
 mkdir -p build
 
@@ -84,6 +94,14 @@ else
   fi
   preset dev -L 'fast|sim'
   preset tsan -L 'fast|sim'
+  preset clang
+  preset msan
+  if [ -n "${CUDACXX:-}" ]; then
+    stage "CUDA kernels" cuda_kernels || true
+  else
+    skip "CUDA kernels: no nvcc, and none could be installed"
+  fi
+  stage "coverage of kernels" tools/kernel_coverage.sh || true
 fi
 
 printf '\n== summary, %d s on %d cores\n' "$SECONDS" "$jobs"

@@ -42,7 +42,7 @@ class Fiber {
   // Makes `function` ready to run; a fiber that has not ended is abandoned, its stack is not unwound.
   void start(Function function, void* argument) {
     forget();
-    if (!stack_) stack_ = std::make_unique<std::byte[]>(kStackBytes);
+    if (!stack_) stack_ = std::make_unique_for_overwrite<std::byte[]>(kStackBytes);
     function_ = function;
     argument_ = argument;
     ended_ = false;

@@ -90,6 +90,10 @@ TEST(Executor, RefusesMoreDynamicMemoryThanTheLaunchGave) {
   EXPECT_TRUE(says(Bug::dynamic_memory_too_small, {"260 bytes of dynamic shared memory", "the launch gave 256"}));
 }
 
+TEST(Executor, DynamicMemoryThatNobodyWroteIsNotANumber) {
+  for (const float value : run(Bug::reads_dynamic_memory_nobody_wrote, {})) EXPECT_TRUE(std::isnan(value));
+}
+
 TEST(Executor, GivesTheStateBackAfterAnError) {
   EXPECT_NE(message_of(Bug::barrier_in_a_branch), "accepted");
   EXPECT_EQ(run(Bug::none, {})[0], Memory().sum_of_row(0));

@@ -76,7 +76,7 @@ __global__ void warp_operations(const float* values, float* out) {
 }
 
 __global__ void four_at_a_time(const float* values, float* out) {
-  const float4 four = reinterpret_cast<const float4*>(values)[threadIdx.x];
+  const float4 four = reinterpret_cast<const float4*>(values)[threadIdx.x % kLanes];
   out[threadIdx.x] = four.x + four.y + four.z + four.w;
 }
 
@@ -84,7 +84,7 @@ template <Bug kBug>
 __global__ void dynamic_sum(const float* values, float* out) {
   auto* held = dynamic_shared<float>(kBug == Bug::dynamic_memory_too_small ? blockDim.x + 1 : blockDim.x);
   const unsigned next = kBug == Bug::writes_past_dynamic_memory ? threadIdx.x + 1 : threadIdx.x;
-  held[next] = values[threadIdx.x];
+  if (kBug != Bug::reads_dynamic_memory_nobody_wrote) held[next] = values[threadIdx.x];
   __syncthreads();
   out[threadIdx.x] = held[next];
 }
@@ -105,7 +105,8 @@ void run(const float* values, float* out, int rows, int columns, int block) {
     case Bug::misaligned_vector:
       return launch(four_at_a_time, one, nullptr, values + 1, out);
     case Bug::dynamic_memory_too_small:
-    case Bug::writes_past_dynamic_memory: {
+    case Bug::writes_past_dynamic_memory:
+    case Bug::reads_dynamic_memory_nobody_wrote: {
       LaunchShape with_memory = one;
       with_memory.shared_bytes = static_cast<std::size_t>(block) * sizeof(float);
       return launch(dynamic_sum<kBug>, with_memory, nullptr, values, out);

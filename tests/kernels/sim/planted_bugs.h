@@ -20,6 +20,7 @@ enum class Bug {
   misaligned_vector,
   dynamic_memory_too_small,
   writes_past_dynamic_memory,
+  reads_dynamic_memory_nobody_wrote,
   count,
 };
 

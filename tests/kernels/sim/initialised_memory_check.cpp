@@ -1,0 +1,125 @@
+// Runs every kernel for a device on the processor and asks MemorySanitizer (preset msan) whether all that it wrote came
+// from memory that was written before. A program without GoogleTest, which MemorySanitizer cannot see into; other
+// builds run it and see only that it runs.
+//
+//   initialised_memory_check            all kernels
+//   initialised_memory_check planted [dynamic]
+//       a kernel that reads shared memory that nobody wrote: must be reported
+
+#include <sotto/kernels/launch.h>
+#include <sotto/kernels/noisy_update.h>
+#include <sotto/kernels/record_weights.h>
+#include <sotto/kernels/squared_norms.h>
+
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "planted_bugs.h"
+#if SOTTO_SIM_FEATURE(memory_sanitizer)
+#include <sanitizer/msan_interface.h>
+#endif
+
+namespace sotto::kernels {
+namespace {
+
+using sim::Schedule;
+
+constexpr std::uint32_t kKey[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+constexpr std::size_t kRows = 3, kColumns = 133;
+
+// Elements that were never written, or all `value`.
+template <class T>
+class Memory {
+ public:
+  explicit Memory(std::size_t size) : values_(std::make_unique_for_overwrite<T[]>(size)), size_(size) {}
+  Memory(std::size_t size, T value) : Memory(size) {
+    for (std::size_t i = 0; i < size; ++i) values_[i] = value;
+  }
+  T* get() const { return values_.get(); }
+  void must_be_written() const {
+#if SOTTO_SIM_FEATURE(memory_sanitizer)
+    __msan_check_mem_is_initialized(get(), size_ * sizeof(T));
+#endif
+  }
+
+ private:
+  std::unique_ptr<T[]> values_;
+  std::size_t size_;
+};
+
+template <class T>
+void run_noise(unsigned block) {
+  const Memory<T> out(kColumns, T{1});
+  const std::uint32_t step = 4;
+  cuda::add_gaussian_noise(kKey, {&step, 0}, 3, kColumns, 1.5, out.get(), nullptr, block);
+  out.must_be_written();
+}
+
+template <class T>
+void run_release(unsigned block) {
+  const Memory<T> sum(kColumns, T{1}), parameter(kColumns, T{1}), square(kColumns, T{1}), velocity(kColumns);
+  DeviceStep step{.noise = 1, .update = 1, .correction = adam_correction(0.9, 0.999, 1)};
+  const DeviceTensorNoise noise{kKey, &step, 0, 3, 1.0, 2.0};
+  const SgdUpdate<T> sgd{.parameter = parameter.get(), .velocity = velocity.get(), .momentum = 0.5};
+  cuda::noisy_sgd_update(noise, kColumns, sum.get(), sgd, nullptr, block);  // does not read the velocity
+  velocity.must_be_written();
+  cuda::noisy_sgd_update(noise, kColumns, sum.get(), SgdUpdate<T>{parameter.get()}, nullptr, block);
+  cuda::advance_step(&step, 0.9, 0.999, nullptr);
+  cuda::noisy_adam_update(noise, kColumns, sum.get(), {parameter.get(), velocity.get(), square.get()}, nullptr, block);
+  for (const auto* written : {&parameter, &velocity, &square}) written->must_be_written();
+}
+
+template <class T>
+void run_rows(unsigned block) {
+  const Memory<T> rows(kRows * kColumns, T{1}), weights(kRows, T{1}), sum(kColumns, T{0});
+  const Memory<double> norms(kRows, 0.0);
+  cuda::add_row_squared_norms(rows.get(), kRows, kColumns, kColumns, norms.get(), nullptr, block);
+  cuda::add_weighted_row_sum(rows.get(), kRows, kColumns, kColumns, weights.get(), sum.get(), nullptr, block);
+  norms.must_be_written();
+  sum.must_be_written();
+}
+
+void run_weights(unsigned block) {
+  const WeightFormula formulas[2] = {{}, {WeightFormula::Kind::psac, 1.0, 0.1}};
+  const Memory<double> computed(2 * kColumns, 4.0), slack(2 * kColumns, 0.0);
+  const Memory<std::uint8_t> active(kColumns, 1);
+  const Memory<float> weights(2 * kColumns);
+  cuda::record_weights(formulas, computed.get(), slack.get(), active.get(), kColumns, weights.get(), nullptr, block);
+  weights.must_be_written();
+}
+
+void run_planted_bug(testing::Bug bug) {
+  const Memory<float> values(70, 1.0F), out(64, 0.0F);
+  testing::run_planted(bug, values.get(), out.get(), 1, 70, 64);
+  out.must_be_written();
+}
+
+void run_all() {
+  for (const Schedule schedule : {Schedule{Schedule::Order::forward}, Schedule{Schedule::Order::reverse},
+                                  Schedule{Schedule::Order::shuffled, 1}}) {
+    const sim::WithSchedule with(schedule);
+    for (const unsigned block : {32U, 96U, 1024U}) {
+      run_noise<float>(block);
+      run_noise<double>(block);
+      run_release<float>(block);
+      run_release<double>(block);
+      run_rows<float>(block);
+      run_rows<double>(block);
+      run_weights(block);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sotto::kernels
+
+int main(int count, char** arguments) {
+  if (count > 1 && std::strcmp(arguments[1], "planted") == 0) {
+    using sotto::kernels::testing::Bug;
+    sotto::kernels::run_planted_bug(count > 2 ? Bug::reads_dynamic_memory_nobody_wrote : Bug::reads_what_nobody_wrote);
+  } else {
+    sotto::kernels::run_all();
+  }
+  std::puts("every kernel has run");
+}
