@@ -45,7 +45,7 @@ struct Patches {
                     int tap) const {
     const int y = tables.y[place] + tables.row[tap];
     const int x = tables.x[place] + tables.column[tap];
-    if (y < 0 || x < 0 || y >= static_cast<int>(shape.height) || x >= static_cast<int>(shape.width)) return T{0};
+    if (y < 0 || x < 0 || y >= static_cast<int>(shape.height) || x >= static_cast<int>(shape.width)) return T{};
     const std::size_t plane = tables.image[place] * shape.channels + tables.channel[tap];
     return __ldg(images + record * shape.image_record_stride + (plane * shape.height + y) * shape.width + x);
   }

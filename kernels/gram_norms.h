@@ -10,7 +10,8 @@
 // bound = sum_t |left_t||right_t|, which no rounding makes too small. Derivation, u = 2^-24 (float) or 2^-53 (double):
 //   * Every row is first multiplied with a power of two that puts its largest element into [1/2, 1) ([2^-23, 4) at the
 //     ends of the range of float). So no inner product overflows, and what underflows is below u times |row|^2.
-//   * An inner product of n elements is a sum in chains of k(n) terms in T (kGramChain in gram_kernels.h, kGramSlab), so
+//   * An inner product of n elements is a sum in chains of k(n) terms in T (kGramChain in gram_kernels.h, kGramSlab),
+//   so
 //     it is off by at most gamma_k |left_t||left_s|, gamma_k = k u / (1 - k u) (Higham 2002, section 3.1); k counts the
 //     rounding of the scaled row too. Two of them multiplied: gamma_p + gamma_d + gamma_p gamma_d.
 //   * Their products, the powers of two and the sum over T^2 / 2 pairs are taken in double.
@@ -19,6 +20,7 @@
 // in double with a squared norm that is not, gives computed[i] or bound[i] that is not finite, and no other record
 // does.
 
+#include <sotto/kernels/kernel_cost.h>
 #include <sotto/kernels/outer_shape.h>
 #include <sotto/kernels/stream.h>
 
@@ -90,6 +92,15 @@ double gram_norm_factor(const OuterShape& shape) {
   };
   return detail::gram_factor(shape, chain(shape.left_columns), chain(shape.right_columns),
                              std::numeric_limits<T>::epsilon() / 2);
+}
+
+// Inner products of whole tiles, which are nine tenths of the operations and more where tiles are full; the scratch
+// stays in a cache.
+template <class T>
+constexpr KernelCost gram_norms_cost(const OuterShape& s) {
+  const std::uint64_t columns = s.left_columns + s.right_columns;
+  return {s.records * s.positions * columns * sizeof(T), s.records * 2 * sizeof(double),
+          s.records * gram_tiles(s.positions) * kGramTile * kGramTile * 2 * columns};
 }
 }  // namespace cuda
 

@@ -55,11 +55,11 @@ __device__ inline int exponent_of(double value) {
 // What a warp finds out about a row: its exponent and the squared norm of the row times 2^-exponent.
 template <class T>
 __device__ int measure(const T* row, std::size_t columns, double& norm) {
-  T largest = 0;
+  T largest{};
   const std::size_t lane = threadIdx.x % kLanes;
   for (std::size_t j = lane; j < columns; j += kLanes) {
     const T x = __ldg(row + j);
-    const T size = x < 0 ? -x : x;
+    const T size{x < 0 ? -x : x};
     if (size > largest) largest = size;
   }
   for (int bits = kLanes / 2; bits > 0; bits /= 2) {
@@ -68,7 +68,7 @@ __device__ int measure(const T* row, std::size_t columns, double& norm) {
   }
   const int exponent = exponent_of(largest);
   const T scale = static_cast<T>(ldexp(1.0, -exponent));
-  T sum = 0;
+  T sum{};
   for (std::size_t j = lane; j < columns; j += kLanes) {
     const T x = __ldg(row + j) * scale;
     sum += x * x;
@@ -104,7 +104,7 @@ __device__ void load_slab(const Side<T>& side, std::size_t record, std::size_t p
     const int column = at % kSlab<T>;
     const std::size_t t = position + static_cast<std::size_t>(row);
     const std::size_t j = begin + static_cast<std::size_t>(column);
-    slab[row][column] = t < positions && j < side.columns ? __ldg(side.row(record, t) + j) * rows[t].*scale : T{0};
+    slab[row][column] = t < positions && j < side.columns ? __ldg(side.row(record, t) + j) * rows[t].*scale : T{};
   }
 }
 
@@ -114,7 +114,7 @@ __device__ void dot_products(const Side<T>& side, std::size_t record, std::size_
                              std::size_t positions, const Row<T>* rows, T Row<T>::*scale, int cell,
                              T (*at_t)[kSlab<T> + 1], T (*at_s)[kSlab<T> + 1], T (&dots)[kEach][kEach]) {
   for (int r = 0; r < kEach; ++r)
-    for (int c = 0; c < kEach; ++c) dots[r][c] = 0;
+    for (int c = 0; c < kEach; ++c) dots[r][c] = T{};
   for (std::size_t begin = 0; begin < side.columns; begin += kSlab<T>) {
     __syncthreads();
     load_slab(side, record, t, positions, begin, rows, scale, at_t);

@@ -42,12 +42,11 @@ __device__ void load_slab(const Source& source, typename Source::Tables& tables,
   for (int at = thread; at < kSlab * kTile; at += threads) {
     const int k = at / kTile, row = at % kTile;
     const std::size_t t = begin + k, a = first_row + row;
-    left[k][row] = t < source.places() && a < source.rows() ? source.left(tables, record, group, t, k, a, row) : T{0};
+    left[k][row] = t < source.places() && a < source.rows() ? source.left(tables, record, group, t, k, a, row) : T{};
     const int j = Source::kPlacesFirst ? at % kSlab : k;
     const int column = Source::kPlacesFirst ? at / kSlab : row;
     const std::size_t s = begin + j, b = first_column + column;
-    right[j][column] =
-        s < source.places() && b < source.columns() ? source.right(tables, record, group, s, j, b) : T{0};
+    right[j][column] = s < source.places() && b < source.columns() ? source.right(tables, record, group, s, j, b) : T{};
   }
   __syncthreads();
 }
