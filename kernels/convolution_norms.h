@@ -14,6 +14,8 @@
 // or dropped: formed again for the weighted sum, a dropped gradient is the one that was measured. What is not finite in
 // a record, or overflows in its gradient, makes its computed[i] infinite or NaN, and no other.
 
+#include <sotto/kernels/kernel_cost.h>
+#include <sotto/kernels/outer_shape.h>
 #include <sotto/kernels/stream.h>
 
 #include <cstddef>
@@ -72,7 +74,19 @@ void convolution_norms(const ConvolutionShape& shape, const double* image, const
                        std::size_t kept_stride, void* scratch, double* computed, Stream stream, unsigned block = 256);
 
 // Bytes, for all records.
-std::size_t convolution_norm_scratch(const ConvolutionShape& shape);
+constexpr std::size_t convolution_norm_scratch(const ConvolutionShape& shape) {
+  const std::size_t taps = shape.channels / shape.groups * shape.kernel_height * shape.kernel_width;
+  return shape.records * shape.groups * gradient_tiles(taps, shape.outputs / shape.groups) * sizeof(double);
+}
+
+// Products, those with the padding included, and squares; what fills tiles up to whole ones is not counted.
+template <class T>
+constexpr KernelCost convolution_norms_cost(const ConvolutionShape& s, bool keep) {
+  const std::uint64_t places = s.images * s.out_height * s.out_width;
+  const std::uint64_t elements = s.records * s.outputs * (s.channels / s.groups) * s.kernel_height * s.kernel_width;
+  return {s.records * (s.images * s.channels * s.height * s.width + s.outputs * places) * sizeof(T),
+          (keep ? elements * sizeof(T) : 0) + s.records * sizeof(double), elements * 2 * (places + 1)};
+}
 }  // namespace cuda
 
 namespace detail {

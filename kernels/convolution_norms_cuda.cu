@@ -1,3 +1,6 @@
+// Squares of the gradients and their sums; the gradients are in the type of the input.
+// f64: outer_tiles, add_parts
+
 #include <sotto/kernels/convolution_norms.h>
 
 #include <cstdint>
@@ -42,7 +45,7 @@ struct Patches {
                     int tap) const {
     const int y = tables.y[place] + tables.row[tap];
     const int x = tables.x[place] + tables.column[tap];
-    if (y < 0 || x < 0 || y >= static_cast<int>(shape.height) || x >= static_cast<int>(shape.width)) return T{0};
+    if (y < 0 || x < 0 || y >= static_cast<int>(shape.height) || x >= static_cast<int>(shape.width)) return T{};
     const std::size_t plane = tables.image[place] * shape.channels + tables.channel[tap];
     return __ldg(images + record * shape.image_record_stride + (plane * shape.height + y) * shape.width + x);
   }
@@ -55,11 +58,6 @@ struct Patches {
 };
 
 }  // namespace
-
-std::size_t convolution_norm_scratch(const ConvolutionShape& shape) {
-  const Patches<float> patches{shape, nullptr, nullptr};
-  return shape.records * shape.groups * tiles_of(patches.rows(), patches.columns()) * sizeof(double);
-}
 
 void convolution_norms(const ConvolutionShape& shape, const float* image, const float* gradient, float* kept,
                        std::size_t kept_stride, void* scratch, double* computed, Stream stream, unsigned block) {

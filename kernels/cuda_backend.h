@@ -7,16 +7,21 @@
 //   const Stream stream = cuda.make_stream();
 //   cuda.add_squared_norms_float(rows, row_count, columns, stride, out, stream, kDeviceBlock);
 //
-// Contracts, bits and sizes of blocks are those of the launchers of the same name in namespace cuda (gaussian_noise.h,
-// noisy_update.h, record_weights.h, squared_norms.h). Pointers that a launcher reads or writes are device memory of the
+// Contracts, bits and sizes of blocks are those of the launchers of the same name in namespace cuda, in the headers
+// below. Pointers that a launcher reads or writes are device memory of the
 // device in use; work is done in the order of its stream, and what a kernel did wrong shows in synchronize().
 
+#include <sotto/kernels/convolution_norms.h>
 #include <sotto/kernels/device_error.h>
+#include <sotto/kernels/embedding_norms.h>
 #include <sotto/kernels/gaussian_noise.h>
+#include <sotto/kernels/gram_norms.h>
 #include <sotto/kernels/noisy_update.h>
+#include <sotto/kernels/normalisation_rows.h>
 #include <sotto/kernels/record_weights.h>
 #include <sotto/kernels/squared_norms.h>
 #include <sotto/kernels/stream.h>
+#include <sotto/kernels/tile_norms.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -46,6 +51,22 @@ struct CudaBackend {
   template <class T>
   using AdamUpdater = void (*)(const DeviceTensorNoise&, std::size_t count, const T* sum, const AdamUpdate<T>&, Stream,
                                unsigned block);
+  template <class T>
+  using GramNorms = void (*)(const OuterShape&, const T* left, const T* right, void* scratch, double* computed,
+                             double* bound, Stream, unsigned block);
+  template <class T>
+  using TileNorms = void (*)(const OuterShape&, const T* left, const T* right, T* kept, std::size_t kept_stride,
+                             void* scratch, double* computed, Stream, unsigned block);
+  template <class T>
+  using ConvolutionNorms = void (*)(const ConvolutionShape&, const T* image, const T* gradient, T* kept,
+                                    std::size_t kept_stride, void* scratch, double* computed, Stream, unsigned block);
+  template <class T>
+  using EmbeddingNorms = void (*)(const EmbeddingShape&, const std::int64_t* tokens, const T* scale, const T* gradient,
+                                  void* scratch, double* computed, double* bound, Stream, unsigned block);
+  template <class T>
+  using NormalisationRows = void (*)(const NormalisationShape&, const T* input, const T* mean,
+                                     const T* reciprocal_deviation, const T* gradient, T* scale_rows, T* shift_rows,
+                                     Stream, unsigned block);
 
   unsigned interface = kCudaInterface;
   std::size_t bytes = sizeof(CudaBackend);
@@ -78,6 +99,16 @@ struct CudaBackend {
   void (*advance_step)(DeviceStep*, double beta1, double beta2, Stream) = nullptr;
   void (*record_weights)(Groups, const double* computed, const double* slack, const std::uint8_t* active,
                          std::size_t records, float* weights, Stream, unsigned block) = nullptr;
+  GramNorms<float> gram_norms_float = nullptr;
+  GramNorms<double> gram_norms_double = nullptr;
+  TileNorms<float> tile_norms_float = nullptr;
+  TileNorms<double> tile_norms_double = nullptr;
+  ConvolutionNorms<float> convolution_norms_float = nullptr;
+  ConvolutionNorms<double> convolution_norms_double = nullptr;
+  EmbeddingNorms<float> embedding_norms_float = nullptr;
+  EmbeddingNorms<double> embedding_norms_double = nullptr;
+  NormalisationRows<float> normalisation_rows_float = nullptr;
+  NormalisationRows<double> normalisation_rows_double = nullptr;
 };
 
 // The library's only symbol.

@@ -18,6 +18,16 @@ constexpr CudaBackend with_launchers(CudaBackend backend) {
   backend.adam_update_double = cuda::noisy_adam_update;
   backend.advance_step = cuda::advance_step;
   backend.record_weights = cuda::record_weights;
+  backend.gram_norms_float = cuda::gram_norms;
+  backend.gram_norms_double = cuda::gram_norms;
+  backend.tile_norms_float = cuda::tile_norms;
+  backend.tile_norms_double = cuda::tile_norms;
+  backend.convolution_norms_float = cuda::convolution_norms;
+  backend.convolution_norms_double = cuda::convolution_norms;
+  backend.embedding_norms_float = cuda::embedding_norms;
+  backend.embedding_norms_double = cuda::embedding_norms;
+  backend.normalisation_rows_float = cuda::normalisation_rows;
+  backend.normalisation_rows_double = cuda::normalisation_rows;
   return backend;
 }
 

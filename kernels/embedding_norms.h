@@ -14,6 +14,7 @@
 // squares overflow beyond 1e154 and vanish below 1e-154. What is not finite at a token that counts makes computed[i] or
 // bound[i] not finite, and those of no other record.
 
+#include <sotto/kernels/kernel_cost.h>
 #include <sotto/kernels/stream.h>
 
 #include <cstddef>
@@ -56,8 +57,19 @@ void embedding_norms(const EmbeddingShape& shape, const std::int64_t* tokens, co
                      const double* gradient, void* scratch, double* computed, double* bound, Stream stream,
                      unsigned block = 256);
 
-// Bytes, for all records.
-std::size_t embedding_norm_scratch(const EmbeddingShape& shape);
+// Bytes, for all records: 24 for a position.
+constexpr std::size_t embedding_norm_scratch(const EmbeddingShape& shape) {
+  return shape.records * shape.positions * 24;
+}
+
+// At most: all tokens differ and have a scale. In double. The gradients are looked at twice, the second time mostly in
+// a cache; the scratch stays in one.
+template <class T>
+constexpr KernelCost embedding_norms_cost(const EmbeddingShape& s) {
+  const std::uint64_t tokens = s.records * s.positions;
+  return {tokens * (sizeof(std::int64_t) + sizeof(T)) + tokens / s.positions_per_row * s.columns * sizeof(T),
+          s.records * 2 * sizeof(double), tokens * s.columns * 6};
+}
 }  // namespace cuda
 
 }  // namespace sotto::kernels

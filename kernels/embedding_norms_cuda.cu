@@ -1,3 +1,5 @@
+// f64: record_norms
+
 #include <sotto/kernels/embedding_norms.h>
 
 #include <algorithm>
@@ -19,6 +21,8 @@ struct Position {
   int next;       // position of the same token, or kNone
   int is_first;
 };
+
+static_assert(sizeof(Position) == 24);  // embedding_norm_scratch
 
 // Where the next position of the same token is. Every position is the next one of at most one other.
 __device__ void chain_equal_tokens(const std::int64_t* tokens, int count, std::int64_t padding, Position* positions) {
@@ -118,10 +122,6 @@ void launch_norms(const EmbeddingShape& shape, const std::int64_t* tokens, const
 }
 
 }  // namespace
-
-std::size_t embedding_norm_scratch(const EmbeddingShape& shape) {
-  return shape.records * shape.positions * sizeof(Position);
-}
 
 void embedding_norms(const EmbeddingShape& shape, const std::int64_t* tokens, const float* scale, const float* gradient,
                      void* scratch, double* computed, double* bound, Stream stream, unsigned block) {

@@ -1,3 +1,6 @@
+// Sums of a record, and what is done once for a row or a pair; inner products are in the type of the input.
+// f64: measure_rows, tile_sums, add_parts
+
 #include <sotto/kernels/gram_norms.h>
 
 #include <algorithm>
@@ -10,13 +13,12 @@ namespace {
 
 constexpr std::size_t kMostBlocks = 0x7fffffff;
 constexpr unsigned kMostThreads = 256;
-constexpr int kTile = 64;  // positions on either side of a tile of pairs
-constexpr int kSide = 16;  // threads on either side
-constexpr int kEach = 4;   // a thread has kEach x kEach pairs, kSide apart
+constexpr int kTile = static_cast<int>(kGramTile);  // positions on either side of a tile of pairs
+constexpr int kSide = 16;                           // threads on either side
+constexpr int kEach = 4;                            // a thread has kEach x kEach pairs, kSide apart
 constexpr int kCells = kSide * kSide;
-// Columns in shared memory at a time: the terms that are added in one chain.
 template <class T>
-constexpr int kSlab = sizeof(T) == 4 ? 32 : 16;
+constexpr int kSlab = static_cast<int>(kGramSlab<T>);  // columns in shared memory at a time
 
 // Of every position of every record.
 template <class T>
@@ -26,6 +28,8 @@ struct Row {
   T left;        // 2^-e
   T right;       // 2^-f
 };
+
+static_assert(sizeof(Row<float>) <= 32 && sizeof(Row<double>) <= 32);  // gram_norm_scratch
 
 template <class T>
 struct Side {
@@ -51,11 +55,11 @@ __device__ inline int exponent_of(double value) {
 // What a warp finds out about a row: its exponent and the squared norm of the row times 2^-exponent.
 template <class T>
 __device__ int measure(const T* row, std::size_t columns, double& norm) {
-  T largest = 0;
+  T largest{};
   const std::size_t lane = threadIdx.x % kLanes;
   for (std::size_t j = lane; j < columns; j += kLanes) {
     const T x = __ldg(row + j);
-    const T size = x < 0 ? -x : x;
+    const T size{x < 0 ? -x : x};
     if (size > largest) largest = size;
   }
   for (int bits = kLanes / 2; bits > 0; bits /= 2) {
@@ -64,7 +68,7 @@ __device__ int measure(const T* row, std::size_t columns, double& norm) {
   }
   const int exponent = exponent_of(largest);
   const T scale = static_cast<T>(ldexp(1.0, -exponent));
-  T sum = 0;
+  T sum{};
   for (std::size_t j = lane; j < columns; j += kLanes) {
     const T x = __ldg(row + j) * scale;
     sum += x * x;
@@ -100,7 +104,7 @@ __device__ void load_slab(const Side<T>& side, std::size_t record, std::size_t p
     const int column = at % kSlab<T>;
     const std::size_t t = position + static_cast<std::size_t>(row);
     const std::size_t j = begin + static_cast<std::size_t>(column);
-    slab[row][column] = t < positions && j < side.columns ? __ldg(side.row(record, t) + j) * rows[t].*scale : T{0};
+    slab[row][column] = t < positions && j < side.columns ? __ldg(side.row(record, t) + j) * rows[t].*scale : T{};
   }
 }
 
@@ -110,7 +114,7 @@ __device__ void dot_products(const Side<T>& side, std::size_t record, std::size_
                              std::size_t positions, const Row<T>* rows, T Row<T>::*scale, int cell,
                              T (*at_t)[kSlab<T> + 1], T (*at_s)[kSlab<T> + 1], T (&dots)[kEach][kEach]) {
   for (int r = 0; r < kEach; ++r)
-    for (int c = 0; c < kEach; ++c) dots[r][c] = 0;
+    for (int c = 0; c < kEach; ++c) dots[r][c] = T{};
   for (std::size_t begin = 0; begin < side.columns; begin += kSlab<T>) {
     __syncthreads();
     load_slab(side, record, t, positions, begin, rows, scale, at_t);
@@ -195,15 +199,6 @@ __global__ void __launch_bounds__(kMostThreads)
   }
 }
 
-std::size_t tiles_of(const OuterShape& shape) {
-  const std::size_t side = (shape.positions + kTile - 1) / kTile;
-  return side * (side + 1) / 2;
-}
-
-std::size_t chain(std::size_t columns, std::size_t together) {
-  return std::min(columns, together) + (columns + together - 1) / together;
-}
-
 template <class T>
 void launch_all(const OuterShape& shape, const T* left, const T* right, void* scratch, double* computed, double* bound,
                 Stream stream, unsigned block) {
@@ -212,7 +207,7 @@ void launch_all(const OuterShape& shape, const T* left, const T* right, void* sc
   const unsigned threads = std::min(block, kMostThreads);
   const Side<T> lefts{left, shape.left_columns, shape.left_record_stride, shape.left_position_stride};
   const Side<T> rights{right, shape.right_columns, shape.right_record_stride, shape.right_position_stride};
-  const std::size_t tiles = tiles_of(shape);
+  const std::size_t tiles = gram_tiles(shape.positions);
   auto* rows = static_cast<Row<T>*>(scratch);
   auto* partial = reinterpret_cast<double*>(rows + shape.records * shape.positions);
   if (shape.positions > 0) {
@@ -233,27 +228,7 @@ void launch_all(const OuterShape& shape, const T* left, const T* right, void* sc
          shape.records, shape.positions, tiles, rows, partial, computed, bound);
 }
 
-template <class T>
-double factor_of(const OuterShape& shape) {
-  const auto k = [](std::size_t columns) { return static_cast<double>(chain(columns, kSlab<T>) + 1); };
-  return detail::gram_factor(shape, k(shape.left_columns), k(shape.right_columns),
-                             std::numeric_limits<T>::epsilon() / 2);
-}
-
 }  // namespace
-
-std::size_t gram_norm_scratch(const OuterShape& shape) {
-  return shape.records * (shape.positions * sizeof(Row<double>) + tiles_of(shape) * sizeof(double));
-}
-
-template <>
-double gram_norm_factor<float>(const OuterShape& shape) {
-  return factor_of<float>(shape);
-}
-template <>
-double gram_norm_factor<double>(const OuterShape& shape) {
-  return factor_of<double>(shape);
-}
 
 void gram_norms(const OuterShape& shape, const float* left, const float* right, void* scratch, double* computed,
                 double* bound, Stream stream, unsigned block) {

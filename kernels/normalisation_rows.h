@@ -18,6 +18,7 @@
 // in T in chains of at most kNormalisationChain, at most 32 chains in pairs, and those sums in double (device: those
 // sums in one chain in T), and the result is rounded once. What is not finite stays in its own record.
 
+#include <sotto/kernels/kernel_cost.h>
 #include <sotto/kernels/stream.h>
 
 #include <cstddef>
@@ -57,6 +58,14 @@ void normalisation_rows(const NormalisationShape& shape, const float* input, con
 void normalisation_rows(const NormalisationShape& shape, const double* input, const double* mean,
                         const double* reciprocal_deviation, const double* gradient, double* scale_rows,
                         double* shift_rows, Stream stream, unsigned block = 256);
+
+// Of both rows, or of the shift alone. A term of the scale is 3 operations; both sums are made in either case. Those of
+// chains are not counted, nor the statistics.
+template <class T>
+constexpr KernelCost normalisation_rows_cost(const NormalisationShape& s, bool scale) {
+  const std::uint64_t elements = s.records * s.outer * s.channels * s.inner, rows = s.records * s.channels;
+  return {elements * (scale ? 2 : 1) * sizeof(T), rows * (scale ? 2 : 1) * sizeof(T), elements * (scale ? 5 : 2)};
+}
 }  // namespace cuda
 
 }  // namespace sotto::kernels

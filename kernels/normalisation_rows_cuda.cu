@@ -1,3 +1,6 @@
+// With elements that are double; with float there is none.
+// f64: sum_rows, sum_channels
+
 #include <sotto/kernels/normalisation_rows.h>
 
 #include <algorithm>
@@ -23,8 +26,8 @@ struct Inputs {
 // Chains of kNormalisationChain terms, and a chain of their sums.
 template <class T>
 struct Sums {
-  T total[2] = {0, 0};
-  T chain[2] = {0, 0};
+  T total[2] = {};
+  T chain[2] = {};
   unsigned length = 0;
 
   __device__ void add(T scale, T shift) {
@@ -35,7 +38,7 @@ struct Sums {
   __device__ void flush() {
     for (int k = 0; k < 2; ++k) {
       total[k] += chain[k];
-      chain[k] = 0;
+      chain[k] = T{};
     }
     length = 0;
   }
@@ -46,7 +49,7 @@ __device__ void add_place(const NormalisationShape& shape, const Inputs<T>& of, 
                           std::size_t channel, std::size_t inner, Sums<T>& sums) {
   const std::size_t at = (outer * shape.channels + channel) * shape.inner + inner;
   const T g = __ldg(of.gradient + record * shape.gradient_record_stride + at);
-  T scale = 0;
+  T scale{};
   if (of.input != nullptr) {
     const std::size_t statistic = record * shape.statistic_record_stride + outer * shape.statistic_outer_stride +
                                   channel / shape.channels_per_statistic;

@@ -18,4 +18,12 @@ struct OuterShape {
   std::size_t right_position_stride = 0;
 };
 
+namespace cuda {
+// Rows and columns of the tiles in which gradients are formed on a device, and tiles of a gradient.
+inline constexpr std::size_t kGradientTile = 64;
+constexpr std::size_t gradient_tiles(std::size_t rows, std::size_t columns) {
+  return ((rows + kGradientTile - 1) / kGradientTile) * ((columns + kGradientTile - 1) / kGradientTile);
+}
+}  // namespace cuda
+
 }  // namespace sotto::kernels

@@ -14,6 +14,7 @@
 // either. What underflows is below T sqrt(p d) 2^-149 (2^-1074) and not counted.
 // What is not finite in a record, or overflows in its gradient, makes its computed[i] infinite or NaN, and no other.
 
+#include <sotto/kernels/kernel_cost.h>
 #include <sotto/kernels/outer_shape.h>
 #include <sotto/kernels/stream.h>
 
@@ -54,7 +55,17 @@ void tile_norms(const OuterShape& shape, const double* left, const double* right
                 void* scratch, double* computed, Stream stream, unsigned block = 256);
 
 // Bytes, for all records.
-std::size_t tile_norm_scratch(const OuterShape& shape);
+constexpr std::size_t tile_norm_scratch(const OuterShape& shape) {
+  return shape.records * gradient_tiles(shape.left_columns, shape.right_columns) * sizeof(double);
+}
+
+// Products and squares; what fills tiles up to whole ones is not counted.
+template <class T>
+constexpr KernelCost tile_norms_cost(const OuterShape& s, bool keep) {
+  const std::uint64_t elements = s.records * s.left_columns * s.right_columns;
+  return {s.records * s.positions * (s.left_columns + s.right_columns) * sizeof(T),
+          (keep ? elements * sizeof(T) : 0) + s.records * sizeof(double), elements * 2 * (s.positions + 1)};
+}
 }  // namespace cuda
 
 }  // namespace sotto::kernels

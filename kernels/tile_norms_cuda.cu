@@ -1,3 +1,6 @@
+// Squares of the gradients and their sums; the gradients are in the type of the input.
+// f64: outer_tiles, add_parts
+
 #include <sotto/kernels/tile_norms.h>
 
 #include <sotto/kernels/tile_sums.cuh>
@@ -28,10 +31,6 @@ struct Matrices {
 };
 
 }  // namespace
-
-std::size_t tile_norm_scratch(const OuterShape& shape) {
-  return shape.records * tiles_of(shape.left_columns, shape.right_columns) * sizeof(double);
-}
 
 void tile_norms(const OuterShape& shape, const float* left, const float* right, float* kept, std::size_t kept_stride,
                 void* scratch, double* computed, Stream stream, unsigned block) {

@@ -10,6 +10,8 @@
 //   left(tables, record, group, t, local_t, a, local_a), right(..., b)
 //   kPlacesFirst                                   consecutive places of `right` are consecutive in memory
 
+#include <sotto/kernels/outer_shape.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <sotto/kernels/reduce.cuh>
@@ -17,7 +19,7 @@
 namespace sotto::kernels::cuda {
 
 constexpr unsigned kMostTileThreads = 256;
-constexpr int kTile = 64;  // rows and columns of a tile
+constexpr int kTile = static_cast<int>(kGradientTile);
 constexpr int kSide = 16;  // threads on either side
 constexpr int kEach = 4;   // a thread has kEach x kEach elements, kSide apart
 constexpr int kCells = kSide * kSide;
@@ -40,12 +42,11 @@ __device__ void load_slab(const Source& source, typename Source::Tables& tables,
   for (int at = thread; at < kSlab * kTile; at += threads) {
     const int k = at / kTile, row = at % kTile;
     const std::size_t t = begin + k, a = first_row + row;
-    left[k][row] = t < source.places() && a < source.rows() ? source.left(tables, record, group, t, k, a, row) : T{0};
+    left[k][row] = t < source.places() && a < source.rows() ? source.left(tables, record, group, t, k, a, row) : T{};
     const int j = Source::kPlacesFirst ? at % kSlab : k;
     const int column = Source::kPlacesFirst ? at / kSlab : row;
     const std::size_t s = begin + j, b = first_column + column;
-    right[j][column] =
-        s < source.places() && b < source.columns() ? source.right(tables, record, group, s, j, b) : T{0};
+    right[j][column] = s < source.places() && b < source.columns() ? source.right(tables, record, group, s, j, b) : T{};
   }
   __syncthreads();
 }
@@ -120,10 +121,6 @@ __global__ void __launch_bounds__(kMostTileThreads)
     sum = warp_sum(sum);
     if (lane == 0) out[i] = sum;
   }
-}
-
-inline std::size_t tiles_of(std::size_t rows, std::size_t columns) {
-  return ((rows + kTile - 1) / kTile) * ((columns + kTile - 1) / kTile);
 }
 
 // Everything: all tiles of all records, and their squared norms added up. `partial` has an element per tile and group.

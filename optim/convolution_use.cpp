@@ -93,7 +93,9 @@ class ConvolutionUse final : public ParameterUse {
   }
 
   Strategy strategy() const override { return strategy_; }
-  int64_t held_bytes() const override { return bytes_of(images_) + bytes_of(gradient_) + bytes_of(kept_); }
+  int64_t held_bytes() const override {
+    return bytes_freed_with(images_) + bytes_freed_with(gradient_) + bytes_freed_with(kept_);
+  }
 
  private:
   // [B, images per record, channels, spatial...]

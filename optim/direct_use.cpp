@@ -27,7 +27,7 @@ class DirectUse final : public ParameterUse {
   void add_weighted(const at::Tensor& weights, at::Tensor& total) override { add_row_sum(rows_, weights, total); }
   at::Tensor kept_rows() const override { return rows_; }
   Strategy strategy() const override { return Strategy::keep; }
-  int64_t held_bytes() const override { return bytes_of(rows_); }
+  int64_t held_bytes() const override { return bytes_freed_with(rows_); }
 
  private:
   std::function<at::Tensor(const at::Tensor&)> make_rows_;

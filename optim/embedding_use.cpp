@@ -95,7 +95,9 @@ class EmbeddingUse final : public ParameterUse {
   }
 
   Strategy strategy() const override { return Strategy::keep; }
-  int64_t held_bytes() const override { return bytes_of(tokens_) + bytes_of(scale_) + bytes_of(gradient_); }
+  int64_t held_bytes() const override {
+    return bytes_freed_with(tokens_) + bytes_freed_with(scale_) + bytes_freed_with(gradient_);
+  }
 
  private:
   at::Tensor by_record(const at::Tensor& tensor) const {

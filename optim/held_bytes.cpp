@@ -36,6 +36,12 @@ int64_t HeldBytes::bytes() const {
   return counter_ ? std::max<int64_t>(0, counter_->held) : 0;
 }
 
+int64_t HeldBytes::counted() {
+  const auto* counter =
+      dynamic_cast<const Counter*>(c10::ThreadLocalDebugInfo::get(c10::DebugInfoKind::PROFILER_STATE));
+  return counter != nullptr ? std::max<int64_t>(0, counter->held) : 0;
+}
+
 int64_t HeldBytes::most_bytes() const {
   return counter_ ? counter_->most : 0;
 }

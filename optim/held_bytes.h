@@ -17,6 +17,8 @@ class HeldBytes {
 
   int64_t bytes() const;
   int64_t most_bytes() const;  // at any time so far
+  // bytes() of the one that counts in this thread now; 0 without one.
+  static int64_t counted();
 
  private:
   struct Counter;

@@ -136,7 +136,9 @@ class MatrixUse final : public ParameterUse {
   }
 
   Strategy strategy() const override { return strategy_; }
-  int64_t held_bytes() const override { return bytes_of(left_) + bytes_of(right_) + bytes_of(kept_); }
+  int64_t held_bytes() const override {
+    return bytes_freed_with(left_) + bytes_freed_with(right_) + bytes_freed_with(kept_);
+  }
 
  private:
   // One matrix product over all records and positions: sum_i w_i g_i = (w . left)^T right; in a few parts, so that

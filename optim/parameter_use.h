@@ -72,7 +72,7 @@ class ParameterUse {
   virtual at::Tensor kept_rows() const { return {}; }
 
   virtual Strategy strategy() const = 0;
-  // Of the tensors that are freed with the use, once it has chosen.
+  // That are freed with the use, once it has chosen.
   virtual int64_t held_bytes() const { return 0; }
 };
 

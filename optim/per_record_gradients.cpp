@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 namespace sotto::optim {
 double PerRecordGradients::norm_bound(size_t group, int64_t record) const {
@@ -60,47 +61,48 @@ void PerRecordGradients::add_uses(size_t first) {
   }
 }
 
-// Uses that one of them will absorb are planned as one.
+// Uses that one of them will absorb are planned as one, at the place of the first.
 void PerRecordGradients::plan_all() {
-  struct Group {
-    const RecordedUse* first;
-    UseShape shape;
-  };
-  std::vector<Group> groups;
+  std::map<size_t, UseToPlan> groups;  // by the first use of each
   std::vector<size_t> group_of(recording_.uses.size(), 0);
   for (const auto& [source, of] : of_source_) {
-    const size_t begin = groups.size();
+    std::vector<size_t> firsts;  // of this source
     for (size_t u : of.uses) {
       const RecordedUse& use = recording_.uses[u];
       const UseShape shape = use.use ? use.use->shape() : UseShape{};
-      size_t g = begin;
-      const auto joins = [&](const Group& group) {
-        return shape.positions > 0 && group.shape.positions > 0 && group.first->map == use.map &&
-               group.shape.rows == shape.rows && group.shape.columns == shape.columns;
-      };
-      while (g < groups.size() && !joins(groups[g])) ++g;
-      if (g == groups.size()) {
-        groups.push_back({&use, shape});
+      const auto joined = std::find_if(firsts.begin(), firsts.end(), [&](size_t first) {
+        const UseShape& other = groups.at(first).shape;
+        return shape.positions > 0 && other.positions > 0 && recording_.uses[first].map == use.map &&
+               other.rows == shape.rows && other.columns == shape.columns;
+      });
+      group_of[u] = joined == firsts.end() ? u : *joined;
+      if (joined == firsts.end()) {
+        firsts.push_back(u);
+        groups[u] = {shape, use.bytes_before};
       } else {
-        groups[g].shape.positions += shape.positions;
-        groups[g].shape.factors += shape.factors;
-        groups[g].shape.multiplications += shape.multiplications;
+        UseShape& other = groups.at(*joined).shape;
+        other.positions += shape.positions;
+        other.factors += shape.factors;
+        other.multiplications += shape.multiplications;
       }
-      group_of[u] = g;
     }
     // Norm and sum of a parameter with several uses are those of rows that are summed over the uses.
     const bool plain =
-        source < parameters_->size() && !of.pulled && groups.size() == begin + 1 && !groups[begin].first->map.repeats();
-    for (size_t g = begin; !plain && g < groups.size(); ++g) groups[g].shape.positions = 0;
+        source < parameters_->size() && !of.pulled && firsts.size() == 1 && !recording_.uses[firsts[0]].map.repeats();
+    for (size_t first : firsts) {
+      if (!plain) groups.at(first).shape.positions = 0;
+    }
   }
-  std::vector<UseShape> shapes;
-  for (const Group& group : groups) shapes.push_back(group.shape);
+  std::vector<UseToPlan> to_plan;
+  for (const auto& [first, group] : groups) to_plan.push_back(group);
   const auto element_bytes = static_cast<int64_t>((*parameters_)[0].tensor.element_size());
-  const std::vector<PlannedUse> plans = plan_uses(shapes, batch_, element_bytes, memory_bytes_, options_->costs);
-  for (size_t u = 0; u < group_of.size(); ++u) {
-    plans_.push_back(groups.empty() ? PlannedUse{} : plans[group_of[u]]);
-    if (options_->force_strategy != Strategy::automatic) plans_.back().strategy = options_->force_strategy;
-    if (!groups.empty() && groups[group_of[u]].first != &recording_.uses[u]) plans_.back().held_bytes = 0;
+  std::vector<PlannedUse> plans = plan_uses(to_plan, batch_, element_bytes, memory_bytes_, options_->costs);
+  plans_.resize(recording_.uses.size());
+  size_t g = 0;
+  for (const auto& [first, group] : groups) plans_[first] = plans[g++];
+  for (size_t u = 0; u < plans_.size(); ++u) {
+    if (group_of[u] != u) plans_[u].strategy = plans_[group_of[u]].strategy;
+    if (options_->force_strategy != Strategy::automatic) plans_[u].strategy = options_->force_strategy;
   }
 }
 
@@ -240,18 +242,25 @@ void PerRecordGradients::for_each_pulled_rows(
   }
 }
 
-// First those that free more than their sum takes.
-std::vector<size_t> PerRecordGradients::order_of_sums(const std::vector<at::Tensor>& sums) const {
-  std::vector<std::pair<int64_t, size_t>> order;
-  for (size_t p = 0; p < parameters_->size(); ++p) {
-    int64_t taken = sums[p].defined() ? 0 : static_cast<int64_t>((*parameters_)[p].tensor.nbytes());
-    for (size_t u : of_source_.at(p).uses) taken -= recording_.uses[u].use->held_bytes();
-    order.emplace_back(taken, p);
+constexpr int64_t kSmallSum = 1 << 16;  // bytes; a bias, which shares its gradient with a weight
+
+// The place in `waiting` of the sum to make next, so that little is held at any time: while there are some that take
+// little, or no more than they free, the smallest of these; then the one that frees most.
+size_t PerRecordGradients::next_sum(const std::vector<size_t>& waiting, const std::vector<at::Tensor>& sums) const {
+  size_t best = 0;
+  std::tuple<bool, int64_t, size_t> least;
+  for (size_t k = 0; k < waiting.size(); ++k) {
+    const size_t p = waiting[k];
+    const int64_t taken = sums[p].defined() ? 0 : static_cast<int64_t>((*parameters_)[p].tensor.nbytes());
+    int64_t freed = 0;
+    for (size_t u : of_source_.at(p).uses) freed += recording_.uses[u].use->held_bytes();
+    const bool first = taken <= std::max(freed, kSmallSum);
+    const std::tuple<bool, int64_t, size_t> rank = {!first, first ? taken : -freed, p};
+    if (k > 0 && rank >= least) continue;
+    best = k;
+    least = rank;
   }
-  std::sort(order.begin(), order.end());
-  std::vector<size_t> result;
-  for (const auto& [taken, p] : order) result.push_back(p);
-  return result;
+  return best;
 }
 
 void PerRecordGradients::free_uses(size_t source) {
@@ -282,9 +291,15 @@ void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& wei
   };
   for (size_t p = 0; p < rows_.size(); ++p) add_rows(p, 0, rows_[p]);
   if (!rows_.empty()) return;
-  for (const size_t p : order_of_sums(sums)) {
+  std::vector<size_t> waiting;
+  for (size_t p = 0; p < parameters_->size(); ++p) {
+    if (!of_source_.at(p).pulled && !of_source_.at(p).uses.empty()) waiting.push_back(p);
+  }
+  while (!waiting.empty()) {
+    const auto next = waiting.begin() + static_cast<std::ptrdiff_t>(next_sum(waiting, sums));
+    const size_t p = *next;
+    waiting.erase(next);
     const OfSource& of = of_source_.at(p);
-    if (of.pulled || of.uses.empty()) continue;
     if (!has_one_plain_use(p)) {
       for_each_summed_rows(p, [&](int64_t begin, const at::Tensor& rows) { add_rows(p, begin, rows); });
       free_uses(p);

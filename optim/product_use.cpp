@@ -69,7 +69,9 @@ class ProductUse final : public ParameterUse {
   }
 
   Strategy strategy() const override { return kept_.defined() ? Strategy::keep : Strategy::drop; }
-  int64_t held_bytes() const override { return bytes_of(left_) + bytes_of(right_) + bytes_of(kept_); }
+  int64_t held_bytes() const override {
+    return bytes_freed_with(left_) + bytes_freed_with(right_) + bytes_freed_with(kept_);
+  }
 
  private:
   // [B, G, T, features]

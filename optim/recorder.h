@@ -35,7 +35,8 @@ struct RecordedUse {
   ElementMap map;                // of the elements that the use has gradients of, in the expression's source
   torch::autograd::Edge output;  // where the gradient of the operator's output flows
   std::unique_ptr<ParameterUse> use;
-  bool absorbed = false;  // an earlier use took it over
+  bool absorbed = false;     // an earlier use took it over
+  int64_t bytes_before = 0;  // held by the pass so far (held_bytes.h); 0 in a segment that is computed again
 };
 
 // Throws UsageError, naming operator and parameter, unless `rows` are per-record gradients [records, N] of what the use

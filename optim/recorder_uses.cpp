@@ -1,6 +1,7 @@
 // Where the recorder notes that an operator consumes a parameter.
 
 #include <fmt/format.h>
+#include <sotto/optim/held_bytes.h>
 #include <sotto/optim/recorder_state.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/function.h>
@@ -78,6 +79,7 @@ void Recorder::note_use(Frame& frame, const OutputPositions& positions, size_t a
   const torch::autograd::Edge edge = torch::autograd::impl::gradient_edge(output);
   mark_made(frame, output, nodes_.consumers);
   RecordedUse use{call.name, argument, custom, expression, std::move(*map), edge, std::move(made.use)};
+  use.bytes_before = HeldBytes::counted();
   recording_.uses.push_back(std::move(use));
 }
 

@@ -33,9 +33,10 @@ enum class Fallback {
 struct TapeOptions {
   Fallback fallback = Fallback::none;
   Strategy force_strategy = Strategy::automatic;  // for tests and measurements; a strategy that cannot apply is ignored
-  // Memory for what is held between a gradient and its weighted sum: activations, gradients of outputs, per-record
-  // gradients that are kept. 0: a fifth more than the forward pass leaves behind, or than the parameters have. Where
-  // that cannot be, as little as possible is held.
+  // Memory of one physical batch, from the forward pass to the weighted sum: activations, gradients of outputs,
+  // per-record gradients that are kept; not what single operators need while they run, nor parameters and their sums.
+  // 0: a fifth more than the forward pass leaves behind, or than the parameters have. Where that cannot be, as little
+  // as possible is held.
   int64_t memory_bytes = 0;
   int64_t chunk_bytes = 16LL << 20;  // size of one piece of the per-record gradients that are not kept
   KernelCosts costs = {};            // what strategies are chosen by, with the shapes
@@ -92,7 +93,7 @@ class PerRecordGradients {
   void add_uses(size_t first);
   void plan_all();
   void settle(size_t source);  // chooses strategies; norms, if the source is a parameter that nothing is pulled back to
-  std::vector<size_t> order_of_sums(const std::vector<at::Tensor>& sums) const;
+  size_t next_sum(const std::vector<size_t>& waiting, const std::vector<at::Tensor>& sums) const;
   void free_uses(size_t source);
   bool has_one_plain_use(size_t parameter) const;
   void for_each_summed_rows(size_t parameter,

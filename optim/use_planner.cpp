@@ -35,34 +35,37 @@ std::vector<PlannedUse> possible_plans(const UseShape& shape, int64_t records, i
   return plans;
 }
 
-std::vector<PlannedUse> plan_uses(const std::vector<UseShape>& uses, int64_t records, int64_t element_bytes,
+std::vector<PlannedUse> plan_uses(const std::vector<UseToPlan>& uses, int64_t records, int64_t element_bytes,
                                   int64_t budget_bytes, const KernelCosts& costs) {
   std::vector<std::vector<PlannedUse>> possible;
   std::vector<PlannedUse> chosen;
-  int64_t held = 0;
-  for (const UseShape& shape : uses) {
-    possible.push_back(possible_plans(shape, records, element_bytes, costs));
+  for (const UseToPlan& use : uses) {
+    possible.push_back(possible_plans(use.shape, records, element_bytes, costs));
     chosen.push_back(*std::min_element(possible.back().begin(), possible.back().end(),
                                        [](const auto& a, const auto& b) { return a.seconds < b.seconds; }));
-    held += chosen.back().held_bytes;
   }
-  while (held > budget_bytes) {
-    double best = std::numeric_limits<double>::infinity();
-    size_t use = 0;
-    const PlannedUse* change = nullptr;
-    for (size_t u = 0; u < chosen.size(); ++u) {
-      for (const PlannedUse& plan : possible[u]) {
-        const int64_t freed = chosen[u].held_bytes - plan.held_bytes;
-        const double price = (plan.seconds - chosen[u].seconds) / static_cast<double>(std::max<int64_t>(1, freed));
-        if (freed <= 0 || price >= best) continue;
-        best = price;
-        use = u;
-        change = &plan;
+  // From the end of the forward pass, where the backward pass begins.
+  int64_t held = 0;
+  for (size_t k = uses.size(); k-- > 0;) {
+    held += chosen[k].held_bytes;
+    while (held > budget_bytes - uses[k].bytes_before) {
+      double best = std::numeric_limits<double>::infinity();
+      size_t at = 0;
+      const PlannedUse* change = nullptr;
+      for (size_t u = k; u < uses.size(); ++u) {
+        for (const PlannedUse& plan : possible[u]) {
+          const int64_t freed = chosen[u].held_bytes - plan.held_bytes;
+          const double price = (plan.seconds - chosen[u].seconds) / static_cast<double>(std::max<int64_t>(1, freed));
+          if (freed <= 0 || price >= best) continue;
+          best = price;
+          at = u;
+          change = &plan;
+        }
       }
+      if (change == nullptr) break;
+      held -= chosen[at].held_bytes - change->held_bytes;
+      chosen[at] = *change;
     }
-    if (change == nullptr) break;
-    held -= chosen[use].held_bytes - change->held_bytes;
-    chosen[use] = *change;
   }
   return chosen;
 }

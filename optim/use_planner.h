@@ -26,10 +26,17 @@ struct PlannedUse {
 std::vector<PlannedUse> possible_plans(const UseShape& shape, int64_t records, int64_t element_bytes,
                                        const KernelCosts& costs);
 
-// One plan per use, from shapes alone: every use gets its fastest strategy; while more than budget_bytes are held, the
-// change that costs the least time per byte that it frees is made. What cannot be made to fit holds as little as
-// possible. O(U^2) for U uses.
-std::vector<PlannedUse> plan_uses(const std::vector<UseShape>& uses, int64_t records, int64_t element_bytes,
+struct UseToPlan {
+  UseShape shape;
+  int64_t bytes_before = 0;  // that the forward pass held when it came to the use
+};
+
+// One plan per use, from shapes alone. The uses are in the order of the forward pass. When the backward pass is at one
+// of them, what the forward pass held before it is still there, and what it and the uses behind it hold:
+//   bytes_before[k] + sum_{j >= k} held_bytes[j]   for each k
+// Every use gets its fastest strategy; while one of those sums is above budget_bytes, the change that costs the least
+// time per byte that it frees there is made. What cannot be made to fit holds as little as possible. O(U^2) for U uses.
+std::vector<PlannedUse> plan_uses(const std::vector<UseToPlan>& uses, int64_t records, int64_t element_bytes,
                                   int64_t budget_bytes, const KernelCosts& costs);
 
 }  // namespace sotto::optim

@@ -8,6 +8,7 @@
 #include <limits>
 #include <optional>
 
+#include "device_fixture.h"
 #include "random_values.h"
 
 namespace sotto::kernels::testing {
@@ -17,10 +18,8 @@ constexpr std::uint32_t kKey[8] = {1, 2, 3, 0xffffffffU, 5, 0x80000000U, 7, 8};
 constexpr double kStddev = 1.7, kDivisor = 48.0;
 #if SOTTO_SIMULATED
 const std::vector<std::size_t> kCounts = {0, 1, 9, 1029};
-const std::vector<unsigned> kBlocks = {32, 256, 1024};
 #else
 const std::vector<std::size_t> kCounts = {0, 1, 9, 1029, 1000003, std::size_t{1} << 25};
-const std::vector<unsigned> kBlocks = {32, 64, 96, 128, 256, 512, 1024};
 #endif
 
 template <class T>
@@ -52,25 +51,6 @@ struct Entries<double> {
   CudaBackend::AddWeightedSum<double> add_weighted_sum;
   CudaBackend::SgdUpdater<double> sgd;
   CudaBackend::AdamUpdater<double> adam;
-};
-
-class Device : public ::testing::Test {
- protected:
-  void SetUp() override {
-    try {
-      backend_ = &open_cuda_backend(SOTTO_CUDA_LIBRARY);
-      backend_->use_device(0);
-      stream_.emplace(*backend_);
-    } catch (const DeviceError& error) {
-      GTEST_SKIP() << error.what();
-    }
-  }
-  const CudaBackend& backend() const { return *backend_; }
-  const DeviceStream& stream() const { return *stream_; }
-
- private:
-  const CudaBackend* backend_ = nullptr;
-  std::optional<DeviceStream> stream_;
 };
 
 template <class T>

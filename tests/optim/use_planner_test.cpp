@@ -11,13 +11,13 @@ constexpr int64_t kRecords = 16;
 constexpr int64_t kBytes = 4;
 constexpr int64_t kPlenty = INT64_MAX;
 
-UseShape product(int64_t positions, int64_t rows, int64_t columns) {
-  return {.elements = rows * columns,
-          .factors = positions * (rows + columns),
-          .multiplications = static_cast<double>(positions * rows * columns),
-          .positions = positions,
-          .rows = rows,
-          .columns = columns};
+UseToPlan product(int64_t positions, int64_t rows, int64_t columns) {
+  return {{.elements = rows * columns,
+           .factors = positions * (rows + columns),
+           .multiplications = static_cast<double>(positions * rows * columns),
+           .positions = positions,
+           .rows = rows,
+           .columns = columns}};
 }
 
 int64_t held(const std::vector<PlannedUse>& plans) {
@@ -31,7 +31,7 @@ TEST(UsePlanner, OnePositionIsRankOneAtAnyBudget) {
 }
 
 TEST(UsePlanner, WhatHasNothingToChooseIsLeftAlone) {
-  const auto plans = plan_uses({UseShape{}, product(1, 4, 4)}, kRecords, kBytes, 0, {});
+  const auto plans = plan_uses({UseToPlan{}, product(1, 4, 4)}, kRecords, kBytes, 0, {});
   EXPECT_EQ(plans[0].strategy, Strategy::automatic);
   EXPECT_EQ(plans[0].held_bytes, 0);
 }
@@ -43,18 +43,34 @@ TEST(UsePlanner, GramIsForFewPositionsOfWideLayers) {
 }
 
 TEST(UsePlanner, NoMoreIsHeldThanTheBudgetWhereThatIsPossible) {
-  const std::vector<UseShape> uses = {product(64, 64, 64), product(64, 256, 64), product(16, 1024, 1024),
-                                      product(64, 64, 256), {.elements = 800, .factors = 9000, .multiplications = 1e6}};
+  const std::vector<UseToPlan> uses = {product(64, 64, 64),
+                                       product(64, 256, 64),
+                                       product(16, 1024, 1024),
+                                       product(64, 64, 256),
+                                       {{.elements = 800, .factors = 9000, .multiplications = 1e6}}};
   int64_t least = 0;
-  for (const UseShape& shape : uses) least += kRecords * kBytes * std::min(shape.elements, shape.factors);
+  for (const UseToPlan& use : uses) least += kRecords * kBytes * std::min(use.shape.elements, use.shape.factors);
   for (int64_t budget = least; budget < 8 * least; budget += least / 10) {
     EXPECT_LE(held(plan_uses(uses, kRecords, kBytes, budget, {})), budget);
   }
   EXPECT_EQ(held(plan_uses(uses, kRecords, kBytes, 0, {})), least);
 }
 
+// The last layer's rows would be there together with what the forward pass left; the first one's when that is gone.
+TEST(UsePlanner, RowsAreKeptWhereTheBackwardPassHasMadeRoom) {
+  UseToPlan first = product(64, 64, 64);
+  UseToPlan last = first;
+  const int64_t rows = kRecords * 64 * 64 * kBytes;
+  const int64_t factors = kRecords * 64 * 128 * kBytes;
+  first.shape.factors = last.shape.factors = 64 * 16;  // less than the rows
+  last.bytes_before = 10 * factors;
+  const auto plans = plan_uses({first, last}, kRecords, kBytes, 10 * factors + rows / 2, {.gram = 1e5});
+  EXPECT_EQ(plans[0].strategy, Strategy::keep);
+  EXPECT_NE(plans[1].strategy, Strategy::keep);
+}
+
 TEST(UsePlanner, ASmallerBudgetNeverMakesAStepFaster) {
-  const std::vector<UseShape> uses = {product(64, 64, 64), product(64, 256, 64), product(128, 100, 1000)};
+  const std::vector<UseToPlan> uses = {product(64, 64, 64), product(64, 256, 64), product(128, 100, 1000)};
   double slower = 1e9;
   for (int64_t budget = 0; budget < int64_t{1} << 28; budget += 1 << 20) {
     double seconds = 0;
@@ -65,16 +81,15 @@ TEST(UsePlanner, ASmallerBudgetNeverMakesAStepFaster) {
 }
 
 TEST(UsePlanner, BytesAreThoseOfRowsOrFactors) {
-  const UseShape shape = product(10, 3, 5);
-  for (const PlannedUse& plan : possible_plans(shape, kRecords, kBytes, {})) {
+  for (const PlannedUse& plan : possible_plans(product(10, 3, 5).shape, kRecords, kBytes, {})) {
     EXPECT_EQ(plan.held_bytes, plan.strategy == Strategy::keep ? 16 * 15 * 4 : 16 * 80 * 4) << to_string(plan.strategy);
   }
 }
 
 TEST(UsePlanner, CostsDecideBetweenStrategiesThatFit) {
-  const UseShape shape = product(128, 384, 384);
-  EXPECT_EQ(plan_uses({shape}, kRecords, kBytes, kPlenty, {.gram = 1e15})[0].strategy, Strategy::gram);
-  EXPECT_EQ(plan_uses({shape}, kRecords, kBytes, kPlenty, {.gram = 1e5})[0].strategy, Strategy::keep);
+  const UseToPlan use = product(128, 384, 384);
+  EXPECT_EQ(plan_uses({use}, kRecords, kBytes, kPlenty, {.gram = 1e15})[0].strategy, Strategy::gram);
+  EXPECT_EQ(plan_uses({use}, kRecords, kBytes, kPlenty, {.gram = 1e5})[0].strategy, Strategy::keep);
 }
 
 }  // namespace

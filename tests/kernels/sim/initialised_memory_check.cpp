@@ -6,10 +6,15 @@
 //   initialised_memory_check planted [dynamic]
 //       a kernel that reads shared memory that nobody wrote: must be reported
 
+#include <sotto/kernels/convolution_norms.h>
+#include <sotto/kernels/embedding_norms.h>
+#include <sotto/kernels/gram_norms.h>
 #include <sotto/kernels/launch.h>
 #include <sotto/kernels/noisy_update.h>
+#include <sotto/kernels/normalisation_rows.h>
 #include <sotto/kernels/record_weights.h>
 #include <sotto/kernels/squared_norms.h>
+#include <sotto/kernels/tile_norms.h>
 
 #include <cstdio>
 #include <cstring>
@@ -89,6 +94,65 @@ void run_weights(unsigned block) {
   weights.must_be_written();
 }
 
+template <class T>
+void run_norms(unsigned block) {
+  constexpr std::size_t kRecords = 2, kPositions = 6, kP = 5, kD = 70;
+  const Memory<double> computed(kRecords), bound(kRecords), again(kRecords);
+  const OuterShape outer{kRecords, kPositions, kP, kD, kPositions * kP, kP, kPositions * kD, kD};
+  const Memory<T> left(kRecords * kPositions * kP, T{1}), right(kRecords * kPositions * kD, T{1});
+  const Memory<T> kept(kRecords * kP * kD);
+  const Memory<double> of_pairs(cuda::gram_norm_scratch(outer) / sizeof(double));
+  cuda::gram_norms(outer, left.get(), right.get(), of_pairs.get(), computed.get(), bound.get(), nullptr, block);
+  const Memory<double> of_tiles(cuda::tile_norm_scratch(outer) / sizeof(double));
+  cuda::tile_norms(outer, left.get(), right.get(), kept.get(), kP * kD, of_tiles.get(), again.get(), nullptr, block);
+  for (const auto* written : {&computed, &bound, &again}) written->must_be_written();
+  kept.must_be_written();
+
+  const Memory<std::int64_t> tokens(kRecords * kPositions, 3);
+  const Memory<double> table_norms(kRecords), table_bounds(kRecords);
+  const EmbeddingShape embedding{kRecords, kPositions, 1, kD, kPositions, kPositions * kD, kD};
+  const Memory<double> of_tokens(cuda::embedding_norm_scratch(embedding) / sizeof(double));
+  cuda::embedding_norms(embedding, tokens.get(), static_cast<const T*>(nullptr), right.get(), of_tokens.get(),
+                        table_norms.get(), table_bounds.get(), nullptr, block);
+  table_norms.must_be_written();
+  table_bounds.must_be_written();
+
+  const Memory<T> scale(kRecords * kD), shift(kRecords * kD);
+  const NormalisationShape layer{kRecords, kPositions, kD, 1, kPositions * kD, kPositions * kD, kD, kPositions, 1};
+  cuda::normalisation_rows(layer, right.get(), left.get(), left.get(), right.get(), scale.get(), shift.get(), nullptr,
+                           block);
+  scale.must_be_written();
+  shift.must_be_written();
+  const Memory<T> channels(kRecords * kPositions);
+  const NormalisationShape bias{kRecords, 1, kPositions, kD, 0, kPositions * kD};
+  const T* none = nullptr;
+  cuda::normalisation_rows(bias, none, none, none, right.get(), nullptr, channels.get(), nullptr, block);
+  channels.must_be_written();
+}
+
+template <class T>
+void run_convolution(unsigned block) {
+  const ConvolutionShape shape{.records = 2,
+                               .channels = 2,
+                               .height = 4,
+                               .width = 5,
+                               .outputs = 3,
+                               .out_height = 4,
+                               .out_width = 5,
+                               .kernel_height = 3,
+                               .kernel_width = 3,
+                               .padding_y = 1,
+                               .padding_x = 1,
+                               .image_record_stride = 40,
+                               .gradient_record_stride = 60};
+  const Memory<T> image(80, T{1}), gradient(120, T{1}), kept(2 * convolution_elements(shape));
+  const Memory<double> scratch(cuda::convolution_norm_scratch(shape) / sizeof(double)), computed(2);
+  cuda::convolution_norms(shape, image.get(), gradient.get(), kept.get(), convolution_elements(shape), scratch.get(),
+                          computed.get(), nullptr, block);
+  kept.must_be_written();
+  computed.must_be_written();
+}
+
 void run_planted_bug(testing::Bug bug) {
   const Memory<float> values(70, 1.0F), out(64, 0.0F);
   testing::run_planted(bug, values.get(), out.get(), 1, 70, 64);
@@ -107,6 +171,10 @@ void run_all() {
       run_rows<float>(block);
       run_rows<double>(block);
       run_weights(block);
+      run_norms<float>(block);
+      run_norms<double>(block);
+      run_convolution<float>(block);
+      run_convolution<double>(block);
     }
   }
 }
