@@ -208,8 +208,8 @@ namespace detail {
 
 template <class T>
 std::span<const EmbeddingKernel<T>> supported_embedding_kernels() {
-  static const std::vector<EmbeddingKernel<T>> kSupported = find_supported<T>();
-  return kSupported;
+  static const std::vector<EmbeddingKernel<T>> supported = find_supported<T>();
+  return supported;
 }
 template std::span<const EmbeddingKernel<float>> supported_embedding_kernels();
 template std::span<const EmbeddingKernel<double>> supported_embedding_kernels();

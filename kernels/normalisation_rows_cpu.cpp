@@ -162,8 +162,8 @@ namespace detail {
 
 template <class T>
 std::span<const NormalisationKernel<T>> supported_normalisation_kernels() {
-  static const std::vector<NormalisationKernel<T>> kSupported = find_supported<T>();
-  return kSupported;
+  static const std::vector<NormalisationKernel<T>> supported = find_supported<T>();
+  return supported;
 }
 template std::span<const NormalisationKernel<float>> supported_normalisation_kernels();
 template std::span<const NormalisationKernel<double>> supported_normalisation_kernels();
