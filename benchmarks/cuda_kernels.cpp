@@ -156,6 +156,89 @@ void run_weights(const DeviceStream& stream, const Table& table, std::size_t rec
   });
 }
 
+// A layer of the encoder's, as far as `elements` allow.
+void run_linear(const DeviceStream& stream, const Table& table, std::size_t elements) {
+  constexpr std::size_t kColumns = 384;
+  const std::size_t positions = std::clamp<std::size_t>(elements / (2 * kColumns), 1, 128);
+  const std::size_t records = std::clamp<std::size_t>(elements / (kColumns * kColumns), 1, 64);
+  const std::size_t record = positions * kColumns;
+  const OuterShape shape{records, positions, kColumns, kColumns, record, kColumns, record, kColumns};
+  const CudaBackend& backend = stream.backend();
+  const DeviceArray<float> left(stream, std::vector<float>(records * record, 0.5F));
+  const DeviceArray<float> right(stream, std::vector<float>(records * record, 0.25F));
+  const DeviceArray<float> kept(stream, std::vector<float>(records * kColumns * kColumns));
+  const DeviceArray<double> norms(stream, std::vector<double>(2 * records));
+  const std::size_t bytes = std::max(cuda::gram_norm_scratch(shape), cuda::tile_norm_scratch(shape));
+  const DeviceArray<double> scratch(stream, std::vector<double>(bytes / sizeof(double)));
+  const std::string size = " " + std::to_string(records) + " x " + std::to_string(positions);
+  table.row("gram_norms" + size, cuda::gram_norms_cost<float>(shape), [&] {
+    backend.gram_norms_float(shape, left.get(), right.get(), scratch.get(), norms.get(), norms.get() + records, stream,
+                             kDeviceBlock);
+  });
+  for (const bool keep : {true, false}) {
+    table.row((keep ? "tile_norms, kept" : "tile_norms") + size, cuda::tile_norms_cost<float>(shape, keep), [&] {
+      backend.tile_norms_float(shape, left.get(), right.get(), keep ? kept.get() : nullptr, kColumns * kColumns,
+                               scratch.get(), norms.get(), stream, kDeviceBlock);
+    });
+  }
+  const EmbeddingShape tokens{records, positions, 1, kColumns, positions, record, kColumns};
+  std::vector<std::int64_t> values(records * positions);
+  for (std::size_t t = 0; t < values.size(); ++t) values[t] = static_cast<std::int64_t>(t * t % 1009);
+  const DeviceArray<std::int64_t> there(stream, values);
+  const DeviceArray<double> chains(stream, std::vector<double>(cuda::embedding_norm_scratch(tokens) / sizeof(double)));
+  table.row("embedding_norms" + size, cuda::embedding_norms_cost<float>(tokens), [&] {
+    backend.embedding_norms_float(tokens, there.get(), nullptr, left.get(), chains.get(), norms.get(),
+                                  norms.get() + records, stream, kDeviceBlock);
+  });
+  const NormalisationShape layer{records, positions, kColumns, 1, record, record, kColumns, positions, 1};
+  const DeviceArray<float> statistics(stream, std::vector<float>(records * positions, 1.0F));
+  table.row("normalisation_rows" + size, cuda::normalisation_rows_cost<float>(layer, true), [&] {
+    backend.normalisation_rows_float(layer, left.get(), statistics.get(), statistics.get(), right.get(), kept.get(),
+                                     kept.get() + records * kColumns, stream, kDeviceBlock);
+  });
+}
+
+// Layers of the cnn's and of a residual network's.
+void run_convolutions(const DeviceStream& stream, const Table& table, std::size_t elements) {
+  for (ConvolutionShape s : {ConvolutionShape{.channels = 1,
+                            .height = 28,
+                            .width = 28,
+                            .outputs = 16,
+                            .out_height = 14,
+                            .out_width = 14,
+                            .kernel_height = 8,
+                            .kernel_width = 8,
+                            .stride_y = 2,
+                            .stride_x = 2,
+                            .padding_y = 3,
+                            .padding_x = 3},
+                             ConvolutionShape{.channels = 32,
+                             .height = 16,
+                             .width = 16,
+                             .outputs = 64,
+                             .out_height = 16,
+                             .out_width = 16,
+                             .kernel_height = 3,
+                             .kernel_width = 3,
+                             .padding_y = 1,
+                             .padding_x = 1}}) {
+    s.image_record_stride = s.channels * s.height * s.width;
+    s.gradient_record_stride = s.outputs * s.out_height * s.out_width;
+    s.records = std::clamp<std::size_t>(elements / convolution_elements(s), 1, 512);
+    const DeviceArray<float> image(stream, std::vector<float>(s.records * s.image_record_stride, 0.5F));
+    const DeviceArray<float> gradient(stream, std::vector<float>(s.records * s.gradient_record_stride, 0.25F));
+    const DeviceArray<float> kept(stream, std::vector<float>(s.records * convolution_elements(s)));
+    const DeviceArray<double> norms(stream, std::vector<double>(s.records));
+    const DeviceArray<double> scratch(stream, std::vector<double>(cuda::convolution_norm_scratch(s) / sizeof(double)));
+    const std::string name = "convolution_norms " + std::to_string(s.records) + ", " + std::to_string(s.channels) +
+                             " to " + std::to_string(s.outputs);
+    table.row(name, cuda::convolution_norms_cost<float>(s, true), [&] {
+      stream.backend().convolution_norms_float(s, image.get(), gradient.get(), kept.get(), convolution_elements(s),
+                                               scratch.get(), norms.get(), stream, kDeviceBlock);
+    });
+  }
+}
+
 void run(const Arguments& arguments) {
   const CudaBackend& backend = open_cuda_backend(arguments.library);
   if (arguments.list) {
@@ -170,6 +253,8 @@ void run(const Arguments& arguments) {
   for (const std::size_t count : {arguments.elements / 64 + 1, arguments.elements}) run_release(stream, table, count);
   const std::size_t columns = arguments.elements / 256 + 1;
   run_rows(stream, table, 256, columns);
+  run_linear(stream, table, arguments.elements);
+  run_convolutions(stream, table, arguments.elements);
   run_weights(stream, table, 4096);
 }
 

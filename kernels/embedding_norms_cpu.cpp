@@ -1,10 +1,11 @@
-#include <sotto/kernels/embedding_norms.h>
+#include <sotto/kernels/place_kernels.h>
 #include <sotto/kernels/squared_norms.h>
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 namespace sotto::kernels {
 namespace {
@@ -172,16 +173,12 @@ SOTTO_INLINE void norms_of(const EmbeddingShape& shape, const std::int64_t* toke
                 gradient + i * shape.gradient_record_stride, scratch, computed[i], bound[i]);
 }
 
-template <class T>
-using Kernel = void (*)(const EmbeddingShape&, const std::int64_t*, const T*, const T*, const Scratch&, double*,
-                        double*);
-
 // NOLINTBEGIN(bugprone-macro-parentheses): attributes cannot stand in parentheses.
-#define SOTTO_DEFINE_KERNEL(suffix, attributes)                                                                \
-  template <class T>                                                                                           \
-  attributes void norms_##suffix(const EmbeddingShape& shape, const std::int64_t* tokens, const T* scale,      \
-                                 const T* gradient, const Scratch& scratch, double* computed, double* bound) { \
-    norms_of(shape, tokens, scale, gradient, scratch, computed, bound);                                        \
+#define SOTTO_DEFINE_KERNEL(suffix, attributes)                                                           \
+  template <class T>                                                                                      \
+  attributes void norms_##suffix(const EmbeddingShape& shape, const std::int64_t* tokens, const T* scale, \
+                                 const T* gradient, void* scratch, double* computed, double* bound) {     \
+    norms_of(shape, tokens, scale, gradient, divide(shape, scratch), computed, bound);                    \
   }
 
 SOTTO_DEFINE_KERNEL(baseline, )
@@ -193,32 +190,39 @@ SOTTO_DEFINE_KERNEL(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx
 // NOLINTEND(bugprone-macro-parentheses)
 
 template <class T>
-Kernel<T> choose() {
+std::vector<detail::EmbeddingKernel<T>> find_supported() {
+  std::vector<detail::EmbeddingKernel<T>> found;
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512bw"))
-    return norms_avx512<T>;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return norms_avx2<T>;
+    found.push_back({"avx512", norms_avx512<T>});
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back({"avx2", norms_avx2<T>});
 #endif
-  return norms_baseline<T>;
-}
-
-template <class T>
-void run(const EmbeddingShape& shape, const std::int64_t* tokens, const T* scale, const T* gradient, void* scratch,
-         double* computed, double* bound) {
-  static const Kernel<T> kernel = choose<T>();
-  kernel(shape, tokens, scale, gradient, divide(shape, scratch), computed, bound);
+  found.push_back({"baseline", norms_baseline<T>});
+  return found;
 }
 
 }  // namespace
 
+namespace detail {
+
+template <class T>
+std::span<const EmbeddingKernel<T>> supported_embedding_kernels() {
+  static const std::vector<EmbeddingKernel<T>> supported = find_supported<T>();
+  return supported;
+}
+template std::span<const EmbeddingKernel<float>> supported_embedding_kernels();
+template std::span<const EmbeddingKernel<double>> supported_embedding_kernels();
+
+}  // namespace detail
+
 void embedding_norms(const EmbeddingShape& shape, const std::int64_t* tokens, const float* scale, const float* gradient,
                      void* scratch, double* computed, double* bound) {
-  run(shape, tokens, scale, gradient, scratch, computed, bound);
+  detail::supported_embedding_kernels<float>().front().norms(shape, tokens, scale, gradient, scratch, computed, bound);
 }
 void embedding_norms(const EmbeddingShape& shape, const std::int64_t* tokens, const double* scale,
                      const double* gradient, void* scratch, double* computed, double* bound) {
-  run(shape, tokens, scale, gradient, scratch, computed, bound);
+  detail::supported_embedding_kernels<double>().front().norms(shape, tokens, scale, gradient, scratch, computed, bound);
 }
 
 std::size_t embedding_norm_scratch(const EmbeddingShape& shape) {

@@ -1,6 +1,7 @@
-#include <sotto/kernels/normalisation_rows.h>
+#include <sotto/kernels/place_kernels.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace sotto::kernels {
 namespace {
@@ -121,18 +122,17 @@ SOTTO_INLINE void all_rows(const NormalisationShape& shape, const Inputs<T>& all
   }
 }
 
-template <class T>
-using Kernel = void (*)(const NormalisationShape&, const Inputs<T>&, T*, T*);
-
 // NOLINTBEGIN(bugprone-macro-parentheses): attributes cannot stand in parentheses.
-#define SOTTO_DEFINE_KERNEL(suffix, attributes)                                                                       \
-  template <class T>                                                                                                  \
-  attributes void rows_##suffix(const NormalisationShape& shape, const Inputs<T>& of, T* scale_rows, T* shift_rows) { \
-    if (scale_rows == nullptr) {                                                                                      \
-      all_rows<false>(shape, of, scale_rows, shift_rows);                                                             \
-    } else {                                                                                                          \
-      all_rows<true>(shape, of, scale_rows, shift_rows);                                                              \
-    }                                                                                                                 \
+#define SOTTO_DEFINE_KERNEL(suffix, attributes)                                                                     \
+  template <class T>                                                                                                \
+  attributes void rows_##suffix(const NormalisationShape& shape, const T* input, const T* mean, const T* deviation, \
+                                const T* gradient, T* scale_rows, T* shift_rows) {                                  \
+    const Inputs<T> of{input, mean, deviation, gradient};                                                           \
+    if (scale_rows == nullptr) {                                                                                    \
+      all_rows<false>(shape, of, scale_rows, shift_rows);                                                           \
+    } else {                                                                                                        \
+      all_rows<true>(shape, of, scale_rows, shift_rows);                                                            \
+    }                                                                                                               \
   }
 
 SOTTO_DEFINE_KERNEL(baseline, )
@@ -144,33 +144,43 @@ SOTTO_DEFINE_KERNEL(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx
 // NOLINTEND(bugprone-macro-parentheses)
 
 template <class T>
-Kernel<T> choose() {
+std::vector<detail::NormalisationKernel<T>> find_supported() {
+  std::vector<detail::NormalisationKernel<T>> found;
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512bw"))
-    return rows_avx512<T>;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return rows_avx2<T>;
+    found.push_back({"avx512", rows_avx512<T>});
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back({"avx2", rows_avx2<T>});
 #endif
-  return rows_baseline<T>;
-}
-
-template <class T>
-void run(const NormalisationShape& shape, const Inputs<T>& of, T* scale_rows, T* shift_rows) {
-  static const Kernel<T> kernel = choose<T>();
-  kernel(shape, of, scale_rows, shift_rows);
+  found.push_back({"baseline", rows_baseline<T>});
+  return found;
 }
 
 }  // namespace
 
+namespace detail {
+
+template <class T>
+std::span<const NormalisationKernel<T>> supported_normalisation_kernels() {
+  static const std::vector<NormalisationKernel<T>> supported = find_supported<T>();
+  return supported;
+}
+template std::span<const NormalisationKernel<float>> supported_normalisation_kernels();
+template std::span<const NormalisationKernel<double>> supported_normalisation_kernels();
+
+}  // namespace detail
+
 void normalisation_rows(const NormalisationShape& shape, const float* input, const float* mean,
                         const float* reciprocal_deviation, const float* gradient, float* scale_rows,
                         float* shift_rows) {
-  run(shape, {input, mean, reciprocal_deviation, gradient}, scale_rows, shift_rows);
+  detail::supported_normalisation_kernels<float>().front().rows(shape, input, mean, reciprocal_deviation, gradient,
+                                                                scale_rows, shift_rows);
 }
 void normalisation_rows(const NormalisationShape& shape, const double* input, const double* mean,
                         const double* reciprocal_deviation, const double* gradient, double* scale_rows,
                         double* shift_rows) {
-  run(shape, {input, mean, reciprocal_deviation, gradient}, scale_rows, shift_rows);
+  detail::supported_normalisation_kernels<double>().front().rows(shape, input, mean, reciprocal_deviation, gradient,
+                                                                 scale_rows, shift_rows);
 }
 
 }  // namespace sotto::kernels

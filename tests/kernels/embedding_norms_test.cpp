@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sotto/kernels/place_kernels.h>
 
 #include <limits>
 
@@ -12,13 +13,30 @@ struct Norms {
 };
 
 template <class T>
-Norms norms_of(const EmbeddingCase<T>& c) {
-  const std::vector<unsigned char> filled(embedding_norm_scratch(c.shape), 0xff);
-  std::vector<unsigned char> scratch = filled;
+Norms norms_on(const detail::EmbeddingKernel<T>& kernel, const EmbeddingCase<T>& c) {
+  std::vector<unsigned char> scratch(embedding_norm_scratch(c.shape), 0xff);
   Norms norms{std::vector<double>(c.shape.records, -1), std::vector<double>(c.shape.records, -1)};
-  embedding_norms(c.shape, c.tokens.data(), c.scale.empty() ? nullptr : c.scale.data(), c.gradient.data(),
-                  scratch.data(), norms.computed.data(), norms.bound.data());
+  kernel.norms(c.shape, c.tokens.data(), c.scale.empty() ? nullptr : c.scale.data(), c.gradient.data(), scratch.data(),
+               norms.computed.data(), norms.bound.data());
   return norms;
+}
+
+// On the best instruction set; those of the others must be within the bound of it.
+template <class T>
+Norms norms_of(const EmbeddingCase<T>& c) {
+  const auto kernels = detail::supported_embedding_kernels<T>();
+  const Norms best = norms_on(kernels.front(), c);
+  for (const auto& kernel : kernels) {
+    const Norms norms = norms_on(kernel, c);
+    for (std::size_t i = 0; i < c.shape.records; ++i) {
+      EXPECT_EQ(std::isfinite(norms.computed[i] + norms.bound[i]), std::isfinite(best.computed[i] + best.bound[i]));
+      if (!std::isfinite(best.computed[i] + best.bound[i])) continue;
+      const double slack = embedding_norm_factor(c.shape) * best.bound[i] * best.bound[i];
+      EXPECT_NEAR(norms.computed[i], best.computed[i], 2 * slack) << kernel.name;
+      EXPECT_NEAR(norms.bound[i], best.bound[i], 1e-13 * best.bound[i]) << kernel.name;
+    }
+  }
+  return best;
 }
 
 template <class T>

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sotto/kernels/place_kernels.h>
 
 #include <limits>
 
@@ -13,12 +14,16 @@ struct Rows {
 };
 
 template <class T>
-Rows<T> rows_of(const NormalisationCase<T>& c) {
+Rows<T> rows_of(const NormalisationCase<T>& c, const detail::NormalisationKernel<T>& kernel) {
   const std::size_t elements = c.shape.records * c.shape.channels;
   Rows<T> rows{std::vector<T>(elements, -7), std::vector<T>(elements, -7)};
-  normalisation_rows(c.shape, c.input.data(), c.mean.data(), c.reciprocal_deviation.data(), c.gradient.data(),
-                     rows.scale.data(), rows.shift.data());
+  kernel.rows(c.shape, c.input.data(), c.mean.data(), c.reciprocal_deviation.data(), c.gradient.data(),
+              rows.scale.data(), rows.shift.data());
   return rows;
+}
+template <class T>
+Rows<T> rows_of(const NormalisationCase<T>& c) {
+  return rows_of(c, detail::supported_normalisation_kernels<T>().front());
 }
 
 template <class T>
@@ -29,17 +34,20 @@ TYPED_TEST_SUITE(NormalisationRows, Types);
 TYPED_TEST(NormalisationRows, AreTheGradientsInLongDouble) {
   for (const NormalisationShape& shape : normalisation_shapes()) {
     const auto c = random_normalisation<TypeParam>(shape);
-    const Rows<TypeParam> rows = rows_of(c);
-    const double error = normalisation_error<TypeParam>(shape);
-    for (std::size_t i = 0; i < shape.records; ++i) {
-      const NormalisationTruth truth = truth_of(c, i);
-      for (std::size_t k = 0; k < shape.channels; ++k) {
-        const std::size_t at = i * shape.channels + k;
-        ASSERT_NEAR(static_cast<double>(rows.scale[at] - truth.scale[k]), 0,
-                    error * static_cast<double>(truth.scale_magnitude[k]))
-            << "outer " << shape.outer << ", channels " << shape.channels << ", inner " << shape.inner;
-        ASSERT_NEAR(static_cast<double>(rows.shift[at] - truth.shift[k]), 0,
-                    error * static_cast<double>(truth.shift_magnitude[k]));
+    for (const auto& kernel : detail::supported_normalisation_kernels<TypeParam>()) {
+      const Rows<TypeParam> rows = rows_of(c, kernel);
+      const double error = normalisation_error<TypeParam>(shape);
+      for (std::size_t i = 0; i < shape.records; ++i) {
+        const NormalisationTruth truth = truth_of(c, i);
+        for (std::size_t k = 0; k < shape.channels; ++k) {
+          const std::size_t at = i * shape.channels + k;
+          ASSERT_NEAR(static_cast<double>(rows.scale[at] - truth.scale[k]), 0,
+                      error * static_cast<double>(truth.scale_magnitude[k]))
+              << kernel.name << ", outer " << shape.outer << ", channels " << shape.channels << ", inner "
+              << shape.inner;
+          ASSERT_NEAR(static_cast<double>(rows.shift[at] - truth.shift[k]), 0,
+                      error * static_cast<double>(truth.shift_magnitude[k]));
+        }
       }
     }
   }
@@ -69,9 +77,11 @@ TEST(NormalisationRowsInFloat, OfManyPlacesKeepSmallTerms) {
     shape.gradient_record_stride = kPlaces;
     const std::vector<float> gradient(kPlaces, 1.1F);
     const float* none = nullptr;
-    float shift = 0;
-    normalisation_rows(shape, none, none, none, gradient.data(), nullptr, &shift);
-    EXPECT_NEAR(shift / (1.1F * static_cast<double>(kPlaces)), 1.0, 68 * 0x1p-24);
+    for (const auto& kernel : detail::supported_normalisation_kernels<float>()) {
+      float shift = 0;
+      kernel.rows(shape, none, none, none, gradient.data(), nullptr, &shift);
+      EXPECT_NEAR(shift / (1.1F * static_cast<double>(kPlaces)), 1.0, 68 * 0x1p-24) << kernel.name;
+    }
   }
 }
 
