@@ -64,7 +64,9 @@ nlohmann::ordered_json json_of(const ExplainedParameter& parameter) {
                             {"argument", use.argument},
                             {"form", use.form},
                             {"rule", use.rule},
-                            {"strategy", use.strategy}});
+                            {"strategy", use.strategy},
+                            {"held_bytes", use.held_bytes},
+                            {"seconds", use.seconds}});
   }
   return json;
 }
@@ -128,10 +130,36 @@ std::string to_text(const Explanation& explanation) {
   return text + verdict_text(explanation.verdict) + "\n";
 }
 
+std::string strategies_text(const Explanation& explanation) {
+  constexpr double kMega = 1e6;
+  constexpr double kMilli = 1e3;
+  std::vector<std::vector<std::string>> rows = {{"parameter", "consumed by", "strategy", "holds MB", "costs ms"}};
+  int64_t bytes = 0;
+  double seconds = 0.0;
+  for (const ExplainedParameter& parameter : explanation.parameters) {
+    for (const ExplainedUse& use : parameter.uses) {
+      rows.push_back({parameter.name, use.operator_name, use.strategy,
+                      fmt::format("{:.2f}", static_cast<double>(use.held_bytes) / kMega),
+                      fmt::format("{:.2f}", use.seconds * kMilli)});
+      bytes += use.held_bytes;
+      seconds += use.seconds;
+    }
+  }
+  rows.push_back({"all", "", "", fmt::format("{:.2f}", static_cast<double>(bytes) / kMega),
+                  fmt::format("{:.2f}", seconds * kMilli)});
+  return columns(rows) +
+         fmt::format("\n{} records; {:.1f} MB for what the forward pass leaves behind and what is held\n",
+                     explanation.batch, static_cast<double>(explanation.memory_bytes) / kMega);
+}
+
 std::string to_json(const Explanation& explanation) {
-  nlohmann::ordered_json json = {{"batch", explanation.batch},          {"verdict", to_string(explanation.verdict)},
-                                 {"accepted", explanation.accepted()},  {"problems", explanation.problems},
-                                 {"notes", explanation.notes},          {"parameters", nlohmann::json::array()},
+  nlohmann::ordered_json json = {{"batch", explanation.batch},
+                                 {"memory_bytes", explanation.memory_bytes},
+                                 {"verdict", to_string(explanation.verdict)},
+                                 {"accepted", explanation.accepted()},
+                                 {"problems", explanation.problems},
+                                 {"notes", explanation.notes},
+                                 {"parameters", nlohmann::json::array()},
                                  {"operators", nlohmann::json::array()}};
   for (const ExplainedParameter& parameter : explanation.parameters) json["parameters"].push_back(json_of(parameter));
   for (const ExplainedOperator& row : explanation.operators) json["operators"].push_back(json_of(row));

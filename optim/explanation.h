@@ -34,6 +34,9 @@ struct ExplainedUse {
   std::string form;  // how it gets there: "itself", "elements of it" (a view, slice or copy), "function of parameters"
   std::string rule;  // "per-record rule", "custom rule", "one record at a time" or "none"
   std::string strategy;  // "gram", "keep", ...; "no gradient" when none arrives, "" when the run was refused before
+  // Planned (use_planner.h); 0 where there is nothing to choose.
+  int64_t held_bytes = 0;
+  double seconds = 0.0;
 };
 
 struct ExplainedParameter {
@@ -51,6 +54,7 @@ const char* to_string(Evidence evidence);
 
 struct Explanation {
   int64_t batch = 0;
+  int64_t memory_bytes = 0;                  // that strategies were chosen for (TapeOptions)
   std::vector<ExplainedOperator> operators;  // in the order of the run
   std::vector<ExplainedParameter> parameters;
   Evidence verdict = Evidence::refused;
@@ -69,6 +73,9 @@ const char* verdict_text(Evidence evidence);
 // A table for a terminal, its last line the verdict; and the same as one JSON object.
 std::string to_text(const Explanation& explanation);
 std::string to_json(const Explanation& explanation);
+
+// The strategies alone, with what each holds and costs by the plan, and their totals.
+std::string strategies_text(const Explanation& explanation);
 
 // "[8 records, 128, 64]"; "[8 x 16 records, 64]" when a dimension holds records and places; "[64, 64]" without records.
 std::string shape_text(const ExplainedTensor& tensor, int64_t batch);

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 #include <tuple>
+#include <utility>
 
 namespace sotto::optim {
 double PerRecordGradients::norm_bound(size_t group, int64_t record) const {
@@ -272,6 +273,7 @@ void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& wei
   const WithoutAutocast without_autocast;
   at::NoGradGuard no_grad;
   SOTTO_ASSERT(weights.size() == norms_.size() && sums.size() == parameters_->size());
+  SOTTO_ASSERT(!std::exchange(summed_, true));
   const auto weights_of = [&](size_t group, const at::Tensor& like) {
     const std::vector<float>& of_group = weights.at(group);
     SOTTO_ASSERT(static_cast<int64_t>(of_group.size()) == batch_);

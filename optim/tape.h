@@ -114,6 +114,7 @@ class PerRecordGradients {
   const TapeOptions* options_ = nullptr;
   int64_t memory_bytes_ = 0;
   std::vector<PlannedUse> plans_;  // by use
+  bool summed_ = false;
   bool whole_ = true;              // all uses are known before the backward pass
 };
 

@@ -5,6 +5,8 @@
 #include <sotto/optim/problems.h>
 #include <sotto/optim/tape.h>
 
+#include <algorithm>
+
 namespace sotto::optim {
 namespace {
 
@@ -39,6 +41,7 @@ Explanation Tape::explain(const std::vector<at::Tensor>& inputs,
   });
   explanation.batch = recording.batch;
   std::vector<std::string> strategies(recording.uses.size());
+  std::vector<PlannedUse> plans(recording.uses.size());
   if (explanation.problems.empty()) {
     collect_problems(explanation, [&] {
       generators.restore();
@@ -48,6 +51,8 @@ Explanation Tape::explain(const std::vector<at::Tensor>& inputs,
         const bool absorbed = gradients.recording_.uses[u].absorbed;
         strategies[u] = use ? to_string(use->strategy()) : absorbed ? "with an earlier use" : "no gradient";
       }
+      std::copy(gradients.plans_.begin(), gradients.plans_.end(), plans.begin());
+      explanation.memory_bytes = gradients.memory_bytes_;
       // Segments see tensors from elsewhere as part of the model above, and are refused them when they are recomputed.
       // Under another seed, a state of the generator that the model kept above and puts back is noticed.
       seed_generator(kAnotherSeed);
@@ -62,7 +67,7 @@ Explanation Tape::explain(const std::vector<at::Tensor>& inputs,
     for (const size_t p : expression.parameters) {
       explanation.parameters[p].uses.push_back({use.operator_name, static_cast<int64_t>(use.argument),
                                                 form_text(recording, use, parameters_.size()), rule_text(use),
-                                                strategies[u]});
+                                                strategies[u], plans[u].held_bytes, plans[u].seconds});
     }
   }
   return explanation;

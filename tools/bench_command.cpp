@@ -47,6 +47,8 @@ void add_bench_command(CLI::App& app, std::ostream& out, std::ostream& err, int&
   step->callback([job, step, &exit_code] {
     if (step->count("--batch") > 0 && job->bench.batch < 1)
       throw UsageError(fmt::format("[--batch] bad value: {}; must be at least 1", job->bench.batch));
+    if (job->bench.memory_bytes < 0)
+      throw UsageError(fmt::format("[--memory] bad value: {}; must be 0 or more", job->bench.memory_bytes));
     exit_code = run_training_job(*job);
   });
 }

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+#include <sotto/privacy/error.h>
 #include <sotto/tools/explain_command.h>
 #include <sotto/tools/model_flags.h>
 #include <sotto/tools/training_library.h>
@@ -12,11 +14,14 @@ constexpr const char* kExample = R"(Examples:
   $ sotto explain --model cnn --input 8x1x28x28
   $ sotto explain --model net.ts --input 8x12 --input-type tokens:50 --json
   $ sotto explain --model net.ts --input 8x3x32x32 --short
+  $ sotto explain --model resnet20 --input 128x3x32x32 --strategy
 
 Runs the model on made-up records, in the mode in which it was exported, and prints every operator, where the records
 are in its result, the rule and strategy of every parameter, what the model holds that is not trained (frozen parameters,
 buffers, other tensors), and the verdict. The loss is cross entropy with made-up
 labels: one for each record, or the mean over its tokens when the model returns scores for each.
+Strategies: rank_one (one position), gram (inner products of positions), keep (per-record gradients are kept for the sum),
+drop (made for the norm, and again for the sum). They follow from shapes and memory, never from values.
 Exit code 0: every parameter has a rule, and independence of the records is proven and probed; 65: refused.
 )";
 
@@ -36,10 +41,18 @@ void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, in
       ->required();
   command->add_option("--input-type", job->explain.input_type, "float, or tokens:VOCABULARY [float]")
       ->type_name("TYPE");
+  command->add_flag("--strategy", job->explain.strategy,
+                    "Print how each parameter's norms and sums are computed, what that holds and costs by the plan");
+  command
+      ->add_option("--memory", job->explain.memory_bytes,
+                   "Bytes that the plan may hold for these records [a fifth more than a plain step holds]")
+      ->type_name("BYTES");
   command->add_flag("--short", job->explain.short_form, "Print the verdict with its problems and notes alone");
   command->add_flag("--json", job->json, "Print one JSON object on the standard output");
   command->callback([job, &exit_code] {
     require_model(job->explain.model);
+    if (job->explain.memory_bytes < 0)
+      throw UsageError(fmt::format("[--memory] bad value: {}; must be 0 or more", job->explain.memory_bytes));
     parse_input_sizes(job->explain.input);  // refuses before LibTorch is loaded
     parse_input_type(job->explain.input_type);
     exit_code = run_training_job(*job);

@@ -61,10 +61,12 @@ ExitCode explain_model_job(const TrainingJob& job) {
   const std::vector<int64_t> output = output_sizes(*model, shape, input[0]);
   shape.classes = output.back();
   if (output.size() == 3) shape.label_sizes = {output[1]};
-  const optim::Explanation explanation = explain(*model, shape, input[0]);
+  const optim::Explanation explanation = explain(*model, shape, input[0], job.explain.memory_bytes);
   notice.reset();
   if (job.json) {
     *job.out << to_json(explanation, model->constants(), job.explain.short_form);
+  } else if (job.explain.strategy && explanation.problems.empty()) {
+    *job.out << optim::strategies_text(explanation);
   } else {
     *job.out << (job.explain.short_form ? to_short_text(explanation) : to_text(explanation, model->constants()));
   }

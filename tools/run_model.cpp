@@ -111,9 +111,10 @@ std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordSha
   return sizes;
 }
 
-optim::Explanation explain(models::TrainableModel& model, const RecordShape& shape, int64_t records) {
+optim::Explanation explain(models::TrainableModel& model, const RecordShape& shape, int64_t records,
+                           int64_t memory_bytes) {
   return optim::explain_model(trainable_parameters(model), constants(model), record_specs(shape), losses_of(model),
-                              {.batch = records});
+                              {.batch = records, .tape = {.memory_bytes = memory_bytes}});
 }
 
 }  // namespace sotto::tools

@@ -25,6 +25,8 @@ struct ExplainFlags {
   std::string input;
   std::string input_type = "float";
   bool short_form = false;  // the verdict, problems and notes alone
+  bool strategy = false;    // the strategies alone
+  int64_t memory_bytes = 0;
 };
 
 struct TrainingJob {

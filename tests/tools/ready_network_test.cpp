@@ -52,6 +52,26 @@ TEST_F(ReadyNetwork, InputsOfOtherSizesAreRefused) {
     EXPECT_EQ(run({"explain", "--model", "scattering-linear", "--input", input}).exit_code, 64) << input;
 }
 
+TEST_F(ReadyNetwork, StrategiesArePrintedWithWhatTheyHoldWithinTheMemoryAskedFor) {
+  const std::vector<std::string> arguments = {"explain", "--model", "mlp", "--input", "4x1x28x28", "--strategy"};
+  const Outcome outcome = run(arguments);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("rank-one"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("holds MB"), std::string::npos) << outcome.out;
+
+  const auto held = [&](const std::string& memory) {
+    const Outcome of = run({"explain", "--model", "cnn", "--input", "64x1x28x28", "--memory", memory, "--json"});
+    EXPECT_EQ(of.exit_code, 0) << of.err;
+    int64_t bytes = 0;
+    for (const json& parameter : json::parse(of.out).at("parameters")) {
+      for (const json& use : parameter.at("uses")) bytes += use.at("held_bytes").get<int64_t>();
+    }
+    return bytes;
+  };
+  EXPECT_LT(held("1"), held("1000000000"));
+  EXPECT_EQ(run({"explain", "--model", "mlp", "--input", "4x1x28x28", "--memory", "-1"}).exit_code, 64);
+}
+
 TEST_F(ReadyNetwork, EveryOneTrainsPrivatelyAndIsEvaluated) {
   for (const std::string_view name : models::vision_models()) {
     const std::string run_name = "run-" + std::string(name);
