@@ -8,12 +8,13 @@
 
 namespace sotto::optim {
 
-// What this machine does in a second, with all threads.
+// What a machine does in a second, with all threads. The figures are of two threads of an AMD EPYC with AVX-512, with
+// LibTorch's matrix products as they come; what matters is how they relate.
 struct KernelCosts {
-  double product = 1.5e11;        // multiplications and additions of one large matrix product
-  double record_products = 1e11;  // of products as small as one record's gradient
-  double gram = 1e11;             // of gram_norms (kernels/gram_norms.h)
-  double bytes = 1e10;            // read or written in one pass over memory
+  double product = 1.5e11;        // operations of one large matrix product
+  double record_products = 3e11;  // of per-record gradients (kernels/tile_norms.h, convolution_norms.h)
+  double gram = 3e11;             // of gram_norms (kernels/gram_norms.h)
+  double bytes = 2e10;            // read or written in one pass over memory
 };
 
 struct PlannedUse {
