@@ -182,6 +182,7 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
   result.batch = batch;
   result.threads = at::get_num_threads();
   result.pairs = options.pairs;
+  result.matmul = options.matmul;
   for (const torch::Tensor& parameter : plain.module->parameters()) result.parameters += parameter.numel();
 
   std::vector<double> seconds_plain;
@@ -231,6 +232,7 @@ std::string to_json(const StepBenchmarkResult& result) {
                                  {"parameters", result.parameters},
                                  {"threads", result.threads},
                                  {"pairs", result.pairs},
+                                 {"matmul", result.matmul},
                                  {"seconds_plain", result.seconds_plain},
                                  {"seconds_private", result.seconds_private},
                                  {"ratio_time", result.ratio_time},
@@ -248,14 +250,14 @@ std::string to_text(const StepBenchmarkResult& result) {
   constexpr double kMilli = 1e3;
   constexpr double kMega = 1e6;
   std::string text = fmt::format(
-      "{}: batch {}, {} parameters, {} threads, {} pairs\n"
+      "{}: batch {}, {} parameters, {} threads, {} pairs, matmul: {}\n"
       "  plain step    {:9.2f} ms   {:9.1f} MB\n"
       "  private step  {:9.2f} ms   {:9.1f} MB\n"
       "  ratio         {:9.2f}      {:9.2f}      (time {:.2f} .. {:.2f})\n",
-      result.model, result.batch, result.parameters, result.threads, result.pairs, result.seconds_plain * kMilli,
-      static_cast<double>(result.peak_bytes_plain) / kMega, result.seconds_private * kMilli,
-      static_cast<double>(result.peak_bytes_private) / kMega, result.ratio_time, result.ratio_peak_memory,
-      result.ratio_time_min, result.ratio_time_max);
+      result.model, result.batch, result.parameters, result.threads, result.pairs, result.matmul,
+      result.seconds_plain * kMilli, static_cast<double>(result.peak_bytes_plain) / kMega,
+      result.seconds_private * kMilli, static_cast<double>(result.peak_bytes_private) / kMega, result.ratio_time,
+      result.ratio_peak_memory, result.ratio_time_min, result.ratio_time_max);
   for (const auto& phase : result.phases) {
     text += fmt::format("    {:<23}{:7.2f} ms {:9.1f} MB\n", phase.name, phase.seconds * kMilli,
                         static_cast<double>(phase.peak_bytes) / kMega);

@@ -2,10 +2,12 @@
 #include <sotto/privacy/error.h>
 #include <sotto/tools/bench_account_command.h>
 #include <sotto/tools/bench_command.h>
+#include <sotto/tools/matmul_switch.h>
 #include <sotto/tools/training_library.h>
 
 #include <memory>
 #include <ostream>
+#include <string>
 
 namespace sotto::tools {
 namespace {
@@ -43,6 +45,7 @@ void add_bench_command(CLI::App& app, std::ostream& out, std::ostream& err, int&
       ->type_name("BYTES");
   step->add_option("--pairs", job->bench.pairs, "Measured pairs of steps, 7 to 1000 [9]")->type_name("N");
   step->add_option("--threads", job->bench.threads, "Threads of LibTorch [all cores]")->type_name("N");
+  step->add_option("--matmul", job->bench.matmul, std::string(kMatmulHelp) + " [stock]")->type_name("WAY");
   step->add_flag("--json", job->json, "Print one JSON object on the standard output");
   step->callback([job, step, &exit_code] {
     if (step->count("--batch") > 0 && job->bench.batch < 1)
