@@ -32,6 +32,8 @@ struct StepBenchmarkResult {
   double ratio_time = 0.0;       // median of private / plain over pairs
   double ratio_time_min = 0.0;
   double ratio_time_max = 0.0;
+  double seconds_plain_stock = 0.0;  // seconds_plain, or with the switch that of stock_step.h
+  double ratio_time_stock = 0.0;     // ratio_time, or with the switch seconds_private / seconds_plain_stock
   int64_t peak_bytes_plain =
       0;  // most bytes held through LibTorch's CPU allocator during a step, above those before it
   int64_t peak_bytes_private = 0;

@@ -17,7 +17,10 @@ constexpr const char* kExample = R"(Example:
 
 A step is reading the records, forward pass, gradient, noise and charge where private, and the SGD update, on made-up records. Plain and
 private steps alternate; ratio_time is the median of private / plain over the pairs, ratio_peak_memory compares the most
-bytes held through LibTorch's allocator during one step of each kind. Timings are of this machine's CPU; nothing here has
+bytes held through LibTorch's allocator during one step of each kind. With --matmul fast both steps of a pair run with the
+switch; the program then starts itself once more with --matmul stock and the same numbers, and ratio_time_stock is the
+median private step with the switch divided by the median plain step without: the two are measured one after the other,
+not in pairs. With --matmul stock ratio_time_stock is ratio_time. Timings are of this machine's CPU; nothing here has
 run on a GPU.
 )";
 

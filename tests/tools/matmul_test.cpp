@@ -20,8 +20,10 @@ struct Probe {
 };
 
 Probe probe(const Words& setting) {
-  const Outcome outcome = run(Words{"bench", "step", "--model", "mlp"} + setting,
-                              [] { ::setenv("SOTTO_LIBRARY_PATH", SOTTO_PROBE_FOLDER, /*overwrite=*/1); });
+  const sotto::testing::ScratchFolder folder;
+  const Outcome outcome =
+      run(Words{"train", "mnist", "--rule", "none", "--output", (folder.path() / "run").string()} + setting,
+          [] { ::setenv("SOTTO_LIBRARY_PATH", SOTTO_PROBE_FOLDER, /*overwrite=*/1); });
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   std::istringstream lines(outcome.out);
   Probe result;
@@ -62,11 +64,13 @@ TEST(Matmul, TheSwitchReachesLibTorchAndChangesAProductByRoundingAlone) {
 
 TEST(Matmul, AnotherWordIsRefusedByEveryCommandThatTakesIt) {
   sotto::testing::ScratchFolder folder;
-  for (const Words& command : {Words{"bench", "step", "--model", "mlp"},
-                               Words{"train", "mnist", "--epsilon", "1", "--output", (folder.path() / "run").string()}}) {
+  for (const Words& command :
+       {Words{"bench", "step", "--model", "mlp"},
+        Words{"train", "mnist", "--epsilon", "1", "--output", (folder.path() / "run").string()}}) {
     const Outcome outcome = run(command + Words{"--matmul", "quick"});
     EXPECT_EQ(outcome.exit_code, 64);
-    EXPECT_NE(outcome.err.find("[--matmul] unknown value: 'quick'; allowed are stock, fast"), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find("[--matmul] unknown value: 'quick'; allowed are stock, fast"), std::string::npos)
+        << outcome.err;
   }
 }
 
