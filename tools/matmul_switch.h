@@ -1,6 +1,6 @@
 #pragma once
-// Which code the MKL inside LibTorch multiplies matrices with, for the program only: a library must leave that choice to
-// its user.
+// Which code the MKL inside LibTorch multiplies matrices with, for the program only: a library must leave that choice
+// to its user.
 //
 // MKL asks mkl_serv_intel_cpu_true() once whether the processor is made by Intel, and elsewhere takes code that uses a
 // third of what the machine can do. The program exports a function of that name, which comes first when LibTorch is
@@ -17,8 +17,8 @@ inline constexpr const char* kMatmulHelp =
 // Before LibTorch is loaded; afterwards it changes nothing. Throws UsageError unless `matmul` is "stock" or "fast".
 void switch_matmul(const std::string& matmul);
 
-// After `library`, a handle of dlopen(), has loaded LibTorch: throws UsageError when "fast" was asked for and there is no
-// MKL in it that asks.
+// After `library`, a handle of dlopen(), has loaded LibTorch: throws UsageError when "fast" was asked for and there is
+// no MKL in it that asks.
 void require_matmul_switch(void* library);
 
 }  // namespace sotto::tools
