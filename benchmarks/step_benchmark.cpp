@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <sotto/benchmarks/counting_allocator.h>
 #include <sotto/benchmarks/step_benchmark.h>
+#include <sotto/benchmarks/stock_step.h>
 #include <sotto/models/encoder.h>
 #include <sotto/models/lstm.h>
 #include <sotto/models/vision.h>
@@ -182,6 +183,7 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
   result.batch = batch;
   result.threads = at::get_num_threads();
   result.pairs = options.pairs;
+  result.matmul = options.matmul;
   for (const torch::Tensor& parameter : plain.module->parameters()) result.parameters += parameter.numel();
 
   std::vector<double> seconds_plain;
@@ -220,6 +222,12 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
     result.peak_bytes_private = counting.peak_bytes();
   }
   result.phases = clock.phases();
+  result.seconds_plain_stock = result.seconds_plain;
+  result.ratio_time_stock = result.ratio_time;
+  if (options.matmul != "stock") {
+    result.seconds_plain_stock = stock_plain_seconds(options);
+    result.ratio_time_stock = result.seconds_private / result.seconds_plain_stock;
+  }
   result.ratio_peak_memory = static_cast<double>(result.peak_bytes_private) /
                              static_cast<double>(std::max<int64_t>(1, result.peak_bytes_plain));
   return result;
@@ -231,11 +239,14 @@ std::string to_json(const StepBenchmarkResult& result) {
                                  {"parameters", result.parameters},
                                  {"threads", result.threads},
                                  {"pairs", result.pairs},
+                                 {"matmul", result.matmul},
                                  {"seconds_plain", result.seconds_plain},
                                  {"seconds_private", result.seconds_private},
                                  {"ratio_time", result.ratio_time},
                                  {"ratio_time_min", result.ratio_time_min},
                                  {"ratio_time_max", result.ratio_time_max},
+                                 {"seconds_plain_stock", result.seconds_plain_stock},
+                                 {"ratio_time_stock", result.ratio_time_stock},
                                  {"peak_bytes_plain", result.peak_bytes_plain},
                                  {"peak_bytes_private", result.peak_bytes_private},
                                  {"ratio_peak_memory", result.ratio_peak_memory}};
@@ -248,14 +259,18 @@ std::string to_text(const StepBenchmarkResult& result) {
   constexpr double kMilli = 1e3;
   constexpr double kMega = 1e6;
   std::string text = fmt::format(
-      "{}: batch {}, {} parameters, {} threads, {} pairs\n"
+      "{}: batch {}, {} parameters, {} threads, {} pairs, matmul: {}\n"
       "  plain step    {:9.2f} ms   {:9.1f} MB\n"
       "  private step  {:9.2f} ms   {:9.1f} MB\n"
       "  ratio         {:9.2f}      {:9.2f}      (time {:.2f} .. {:.2f})\n",
-      result.model, result.batch, result.parameters, result.threads, result.pairs, result.seconds_plain * kMilli,
-      static_cast<double>(result.peak_bytes_plain) / kMega, result.seconds_private * kMilli,
-      static_cast<double>(result.peak_bytes_private) / kMega, result.ratio_time, result.ratio_peak_memory,
-      result.ratio_time_min, result.ratio_time_max);
+      result.model, result.batch, result.parameters, result.threads, result.pairs, result.matmul,
+      result.seconds_plain * kMilli, static_cast<double>(result.peak_bytes_plain) / kMega,
+      result.seconds_private * kMilli, static_cast<double>(result.peak_bytes_private) / kMega, result.ratio_time,
+      result.ratio_peak_memory, result.ratio_time_min, result.ratio_time_max);
+  if (result.matmul != "stock") {
+    text += fmt::format("  stock plain   {:9.2f} ms\n  ratio_stock   {:9.2f}\n", result.seconds_plain_stock * kMilli,
+                        result.ratio_time_stock);
+  }
   for (const auto& phase : result.phases) {
     text += fmt::format("    {:<23}{:7.2f} ms {:9.1f} MB\n", phase.name, phase.seconds * kMilli,
                         static_cast<double>(phase.peak_bytes) / kMega);

@@ -12,11 +12,12 @@
 namespace sotto::benchmarks {
 
 struct StepBenchmarkOptions {
-  std::string model = "mlp";  // mlp, cnn, resnet20, encoder, lstm, embedding-bag
-  int64_t batch = 0;          // 0: the model's own (512, 512, 128, 16, 64, 256)
-  int64_t memory_bytes = 0;   // of TapeOptions; 0: as chosen there
-  int pairs = 9;              // >= 7
-  int threads = 0;            // 0: as LibTorch chooses
+  std::string model = "mlp";     // mlp, cnn, resnet20, encoder, lstm, embedding-bag
+  int64_t batch = 0;             // 0: the model's own (512, 512, 128, 16, 64, 256)
+  int64_t memory_bytes = 0;      // of TapeOptions; 0: as chosen there
+  int pairs = 9;                 // >= 7
+  int threads = 0;               // 0: as LibTorch chooses
+  std::string matmul = "stock";  // what the caller has set before LibTorch was loaded; for the report
 };
 
 struct StepBenchmarkResult {
@@ -25,11 +26,14 @@ struct StepBenchmarkResult {
   int64_t parameters = 0;
   int threads = 0;
   int pairs = 0;
+  std::string matmul;            // stock or fast: tools/matmul_switch.h
   double seconds_plain = 0.0;    // median
   double seconds_private = 0.0;  // median
   double ratio_time = 0.0;       // median of private / plain over pairs
   double ratio_time_min = 0.0;
   double ratio_time_max = 0.0;
+  double seconds_plain_stock = 0.0;  // seconds_plain, or with the switch that of stock_step.h
+  double ratio_time_stock = 0.0;     // ratio_time, or with the switch seconds_private / seconds_plain_stock
   int64_t peak_bytes_plain =
       0;  // most bytes held through LibTorch's CPU allocator during a step, above those before it
   int64_t peak_bytes_private = 0;

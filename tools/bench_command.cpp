@@ -2,10 +2,12 @@
 #include <sotto/privacy/error.h>
 #include <sotto/tools/bench_account_command.h>
 #include <sotto/tools/bench_command.h>
+#include <sotto/tools/matmul_switch.h>
 #include <sotto/tools/training_library.h>
 
 #include <memory>
 #include <ostream>
+#include <string>
 
 namespace sotto::tools {
 namespace {
@@ -15,7 +17,10 @@ constexpr const char* kExample = R"(Example:
 
 A step is reading the records, forward pass, gradient, noise and charge where private, and the SGD update, on made-up records. Plain and
 private steps alternate; ratio_time is the median of private / plain over the pairs, ratio_peak_memory compares the most
-bytes held through LibTorch's allocator during one step of each kind. Timings are of this machine's CPU; nothing here has
+bytes held through LibTorch's allocator during one step of each kind. With --matmul fast both steps of a pair run with the
+switch; the program then starts itself once more with --matmul stock and the same numbers, and ratio_time_stock is the
+median private step with the switch divided by the median plain step without: the two are measured one after the other,
+not in pairs. With --matmul stock ratio_time_stock is ratio_time. Timings are of this machine's CPU; nothing here has
 run on a GPU.
 )";
 
@@ -43,6 +48,7 @@ void add_bench_command(CLI::App& app, std::ostream& out, std::ostream& err, int&
       ->type_name("BYTES");
   step->add_option("--pairs", job->bench.pairs, "Measured pairs of steps, 7 to 1000 [9]")->type_name("N");
   step->add_option("--threads", job->bench.threads, "Threads of LibTorch [all cores]")->type_name("N");
+  step->add_option("--matmul", job->bench.matmul, std::string(kMatmulHelp) + " [stock]")->type_name("WAY");
   step->add_flag("--json", job->json, "Print one JSON object on the standard output");
   step->callback([job, step, &exit_code] {
     if (step->count("--batch") > 0 && job->bench.batch < 1)

@@ -147,16 +147,24 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
   command = app.add_subcommand("resume", "Continue a run that was stopped");
   command->footer(kResumeExample);
   command->add_option("run", *run, "Folder of the run")->type_name("RUN")->required();
-  const TrainKey& threads = *find_train_key("threads");
-  command->add_option("--threads", flags->texts["threads"], std::string(threads.help) + " [as the run began]")
-      ->type_name(threads.value_name);
+  const auto add_key_again = [flags](CLI::App& to, const char* name) {
+    const TrainKey& key = *find_train_key(name);
+    to.add_option("--" + std::string(name), flags->texts[name], std::string(key.help) + " [as the run began]")
+        ->type_name(key.value_name);
+  };
+  const auto take_key_again = [flags](const CLI::App& from, const char* name, TrainOptions& options) {
+    if (from.count("--" + std::string(name)) > 0) find_train_key(name)->set(options, flags->texts.at(name));
+  };
+  add_key_again(*command, "threads");
+  add_key_again(*command, "matmul");
   command->add_flag("--json", flags->json, "Print one JSON object on the standard output");
   command->callback([=, &exit_code] {
     TrainingJob resume = job();
     resume.kind = TrainingJob::Kind::resume;
     resume.run = *run;
     resume.options = options_of(RunFolder(*run));
-    if (command->count("--threads") > 0) find_train_key("threads")->set(resume.options, flags->texts.at("threads"));
+    take_key_again(*command, "threads", resume.options);
+    take_key_again(*command, "matmul", resume.options);
     make_training_plan(resume.options);  // refuses before LibTorch is loaded
     exit_code = run_training_job(resume);
   });
@@ -170,12 +178,14 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
       ->type_name("PATH");
   command->add_option("--test-labels", test->labels, "Their labels, with an IDX file")->type_name("FILE");
   command->add_option("--test-table", test->table, "Test table instead of that of the run")->type_name("FILE");
+  add_key_again(*command, "matmul");
   command->add_flag("--json", flags->json, "Print one JSON object on the standard output");
   command->callback([=, &exit_code] {
     TrainingJob evaluate = job();
     evaluate.kind = TrainingJob::Kind::evaluate;
     evaluate.run = *run;
     evaluate.options = options_of(RunFolder(*run));
+    take_key_again(*command, "matmul", evaluate.options);
     if (!test->images.empty() || !test->labels.empty() || !test->table.empty()) {
       evaluate.options.test_images = absolute(test->images);
       evaluate.options.test_labels = absolute(test->labels);

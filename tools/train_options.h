@@ -40,6 +40,7 @@ struct TrainOptions {
   double momentum = 0.9;
   int64_t physical_batch = 512;
   int64_t threads = 0;                        // 0: as many as there are cores
+  std::string matmul = "stock";               // or fast: matmul_switch.h
   std::optional<int64_t> insecure_test_seed;  // NOT PRIVATE
 };
 

@@ -22,7 +22,8 @@ void bench_step(const TrainingJob& job) {
                                                                                  .batch = job.bench.batch,
                                                                                  .memory_bytes = job.bench.memory_bytes,
                                                                                  .pairs = job.bench.pairs,
-                                                                                 .threads = job.bench.threads});
+                                                                                 .threads = job.bench.threads,
+                                                                                 .matmul = job.bench.matmul});
   *job.out << (job.json ? benchmarks::to_json(result) + "\n" : benchmarks::to_text(result));
 }
 

@@ -17,6 +17,7 @@ struct BenchOptions {
   int64_t memory_bytes = 0;
   int pairs = 9;
   int threads = 0;
+  std::string matmul = "stock";
 };
 
 // Of `sotto explain`, as typed.
@@ -56,6 +57,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 6"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 7"
 
 }  // namespace sotto::tools

@@ -1,6 +1,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
+#include <sotto/tools/matmul_switch.h>
 #include <sotto/tools/training_library.h>
 
 #include <cstdlib>
@@ -49,9 +50,11 @@ void spin_shortly() {
 int run_training_job(const TrainingJob& job) {
   const std::filesystem::path path = find_library();
   spin_shortly();
+  switch_matmul(job.kind == TrainingJob::Kind::bench_step ? job.bench.matmul : job.options.matmul);
   // Never closed: LibTorch keeps threads and registrations until the process ends.
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) throw UsageError(fmt::format("[sotto] cannot load {}: {}", path.string(), ::dlerror()));
+  require_matmul_switch(library);
   const std::string version = symbol<TrainingVersionFunction>(library, path, kTrainingVersionSymbol)();
   if (version != SOTTO_TRAINING_INTERFACE)
     throw UsageError(fmt::format("[sotto] {} is of version '{}'; this program needs '{}'", path.string(), version,

@@ -107,6 +107,7 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   check_rule_parameter(o, "--auto-s-gamma", o.auto_s_gamma, "auto-s");
   check_rule_parameter(o, "--nsgd-r", o.nsgd_r, "nsgd");
   check_choice("--lr-schedule", o.lr_schedule, {"constant", "linear"});
+  check_choice("--matmul", o.matmul, {"stock", "fast"});
   check_positive("--clip-norm", o.clip_norm);
   if (o.lr) check_positive("--lr", *o.lr);
   if (o.lr && *o.lr > std::numeric_limits<float>::max())

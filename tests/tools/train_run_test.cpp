@@ -125,6 +125,18 @@ TEST_F(TrainRun, EveryRuleTrainsWithItsBound) {
 }
 
 // A model that learns nothing, or a step that is not applied, stays near one in ten.
+TEST_F(TrainRun, RemembersHowItMultipliesUntilToldOtherwise) {
+  const Outcome outcome = run(private_run("3") + Words{"--matmul", "fast"});
+  if (outcome.err.find("holds no MKL") != std::string::npos) GTEST_SKIP() << outcome.err;
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(json::parse(outcome.out).at("matmul"), "fast");
+  EXPECT_NE(content(run_path() / "config.toml").find("matmul = \"fast\"\n"), std::string::npos);
+  EXPECT_EQ(run({"evaluate", run_path().string()}).exit_code, 0);
+  EXPECT_EQ(run({"evaluate", run_path().string(), "--matmul", "stock"}).exit_code, 0);
+  for (const char* command : {"evaluate", "resume"})
+    expect_failure(run({command, run_path().string(), "--matmul", "quick"}), 64, "[--matmul] unknown value: 'quick'");
+}
+
 TEST_F(TrainRun, LearnsASimpleTask) {
   const Outcome outcome = run(base() + Words{"--noise-multiplier", "1", "--delta", kDelta, "--steps", "150", "--lr",
                                              "2", "--output", run_path().string(), "--json"});
