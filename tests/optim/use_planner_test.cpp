@@ -88,7 +88,7 @@ TEST(UsePlanner, BytesAreThoseOfRowsOrFactors) {
 
 TEST(UsePlanner, CostsDecideBetweenStrategiesThatFit) {
   const UseToPlan use = product(128, 384, 384);
-  EXPECT_EQ(plan_uses({use}, kRecords, kBytes, kPlenty, {.gram = 1e15})[0].strategy, Strategy::gram);
+  EXPECT_EQ(plan_uses({use}, kRecords, kBytes, kPlenty, {.product = 1e15, .gram = 1e15})[0].strategy, Strategy::gram);
   EXPECT_EQ(plan_uses({use}, kRecords, kBytes, kPlenty, {.gram = 1e5})[0].strategy, Strategy::keep);
 }
 
