@@ -60,10 +60,11 @@ TEST_F(ReadyNetwork, StrategiesArePrintedWithWhatTheyHoldWithinTheMemoryAskedFor
   EXPECT_NE(outcome.out.find("holds MB"), std::string::npos) << outcome.out;
 
   const auto held = [&](const std::string& memory) {
-    const Outcome of = run({"explain", "--model", "cnn", "--input", "64x1x28x28", "--memory", memory, "--json"});
+    const Outcome of = run({"explain", "--model", "resnet20", "--input", "4x3x32x32", "--memory", memory, "--json"});
     EXPECT_EQ(of.exit_code, 0) << of.err;
     int64_t bytes = 0;
-    for (const json& parameter : json::parse(of.out).at("parameters")) {
+    const json table = json::parse(of.out);
+    for (const json& parameter : table.at("parameters")) {
       for (const json& use : parameter.at("uses")) bytes += use.at("held_bytes").get<int64_t>();
     }
     return bytes;
