@@ -115,7 +115,7 @@ class PerRecordGradients {
   int64_t memory_bytes_ = 0;
   std::vector<PlannedUse> plans_;  // by use
   bool summed_ = false;
-  bool whole_ = true;              // all uses are known before the backward pass
+  bool whole_ = true;  // all uses are known before the backward pass
 };
 
 class Tape {
