@@ -131,8 +131,12 @@ variable_list run_backward(Recording& recording, const std::vector<NamedParamete
   for (const auto& [node, of_node] : uses) node->add_tensor_pre_hook(std::make_unique<BindingHook>(binder, of_node));
   torch::autograd::edge_list edges = further;
   for (Node* node : last_with_uses(roots, uses)) edges.push_back(recording.uses[uses.at(node).front()].output);
-  variable_list captured = torch::autograd::Engine::get_default_engine().execute(
-      roots, gradients, /*keep_graph=*/false, /*create_graph=*/false, /*accumulate_grad=*/false, edges);
+  // An engine that is asked for nothing computes everything, and would leave raw gradients in .grad.
+  variable_list captured;
+  if (!edges.empty()) {
+    captured = torch::autograd::Engine::get_default_engine().execute(
+        roots, gradients, /*keep_graph=*/false, /*create_graph=*/false, /*accumulate_grad=*/false, edges);
+  }
   binder->drop_uses_not_reached();
   captured.resize(further.size());
   return captured;
