@@ -19,6 +19,8 @@ namespace {
 
 constexpr int64_t kLargestPiece = 4LL << 20;  // in bytes; larger ones fall out of the caches
 
+constexpr int64_t kLargestDirectRecord = 1LL << 31;  // elements, padded: see convolution_norms.h
+
 class ConvolutionUse final : public ParameterUse {
  public:
   ConvolutionUse(const at::Tensor& input, BatchPosition input_position, BatchPosition output_position,
@@ -35,6 +37,10 @@ class ConvolutionUse final : public ParameterUse {
     inputs_ = images.size(2);
     shape_.elements = gradient.size(2) * (images.size(2) / geometry_.groups);
     for (int64_t size : geometry_.kernel) shape_.elements *= size;
+    int64_t padded = images.size(1) * inputs_;
+    for (size_t d = 0; d < geometry_.kernel.size(); ++d)
+      padded *= images.size(static_cast<int64_t>(d) + 3) + 2 * geometry_.padding[d];
+    direct_ = geometry_.kernel.size() <= 2 && padded < kLargestDirectRecord;
     shape_.factors = (images.numel() + gradient.numel()) / std::max<int64_t>(1, batch);
     const int64_t places = gradient.numel() / std::max<int64_t>(1, batch * gradient.size(2));
     shape_.multiplications = static_cast<double>(places) * static_cast<double>(shape_.elements);
@@ -59,15 +65,8 @@ class ConvolutionUse final : public ParameterUse {
     }
     choose_chunk(chunk_bytes);
     computed_.assign(static_cast<size_t>(batch_), 0.0);
-    if (!keep && direct()) {
-      compute_directly(0, batch_, nullptr);
-    } else {
-      at::Tensor rows;
-      for (int64_t begin = 0; begin < batch_; begin += keep ? batch_ : chunk_)
-        rows = compute(begin, keep ? batch_ : std::min(batch_, begin + chunk_));
-      if (keep) kept_ = rows;
-    }
     if (!keep) return;
+    kept_ = compute(0, batch_);
     images_.reset();
     gradient_.reset();
   }
@@ -78,6 +77,7 @@ class ConvolutionUse final : public ParameterUse {
   }
 
   void add_squared_norms(SquaredNorms& norms) override {
+    if (!kept_.defined()) drop_all();
     for (size_t i = 0; i < computed_.size(); ++i) norms.computed[i] += computed_[i];
   }
 
@@ -103,8 +103,8 @@ class ConvolutionUse final : public ParameterUse {
     return batch_first(tensor, position, batch_).flatten(1, 2);
   }
 
-  // The kernel reads images where they are, in up to two dimensions; others are unfolded here.
-  bool direct() const { return geometry_.kernel.size() <= 2; }
+  // The kernel reads images where they are, in up to two dimensions; others, and gigantic ones, are unfolded here.
+  bool direct() const { return direct_; }
 
   void choose_chunk(int64_t chunk_bytes) {
     const auto element_size = static_cast<int64_t>(images_.element_size());
@@ -114,6 +114,15 @@ class ConvolutionUse final : public ParameterUse {
         direct() ? 0 : places * shape_.elements * geometry_.groups / std::max<int64_t>(1, gradient_.size(2));
     const int64_t bytes = (shape_.elements + unfolded) * element_size;
     chunk_ = std::max<int64_t>(1, std::min(chunk_bytes, kLargestPiece) / std::max<int64_t>(1, bytes));
+  }
+
+  // Makes every row for its norm alone.
+  void drop_all() {
+    if (direct()) {
+      compute_directly(0, batch_, nullptr);
+      return;
+    }
+    for (int64_t begin = 0; begin < batch_; begin += chunk_) compute(begin, std::min(batch_, begin + chunk_));
   }
 
   // Rows of records [begin, end), in the kernel's order where it makes them, and their squared norms.
@@ -236,7 +245,8 @@ class ConvolutionUse final : public ParameterUse {
   Strategy strategy_ = Strategy::drop;
   int64_t chunk_ = 1;
   UseShape shape_;
-  int64_t inputs_ = 0;            // channels of the images
+  int64_t inputs_ = 0;  // channels of the images
+  bool direct_ = false;
   std::vector<double> computed_;  // squared norms
   at::Tensor images_;             // [B, images, channels, spatial...]
   at::Tensor gradient_;           // [B, images, outputs, places...]

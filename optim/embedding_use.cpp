@@ -37,8 +37,9 @@ class EmbeddingUse final : public ParameterUse {
       T* rows = dense.mutable_data_ptr<T>();
       for (int64_t i = begin; i < end; ++i) {
         T* table = rows + (i - begin) * dense.size(1);
-        for_each_token<T>(i, 0, of_.vocabulary,
-                          [&](int64_t token, T scale, const T* gradient) { add(table, token, scale, gradient); });
+        for_each_token<T>(i, 0, of_.vocabulary, [&](int64_t token, T scale, const T* gradient) {
+          add(table, token, static_cast<double>(scale), gradient);
+        });
       }
     });
     return dense;
@@ -87,7 +88,7 @@ class EmbeddingUse final : public ParameterUse {
         for (int64_t i = 0; i < batch_; ++i) {
           if (weight[i] == T(0)) continue;
           for_each_token<T>(i, first, last, [&](int64_t token, T scale, const T* gradient) {
-            add(table, token, weight[i] * scale, gradient);
+            add(table, token, static_cast<double>(weight[i]) * static_cast<double>(scale), gradient);
           });
         }
       });
@@ -117,11 +118,12 @@ class EmbeddingUse final : public ParameterUse {
     }
   }
 
+  // In double: near the smallest float a weight times a scale would lose its digits before it meets a large gradient.
   template <class T>
-  void add(T* table, int64_t token, T factor, const T* gradient) const {
+  void add(T* table, int64_t token, double factor, const T* gradient) const {
     const int64_t columns = gradient_.size(2);
     T* row = table + token * columns;
-    for (int64_t c = 0; c < columns; ++c) row[c] += factor * gradient[c];
+    for (int64_t c = 0; c < columns; ++c) row[c] += static_cast<T>(factor * static_cast<double>(gradient[c]));
   }
 
   double gamma(int64_t length) const {

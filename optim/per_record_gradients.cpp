@@ -218,6 +218,7 @@ void PerRecordGradients::for_each_pulled_rows(
       members.push_back(source);
       parameters.push_back(value);
     } else {
+      if (of.uses.empty()) continue;  // none was reached: a derivative that is not finite would make NaN of nothing
       sources.push_back(source);
       values.push_back(value);
     }
@@ -322,6 +323,7 @@ void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& wei
     free_uses(p);
   }
   for_each_pulled_rows(add_rows);
+  for (const auto& [source, of] : of_source_) free_uses(source);
 }
 
 std::vector<std::string> PerRecordGradients::describe() const {

@@ -5,8 +5,6 @@
 #include <sotto/optim/problems.h>
 #include <sotto/optim/tape.h>
 
-#include <algorithm>
-
 namespace sotto::optim {
 namespace {
 
@@ -49,9 +47,9 @@ Explanation Tape::explain(const std::vector<at::Tensor>& inputs,
       for (size_t u = 0; u < strategies.size(); ++u) {
         const auto& use = gradients.recording_.uses.at(u).use;
         const bool absorbed = gradients.recording_.uses[u].absorbed;
+        plans[u] = gradients.plans_.at(u);
         strategies[u] = use ? to_string(use->strategy()) : absorbed ? "with an earlier use" : "no gradient";
       }
-      std::copy(gradients.plans_.begin(), gradients.plans_.end(), plans.begin());
       explanation.memory_bytes = gradients.memory_bytes_;
       // Segments see tensors from elsewhere as part of the model above, and are refused them when they are recomputed.
       // Under another seed, a state of the generator that the model kept above and puts back is noticed.

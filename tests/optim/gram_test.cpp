@@ -148,5 +148,44 @@ TEST_F(Gram, EmbeddingsThatCancelStayWithinTheClipNorm) {
   EXPECT_GT(contribution, 0.0);
 }
 
+// A weight near the smallest float, divided by the length of a bag, rounds up to one of twice its size; the gradient is
+// so large that this is what would be released.
+TEST_F(Gram, BagsOfLargeGradientsStayWithinTheClipNorm) {
+  constexpr int64_t kLength = 1024;
+  constexpr float kHuge = 1.19e38f;
+  const Tensor table = at::randn({3, 1}).requires_grad_();
+  const Tensor tokens = at::zeros({2, kLength}, at::kLong);
+  const Tensor slope = at::full({2, 1}, kHuge);
+  Clipper clipper({{"table", table}}, {}, WeightRule::flat(1e-4));
+  clipper.add(
+      {tokens, slope},
+      [&](const std::vector<Tensor>& x) {
+        const Tensor offsets = at::arange(0, 2 * kLength, kLength);
+        return (std::get<0>(at::embedding_bag(table, x[0].reshape({-1}), offsets, false, /*mode=*/1)) * x[1]).sum(1);
+      },
+      {true, false});
+  const double contribution = ClippedSumTestAccess::values(clipper.take())[0].to(at::kDouble).norm().item<double>();
+  EXPECT_LE(contribution, 1e-4);
+  EXPECT_GT(contribution, 0.0);
+}
+
+// The square root has no derivative at zero; nothing flows back through it, so nothing may be made of that.
+TEST_F(Gram, FunctionsThatNoGradientReachesArePassedBy) {
+  Tensor weight = at::rand({3, 4}) + 0.5;
+  weight[0][0] = 0.0;
+  weight.requires_grad_();
+  const Tensor x = at::randn({kRecords, 4});
+  Tape tape({{"weight", weight}}, {});
+  const PerRecordGradients gradients = tape.run({x}, [&](const std::vector<Tensor>& in) {
+    const Tensor seen = at::linear(in[0], weight.sqrt()).detach();
+    return (at::linear(in[0], 2 * weight) + seen).sum(1);
+  });
+  // Each of the three rows of the gradient is 2 x.
+  for (int64_t i = 0; i < kRecords; ++i) {
+    EXPECT_NEAR(gradients.squared_norms(0).computed.at(static_cast<size_t>(i)),
+                12.0 * x[i].to(at::kDouble).pow(2).sum().item<double>(), 1e-4);
+  }
+}
+
 }  // namespace
 }  // namespace sotto::optim
