@@ -17,7 +17,8 @@ struct ConvolutionGeometry {
   bool transposed = false;
 };
 
-// `input` is [B, channels, spatial...] with the batch in dimension 0 (several images per record are allowed).
+// `input` is [B, channels, spatial...] with the batch in dimension 0 (several images per record are allowed),
+// `output_sizes` those of the operator's output.
 std::unique_ptr<ParameterUse> make_convolution_use(const at::Tensor& input, BatchPosition input_position,
                                                    BatchPosition output_position, at::IntArrayRef output_sizes,
                                                    int64_t batch, ConvolutionGeometry geometry);

@@ -31,7 +31,7 @@ HeldBytes::HeldBytes() {
 
 HeldBytes::~HeldBytes() = default;
 
-// What was taken before and given back meanwhile counts as less than nothing.
+// Memory that was taken before and is given back meanwhile is subtracted, too: never below 0.
 int64_t HeldBytes::bytes() const {
   return counter_ ? std::max<int64_t>(0, counter_->held) : 0;
 }

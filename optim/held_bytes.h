@@ -6,8 +6,8 @@
 
 namespace sotto::optim {
 
-// Counts while it lives, in this thread. LibTorch has one place for such a counter: while a profiler sits there,
-// nothing is counted and bytes() is 0.
+// Counts while it lives, in this thread. LibTorch has one place for such a counter: while a profiler or another
+// HeldBytes sits there, nothing is counted and bytes() is 0. No profiler may be started or ended while one lives.
 class HeldBytes {
  public:
   HeldBytes();

@@ -15,14 +15,14 @@
 
 namespace sotto::optim {
 
-// How the squared norm of a matrix-shaped use is computed. The choice follows from shapes and memory, never from
+// How the squared norm of a use is computed. The choice follows from shapes and memory, never from
 // values.
 enum class Strategy {
   automatic,
   rank_one,  // T = 1: |a|^2 |b|^2
   gram,      // <A A^T, B B^T>: no per-record gradient, but it cancels, so an error bound is added
   keep,      // per-record gradients are made once and kept for the weighted sum
-  drop,      // per-record gradients are made in chunks for the norm and dropped
+  drop,      // per-record gradients are made for the norm, and again for the sum
 };
 const char* to_string(Strategy strategy);
 
@@ -72,7 +72,7 @@ class ParameterUse {
   virtual at::Tensor kept_rows() const { return {}; }
 
   virtual Strategy strategy() const = 0;
-  // That are freed with the use, once it has chosen.
+  // Bytes that are freed with the use, once it has chosen.
   virtual int64_t held_bytes() const { return 0; }
 };
 

@@ -37,7 +37,7 @@ void add_row_sum(const at::Tensor& rows, const at::Tensor& weights, at::Tensor& 
 // The tensor with its records in front and its last dimension kept: [B, T, last].
 at::Tensor record_matrices(const at::Tensor& tensor, BatchPosition position, int64_t batch);
 
-// That are freed with the tensor: 0 where others use its memory too, or it is not defined.
+// Bytes that are freed with the tensor: 0 where others use its memory too, or it is not defined.
 inline int64_t bytes_freed_with(const at::Tensor& tensor) {
   return tensor.defined() && tensor.storage().use_count() == 1 ? static_cast<int64_t>(tensor.nbytes()) : 0;
 }

@@ -35,6 +35,9 @@ struct TapeOptions {
   Strategy force_strategy = Strategy::automatic;  // for tests and measurements; a strategy that cannot apply is ignored
   // Memory of one physical batch, from the forward pass to the weighted sum: activations, gradients of outputs,
   // per-record gradients that are kept; not what single operators need while they run, nor parameters and their sums.
+  // Not booked: gradients that wait for further uses of their parameter, or until the backward pass has ended where a
+  // function of parameters or a recomputed segment is in the way, and what embeddings, biases and norms hold. A
+  // profiler of LibTorch that watches memory takes the place of the counter, so that under it less is held.
   // 0: a fifth more than the forward pass leaves behind, or than the parameters have. Where that cannot be, as little
   // as possible is held.
   int64_t memory_bytes = 0;
@@ -47,7 +50,8 @@ struct TapeOptions {
   std::function<void(std::string_view phase)> phase_ended = {};
 };
 
-// The per-record gradients of one physical batch of B records. Valid until the parameters change.
+// The per-record gradients of one physical batch of B records. Valid until the parameters change, and while the Tape
+// lives where it is.
 class PerRecordGradients {
  public:
   int64_t batch() const { return batch_; }

@@ -9,7 +9,8 @@
 namespace sotto::optim {
 
 // What a machine does in a second, with all threads. The figures are of two threads of an AMD EPYC with AVX-512, with
-// LibTorch's matrix products as they come; what matters is how they relate.
+// LibTorch's matrix products as they come (benchmarks/kernel_benchmark.cpp, twice the figures of its one thread,
+// rounded down); what matters is how they relate.
 struct KernelCosts {
   double product = 1.5e11;        // operations of one large matrix product
   double record_products = 3e11;  // of per-record gradients (kernels/tile_norms.h, convolution_norms.h)
