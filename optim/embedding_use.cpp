@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 
 namespace sotto::optim {
 namespace {
@@ -71,7 +70,7 @@ class EmbeddingUse final : public ParameterUse {
     for (size_t i = 0; i < computed.size(); ++i) {
       const double slack = factor * bounds[i] * bounds[i];
       // The rows that are formed for the weighted sum are rounded: T terms, each with its scale.
-      const double error = gamma(tokens_.size(1) + 1) * bounds[i];
+      const double error = rounding_of_sum(tokens_.size(1) + 1, gradient_.scalar_type()) * bounds[i];
       norms.computed[i] += computed[i];
       norms.slack[i] += slack + error * (2.0 * std::sqrt(computed[i] + slack) + error);
     }
@@ -124,13 +123,6 @@ class EmbeddingUse final : public ParameterUse {
     const int64_t columns = gradient_.size(2);
     T* row = table + token * columns;
     for (int64_t c = 0; c < columns; ++c) row[c] += static_cast<T>(factor * static_cast<double>(gradient[c]));
-  }
-
-  double gamma(int64_t length) const {
-    const double unit = gradient_.scalar_type() == at::kFloat ? std::numeric_limits<float>::epsilon() / 2.0
-                                                              : std::numeric_limits<double>::epsilon() / 2.0;
-    const double k = static_cast<double>(length) * unit;
-    return k / (1.0 - k);
   }
 
   EmbeddingTokens of_;

@@ -17,7 +17,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 
 namespace sotto::optim {
 namespace {
@@ -203,7 +202,7 @@ class MatrixUse final : public ParameterUse {
     for (size_t i = 0; i < computed.size(); ++i) {
       const double exact = std::max(0.0, computed[i] + slack[i]);
       // The gradient that is formed for the weighted sum is rounded as well.
-      const double error = gamma(left_.size(1) + 1) * bounds[i];
+      const double error = rounding_of_sum(left_.size(1) + 1, left_.scalar_type()) * bounds[i];
       norms.computed[i] += computed[i];
       norms.slack[i] += slack[i] + error * (2.0 * std::sqrt(exact) + error);
     }
@@ -258,22 +257,13 @@ class MatrixUse final : public ParameterUse {
   // e = gamma_T sum_t |left_t||right_t| (kernels/tile_norms.h), so that computed + 2 e bounds what is summed. Matters
   // where positions cancel.
   void add_product_slack(const std::vector<double>& computed, SquaredNorms& norms) const {
-    const double gamma_positions = gamma(left_.size(1) + 1);
+    const double gamma_positions = rounding_of_sum(left_.size(1) + 1, left_.scalar_type());
     const std::vector<double> bounds = outer_product_norms();
     for (int64_t i = 0; i < batch_; ++i) {
       const auto record = static_cast<size_t>(i);
       const double error = 2.0 * gamma_positions * bounds[record];
       norms.slack[record] += error * (2.0 * std::sqrt(computed[record]) + error);
     }
-  }
-
-  double unit_roundoff() const {
-    return left_.scalar_type() == at::kFloat ? std::numeric_limits<float>::epsilon() / 2.0
-                                             : std::numeric_limits<double>::epsilon() / 2.0;
-  }
-  double gamma(int64_t length) const {
-    const double k = static_cast<double>(length) * unit_roundoff();
-    return k / (1.0 - k);
   }
 
   // sum_t |left_t| |right_t| of every record.

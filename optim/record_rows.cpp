@@ -7,6 +7,7 @@
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace sotto::optim {
 namespace {
@@ -52,6 +53,13 @@ void add_row_sum(const at::Tensor& rows, const at::Tensor& weights, at::Tensor& 
                                     static_cast<size_t>(columns), weight, sum + begin);
     });
   });
+}
+
+double rounding_of_sum(int64_t terms, at::ScalarType dtype) {
+  const double unit =
+      dtype == at::kFloat ? std::numeric_limits<float>::epsilon() / 2.0 : std::numeric_limits<double>::epsilon() / 2.0;
+  const double k = static_cast<double>(terms) * unit;
+  return k / (1.0 - k);
 }
 
 at::Tensor record_matrices(const at::Tensor& tensor, BatchPosition position, int64_t batch) {

@@ -34,6 +34,10 @@ std::vector<double> row_squared_norms(const at::Tensor& matrices);
 // total[N] += sum_i weights[i] rows[i]; rows of weight 0 are not read. `weights` has the dtype of `rows`.
 void add_row_sum(const at::Tensor& rows, const at::Tensor& weights, at::Tensor& total);
 
+// gamma_k = k u / (1 - k u), u the unit roundoff of float or double: a sum of k terms is off by at most that much of
+// the sum of their magnitudes, in any order (Higham 2002, section 3.1).
+double rounding_of_sum(int64_t terms, at::ScalarType dtype);
+
 // The tensor with its records in front and its last dimension kept: [B, T, last].
 at::Tensor record_matrices(const at::Tensor& tensor, BatchPosition position, int64_t batch);
 
