@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/optim/graph_check.h>
+#include <sotto/optim/lstm_nodes.h>
 #include <sotto/optim/recomputed_segment.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/function.h>
@@ -26,7 +27,8 @@ void check_backward_is_known(torch::autograd::Node& node) {
   constexpr std::string_view kGenerated = "N5torch8autograd9generated";
   const std::type_info& type = typeid(node);
   if (!std::string_view(type.name()).starts_with(kGenerated) && type != typeid(CopySlices) &&
-      type != typeid(CopyBackwards) && type != typeid(AccumulateGrad) && type != typeid(SegmentNode)) {
+      type != typeid(CopyBackwards) && type != typeid(AccumulateGrad) && type != typeid(SegmentNode) &&
+      type != typeid(LstmStepsNode) && type != typeid(LstmGatesNode)) {
     throw UsageError(
         fmt::format("[Tape] the losses depend on {}, a custom autograd function: what its backward pass does with "
                     "the records cannot be seen. Make it an operator (TORCH_LIBRARY) that has a rule. {}",

@@ -7,8 +7,10 @@
 #include <ATen/ops/mm.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
 #include <sotto/kernels/gram_norms.h>
 #include <sotto/kernels/tile_norms.h>
+#include <sotto/kernels/weighted_product.h>
 #include <sotto/optim/matrix_use.h>
 #include <sotto/optim/record_rows.h>
 #include <sotto/optim/saved_tensor.h>
@@ -17,15 +19,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <utility>
 
 namespace sotto::optim {
 namespace {
 
 // Below this a factor times the smallest float cannot be seen beside any clip norm that is accepted.
 constexpr double kLargeFactor = 1e10;
-// A weighted sum is made of so many matrix products, of at least so many rows.
-constexpr int64_t kParts = 4;
-constexpr int64_t kRowsOfPart = 128;
+// Of a weighted sum: columns that stay together, and multiplications that are worth a thread.
+constexpr int64_t kColumnsOfBlock = 32;
+constexpr double kWorkOfPart = 1 << 18;
 // A share of the squared norm: weights that much too small are not worth a second pass.
 constexpr double kLooseGram = 0.01;
 
@@ -140,34 +143,53 @@ class MatrixUse final : public ParameterUse {
   }
 
  private:
-  // One matrix product over all records and positions: sum_i w_i g_i = (w . left)^T right; in a few parts, so that
-  // little beside the factors is in memory.
+  // sum_i w_i g_i as one product over all records and positions.
   void add_product(const at::Tensor& weights, at::Tensor& matrix) const {
-    const int64_t positions = std::max<int64_t>(1, left_.size(1));
-    const int64_t part = std::max((batch_ + kParts - 1) / kParts, (kRowsOfPart + positions - 1) / positions);
-    for (int64_t begin = 0; begin < batch_; begin += part) {
-      const int64_t end = std::min(batch_, begin + part);
-      add_product(left_.slice(0, begin, end), right_.slice(0, begin, end), weights.slice(0, begin, end), matrix);
-    }
+    const auto [left_scale, right_scale] = scales(weights);
+    if (matrix.stride(1) == 1) return add_product(left_, left_scale, right_, right_scale, matrix);
+    at::Tensor turned = matrix.t();
+    if (turned.stride(1) == 1) return add_product(right_, right_scale, left_, left_scale, turned);
+    at::Tensor sum = at::zeros(matrix.sizes(), matrix.options());
+    add_product(left_, left_scale, right_, right_scale, sum);
+    matrix += sum;
   }
 
-  // A weighted factor may lose its digits near the smallest float; where the other one is large enough for that to
-  // matter, the weight goes to the larger factor of each record.
-  static void add_product(at::Tensor left, at::Tensor right, const at::Tensor& weights, at::Tensor& matrix) {
-    const bool weigh_left = left.size(2) <= right.size(2);
-    at::Tensor& weighted = weigh_left ? left : right;
-    at::Tensor& other = weigh_left ? right : left;
-    if (largest(other) < kLargeFactor) {
-      weighted = weighted_rows(weighted, weights);
-      other = selected_rows(other, weights);
-    } else {
-      const at::Tensor of_other = other.abs().amax({1, 2});
-      const at::Tensor to_other = of_other.ge(kLargeFactor).logical_and(of_other.gt(weighted.abs().amax({1, 2})));
-      const at::Tensor chosen = weights.ne(0).to(weights.scalar_type());
-      weighted = weighted_rows(weighted, at::where(to_other, chosen, weights));
-      other = weighted_rows(other, at::where(to_other, weights, chosen));
-    }
-    matrix.addmm_(left.reshape({-1, left.size(2)}).t(), right.reshape({-1, right.size(2)}));
+  // Of the left and of the right factor. A weighted factor may lose its digits near the smallest float; where the other
+  // one is large enough for that to matter, the weight goes to the larger factor of each record.
+  std::pair<at::Tensor, at::Tensor> scales(const at::Tensor& weights) const {
+    const at::Tensor chosen = weights.ne(0).to(weights.scalar_type());
+    if (largest(right_) < kLargeFactor) return {weights, chosen};
+    const at::Tensor of_right = right_.abs().amax({1, 2});
+    const at::Tensor to_right = of_right.ge(kLargeFactor).logical_and(of_right.gt(left_.abs().amax({1, 2})));
+    return {at::where(to_right, chosen, weights), at::where(to_right, weights, chosen)};
+  }
+
+  // In parts of the longer dimension, a thread for each.
+  static void add_product(const at::Tensor& left, const at::Tensor& left_scale, const at::Tensor& right,
+                          const at::Tensor& right_scale, at::Tensor& matrix) {
+    const kernels::OuterShape whole = records_shape(left, right);
+    const bool split_left = whole.left_columns > whole.right_columns;
+    const auto columns = static_cast<int64_t>(split_left ? whole.left_columns : whole.right_columns);
+    const double work_of_column = static_cast<double>(whole.records * whole.positions) *
+                                  static_cast<double>(split_left ? whole.right_columns : whole.left_columns);
+    const auto blocks_of_part = static_cast<int64_t>(kWorkOfPart / std::max(1.0, work_of_column * kColumnsOfBlock)) + 1;
+    for_float_or_double(left, [&](auto zero) {
+      using T = decltype(zero);
+      at::parallel_for(0, (columns + kColumnsOfBlock - 1) / kColumnsOfBlock, blocks_of_part,
+                       [&](int64_t begin, int64_t end) {
+                         const int64_t first = begin * kColumnsOfBlock;
+                         const auto count = static_cast<size_t>(std::min(columns, end * kColumnsOfBlock) - first);
+                         kernels::OuterShape part = whole;
+                         (split_left ? part.left_columns : part.right_columns) = count;
+                         std::vector<std::byte> scratch(kernels::weighted_product_scratch<T>(part));
+                         kernels::add_weighted_product(
+                             part, left.const_data_ptr<T>() + (split_left ? first : 0),
+                             right.const_data_ptr<T>() + (split_left ? 0 : first), left_scale.const_data_ptr<T>(),
+                             right_scale.const_data_ptr<T>(),
+                             matrix.mutable_data_ptr<T>() + (split_left ? first * matrix.stride(0) : first),
+                             static_cast<size_t>(matrix.stride(0)), scratch.data());
+                       });
+    });
   }
 
   // One factor of all positions, columns next to each other.
@@ -223,13 +245,20 @@ class MatrixUse final : public ParameterUse {
     return factor * bound * bound;
   }
 
+  // Of [B, T, p] and [B, T, d].
+  static kernels::OuterShape records_shape(const at::Tensor& left, const at::Tensor& right) {
+    return {.records = static_cast<size_t>(left.size(0)),
+            .positions = static_cast<size_t>(left.size(1)),
+            .left_columns = static_cast<size_t>(left.size(2)),
+            .right_columns = static_cast<size_t>(right.size(2)),
+            .left_record_stride = static_cast<size_t>(left.stride(0)),
+            .left_position_stride = static_cast<size_t>(left.stride(1)),
+            .right_record_stride = static_cast<size_t>(right.stride(0)),
+            .right_position_stride = static_cast<size_t>(right.stride(1))};
+  }
+  // Of one record, [T, p] and [T, d].
   static kernels::OuterShape outer_shape(const at::Tensor& left, const at::Tensor& right) {
-    return {.records = 1,
-            .positions = static_cast<size_t>(left.size(0)),
-            .left_columns = static_cast<size_t>(left.size(1)),
-            .right_columns = static_cast<size_t>(right.size(1)),
-            .left_position_stride = static_cast<size_t>(left.stride(0)),
-            .right_position_stride = static_cast<size_t>(right.stride(0))};
+    return records_shape(left.unsqueeze(0), right.unsqueeze(0));
   }
 
   // Makes every record's gradient; writes it to rows unless nullptr.

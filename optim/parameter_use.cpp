@@ -4,6 +4,7 @@
 #include <sotto/optim/direct_use.h>
 #include <sotto/optim/embedding_bag_use.h>
 #include <sotto/optim/embedding_use.h>
+#include <sotto/optim/lstm_layer.h>
 #include <sotto/optim/matrix_use.h>
 #include <sotto/optim/normalisation_use.h>
 #include <sotto/optim/parameter_use.h>
@@ -182,6 +183,19 @@ UsePointer index_selected(const OperatorCall& call, size_t argument, BatchPositi
       call.batch);
 }
 
+// sotto::lstm_layer(input, h, c, input_weight, weight, input_bias?, bias?, reverse) -> output, last_h, last_c, before
+MadeUse lstm_layer(const OperatorCall& call, size_t argument, BatchPosition output) {
+  MadeUse made;
+  if (argument == 3 || argument == 4) {
+    made.use = make_matrix_use(argument == 3 ? call.tensor(0) : call.outputs.at(3), output, output,
+                               call.tensor(argument).size(0), call.batch, /*transposed=*/false, 1.0);
+  } else if (argument == 5 || argument == 6) {
+    made.use = make_bias_use(call.tensor(argument).sizes(), output, call.batch, 1.0);
+  }
+  made.leaving_edge = 0;
+  return made;
+}
+
 // Rules of operators whose consumed tensor is the same for all records.
 const std::map<std::string_view, UseRule>& rules() {
   static const std::map<std::string_view, UseRule> table = {
@@ -208,6 +222,7 @@ const std::map<std::string_view, MadeUse (*)(const OperatorCall&, size_t, BatchP
       {"aten::sub", &sub},
       {"aten::addmm", &addmm},
       {"aten::linear", &linear},
+      {kLstmLayer, &lstm_layer},
       {"aten::mm", &mm},
       {"aten::bmm", &mm},
       {"aten::baddbmm", &addmm},

@@ -81,6 +81,9 @@ struct MadeUse {
   // Where the consumed tensor repeats its elements for every record (expand made it so). The per-record gradients are
   // then those of the part that one record sees: batch_first(consumed)[0].
   std::optional<BatchPosition> replicated = std::nullopt;
+  // The use takes the gradient that leaves the node of the operator's first output by this edge, instead of the one
+  // that arrives there.
+  std::optional<size_t> leaving_edge = std::nullopt;
 };
 
 // The rule of operator `call.name` for its argument number `argument`, without a use when there is none. `element` is

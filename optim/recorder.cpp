@@ -4,6 +4,7 @@
 #include <sotto/optim/memory.h>
 #include <sotto/optim/observed_values.h>
 #include <sotto/optim/problems.h>
+#include <sotto/optim/recorded_lstm.h>
 #include <sotto/optim/recorder_state.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/function.h>
@@ -17,6 +18,7 @@ thread_local Recorder* Recorder::active_ = nullptr;
 Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vector<at::Tensor>& constants,
                    int64_t batch, Explanation* explanation)
     : parameters_(parameters), explanation_(explanation), lasting_(lasting_tensors(parameters, constants)) {
+  split_recorded_lstm();
   recording_.batch = batch;
   for (const at::Tensor& constant : constants) tensors_.track(constant, {Tracked::Kind::constant, {}, 0, true});
   for (size_t p = 0; p < parameters.size(); ++p) {
@@ -24,6 +26,11 @@ Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vec
     recording_.expressions.push_back({tensor, {p}, parameters[p].name, p, ElementMap(tensor.sizes())});
     tensors_.track(tensor, {Tracked::Kind::parameter, {}, p});
   }
+}
+
+bool Recorder::made_of_parameters(const at::Tensor& tensor) const {
+  const Tracked* tracked = tensors_.find(tensor);
+  return tracked != nullptr && tracked->kind == Tracked::Kind::parameter;
 }
 
 namespace {
@@ -77,7 +84,7 @@ void Recorder::start(const at::RecordFunction& function, Frame& frame) {
     if (records && !frame.info->transfer && frame.info->composite && !frame.info->out_variant) {
       if (frame.info->fused_by_onednn) {
         frame.unrolled.emplace();
-        recording_.notes.insert(frame.info->name + " unrolled (oneDNN's fused layer off)");
+        recording_.notes.insert(frame.info->name + " taken apart (oneDNN's fused layer off)");
       }
       frame.info = nullptr;  // followed into its parts
       return;

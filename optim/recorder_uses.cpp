@@ -76,7 +76,8 @@ void Recorder::note_use(Frame& frame, const OutputPositions& positions, size_t a
     throw Refusal{
         "uses a parameter with one entry per place in the batch, so that a record's gradient depends on its place"};
   }
-  const torch::autograd::Edge edge = torch::autograd::impl::gradient_edge(output);
+  const torch::autograd::Edge edge = made.leaving_edge ? output.grad_fn()->next_edge(*made.leaving_edge)
+                                                       : torch::autograd::impl::gradient_edge(output);
   mark_made(frame, output, nodes_.consumers);
   RecordedUse use{call.name, argument, custom, expression, std::move(*map), edge, std::move(made.use)};
   use.bytes_before = HeldBytes::counted();

@@ -75,7 +75,7 @@ class PerRecordGradients {
   // Strategy of each use, in the order of the record: "layer.weight aten::linear keep". Before add_weighted().
   std::vector<std::string> describe() const;
 
-  // What was replaced while the model ran: "aten::lstm unrolled (oneDNN's fused layer off)".
+  // What was replaced while the model ran: "aten::lstm taken apart (oneDNN's fused layer off)".
   std::vector<std::string> notes() const { return {recording_.notes.begin(), recording_.notes.end()}; }
 
  private:

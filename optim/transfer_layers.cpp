@@ -5,6 +5,7 @@
 #include <ATen/ops/equal.h>
 #include <fmt/format.h>
 #include <sotto/optim/group_count.h>
+#include <sotto/optim/lstm_layer.h>
 #include <sotto/optim/transfer_table.h>
 
 #include <algorithm>
@@ -131,6 +132,21 @@ OutputPositions grid_sampler(const OperatorCall& call) {
   return same_for_all(call, position);
 }
 
+OutputPositions lstm_layer(const OperatorCall& call) {
+  const BatchPosition position = required(call, 0);
+  const BatchPosition of_states{0, 1, 1};
+  if (position != BatchPosition{1, 1, 1}) refuse(kMixes);
+  for (size_t state : {1, 2}) {
+    if (!call.position(state)) {
+      require_uniform(call, call.tensor(state), 0, of_states);
+    } else if (call.position(state) != of_states) {
+      refuse(kMixes);
+    }
+  }
+  for (size_t a = 3; a <= 6; ++a) require_constant(call, a);
+  return {position, of_states, of_states, position};
+}
+
 OutputPositions packed(const OperatorCall&) {
   refuse(
       "packs sequences of the whole batch by time step, so that no dimension belongs to the records any more. Pass the "
@@ -176,6 +192,7 @@ void add_layer_rules(TransferTable& table) {
   table.emplace("aten::native_layer_norm", &layer_norm);
   table.emplace("aten::native_group_norm", &group_norm);
   table.emplace("aten::batch_norm", &batch_norm);
+  table.emplace(kLstmLayer, &lstm_layer);
   table.emplace("aten::nll_loss_forward", &nll_loss);
   table.emplace("aten::nll_loss2d_forward", &nll_loss);
 }

@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <sotto/optim/lstm_layer.h>
 
 #include "transfer_case_values.h"
 
@@ -46,6 +47,13 @@ void add_layer_cases(std::vector<Case>& all) {
          own ? c10::IValue{} : uniform({3}), own, 0.1, 1e-5, false});
     add("instance_norm", "",
         {uniform({3, 3, 3}), c10::IValue{}, c10::IValue{}, uniform({3}), uniform({3}), own, 0.1, 1e-5, false});
+  }
+  // A recurrent layer: T = 4, E = 2, H = 2, from states of the records and from one state for all.
+  define_lstm_layer();
+  for (const bool reverse : {false, true}) {
+    const auto state = [&] { return reverse ? uniform({3, 2}) : uniform({1, 2}).expand({3, 2}); };
+    add(kLstmLayer, "",
+        {uniform({4, 3, 2}), state(), state(), uniform({8, 2}), uniform({8, 2}), uniform({8}), uniform({8}), reverse});
   }
   // Windows and resizing.
   add("adaptive_max_pool3d", "", {uniform({3, 3, 3, 3, 3}), Ints{2, 2, 2}});

@@ -62,8 +62,12 @@ Arguments with_tensors(const Arguments& arguments, const std::vector<Tensor>& te
   return result;
 }
 
+std::string qualified(const std::string& name) {
+  return name.find("::") == std::string::npos ? "aten::" + name : name;
+}
+
 std::vector<Tensor> run(const Case& of, const Arguments& arguments) {
-  const auto handle = c10::Dispatcher::singleton().findSchemaOrThrow(("aten::" + of.name).c_str(), of.overload.c_str());
+  const auto handle = c10::Dispatcher::singleton().findSchemaOrThrow(qualified(of.name).c_str(), of.overload.c_str());
   torch::jit::Stack stack(arguments);
   const auto& declared = handle.schema().arguments();
   for (size_t a = stack.size(); a < declared.size(); ++a) {
@@ -82,7 +86,7 @@ std::vector<Tensor> run(const Case& of, const Arguments& arguments) {
 OperatorCall call_of(const Case& of, const Arguments& arguments, const std::vector<Tensor>& outputs,
                      const Placement& placement) {
   OperatorCall call;
-  call.name = "aten::" + of.name;
+  call.name = qualified(of.name);
   call.batch = kBatch;
   call.arguments = arguments;
   const auto handle = c10::Dispatcher::singleton().findSchemaOrThrow(call.name.c_str(), of.overload.c_str());
@@ -115,7 +119,7 @@ Tensor replacement(const Tensor& like, const Tensor& range) {
 
 // Checks one placement; false when the rule refuses it.
 bool check(const Case& of, const Placement& placement) {
-  const TransferRule rule = find_transfer_rule("aten::" + of.name);
+  const TransferRule rule = find_transfer_rule(qualified(of.name));
   const std::vector<Tensor> tensors = tensors_of(of.arguments);
   const std::vector<Tensor> outputs = run(of, of.arguments);
   OutputPositions positions;
@@ -197,7 +201,7 @@ TEST(TransferRules, StateOnlyWhatNumbersConfirm) {
   std::map<std::string, int> accepted;
   for (const Case& of : cases()) {
     SCOPED_TRACE(of.name + (of.overload.empty() ? "" : "." + of.overload));
-    ASSERT_NE(find_transfer_rule("aten::" + of.name), nullptr);
+    ASSERT_NE(find_transfer_rule(qualified(of.name)), nullptr);
     accepted.try_emplace(of.name, 0);
     const int before = failures();
     Placement placement;
@@ -227,7 +231,7 @@ TEST(TransferRules, StateOnlyWhatNumbersConfirm) {
 TEST(TransferRules, AreAllChecked) {
   std::set<std::string> unchecked;
   for (const std::string_view name : transfer_rule_names()) unchecked.emplace(name);
-  for (const Case& of : cases()) unchecked.erase("aten::" + of.name);
+  for (const Case& of : cases()) unchecked.erase(qualified(of.name));
   EXPECT_EQ(unchecked, (std::set<std::string>{"aten::_pack_padded_sequence", "aten::empty_like", "aten::equal",
                                               "aten::new_empty"}));
 }

@@ -1,0 +1,69 @@
+#include <sotto/kernels/lstm_kernels.h>
+
+#include <cstdint>
+#include <vector>
+
+#define SOTTO_LANE_BYTES 16
+#include <sotto/kernels/lstm_lanes.h>
+
+namespace sotto::kernels {
+namespace detail {
+
+#if defined(SOTTO_X86_64)
+extern const LstmKernels lstm_kernels_avx2;
+extern const LstmKernels lstm_kernels_avx512;
+#endif
+
+std::span<const LstmKernels> supported_lstm_kernels() {
+  static const std::vector<LstmKernels> kernels = [] {
+    std::vector<LstmKernels> found;
+#if defined(SOTTO_X86_64)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+      found.push_back(lstm_kernels_avx512);
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(lstm_kernels_avx2);
+#endif
+    found.push_back(lstm_kernels("baseline"));
+    return found;
+  }();
+  return kernels;
+}
+
+}  // namespace detail
+
+namespace {
+
+constexpr std::size_t kLine = 64;
+constexpr std::size_t kMostLanes = 16;
+
+float* aligned(void* scratch) {
+  const auto address = reinterpret_cast<std::uintptr_t>(scratch);
+  return reinterpret_cast<float*>(static_cast<unsigned char*>(scratch) + (kLine - address % kLine) % kLine);
+}
+
+}  // namespace
+
+std::size_t lstm_scratch(const LstmShape& shape) {
+  const auto padded = [](std::size_t columns) { return (columns + kMostLanes - 1) / kMostLanes * kMostLanes; };
+  const std::size_t forward = padded(shape.hidden) * (shape.inputs + shape.hidden + 1);
+  const std::size_t back = shape.hidden * (padded(shape.inputs) + padded(shape.hidden));
+  return 4 * (forward + back) * sizeof(float) + kLine;
+}
+
+void lstm_steps(const LstmShape& shape, const float* input, const float* input_weight, const float* weight,
+                const float* bias, float* activations, float* h, float* c, void* scratch) {
+  detail::supported_lstm_kernels().front().steps(shape, input, input_weight, weight, bias, activations, h, c,
+                                                 aligned(scratch));
+}
+
+void lstm_steps_back(const LstmShape& shape, const float* activations, const float* c, const float* weight,
+                     const float* of_output, float* of_gates, float* of_h, float* of_c, void* scratch) {
+  detail::supported_lstm_kernels().front().steps_back(shape, activations, c, weight, of_output, of_gates, of_h, of_c,
+                                                      aligned(scratch));
+}
+
+void lstm_input_back(const LstmShape& shape, const float* of_gates, const float* input_weight, float* of_input,
+                     void* scratch) {
+  detail::supported_lstm_kernels().front().input_back(shape, of_gates, input_weight, of_input, aligned(scratch));
+}
+
+}  // namespace sotto::kernels

@@ -1,0 +1,75 @@
+#include <sotto/kernels/product_kernels.h>
+
+#include <cstdint>
+#include <vector>
+
+#define SOTTO_LANE_BYTES 16
+#include <sotto/kernels/product_lanes.h>
+
+namespace sotto::kernels {
+namespace detail {
+
+#if defined(SOTTO_X86_64)
+extern const ProductKernels product_kernels_avx2;
+extern const ProductKernels product_kernels_avx512;
+#endif
+
+std::span<const ProductKernels> supported_product_kernels() {
+  static const std::vector<ProductKernels> kernels = [] {
+    std::vector<ProductKernels> found;
+#if defined(SOTTO_X86_64)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+      found.push_back(product_kernels_avx512);
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(product_kernels_avx2);
+#endif
+    found.push_back(product_kernels("baseline"));
+    return found;
+  }();
+  return kernels;
+}
+
+}  // namespace detail
+
+namespace {
+
+unsigned char* aligned(void* scratch) {
+  const auto address = reinterpret_cast<std::uintptr_t>(scratch);
+  return static_cast<unsigned char*>(scratch) +
+         (detail::kProductLine - address % detail::kProductLine) % detail::kProductLine;
+}
+
+std::size_t rounded_up(std::size_t value, std::size_t step) {
+  return (value + step - 1) / step * step;
+}
+
+template <class T>
+std::size_t scratch_of(const OuterShape& shape) {
+  return (rounded_up(shape.right_columns, detail::kProductTileBytes / sizeof(T)) +
+          rounded_up(shape.left_columns, detail::kProductTaps)) *
+             kProductChain * sizeof(T) +
+         detail::kProductLine;
+}
+
+}  // namespace
+
+template <>
+std::size_t weighted_product_scratch<float>(const OuterShape& shape) {
+  return scratch_of<float>(shape);
+}
+template <>
+std::size_t weighted_product_scratch<double>(const OuterShape& shape) {
+  return scratch_of<double>(shape);
+}
+
+void add_weighted_product(const OuterShape& shape, const float* left, const float* right, const float* left_scale,
+                          const float* right_scale, float* sum, std::size_t sum_stride, void* scratch) {
+  detail::supported_product_kernels().front().of_float(shape, left, right, left_scale, right_scale, sum, sum_stride,
+                                                       aligned(scratch));
+}
+void add_weighted_product(const OuterShape& shape, const double* left, const double* right, const double* left_scale,
+                          const double* right_scale, double* sum, std::size_t sum_stride, void* scratch) {
+  detail::supported_product_kernels().front().of_double(shape, left, right, left_scale, right_scale, sum, sum_stride,
+                                                        aligned(scratch));
+}
+
+}  // namespace sotto::kernels
