@@ -10,6 +10,7 @@ namespace sotto::kernels::detail {
 
 // What any instruction set needs of scratch, which is aligned to a line here.
 constexpr std::size_t kProductLine = 64;
+constexpr std::size_t kProductPackedChain = kProductChain + 2;
 constexpr std::size_t kProductTaps = 8;         // columns of left in a register tile
 constexpr std::size_t kProductTileBytes = 128;  // at most, of columns of right in a register tile
 

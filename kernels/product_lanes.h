@@ -38,17 +38,20 @@ constexpr std::size_t kLanesOf = SOTTO_LANE_BYTES / sizeof(T);
 template <class T>
 constexpr std::size_t kWidth = kMostVectors* kLanesOf<T>;
 
+// Rows between packed blocks: a power of two would put a row of all blocks into the same few lines of the cache.
+constexpr std::size_t kPackedChain = detail::kProductPackedChain;
+
 // to[(a / block) * count_of_block + row * block + a % block] = scale * from[a], and zeros up to a whole block.
 template <std::size_t kBlock, class T>
 SOTTO_INLINE void pack_row(const T* from, std::size_t columns, T scale, std::size_t row, T* to) {
   std::size_t a = 0;
   for (; a + kBlock <= columns; a += kBlock) {
-    T* const block = to + a * kProductChain + row * kBlock;
+    T* const block = to + a * kPackedChain + row * kBlock;
 #pragma GCC unroll 4
     for (std::size_t k = 0; k < kBlock; ++k) block[k] = scale * from[a + k];
   }
   if (a == columns) return;
-  T* const block = to + a * kProductChain + row * kBlock;
+  T* const block = to + a * kPackedChain + row * kBlock;
   for (std::size_t k = 0; k < kBlock; ++k) block[k] = a + k < columns ? scale * from[a + k] : T{0};
 }
 
@@ -94,10 +97,10 @@ template <class T>
 void add_chain(const OuterShape& s, const T* lefts, const T* rights, std::size_t count, T* sum, std::size_t stride) {
   for (std::size_t b = 0; b < s.right_columns; b += kWidth<T>) {
     const std::size_t columns = s.right_columns - b < kWidth<T> ? s.right_columns - b : kWidth<T>;
-    const T* const lanes = rights + b * kProductChain;
+    const T* const lanes = rights + b * kPackedChain;
     for (std::size_t a = 0; a < s.left_columns; a += kTaps) {
       const std::size_t rows = s.left_columns - a < kTaps ? s.left_columns - a : kTaps;
-      const T* const taps = lefts + a * kProductChain;
+      const T* const taps = lefts + a * kPackedChain;
       T* const to = sum + a * stride + b;
       if (columns <= kLanesOf<T>) {
         add_tile<1>(taps, lanes, count, rows, columns, to, stride);
@@ -112,7 +115,7 @@ template <class T>
 void weighted_product(const OuterShape& s, const T* left, const T* right, const T* left_scale, const T* right_scale,
                       T* sum, std::size_t stride, unsigned char* scratch) {
   T* const rights = reinterpret_cast<T*>(scratch);
-  T* const lefts = rights + (s.right_columns + kWidth<T> - 1) / kWidth<T> * kWidth<T> * kProductChain;
+  T* const lefts = rights + (s.right_columns + kWidth<T> - 1) / kWidth<T> * kWidth<T> * kPackedChain;
   std::size_t packed = 0;
   for (std::size_t i = 0; i < s.records; ++i) {
     if (left_scale[i] == 0 || right_scale[i] == 0) continue;

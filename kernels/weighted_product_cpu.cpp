@@ -46,7 +46,7 @@ template <class T>
 std::size_t scratch_of(const OuterShape& shape) {
   return (rounded_up(shape.right_columns, detail::kProductTileBytes / sizeof(T)) +
           rounded_up(shape.left_columns, detail::kProductTaps)) *
-             kProductChain * sizeof(T) +
+             detail::kProductPackedChain * sizeof(T) +
          detail::kProductLine;
 }
 
