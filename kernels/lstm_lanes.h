@@ -17,7 +17,7 @@ namespace {
 using Single = float __attribute__((vector_size(SOTTO_LANE_BYTES)));
 using Word = std::uint32_t __attribute__((vector_size(SOTTO_LANE_BYTES)));
 constexpr std::size_t kLanes = SOTTO_LANE_BYTES / sizeof(float);
-constexpr std::size_t kRows = SOTTO_LANE_BYTES == 64 ? 4 : 2;  // records of a register tile
+constexpr std::size_t kRows = SOTTO_LANE_BYTES == 64 ? 4 : 3;  // records of a register tile
 constexpr std::size_t kGates = 4;                              // and its vectors: one per gate, or as many columns
 
 SOTTO_INLINE Single splat(float x) {
@@ -83,16 +83,16 @@ template <std::size_t kVectors>
 SOTTO_INLINE void multiply(const float* const* taps, std::size_t count, const float* panel,
                            Single (&sums)[kRows][kVectors]) {
   const float* tap[kRows];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (std::size_t r = 0; r < kRows; ++r) tap[r] = taps[r];
   for (std::size_t k = 0; k < count; ++k) {
     Single lane[kVectors];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (std::size_t v = 0; v < kVectors; ++v)
       __builtin_memcpy(&lane[v], panel + (k * kVectors + v) * kLanes, sizeof lane[v]);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (std::size_t r = 0; r < kRows; ++r)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (std::size_t v = 0; v < kVectors; ++v) sums[r][v] += tap[r][k] * lane[v];
   }
 }
@@ -145,11 +145,11 @@ void steps_forward(const LstmShape& s, const float* input, const float* input_we
         rows_of_tile(s.records, first, input + at.at * s.all_records * inputs, inputs, of_input);
         const std::size_t valid = rows_of_tile(s.records, first, h + from, hidden, of_state);
         Single sums[kRows][kGates];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (std::size_t r = 0; r < kRows; ++r) __builtin_memcpy(sums[r], panel, sizeof sums[r]);
         multiply<kGates>(of_input, inputs, panel + kWidth, sums);
         multiply<kGates>(of_state, hidden, panel + (1 + inputs) * kWidth, sums);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (std::size_t r = 0; r < kRows; ++r) {
           if (r >= valid) continue;
           const std::size_t state = (first + r) * hidden + column;
@@ -188,10 +188,10 @@ SOTTO_INLINE void product_block(const float* of_gates, std::size_t records, std:
     const std::size_t valid = rows_of_tile(records, first, of_gates, rows, taps);
     Single sums[kRows][kVectors] = {};
     multiply<kVectors>(taps, rows, panel, sums);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (std::size_t r = 0; r < kRows; ++r) {
       if (r >= valid) continue;
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (std::size_t v = 0; v < kVectors; ++v) {
         const std::size_t begin = column + v * kLanes;
         store(sums[r][v], to + (first + r) * columns + begin, lanes_left(columns, begin));
