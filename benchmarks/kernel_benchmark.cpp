@@ -7,9 +7,11 @@
 #include <sotto/kernels/convolution_norms.h>
 #include <sotto/kernels/embedding_norms.h>
 #include <sotto/kernels/gram_norms.h>
+#include <sotto/kernels/lstm_steps.h>
 #include <sotto/kernels/normalisation_rows.h>
 #include <sotto/kernels/squared_norms.h>
 #include <sotto/kernels/tile_norms.h>
+#include <sotto/kernels/weighted_product.h>
 
 #include <cstdint>
 #include <random>
@@ -65,6 +67,44 @@ void tiles(benchmark::State& state, bool keep) {
   for (auto iteration : state)
     tile_norms(s, left.data(), right.data(), keep ? kept.data() : nullptr, elements, scratch.data(), computed.data());
   count(state, 2 * s.records * elements * s.positions, left.size() + right.size() + kept.size());
+}
+
+void product(benchmark::State& state) {
+  const OuterShape s = outer_shape(state);
+  const auto left = normals(s.records * s.left_record_stride), right = normals(s.records * s.right_record_stride);
+  const std::vector<float> scale(s.records, 0.5f);
+  std::vector<float> sum(s.left_columns * s.right_columns);
+  std::vector<unsigned char> scratch(weighted_product_scratch<float>(s));
+  for (auto iteration : state)
+    add_weighted_product(s, left.data(), right.data(), scale.data(), scale.data(), sum.data(), s.right_columns,
+                         scratch.data());
+  count(state, 2 * s.records * s.positions * sum.size(), left.size() + right.size() + sum.size());
+}
+
+// Steps, records, input and hidden values; the layer forwards, and its gradients with those of the input.
+void lstm(benchmark::State& state, bool back) {
+  const LstmShape s{.steps = argument(state, 0),
+                    .records = argument(state, 1),
+                    .all_records = argument(state, 1),
+                    .inputs = argument(state, 2),
+                    .hidden = argument(state, 3)};
+  const std::size_t rows = s.steps * s.records, wide = 4 * s.hidden;
+  const auto input = normals(rows * s.inputs), input_weight = normals(wide * s.inputs),
+             weight = normals(wide * s.hidden);
+  auto activations = normals(rows * wide), h = normals((rows + s.records) * s.hidden), c = h, of_gates = activations,
+       of_h = normals(s.records * s.hidden), of_c = of_h, of_input = input;
+  std::vector<unsigned char> scratch(lstm_scratch(s));
+  for (auto iteration : state) {
+    if (back) {
+      lstm_steps_back(s, activations.data(), c.data(), weight.data(), h.data(), of_gates.data(), of_h.data(),
+                      of_c.data(), scratch.data());
+      lstm_input_back(s, of_gates.data(), input_weight.data(), of_input.data(), scratch.data());
+    } else {
+      lstm_steps(s, input.data(), input_weight.data(), weight.data(), nullptr, activations.data(), h.data(), c.data(),
+                 scratch.data());
+    }
+  }
+  count(state, 2 * rows * wide * (s.inputs + s.hidden), input.size() + activations.size() + 2 * h.size());
 }
 
 // Records, channels, height and width, outputs, kernel, stride, padding.
@@ -146,6 +186,9 @@ void of_linear_layers(benchmark::internal::Benchmark* benchmark) {
 BENCHMARK(gram)->Apply(of_linear_layers);
 BENCHMARK_CAPTURE(tiles, keep, true)->Apply(of_linear_layers);
 BENCHMARK_CAPTURE(tiles, drop, false)->Apply(of_linear_layers);
+BENCHMARK(product)->Args({512, 1, 1024, 784})->Apply(of_linear_layers);
+BENCHMARK_CAPTURE(lstm, forward, false)->Args({64, 32, 100, 100});
+BENCHMARK_CAPTURE(lstm, back, true)->Args({64, 32, 100, 100});
 BENCHMARK(convolution)
     ->Args({512, 1, 28, 16, 8, 2, 3})
     ->Args({512, 16, 13, 32, 4, 2, 0})

@@ -1,3 +1,4 @@
+#include <sotto/kernels/instruction_sets.h>
 #include <sotto/kernels/place_kernels.h>
 #include <sotto/kernels/squared_norms.h>
 
@@ -191,15 +192,13 @@ SOTTO_DEFINE_KERNEL(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx
 
 template <class T>
 std::vector<detail::EmbeddingKernel<T>> find_supported() {
-  std::vector<detail::EmbeddingKernel<T>> found;
+  constexpr detail::EmbeddingKernel<T> baseline{"baseline", norms_baseline<T>};
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw"))
-    found.push_back({"avx512", norms_avx512<T>});
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back({"avx2", norms_avx2<T>});
+  constexpr detail::EmbeddingKernel<T> avx2{"avx2", norms_avx2<T>}, avx512{"avx512", norms_avx512<T>};
+  return detail::best_first(baseline, &avx2, &avx512);
+#else
+  return {baseline};
 #endif
-  found.push_back({"baseline", norms_baseline<T>});
-  return found;
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <sotto/kernels/gaussian_noise.h>
+#include <sotto/kernels/instruction_sets.h>
 #include <sotto/kernels/noise_kernels.h>
 
 #include <vector>
@@ -15,16 +16,12 @@ extern const NoiseKernels noise_kernels_avx512;
 #endif
 
 std::span<const NoiseKernels> supported_noise_kernels() {
-  static const std::vector<NoiseKernels> kernels = [] {
-    std::vector<NoiseKernels> found;
 #if defined(SOTTO_X86_64)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-      found.push_back(noise_kernels_avx512);
-    if (__builtin_cpu_supports("avx2")) found.push_back(noise_kernels_avx2);
+  static const std::vector<NoiseKernels> kernels =
+      best_first(noise_kernels("baseline"), &noise_kernels_avx2, &noise_kernels_avx512);
+#else
+  static const std::vector<NoiseKernels> kernels = {noise_kernels("baseline")};
 #endif
-    found.push_back(noise_kernels("baseline"));
-    return found;
-  }();
   return kernels;
 }
 

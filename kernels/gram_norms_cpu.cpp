@@ -1,5 +1,7 @@
 #include <sotto/kernels/gram_kernels.h>
 #include <sotto/kernels/gram_norms.h>
+#include <sotto/kernels/instruction_sets.h>
+#include <sotto/kernels/rounding.h>
 
 #include <algorithm>
 #include <bit>
@@ -19,22 +21,17 @@ extern const GramKernels gram_kernels_avx512;
 #endif
 
 std::span<const GramKernels> supported_gram_kernels() {
-  static const std::vector<GramKernels> kernels = [] {
-    std::vector<GramKernels> found;
 #if defined(SOTTO_X86_64)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-      found.push_back(gram_kernels_avx512);
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(gram_kernels_avx2);
+  static const std::vector<GramKernels> kernels =
+      best_first(gram_kernels("baseline"), &gram_kernels_avx2, &gram_kernels_avx512);
+#else
+  static const std::vector<GramKernels> kernels = {gram_kernels("baseline")};
 #endif
-    found.push_back(gram_kernels("baseline"));
-    return found;
-  }();
   return kernels;
 }
 
 double gram_factor(const OuterShape& shape, double k_left, double k_right, double unit) {
   constexpr double kDoubleUnit = std::numeric_limits<double>::epsilon() / 2;
-  const auto gamma = [](double k, double u) { return k * u / (1 - k * u); };
   const auto positions = static_cast<double>(shape.positions);
   const double of_left = gamma(k_left, unit);
   const double of_right = gamma(k_right, unit);

@@ -1,3 +1,4 @@
+#include <sotto/kernels/instruction_sets.h>
 #include <sotto/kernels/lstm_kernels.h>
 
 #include <cstdint>
@@ -15,16 +16,12 @@ extern const LstmKernels lstm_kernels_avx512;
 #endif
 
 std::span<const LstmKernels> supported_lstm_kernels() {
-  static const std::vector<LstmKernels> kernels = [] {
-    std::vector<LstmKernels> found;
 #if defined(SOTTO_X86_64)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-      found.push_back(lstm_kernels_avx512);
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(lstm_kernels_avx2);
+  static const std::vector<LstmKernels> kernels =
+      best_first(lstm_kernels("baseline"), &lstm_kernels_avx2, &lstm_kernels_avx512);
+#else
+  static const std::vector<LstmKernels> kernels = {lstm_kernels("baseline")};
 #endif
-    found.push_back(lstm_kernels("baseline"));
-    return found;
-  }();
   return kernels;
 }
 

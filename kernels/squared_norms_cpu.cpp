@@ -1,3 +1,4 @@
+#include <sotto/kernels/instruction_sets.h>
 #include <sotto/kernels/row_kernels.h>
 #include <sotto/kernels/squared_norms.h>
 
@@ -127,16 +128,14 @@ SOTTO_DEFINE_KERNELS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,av
 
 template <class T>
 std::vector<detail::RowKernels<T>> find_supported() {
-  std::vector<detail::RowKernels<T>> found;
+  constexpr detail::RowKernels<T> baseline{"baseline", squared_norms_baseline<T>, weighted_sum_baseline<T>};
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw"))
-    found.push_back({"avx512", squared_norms_avx512<T>, weighted_sum_avx512<T>});
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    found.push_back({"avx2", squared_norms_avx2<T>, weighted_sum_avx2<T>});
+  constexpr detail::RowKernels<T> avx2{"avx2", squared_norms_avx2<T>, weighted_sum_avx2<T>},
+      avx512{"avx512", squared_norms_avx512<T>, weighted_sum_avx512<T>};
+  return detail::best_first(baseline, &avx2, &avx512);
+#else
+  return {baseline};
 #endif
-  found.push_back({"baseline", squared_norms_baseline<T>, weighted_sum_baseline<T>});
-  return found;
 }
 
 template <class T>

@@ -1,3 +1,5 @@
+#include <sotto/kernels/instruction_sets.h>
+#include <sotto/kernels/rounding.h>
 #include <sotto/kernels/tile_kernels.h>
 
 #include <cstdint>
@@ -18,16 +20,12 @@ extern const TileKernels tile_kernels_avx512;
 #endif
 
 std::span<const TileKernels> supported_tile_kernels() {
-  static const std::vector<TileKernels> kernels = [] {
-    std::vector<TileKernels> found;
 #if defined(SOTTO_X86_64)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-      found.push_back(tile_kernels_avx512);
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(tile_kernels_avx2);
+  static const std::vector<TileKernels> kernels =
+      best_first(tile_kernels("baseline"), &tile_kernels_avx2, &tile_kernels_avx512);
+#else
+  static const std::vector<TileKernels> kernels = {tile_kernels("baseline")};
 #endif
-    found.push_back(tile_kernels("baseline"));
-    return found;
-  }();
   return kernels;
 }
 
@@ -74,11 +72,6 @@ std::size_t convolution_scratch(const ConvolutionShape& s, std::size_t element) 
          detail::kTileLine;
 }
 
-double gamma(std::size_t k, double unit) {
-  const double x = static_cast<double>(k) * unit;
-  return x / (1 - x);
-}
-
 const detail::TileKernels& best() {
   return detail::supported_tile_kernels().front();
 }
@@ -95,11 +88,11 @@ std::size_t tile_norm_scratch<double>(const OuterShape& shape) {
 }
 template <>
 double tile_norm_factor<float>(const OuterShape& shape) {
-  return gamma(shape.positions, std::numeric_limits<float>::epsilon() / 2);
+  return gamma(static_cast<double>(shape.positions), std::numeric_limits<float>::epsilon() / 2);
 }
 template <>
 double tile_norm_factor<double>(const OuterShape& shape) {
-  return gamma(shape.positions, std::numeric_limits<double>::epsilon() / 2);
+  return gamma(static_cast<double>(shape.positions), std::numeric_limits<double>::epsilon() / 2);
 }
 
 void tile_norms(const OuterShape& shape, const float* left, const float* right, float* kept, std::size_t kept_stride,

@@ -1,3 +1,4 @@
+#include <sotto/kernels/instruction_sets.h>
 #include <sotto/kernels/product_kernels.h>
 
 #include <cstdint>
@@ -15,16 +16,12 @@ extern const ProductKernels product_kernels_avx512;
 #endif
 
 std::span<const ProductKernels> supported_product_kernels() {
-  static const std::vector<ProductKernels> kernels = [] {
-    std::vector<ProductKernels> found;
 #if defined(SOTTO_X86_64)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-      found.push_back(product_kernels_avx512);
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(product_kernels_avx2);
+  static const std::vector<ProductKernels> kernels =
+      best_first(product_kernels("baseline"), &product_kernels_avx2, &product_kernels_avx512);
+#else
+  static const std::vector<ProductKernels> kernels = {product_kernels("baseline")};
 #endif
-    found.push_back(product_kernels("baseline"));
-    return found;
-  }();
   return kernels;
 }
 

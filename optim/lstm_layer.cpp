@@ -12,9 +12,12 @@
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/tanh_backward.h>
 #include <ATen/ops/zeros_like.h>
+#include <fmt/format.h>
 #include <sotto/kernels/lstm_steps.h>
 #include <sotto/optim/lstm_layer.h>
 #include <sotto/optim/lstm_nodes.h>
+#include <sotto/optim/operator_call.h>
+#include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/variable.h>
 #include <torch/library.h>
@@ -154,11 +157,34 @@ Tensor run_back_by_operators(const Tensor& activations, const Tensor& c, const T
   return of_gates;
 }
 
+void check_sizes(const Tensor& input, const Tensor& h, const Tensor& c, const Tensor& input_weight,
+                 const Tensor& weight, const Tensor& input_bias, const Tensor& bias) {
+  const auto check = [&](const char* name, const Tensor& tensor, std::vector<int64_t> sizes) {
+    if (tensor.sizes() == sizes && tensor.scalar_type() == input.scalar_type()) return;
+    throw UsageError(fmt::format("[lstm_layer] {}: {} of sizes {}; must be {} of sizes {}", name,
+                                 c10::toString(tensor.scalar_type()), sizes_text(tensor.sizes()),
+                                 c10::toString(input.scalar_type()), sizes_text(sizes)));
+  };
+  if (input.dim() != 3 || weight.dim() != 2) {
+    throw UsageError(fmt::format("[lstm_layer] input of sizes {}, weight of sizes {}; must be [T, B, E] and [4H, H]",
+                                 sizes_text(input.sizes()), sizes_text(weight.sizes())));
+  }
+  const int64_t batch = input.size(1), hidden = weight.size(1);
+  check("h", h, {batch, hidden});
+  check("c", c, {batch, hidden});
+  check("input_weight", input_weight, {4 * hidden, input.size(2)});
+  check("weight", weight, {4 * hidden, hidden});
+  for (const Tensor& each : {input_bias, bias}) {
+    if (each.defined()) check("bias", each, {4 * hidden});
+  }
+}
+
 std::tuple<Tensor, Tensor, Tensor, Tensor> lstm_layer(const Tensor& input, const Tensor& h, const Tensor& c,
                                                       const Tensor& input_weight, const Tensor& weight,
                                                       const std::optional<Tensor>& input_bias,
                                                       const std::optional<Tensor>& bias, bool reverse) {
   const Tensor of_input = input_bias.value_or(Tensor()), of_state = bias.value_or(Tensor());
+  check_sizes(input, h, c, input_weight, weight, of_input, of_state);
   Tensor output, last_h, last_c, before;
   States states;
   {

@@ -1,11 +1,16 @@
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/instance_norm.h>
 #include <ATen/ops/rms_norm.h>
 #include <ATen/ops/rsqrt.h>
+#include <sotto/kernels/normalisation_rows.h>
 #include <sotto/optim/direct_use.h>
 #include <sotto/optim/normalisation_use.h>
+#include <sotto/optim/record_rows.h>
 #include <sotto/optim/saved_tensor.h>
 
+#include <algorithm>
 #include <functional>
 
 namespace sotto::optim {
@@ -32,6 +37,46 @@ at::Tensor in_dtype_of(const at::Tensor& gradient, const SavedTensor& tensor) {
   return tensor.get().to(gradient.scalar_type());
 }
 
+// A tensor as the kernel reads it: in the dtype of the gradient, the records in front.
+at::Tensor by_records(const at::Tensor& tensor, const at::Tensor& gradient, BatchPosition position, int64_t batch) {
+  return batch_first(tensor.to(gradient.scalar_type()), position, batch).contiguous();
+}
+
+// Rows of the scale, [B, channels]: sums over places of gradient (input - mean) reciprocal_deviation. Tensors are
+// by_records(), or statistics that all records share.
+at::Tensor scale_rows(kernels::NormalisationShape shape, const at::Tensor& input, const at::Tensor& mean,
+                      const at::Tensor& reciprocal_deviation, const at::Tensor& gradient) {
+  const auto per_record = static_cast<size_t>(gradient.numel() / std::max<int64_t>(1, gradient.size(0)));
+  shape.input_record_stride = shape.gradient_record_stride = per_record;
+  const auto channels = static_cast<int64_t>(shape.channels);
+  at::Tensor rows = at::empty({gradient.size(0), channels}, gradient.options());
+  for_float_or_double(gradient, [&](auto zero) {
+    using T = decltype(zero);
+    at::parallel_for(0, gradient.size(0), 1, [&](int64_t begin, int64_t end) {
+      const auto first = static_cast<size_t>(begin);
+      kernels::NormalisationShape part = shape;
+      part.records = static_cast<size_t>(end - begin);
+      const size_t statistic = first * shape.statistic_record_stride;
+      kernels::normalisation_rows(
+          part, input.const_data_ptr<T>() + first * per_record, mean.const_data_ptr<T>() + statistic,
+          reciprocal_deviation.const_data_ptr<T>() + statistic, gradient.const_data_ptr<T>() + first * per_record,
+          rows.mutable_data_ptr<T>() + begin * channels, static_cast<T*>(nullptr));
+    });
+  });
+  return rows;
+}
+
+// Of by_records() images [B, outer, inner, channels, places...], with statistics per image and group of channels.
+kernels::NormalisationShape channel_shape(const at::Tensor& images, size_t groups) {
+  kernels::NormalisationShape shape{.outer = static_cast<size_t>(images.size(1) * images.size(2)),
+                                    .channels = static_cast<size_t>(images.size(3))};
+  for (int64_t d = 4; d < images.dim(); ++d) shape.inner *= static_cast<size_t>(images.size(d));
+  shape.channels_per_statistic = shape.channels / groups;
+  shape.statistic_record_stride = shape.outer * groups;
+  shape.statistic_outer_stride = groups;
+  return shape;
+}
+
 }  // namespace
 
 // native_layer_norm(input, normalized_shape, weight?, bias?, eps) -> output, mean, rstd
@@ -44,7 +89,15 @@ UsePointer layer_norm_use(const OperatorCall& call, size_t argument, BatchPositi
   if (argument != 2) return nullptr;
   return make_direct_use([=, input = SavedTensor(call.tensor(0)), mean = call.outputs.at(1).detach(),
                           rstd = call.outputs.at(2).detach()](const at::Tensor& gradient) {
-    return sum_places((in_dtype_of(gradient, input) - mean).mul_(rstd).mul_(gradient), output, batch, kept);
+    const auto records = [&](const at::Tensor& tensor) { return by_records(tensor, gradient, output, batch); };
+    const at::Tensor x = records(input.get());
+    const at::Tensor means = records(mean);
+    kernels::NormalisationShape shape{.outer = static_cast<size_t>(means.numel() / std::max<int64_t>(1, batch))};
+    shape.channels = shape.channels_per_statistic =
+        static_cast<size_t>(x.numel() / std::max<int64_t>(1, means.numel()));
+    shape.statistic_record_stride = shape.outer;
+    shape.statistic_outer_stride = 1;
+    return scale_rows(shape, x, means, records(rstd), records(gradient));
   });
 }
 
@@ -52,14 +105,13 @@ UsePointer layer_norm_use(const OperatorCall& call, size_t argument, BatchPositi
 UsePointer group_norm_use(const OperatorCall& call, size_t argument, BatchPosition output) {
   if (argument == 2) return make_channel_bias_use(output, call.batch);
   if (argument != 1) return nullptr;
-  return channel_scale(
-      output, call.batch,
-      [input = SavedTensor(call.tensor(0)), mean = call.outputs.at(1).detach(), rstd = call.outputs.at(2).detach(),
-       groups = call.integer(6)] {
-        const at::Tensor x = input.get().contiguous();
-        const at::Tensor grouped = x.view({x.size(0), groups, -1});
-        return (grouped - mean.view({x.size(0), groups, 1})).mul_(rstd.view({x.size(0), groups, 1})).view(x.sizes());
-      });
+  return make_direct_use([=, batch = call.batch, input = SavedTensor(call.tensor(0)),
+                          mean = call.outputs.at(1).detach(), rstd = call.outputs.at(2).detach(),
+                          groups = static_cast<size_t>(call.integer(6))](const at::Tensor& gradient) {
+    const auto records = [&](const at::Tensor& tensor) { return by_records(tensor, gradient, output, batch); };
+    const at::Tensor x = records(input.get());
+    return scale_rows(channel_shape(x, groups), x, records(mean), records(rstd), records(gradient));
+  });
 }
 
 // batch_norm(input, weight?, bias?, running_mean?, running_var?, training, momentum, eps, cudnn_enabled), not training
@@ -67,14 +119,17 @@ UsePointer batch_norm_use(const OperatorCall& call, size_t argument, BatchPositi
   if (output.dim != 0) throw Refusal{"normalises channels with the records elsewhere than in dimension 0"};
   if (argument == 2) return make_channel_bias_use(output, call.batch);
   if (argument != 1) return nullptr;
-  return channel_scale(output, call.batch,
-                       [input = SavedTensor(call.tensor(0)), mean = SavedTensor(call.tensor(3)),
-                        variance = SavedTensor(call.tensor(4)), eps = call.number(7)] {
-                         std::vector<int64_t> channels(static_cast<size_t>(input.get().dim()), 1);
-                         channels[1] = -1;
-                         return (input.get() - mean.get().view(channels)) *
-                                at::rsqrt(variance.get() + eps).view(channels);
-                       });
+  return make_direct_use([=, batch = call.batch, input = SavedTensor(call.tensor(0)),
+                          mean = SavedTensor(call.tensor(3)), variance = SavedTensor(call.tensor(4)),
+                          eps = call.number(7)](const at::Tensor& gradient) {
+    const at::Tensor x = by_records(input.get(), gradient, output, batch);
+    kernels::NormalisationShape shape = channel_shape(x, 1);
+    shape.channels_per_statistic = 1;
+    shape.statistic_record_stride = shape.statistic_outer_stride = 0;
+    const at::Tensor reciprocal_deviation = at::rsqrt(variance.get() + eps).to(gradient.scalar_type()).contiguous();
+    return scale_rows(shape, x, in_dtype_of(gradient, mean).contiguous(), reciprocal_deviation,
+                      by_records(gradient, gradient, output, batch));
+  });
 }
 
 // rms_norm(input, normalized_shape, weight?, eps?)

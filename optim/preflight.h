@@ -11,7 +11,7 @@
 
 namespace sotto::optim {
 
-// Returns notes for the user: what was tried, what could not be, what was replaced (a fused layer that is unrolled),
+// Returns notes for the user: what was tried, what could not be, what was replaced (a fused layer),
 // and with Fallback::per_record what it costs, for a step of `records_per_step` too. Throws UsageError when the model
 // is refused. What the model itself throws is an error when its inputs were `declared`, and a note when they were only
 // derived from the records' sizes and dtypes: it may not be meant for such values.

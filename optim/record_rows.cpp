@@ -2,6 +2,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/where.h>
+#include <sotto/kernels/rounding.h>
 #include <sotto/kernels/squared_norms.h>
 #include <sotto/optim/record_rows.h>
 #include <sotto/privacy/error.h>
@@ -58,8 +59,7 @@ void add_row_sum(const at::Tensor& rows, const at::Tensor& weights, at::Tensor& 
 double rounding_of_sum(int64_t terms, at::ScalarType dtype) {
   const double unit =
       dtype == at::kFloat ? std::numeric_limits<float>::epsilon() / 2.0 : std::numeric_limits<double>::epsilon() / 2.0;
-  const double k = static_cast<double>(terms) * unit;
-  return k / (1.0 - k);
+  return kernels::gamma(static_cast<double>(terms), unit);
 }
 
 at::Tensor record_matrices(const at::Tensor& tensor, BatchPosition position, int64_t batch) {

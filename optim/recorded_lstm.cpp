@@ -25,7 +25,7 @@ using Layer = std::tuple<Tensor, Tensor, Tensor, Tensor>(const Tensor&, const Te
 bool can_be_split(const Recorder& recorder, const Tensor& input, at::TensorList hx, at::TensorList params,
                   size_t per_direction, int64_t runs) {
   if (input.dim() != 3 || input.size(0) == 0 || input.size(1) == 0 || hx.size() != 2 ||
-      at::autocast::is_autocast_enabled(at::kCPU) ||
+      at::autocast::is_autocast_enabled(input.device().type()) ||
       params.size() != per_direction * static_cast<size_t>(runs))  // more with a projection
     return false;
   const int64_t hidden = params[1].size(1);
@@ -72,8 +72,9 @@ void split_recorded_lstm() {
   static const bool split = [] {
     if (c10::Dispatcher::singleton().findSchema({kLstmLayer, ""})) return true;  // another copy of this code
     define_lstm_layer();
-    static torch::Library library(torch::Library::IMPL, "aten", c10::DispatchKey::AutogradCPU, __FILE__, __LINE__);
-    library.impl("lstm.input", &lstm);
+    static torch::Library library(torch::Library::IMPL, "aten", std::nullopt, __FILE__, __LINE__);
+    for (const c10::DispatchKey key : {c10::DispatchKey::AutogradCPU, c10::DispatchKey::AutogradCUDA})
+      library.impl("lstm.input", torch::dispatch(key, &lstm));
     return true;
   }();
   static_cast<void>(split);

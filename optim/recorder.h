@@ -4,9 +4,9 @@
 // no_grad operators and TorchScript interpreters are seen too. Writes through raw pointers are not.
 //
 // An operator is handled at the outermost level that has a rule; composite operators without one are followed into the
-// operators they are made of. LSTM layers are unrolled for that: oneDNN's fused one hides where the weights meet the
-// hidden states, so while such a layer runs under the recorder, and only then, oneDNN is switched off for the process
-// (at::Context::setUserEnabledMkldnn).
+// operators they are made of. oneDNN's fused LSTM layer hides where the weights meet the hidden states: under the
+// recorder an operator that shows them takes its place (recorded_lstm.h), or the layer is unrolled, and while it runs,
+// and only then, oneDNN is switched off for the process (at::Context::setUserEnabledMkldnn).
 
 #include <ATen/core/Tensor.h>
 #include <sotto/optim/batch_position.h>

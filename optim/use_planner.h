@@ -8,12 +8,12 @@
 
 namespace sotto::optim {
 
-// What a machine does in a second, with all threads. The figures are of two threads of an AMD EPYC with AVX-512, with
-// LibTorch's matrix products as they come (benchmarks/kernel_benchmark.cpp, twice the figures of its one thread,
-// rounded down); what matters is how they relate.
+// What a machine does in a second, with all threads. The figures are of two threads of an AMD EPYC with AVX-512
+// (benchmarks/kernel_benchmark.cpp, twice the figures of its one thread, rounded down); what matters is how they
+// relate.
 struct KernelCosts {
-  double product = 1.5e11;        // operations of one large matrix product
-  double record_products = 3e11;  // of per-record gradients (kernels/tile_norms.h, convolution_norms.h)
+  double product = 4e11;          // of weighted sums as one product (kernels/weighted_product.h)
+  double record_products = 3e11;  // operations of per-record gradients (kernels/tile_norms.h, convolution_norms.h)
   double gram = 3e11;             // of gram_norms (kernels/gram_norms.h)
   double bytes = 2e10;            // read or written in one pass over memory
 };

@@ -4,12 +4,14 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <gtest/gtest.h>
 #include <sotto/optim/lstm_layer.h>
+#include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <string>
 #include <tuple>
 #include <vector>
 
@@ -118,6 +120,28 @@ TEST(LstmLayer, KeepsNumbersThatAreNotFiniteInTheirRecord) {
       EXPECT_EQ(at::equal(actual.select(1, i), expected.select(1, i)), i != 5) << "record " << i << " " << bad;
     EXPECT_TRUE(actual.select(1, 5).isnan().any().item<bool>()) << bad;
   }
+}
+
+TEST(LstmLayer, RefusesTensorsThatDoNotFit) {
+  const Layer sound = random_layer(2, 3, 4, 5, at::kFloat);
+  const auto refused = [&](const char* name, const auto& spoil) {
+    Layer layer = sound;
+    spoil(layer);
+    try {
+      of_operator(layer, false);
+      return testing::AssertionFailure() << name << " was taken";
+    } catch (const UsageError& error) {
+      return std::string(error.what()).find(name) != std::string::npos ? testing::AssertionSuccess()
+                                                                       : testing::AssertionFailure() << error.what();
+    }
+  };
+  EXPECT_TRUE(refused("input", [](Layer& l) { l.input = at::zeros({2, 4}); }));
+  EXPECT_TRUE(
+      refused("h: Float of sizes [1, 5]; must be Float of sizes [3, 5]", [](Layer& l) { l.h = l.h.narrow(0, 0, 1); }));
+  EXPECT_TRUE(refused("c", [](Layer& l) { l.c = at::zeros({3, 4}); }));
+  EXPECT_TRUE(refused("input_weight", [](Layer& l) { l.input_weight = at::zeros({20, 3}); }));
+  EXPECT_TRUE(refused("weight", [](Layer& l) { l.weight = at::zeros({16, 5}); }));
+  EXPECT_TRUE(refused("bias: Double", [](Layer& l) { l.bias = at::zeros({20}, at::kDouble); }));
 }
 
 // sigmoid and tanh where they are small, saturate and overflow.
