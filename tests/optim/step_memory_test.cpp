@@ -4,6 +4,7 @@
 #include <c10/util/ThreadLocalDebugInfo.h>
 #include <gtest/gtest.h>
 #include <sotto/optim/held_bytes.h>
+#include <sotto/optim/record_rows.h>
 #include <sotto/optim/tape.h>
 #include <torch/torch.h>
 
@@ -96,6 +97,25 @@ TEST(StepMemory, ThePlanBooksWhatTheUsesHold) {
     const PerRecordGradients gradients = tape.run(model.inputs, model.losses);
     EXPECT_LE(held.bytes(), gradients.planned_bytes() + kActivation / 4);
   }
+}
+
+// By which the next sum is chosen: factors are seen through views.
+TEST(StepMemory, AViewFreesTheMemoryThatNobodyElseUses) {
+  torch::Tensor tensor = torch::empty({1000});
+  EXPECT_EQ(bytes_freed_with(tensor), 4000);
+  torch::Tensor view = tensor.view({10, 100});
+  EXPECT_EQ(bytes_freed_with(view), 0);
+  EXPECT_EQ(bytes_freed_with(tensor), 0);
+  tensor.reset();
+  EXPECT_EQ(bytes_freed_with(view), 4000);
+  torch::Tensor other = view.t();
+  EXPECT_EQ(bytes_freed_with(view), 0);
+  EXPECT_EQ(bytes_freed_with(other), 0);
+  view.reset();
+  EXPECT_EQ(bytes_freed_with(other), 4000);
+  const torch::Tensor detached = other.detach();
+  EXPECT_EQ(bytes_freed_with(other), 0);
+  EXPECT_EQ(bytes_freed_with({}), 0);
 }
 
 TEST(StepMemory, CountersInsideEachOtherAllCount) {
