@@ -164,6 +164,7 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
                                    .ledger = scratch.path / "ledger.jsonl",
                                    .physical_batch = batch,
                                    .tape = {.memory_bytes = options.memory_bytes,
+                                            .costs = options.costs,
                                             .phase_ended = [&](std::string_view phase) { clock.ended(phase); }}});
 
   const optim::Records plain_records = optim::tensor_records(plain.records);

@@ -5,6 +5,8 @@
 // private steps alternate; the ratio is the median of the ratios of neighbouring pairs, so a machine that changes its
 // speed changes both sides.
 
+#include <sotto/optim/use_planner.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,6 +20,7 @@ struct StepBenchmarkOptions {
   int pairs = 9;                 // >= 7
   int threads = 0;               // 0: as LibTorch chooses
   std::string matmul = "stock";  // what the caller has set before LibTorch was loaded; for the report
+  optim::KernelCosts costs = {};
 };
 
 struct StepBenchmarkResult {

@@ -34,8 +34,8 @@ function(sotto_room name)
     FILES_MATCHING PATTERN "*.h")
 endfunction()
 
-# Tests run side by side: a thread of OpenMP that waits gives its core away soon.
-set(sotto_test_environment GOMP_SPINCOUNT=1000)
+# Tests run side by side: a thread of OpenMP that waits gives its core away soon. They leave the user's cache alone.
+set(sotto_test_environment GOMP_SPINCOUNT=1000 XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/tests/cache)
 
 # sotto_test(NAME [WHOLE] LABEL fast|slow|sim SOURCES ... LINKS ... [TIMEOUT seconds])
 # One GoogleTest program per unit; every test case is its own CTest entry, or with WHOLE the program is one entry: loading

@@ -34,7 +34,8 @@ struct ExplainedUse {
   std::string form;  // how it gets there: "itself", "elements of it" (a view, slice or copy), "function of parameters"
   std::string rule;  // "per-record rule", "custom rule", "one record at a time" or "none"
   std::string strategy;  // "gram", "keep", ...; "no gradient" when none arrives, "" when the run was refused before
-  // Planned (use_planner.h); 0 where there is nothing to choose.
+  // Planned (use_planner.h); 0 where there is nothing to choose. Of a use of several parameters the figures stand with
+  // the first one.
   int64_t held_bytes = 0;
   double seconds = 0.0;
 };

@@ -7,13 +7,15 @@
 namespace sotto::optim {
 
 struct HeldBytes::Counter final : c10::MemoryReportingInfoBase {
-  void reportMemoryUsage(void* /*memory*/, int64_t bytes, size_t /*allocated*/, size_t /*reserved*/,
-                         c10::Device device) override {
+  explicit Counter(Counter* counter_around) : around(counter_around) {}
+  void reportMemoryUsage(void* memory, int64_t bytes, size_t allocated, size_t reserved, c10::Device device) override {
+    if (around != nullptr) around->reportMemoryUsage(memory, bytes, allocated, reserved, device);
     if (!device.is_cpu()) return;
     held += bytes;
     most = std::max(most, held);
   }
   bool memoryProfilingEnabled() const override { return true; }
+  Counter* around;  // lives longer
   int64_t held = 0;
   int64_t most = 0;
 };
@@ -24,8 +26,10 @@ struct HeldBytes::Guard {
 };
 
 HeldBytes::HeldBytes() {
-  if (c10::ThreadLocalDebugInfo::get(c10::DebugInfoKind::PROFILER_STATE) != nullptr) return;
-  counter_ = std::make_shared<Counter>();
+  auto* const there = c10::ThreadLocalDebugInfo::get(c10::DebugInfoKind::PROFILER_STATE);
+  auto* const around = dynamic_cast<Counter*>(there);
+  if (there != nullptr && around == nullptr) return;
+  counter_ = std::make_shared<Counter>(around);
   guard_ = std::make_unique<Guard>(counter_);
 }
 

@@ -6,8 +6,9 @@
 
 namespace sotto::optim {
 
-// Counts while it lives, in this thread. LibTorch has one place for such a counter: while a profiler or another
-// HeldBytes sits there, nothing is counted and bytes() is 0. No profiler may be started or ended while one lives.
+// Counts while it lives, in this thread; inside another one both count. LibTorch has one place for such a counter:
+// while a profiler sits there, nothing is counted and bytes() is 0. No profiler may be started or ended while one
+// lives.
 class HeldBytes {
  public:
   HeldBytes();
@@ -15,9 +16,10 @@ class HeldBytes {
   HeldBytes(const HeldBytes&) = delete;
   HeldBytes& operator=(const HeldBytes&) = delete;
 
+  bool counts() const { return counter_ != nullptr; }  // false: under a profiler
   int64_t bytes() const;
   int64_t most_bytes() const;  // at any time so far
-  // bytes() of the one that counts in this thread now; 0 without one.
+  // bytes() of the innermost one that counts in this thread now; 0 without one.
   static int64_t counted();
 
  private:

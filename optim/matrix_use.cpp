@@ -10,8 +10,8 @@
 #include <ATen/ops/zeros.h>
 #include <sotto/kernels/gram_norms.h>
 #include <sotto/kernels/tile_norms.h>
-#include <sotto/kernels/weighted_product.h>
 #include <sotto/optim/matrix_use.h>
+#include <sotto/optim/outer_sum.h>
 #include <sotto/optim/record_rows.h>
 #include <sotto/optim/saved_tensor.h>
 #include <sotto/privacy/error.h>
@@ -26,9 +26,6 @@ namespace {
 
 // Below this a factor times the smallest float cannot be seen beside any clip norm that is accepted.
 constexpr double kLargeFactor = 1e10;
-// Of a weighted sum: columns that stay together, and multiplications that are worth a thread.
-constexpr int64_t kColumnsOfBlock = 32;
-constexpr double kWorkOfPart = 1 << 18;
 // A share of the squared norm: weights that much too small are not worth a second pass.
 constexpr double kLooseGram = 0.01;
 
@@ -146,11 +143,11 @@ class MatrixUse final : public ParameterUse {
   // sum_i w_i g_i as one product over all records and positions.
   void add_product(const at::Tensor& weights, at::Tensor& matrix) const {
     const auto [left_scale, right_scale] = scales(weights);
-    if (matrix.stride(1) == 1) return add_product(left_, left_scale, right_, right_scale, matrix);
+    if (matrix.stride(1) == 1) return add_outer_sum(left_, left_scale, right_, right_scale, matrix);
     at::Tensor turned = matrix.t();
-    if (turned.stride(1) == 1) return add_product(right_, right_scale, left_, left_scale, turned);
+    if (turned.stride(1) == 1) return add_outer_sum(right_, right_scale, left_, left_scale, turned);
     at::Tensor sum = at::zeros(matrix.sizes(), matrix.options());
-    add_product(left_, left_scale, right_, right_scale, sum);
+    add_outer_sum(left_, left_scale, right_, right_scale, sum);
     matrix += sum;
   }
 
@@ -162,34 +159,6 @@ class MatrixUse final : public ParameterUse {
     const at::Tensor of_right = right_.abs().amax({1, 2});
     const at::Tensor to_right = of_right.ge(kLargeFactor).logical_and(of_right.gt(left_.abs().amax({1, 2})));
     return {at::where(to_right, chosen, weights), at::where(to_right, weights, chosen)};
-  }
-
-  // In parts of the longer dimension, a thread for each.
-  static void add_product(const at::Tensor& left, const at::Tensor& left_scale, const at::Tensor& right,
-                          const at::Tensor& right_scale, at::Tensor& matrix) {
-    const kernels::OuterShape whole = records_shape(left, right);
-    const bool split_left = whole.left_columns > whole.right_columns;
-    const auto columns = static_cast<int64_t>(split_left ? whole.left_columns : whole.right_columns);
-    const double work_of_column = static_cast<double>(whole.records * whole.positions) *
-                                  static_cast<double>(split_left ? whole.right_columns : whole.left_columns);
-    const auto blocks_of_part = static_cast<int64_t>(kWorkOfPart / std::max(1.0, work_of_column * kColumnsOfBlock)) + 1;
-    for_float_or_double(left, [&](auto zero) {
-      using T = decltype(zero);
-      at::parallel_for(0, (columns + kColumnsOfBlock - 1) / kColumnsOfBlock, blocks_of_part,
-                       [&](int64_t begin, int64_t end) {
-                         const int64_t first = begin * kColumnsOfBlock;
-                         const auto count = static_cast<size_t>(std::min(columns, end * kColumnsOfBlock) - first);
-                         kernels::OuterShape part = whole;
-                         (split_left ? part.left_columns : part.right_columns) = count;
-                         std::vector<std::byte> scratch(kernels::weighted_product_scratch<T>(part));
-                         kernels::add_weighted_product(
-                             part, left.const_data_ptr<T>() + (split_left ? first : 0),
-                             right.const_data_ptr<T>() + (split_left ? 0 : first), left_scale.const_data_ptr<T>(),
-                             right_scale.const_data_ptr<T>(),
-                             matrix.mutable_data_ptr<T>() + (split_left ? first * matrix.stride(0) : first),
-                             static_cast<size_t>(matrix.stride(0)), scratch.data());
-                       });
-    });
   }
 
   // One factor of all positions, columns next to each other.
@@ -233,7 +202,7 @@ class MatrixUse final : public ParameterUse {
   // Of one record, [T, p] and [T, d]; returns the largest error of the squared norm.
   static double gram_norm(const at::Tensor& left, const at::Tensor& right, std::vector<std::byte>& scratch,
                           double& computed, double& bound) {
-    const kernels::OuterShape outer = outer_shape(left, right);
+    const kernels::OuterShape outer = shape_of_record(left, right);
     double factor = 0.0;
     for_float_or_double(left, [&](auto zero) {
       using T = decltype(zero);
@@ -245,20 +214,9 @@ class MatrixUse final : public ParameterUse {
     return factor * bound * bound;
   }
 
-  // Of [B, T, p] and [B, T, d].
-  static kernels::OuterShape records_shape(const at::Tensor& left, const at::Tensor& right) {
-    return {.records = static_cast<size_t>(left.size(0)),
-            .positions = static_cast<size_t>(left.size(1)),
-            .left_columns = static_cast<size_t>(left.size(2)),
-            .right_columns = static_cast<size_t>(right.size(2)),
-            .left_record_stride = static_cast<size_t>(left.stride(0)),
-            .left_position_stride = static_cast<size_t>(left.stride(1)),
-            .right_record_stride = static_cast<size_t>(right.stride(0)),
-            .right_position_stride = static_cast<size_t>(right.stride(1))};
-  }
   // Of one record, [T, p] and [T, d].
-  static kernels::OuterShape outer_shape(const at::Tensor& left, const at::Tensor& right) {
-    return records_shape(left.unsqueeze(0), right.unsqueeze(0));
+  static kernels::OuterShape shape_of_record(const at::Tensor& left, const at::Tensor& right) {
+    return outer_shape(left.unsqueeze(0), right.unsqueeze(0));
   }
 
   // Makes every record's gradient; writes it to rows unless nullptr.
@@ -271,7 +229,7 @@ class MatrixUse final : public ParameterUse {
         std::vector<std::byte> scratch;
         for (int64_t i = begin; i < end; ++i) {
           const at::Tensor left = left_[i], right = right_[i];
-          const kernels::OuterShape outer = outer_shape(left, right);
+          const kernels::OuterShape outer = shape_of_record(left, right);
           scratch.resize(kernels::tile_norm_scratch<T>(outer));
           kernels::tile_norms(outer, left.const_data_ptr<T>(), right.const_data_ptr<T>(),
                               kept == nullptr ? nullptr : kept + i * shape_.elements,

@@ -42,8 +42,9 @@ void PerRecordGradients::end_norms() {
   norms_of_parameter_.clear();
 }
 
-void PerRecordGradients::expect_uses(int64_t memory_bytes) {
+void PerRecordGradients::expect_uses(int64_t memory_bytes, int64_t forward_bytes) {
   memory_bytes_ = memory_bytes;
+  forward_bytes_ = forward_bytes;
   whole_ = recording_.segments.empty();
   begin_norms();
   for (size_t p = 0; p < parameters_->size(); ++p) of_source_[p];
@@ -79,7 +80,7 @@ void PerRecordGradients::plan_all() {
       group_of[u] = joined == firsts.end() ? u : *joined;
       if (joined == firsts.end()) {
         firsts.push_back(u);
-        groups[u] = {shape, use.bytes_before};
+        groups[u] = {shape, use.bytes_before, bytes_of_element(use)};
       } else {
         UseShape& other = groups.at(*joined).shape;
         other.positions += shape.positions;
@@ -96,15 +97,25 @@ void PerRecordGradients::plan_all() {
   }
   std::vector<UseToPlan> to_plan;
   for (const auto& [first, group] : groups) to_plan.push_back(group);
-  const auto element_bytes = static_cast<int64_t>((*parameters_)[0].tensor.element_size());
-  std::vector<PlannedUse> plans = plan_uses(to_plan, batch_, element_bytes, memory_bytes_, options_->costs);
+  const Strategy forced = options_->force_strategy;
+  std::vector<PlannedUse> plans = plan_uses(to_plan, batch_, memory_bytes_, options_->costs);
+  least_bytes_ = std::max(forward_bytes_, optim::least_bytes(to_plan, batch_));
   plans_.resize(recording_.uses.size());
   size_t g = 0;
-  for (const auto& [first, group] : groups) plans_[first] = plans[g++];
+  for (const auto& [first, group] : groups) {
+    plans_[first] = forced == Strategy::automatic
+                        ? plans[g]
+                        : forced_plan(forced, group.shape, batch_, group.element_bytes, options_->costs);
+    ++g;
+  }
   for (size_t u = 0; u < plans_.size(); ++u) {
     if (group_of[u] != u) plans_[u].strategy = plans_[group_of[u]].strategy;
-    if (options_->force_strategy != Strategy::automatic) plans_[u].strategy = options_->force_strategy;
   }
+}
+
+int64_t PerRecordGradients::bytes_of_element(const RecordedUse& use) const {
+  const size_t first = *recording_.expressions[use.expression].parameters.begin();
+  return static_cast<int64_t>((*parameters_)[first].tensor.element_size());
 }
 
 int64_t PerRecordGradients::planned_bytes() const {

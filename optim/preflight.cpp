@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 #include <sotto/optim/explain_model.h>
 #include <sotto/optim/generator.h>
+#include <sotto/optim/held_bytes.h>
 #include <sotto/optim/preflight.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -59,6 +60,25 @@ std::string cost_of(const std::vector<NamedParameter>& parameters, const Tensors
 }
 
 }  // namespace
+
+std::optional<BatchFit> fit_batch(const std::vector<NamedParameter>& parameters, const Tensors& constants,
+                                  const std::vector<InputSpec>& specs, const TapeOptions& options, const Losses& losses,
+                                  int64_t records_per_pass) {
+  const GeneratorState generators;
+  TapeOptions least = options;
+  least.phase_ended = {};
+  Tape tape(parameters, constants, {}, least);
+  if (!HeldBytes().counts()) return std::nullopt;
+  try {
+    return largest_batch_within(options.memory_bytes, records_per_pass, [&](int64_t batch) {
+      return tape.run(made_up_inputs(specs, batch, kSeed, parameters.at(0).tensor.device()), losses).least_bytes();
+    });
+  } catch (const InternalError&) {
+    throw;
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
 
 std::vector<std::string> preflight(const std::vector<NamedParameter>& parameters, const Tensors& constants,
                                    const std::vector<InputSpec>& specs, bool declared, const TapeOptions& options,

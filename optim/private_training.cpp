@@ -12,6 +12,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <utility>
 
 namespace sotto::optim {
 namespace {
@@ -208,6 +209,9 @@ void PrivateTraining::examine(const Losses& losses) {
   if (examined_) return;
   const bool declared = !options_.inputs.empty();
   const std::vector<InputSpec>& specs = declared ? options_.inputs : records_.specs;
+  notes_.clear();
+  fit_memory(specs, losses);
+  std::vector<std::string> of_memory = std::move(notes_);
   if (!options_.probe) {
     notes_ = {"independence was not probed: switched off"};
   } else if (specs.empty()) {
@@ -216,7 +220,31 @@ void PrivateTraining::examine(const Losses& losses) {
     notes_ = preflight(clipper_.parameters(), options_.constants, specs, declared, options_.tape, losses,
                        size_of_pass(), static_cast<double>(options_.plan.expected_batch_size()));
   }
+  notes_.insert(notes_.end(), of_memory.begin(), of_memory.end());
   examined_ = true;
+}
+
+// Before the probe, which tries a pass of the size that training will have.
+void PrivateTraining::fit_memory(const std::vector<InputSpec>& specs, const Losses& losses) {
+  const int64_t allowed = options_.tape.memory_bytes;
+  if (allowed == 0) return;
+  if (options_.tape.fallback == Fallback::per_record) {
+    notes_.emplace_back("the memory that is allowed changes nothing: every record is run on its own");
+    return;
+  }
+  const int64_t wanted = size_of_pass();
+  std::optional<BatchFit> fit;
+  if (!specs.empty()) fit = fit_batch(clipper_.parameters(), options_.constants, specs, options_.tape, losses, wanted);
+  if (!fit) {
+    notes_.emplace_back("the physical batch was not fitted to the memory that is allowed: what it holds is not known");
+    return;
+  }
+  if (fit->batch == 0) throw TooLittleMemory(allowed, fit->bytes);
+  if (fit->batch == wanted) return;
+  notes_.push_back(
+      fmt::format("physical batch cut from {} to {} records, which hold {} bytes at least, to fit into the {} bytes "
+                  "that are allowed",
+                  std::exchange(options_.physical_batch, fit->batch), fit->batch, fit->bytes, allowed));
 }
 
 // The weighted sum over a new sample, and the start of its charge.

@@ -23,6 +23,7 @@
 // The losses of a batch must depend on its inputs, the parameters and constants alone: what else they read (a counter
 // of calls, a clock) is not seen, and the number of physical batches shows the size of the sample.
 
+#include <sotto/optim/batch_fit.h>
 #include <sotto/optim/clipper.h>
 #include <sotto/optim/gaussian_mechanism.h>
 #include <sotto/optim/records.h>
@@ -43,7 +44,9 @@ struct PrivateTrainingOptions {
   WeightRule rule;
   std::filesystem::path ledger;  // created, or continued when `resume`
   bool resume = false;
-  int64_t physical_batch = 512;            // records per forward pass at most; changes rounding, memory and speed alone
+  // Records per forward pass at most; changes rounding, memory and speed alone. Where tape.memory_bytes is given and so
+  // many cannot be held within it, as many as can (examine()).
+  int64_t physical_batch = 512;
   std::vector<at::Tensor> constants = {};  // tensors the losses use that are no inputs, parameters or buffers
   TapeOptions tape = {};
   // What the losses take, for the probe on made-up records before the first step. Empty: derived from the records'
@@ -69,7 +72,8 @@ class PrivateTraining {
                   PrivateTrainingOptions options, std::vector<size_t> groups = {});
 
   // Analyses and probes the model on made-up records; what it finds is in notes(). The first step does it otherwise.
-  // Throws UsageError when the model is refused. Nothing is drawn or charged, and no private record is read.
+  // Throws UsageError when the model is refused, and TooLittleMemory (batch_fit.h) when tape.memory_bytes is given and
+  // not even two records can be held within it. Nothing is drawn or charged, and no private record is read.
   void examine(const Losses& losses);
 
   // A whole step. For torch::optim::SGD, Adam and AdamW noise and update take one pass over memory and no gradient is
@@ -94,6 +98,9 @@ class PrivateTraining {
   // a fallback costs. Nothing in it depends on a private record.
   const std::vector<std::string>& notes() const { return notes_; }
 
+  // That of the options, cut to the memory once the model was examined: from shapes alone.
+  int64_t physical_batch() const { return options_.physical_batch; }
+
   const privacy::PrivacyPlan& plan() const { return options_.plan; }
   const WeightRule& rule() const { return clipper_.rule(); }
   const privacy::Ledger& ledger() const { return ledger_; }
@@ -109,6 +116,7 @@ class PrivateTraining {
                   PrivateTrainingOptions options, std::vector<size_t> groups, Keys keys);
   ClippedSum sum_of_sample(const Losses& losses, bool& empty);
   void ended(std::string_view phase) const;
+  void fit_memory(const std::vector<InputSpec>& specs, const Losses& losses);
   void check_before_start() const;
   void check_optimizer() const;
   int64_t size_of_pass() const;  // places of every forward pass, whatever the sample's size

@@ -66,6 +66,17 @@ at::Tensor record_matrices(const at::Tensor& tensor, BatchPosition position, int
   return batch_first(tensor, position, batch).reshape({batch, -1, tensor.size(-1)});
 }
 
+int64_t bytes_freed_with(const at::Tensor& tensor) {
+  if (!tensor.defined()) return 0;
+  size_t owners = 1;
+  if (tensor.is_view()) {
+    // A view keeps what it is a view of, which uses the same memory.
+    if (tensor._base().use_count() > 1) return 0;
+    ++owners;
+  }
+  return tensor.storage().use_count() == owners ? static_cast<int64_t>(tensor.nbytes()) : 0;
+}
+
 namespace {
 
 at::Tensor per_row(const at::Tensor& weights, int64_t rank) {

@@ -42,9 +42,7 @@ double rounding_of_sum(int64_t terms, at::ScalarType dtype);
 at::Tensor record_matrices(const at::Tensor& tensor, BatchPosition position, int64_t batch);
 
 // Bytes that are freed with the tensor: 0 where others use its memory too, or it is not defined.
-inline int64_t bytes_freed_with(const at::Tensor& tensor) {
-  return tensor.defined() && tensor.storage().use_count() == 1 ? static_cast<int64_t>(tensor.nbytes()) : 0;
-}
+int64_t bytes_freed_with(const at::Tensor& tensor);
 
 // `factor` with rows of weight 0 replaced by zeros and the others multiplied by their weight; factor is [B, ...].
 at::Tensor weighted_rows(const at::Tensor& factor, const at::Tensor& weights);

@@ -5,6 +5,7 @@
 #include <sotto/optim/backward_pass.h>
 #include <sotto/optim/full_precision.h>
 #include <sotto/optim/held_bytes.h>
+#include <sotto/optim/measured_costs.h>
 #include <sotto/optim/recomputed_segment.h>
 #include <sotto/optim/tape.h>
 #include <sotto/optim/without_autocast.h>
@@ -53,6 +54,7 @@ Tape::Tape(std::vector<NamedParameter> parameters, std::vector<at::Tensor> const
   }
   if (options_.memory_bytes < 0)
     throw UsageError(fmt::format("[Tape] memory_bytes: {}; must be 0 or more", options_.memory_bytes));
+  check_costs(options_.costs);
   if (groups_.empty()) groups_.assign(parameters_.size(), 0);
   if (groups_.size() != parameters_.size()) {
     throw UsageError(fmt::format("[Tape] groups must name one group per parameter: got {} for {} parameters",
@@ -98,6 +100,9 @@ PerRecordGradients Tape::run_recorded(const std::vector<at::Tensor>& inputs,
     result.recording_ = record(
         parameters_, constants_, inputs, [&] { return losses(inputs); }, recompute);
     left_behind = held.bytes();
+    if (!held.counts())
+      result.recording_.notes.insert(
+          "under LibTorch's profiler the forward pass is planned for as if it held no memory: strategies may differ");
   }
   const auto ended = [&](std::string_view phase) {
     if (options_.phase_ended) options_.phase_ended(phase);
@@ -120,7 +125,8 @@ PerRecordGradients Tape::run_recorded(const std::vector<at::Tensor>& inputs,
   }
   torch::autograd::edge_list anchors;
   for (const auto& segment : recording.segments) anchors.push_back(segment->anchor);
-  result.expect_uses(options_.memory_bytes > 0 ? options_.memory_bytes : default_memory(left_behind, parameters_));
+  result.expect_uses(options_.memory_bytes > 0 ? options_.memory_bytes : default_memory(left_behind, parameters_),
+                     left_behind);
   {
     const OpenSegments open(recording, {&parameters_, &constants_, options_.loss_scale});
     run_backward(recording, parameters_, options_.loss_scale, {torch::autograd::impl::gradient_edge(recording.losses)},

@@ -36,8 +36,8 @@ struct TapeOptions {
   // Memory of one physical batch, from the forward pass to the weighted sum: activations, gradients of outputs,
   // per-record gradients that are kept; not what single operators need while they run, nor parameters and their sums.
   // Not booked: gradients that wait for further uses of their parameter, or until the backward pass has ended where a
-  // function of parameters or a recomputed segment is in the way, and what embeddings, biases and norms hold. A
-  // profiler of LibTorch that watches memory takes the place of the counter, so that under it less is held.
+  // function of parameters or a recomputed segment is in the way, and what embeddings, biases and norms hold. Under a
+  // profiler of LibTorch the forward pass counts as nothing, which notes() says.
   // 0: a fifth more than the forward pass leaves behind, or than the parameters have. Where that cannot be, as little
   // as possible is held.
   int64_t memory_bytes = 0;
@@ -72,6 +72,10 @@ class PerRecordGradients {
   // What the uses are planned to hold at most, from the backward pass to the weighted sum.
   int64_t planned_bytes() const;
 
+  // The smallest TapeOptions::memory_bytes that this physical batch can be brought to, whatever it was run with. From
+  // shapes alone; 0 with Fallback::per_record, and of the forward pass under a profiler of LibTorch.
+  int64_t least_bytes() const { return least_bytes_; }
+
   // Strategy of each use, in the order of the record: "layer.weight aten::linear keep". Before add_weighted().
   std::vector<std::string> describe() const;
 
@@ -91,11 +95,12 @@ class PerRecordGradients {
   void begin_norms();
   void end_norms();
   // In this order: what the backward pass will reach, every use that it reached, and what is left when it has ended.
-  void expect_uses(int64_t memory_bytes);
+  void expect_uses(int64_t memory_bytes, int64_t forward_bytes);
   void use_bound(size_t use);
   void settle_all();
   void add_uses(size_t first);
   void plan_all();
+  int64_t bytes_of_element(const RecordedUse& use) const;
   void settle(size_t source);  // chooses strategies; norms, if the source is a parameter that nothing is pulled back to
   size_t next_sum(const std::vector<size_t>& waiting, const std::vector<at::Tensor>& sums) const;
   void free_uses(size_t source);
@@ -117,6 +122,8 @@ class PerRecordGradients {
   std::vector<SquaredNorms> norms_of_parameter_;
   const TapeOptions* options_ = nullptr;
   int64_t memory_bytes_ = 0;
+  int64_t forward_bytes_ = 0;  // that the forward pass left behind
+  int64_t least_bytes_ = 0;
   std::vector<PlannedUse> plans_;  // by use
   bool summed_ = false;
   bool whole_ = true;  // all uses are known before the backward pass

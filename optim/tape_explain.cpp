@@ -62,10 +62,12 @@ Explanation Tape::explain(const std::vector<at::Tensor>& inputs,
   for (size_t u = 0; u < recording.uses.size(); ++u) {
     const RecordedUse& use = recording.uses[u];
     const ParameterExpression& expression = recording.expressions[use.expression];
+    PlannedUse plan = plans[u];
     for (const size_t p : expression.parameters) {
       explanation.parameters[p].uses.push_back({use.operator_name, static_cast<int64_t>(use.argument),
                                                 form_text(recording, use, parameters_.size()), rule_text(use),
-                                                strategies[u], plans[u].held_bytes, plans[u].seconds});
+                                                strategies[u], plan.held_bytes, plan.seconds});
+      plan = {};
     }
   }
   return explanation;

@@ -28,9 +28,14 @@ struct PlannedUse {
 std::vector<PlannedUse> possible_plans(const UseShape& shape, int64_t records, int64_t element_bytes,
                                        const KernelCosts& costs);
 
+// The same with a strategy that was asked for, or the one that takes its place where it cannot be had.
+PlannedUse forced_plan(Strategy strategy, const UseShape& shape, int64_t records, int64_t element_bytes,
+                       const KernelCosts& costs);
+
 struct UseToPlan {
   UseShape shape;
-  int64_t bytes_before = 0;  // that the forward pass held when it came to the use
+  int64_t bytes_before = 0;   // that the forward pass held when it came to the use
+  int64_t element_bytes = 4;  // of its gradients
 };
 
 // One plan per use, from shapes alone. The uses are in the order of the forward pass. When the backward pass is at one
@@ -38,7 +43,10 @@ struct UseToPlan {
 //   bytes_before[k] + sum_{j >= k} held_bytes[j]   for each k
 // Every use gets its fastest strategy; while one of those sums is above budget_bytes, the change that costs the least
 // time per byte that it frees there is made. What cannot be made to fit holds as little as possible. O(U^2) for U uses.
-std::vector<PlannedUse> plan_uses(const std::vector<UseToPlan>& uses, int64_t records, int64_t element_bytes,
-                                  int64_t budget_bytes, const KernelCosts& costs);
+std::vector<PlannedUse> plan_uses(const std::vector<UseToPlan>& uses, int64_t records, int64_t budget_bytes,
+                                  const KernelCosts& costs);
+
+// The largest of those sums where every use holds as little as it can: the smallest budget that is kept. 0 for no use.
+int64_t least_bytes(const std::vector<UseToPlan>& uses, int64_t records);
 
 }  // namespace sotto::optim

@@ -2,7 +2,10 @@
 #include <sotto/privacy/error.h>
 #include <sotto/tools/bench_account_command.h>
 #include <sotto/tools/bench_command.h>
+#include <sotto/tools/bench_costs_command.h>
+#include <sotto/tools/cost_figures.h>
 #include <sotto/tools/matmul_switch.h>
+#include <sotto/tools/numbers.h>
 #include <sotto/tools/training_library.h>
 
 #include <memory>
@@ -35,6 +38,7 @@ void add_bench_command(CLI::App& app, std::ostream& out, std::ostream& err, int&
   CLI::App* bench = app.add_subcommand("bench", "Measure what privacy costs on this machine");
   bench->require_subcommand(1);
   add_bench_account_command(*bench, out);
+  add_bench_costs_command(*bench, out, err, exit_code);
   CLI::App* step = bench->add_subcommand("step", "A private training step against a plain one");
   step->footer(kExample);
   step->add_option("--model", job->bench.model, "mlp, cnn, resnet20, encoder, lstm or embedding-bag")
@@ -42,19 +46,23 @@ void add_bench_command(CLI::App& app, std::ostream& out, std::ostream& err, int&
       ->required();
   step->add_option("--batch", job->bench.batch, "Records per step [the model's own: 512, 512, 128, 16, 64, 256]")
       ->type_name("N");
-  step->add_option("--memory", job->bench.memory_bytes,
-                   "Bytes that the private step may hold between gradient and weighted sum [a fifth more than the "
-                   "plain step holds]")
+  const auto memory = std::make_shared<std::string>("0");
+  step->add_option(
+          "--memory", *memory,
+          "What the private step may hold from the forward pass to the weighted sum, 2GiB for example [a fifth "
+          "more than the plain step holds]")
       ->type_name("BYTES");
+  step->add_option("--kernel-costs", job->bench.kernel_costs, std::string(kKernelCostsHelp) + " [measured]")
+      ->type_name("COSTS");
   step->add_option("--pairs", job->bench.pairs, "Measured pairs of steps, 7 to 1000 [9]")->type_name("N");
   step->add_option("--threads", job->bench.threads, "Threads of LibTorch [all cores]")->type_name("N");
   step->add_option("--matmul", job->bench.matmul, std::string(kMatmulHelp) + " [stock]")->type_name("WAY");
   step->add_flag("--json", job->json, "Print one JSON object on the standard output");
-  step->callback([job, step, &exit_code] {
+  step->callback([job, memory, step, &exit_code] {
     if (step->count("--batch") > 0 && job->bench.batch < 1)
       throw UsageError(fmt::format("[--batch] bad value: {}; must be at least 1", job->bench.batch));
-    if (job->bench.memory_bytes < 0)
-      throw UsageError(fmt::format("[--memory] bad value: {}; must be 0 or more", job->bench.memory_bytes));
+    job->bench.memory_bytes = parse_bytes("--memory", *memory);
+    parse_cost_figures("--kernel-costs", job->bench.kernel_costs);
     exit_code = run_training_job(*job);
   });
 }

@@ -1,6 +1,6 @@
 #pragma once
-// `sotto bench`: `step`, one private step against one plain step of the same network, and `account`
-// (bench_account_command.h).
+// `sotto bench`: `step`, one private step against one plain step of the same network, `costs` (bench_costs_command.h)
+// and `account` (bench_account_command.h).
 
 #include <CLI/CLI.hpp>
 #include <iosfwd>

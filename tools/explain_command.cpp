@@ -1,7 +1,8 @@
 #include <fmt/format.h>
-#include <sotto/privacy/error.h>
+#include <sotto/tools/cost_figures.h>
 #include <sotto/tools/explain_command.h>
 #include <sotto/tools/model_flags.h>
+#include <sotto/tools/numbers.h>
 #include <sotto/tools/training_library.h>
 
 #include <memory>
@@ -21,7 +22,8 @@ are in its result, the rule and strategy of every parameter, what the model hold
 buffers, other tensors), and the verdict. The loss is cross entropy with made-up
 labels: one for each record, or the mean over its tokens when the model returns scores for each.
 Strategies: rank_one (one position), gram (inner products of positions), keep (per-record gradients are kept for the sum),
-drop (made for the norm, and again for the sum). They follow from shapes and memory, never from values.
+drop (made for the norm, and again for the sum). They follow from shapes, memory and the costs of this machine's kernels
+(sotto bench costs), never from values.
 Exit code 0: every parameter has a rule, and independence of the records is proven and probed; 65: refused.
 )";
 
@@ -43,16 +45,19 @@ void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, in
       ->type_name("TYPE");
   command->add_flag("--strategy", job->explain.strategy,
                     "Print how each parameter's norms and sums are computed, what that holds and costs by the plan");
+  const auto memory = std::make_shared<std::string>("0");
   command
-      ->add_option("--memory", job->explain.memory_bytes,
-                   "Bytes that the plan may hold for these records [a fifth more than a plain step holds]")
+      ->add_option("--memory", *memory,
+                   "What the plan may hold for these records, 2GiB for example [a fifth more than a plain step holds]")
       ->type_name("BYTES");
+  command->add_option("--kernel-costs", job->explain.kernel_costs, std::string(kKernelCostsHelp) + " [measured]")
+      ->type_name("COSTS");
   command->add_flag("--short", job->explain.short_form, "Print the verdict with its problems and notes alone");
   command->add_flag("--json", job->json, "Print one JSON object on the standard output");
-  command->callback([job, &exit_code] {
+  command->callback([job, memory, &exit_code] {
     require_model(job->explain.model);
-    if (job->explain.memory_bytes < 0)
-      throw UsageError(fmt::format("[--memory] bad value: {}; must be 0 or more", job->explain.memory_bytes));
+    job->explain.memory_bytes = parse_bytes("--memory", *memory);
+    parse_cost_figures("--kernel-costs", job->explain.kernel_costs);
     parse_input_sizes(job->explain.input);  // refuses before LibTorch is loaded
     parse_input_type(job->explain.input_type);
     exit_code = run_training_job(*job);

@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 #include <sotto/models/script_model.h>
 #include <sotto/tools/explain_job.h>
+#include <sotto/tools/machine_costs.h>
 #include <sotto/tools/run_model.h>
 #include <sotto/tools/slow_notice.h>
 
@@ -33,8 +34,10 @@ std::string to_short_text(const optim::Explanation& explanation) {
   return text + optim::verdict_text(explanation.verdict) + "\n";
 }
 
-std::string to_json(const optim::Explanation& explanation, const Constants& constants, bool short_form) {
+std::string to_json(const optim::Explanation& explanation, const Constants& constants, const CostFigures& costs,
+                    bool short_form) {
   auto json = nlohmann::ordered_json::parse(optim::to_json(explanation));
+  json["kernel_costs"] = to_text(costs);
   if (short_form) {
     json.erase("parameters");
     json.erase("operators");
@@ -61,12 +64,16 @@ ExitCode explain_model_job(const TrainingJob& job) {
   const std::vector<int64_t> output = output_sizes(*model, shape, input[0]);
   shape.classes = output.back();
   if (output.size() == 3) shape.label_sizes = {output[1]};
-  const optim::Explanation explanation = explain(*model, shape, input[0], job.explain.memory_bytes);
+  const CostFigures costs = chosen_costs(job.explain.kernel_costs, job.options.matmul, *job.err);
+  const optim::Explanation explanation =
+      explain(*model, shape, input[0], {.memory_bytes = job.explain.memory_bytes, .costs = to_kernel_costs(costs)});
   notice.reset();
   if (job.json) {
-    *job.out << to_json(explanation, model->constants(), job.explain.short_form);
+    *job.out << to_json(explanation, model->constants(), costs, job.explain.short_form);
   } else if (job.explain.strategy && explanation.problems.empty()) {
-    *job.out << optim::strategies_text(explanation);
+    *job.out << optim::strategies_text(explanation)
+             << fmt::format("costs: {} ({}; product, gradient, gram, bytes per second)\n", to_text(costs),
+                            job.explain.kernel_costs == kMeasuredCosts ? costs_path().string() : "as given");
   } else {
     *job.out << (job.explain.short_form ? to_short_text(explanation) : to_text(explanation, model->constants()));
   }

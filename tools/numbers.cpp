@@ -47,6 +47,35 @@ int64_t parse_integer(std::string_view flag, std::string_view text) {
   return value;
 }
 
+int64_t parse_bytes(std::string_view flag, std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    int64_t bytes;
+  };
+  constexpr int64_t kKilo = 1000, kKibi = 1024;
+  constexpr Unit kUnits[] = {
+      {"kB", kKilo},  {"MB", kKilo * kKilo},  {"GB", kKilo * kKilo * kKilo},  {"TB", kKilo * kKilo * kKilo * kKilo},
+      {"KiB", kKibi}, {"MiB", kKibi * kKibi}, {"GiB", kKibi * kKibi * kKibi}, {"TiB", kKibi * kKibi * kKibi * kKibi}};
+  std::string_view digits = text;
+  int64_t unit = 1;
+  for (const Unit& u : kUnits) {
+    if (!text.ends_with(u.name)) continue;
+    digits.remove_suffix(u.name.size());
+    unit = u.bytes;
+    break;
+  }
+  int64_t count = 0;
+  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
+  const bool whole = error == std::errc() && stop == digits.data() + digits.size();
+  if (!whole || count < 0 || count > std::numeric_limits<int64_t>::max() / unit) {
+    throw UsageError(
+        fmt::format("[{}] bad value: '{}'; must be bytes, 0 or more and within 64 bits: an integer, alone or with kB, "
+                    "MB, GB, TB, KiB, MiB, GiB or TiB right behind it",
+                    flag, text));
+  }
+  return count * unit;
+}
+
 std::string format_rounded_up(double value, int digits) {
   SOTTO_ASSERT(value >= 0 && digits >= 1);
   if (std::isinf(value)) return "inf";

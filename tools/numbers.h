@@ -15,6 +15,10 @@ double parse_real(std::string_view flag, std::string_view text);
 // An integer in plain digits that fits 64 bits; no 1e4, no separators.
 int64_t parse_integer(std::string_view flag, std::string_view text);
 
+// A number of bytes: an integer, 0 or more, alone or with kB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (of
+// 1024) right behind it: 2000000, 512MiB.
+int64_t parse_bytes(std::string_view flag, std::string_view text);
+
 // The shortest decimal with at most `digits` significant digits that is not below `value`, so that a shortened
 // guarantee is still one. value >= 0; "inf" for infinity.
 std::string format_rounded_up(double value, int digits);

@@ -112,9 +112,9 @@ std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordSha
 }
 
 optim::Explanation explain(models::TrainableModel& model, const RecordShape& shape, int64_t records,
-                           int64_t memory_bytes) {
+                           const optim::TapeOptions& tape) {
   return optim::explain_model(trainable_parameters(model), constants(model), record_specs(shape), losses_of(model),
-                              {.batch = records, .tape = {.memory_bytes = memory_bytes}});
+                              {.batch = records, .tape = tape});
 }
 
 }  // namespace sotto::tools

@@ -1,5 +1,6 @@
 #include <sotto/privacy/error.h>
 #include <sotto/tools/config_file.h>
+#include <sotto/tools/cost_figures.h>
 #include <sotto/tools/model_flags.h>
 #include <sotto/tools/run_folder.h>
 #include <sotto/tools/train_command.h>
@@ -92,11 +93,13 @@ void add_keys(CLI::App& command, Flags& flags) {
   }
 }
 
-// The options of a run that exists, which holds its own copy of the schema.
+// The options of a run that exists, which holds its own copy of the schema. Its strategies were chosen by its own
+// costs, or by built-in ones where it is of a version that had no others.
 TrainOptions options_of(const RunFolder& folder) {
   folder.require_run();
   TrainOptions options = train_options(read_config(folder.config()), {});
   if (!options.table_schema.empty()) options.table_schema = folder.schema().string();
+  if (options.kernel_costs.empty()) options.kernel_costs = kBuiltInCosts;
   return options;
 }
 
@@ -157,6 +160,7 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
   };
   add_key_again(*command, "threads");
   add_key_again(*command, "matmul");
+  add_key_again(*command, "memory");
   command->add_flag("--json", flags->json, "Print one JSON object on the standard output");
   command->callback([=, &exit_code] {
     TrainingJob resume = job();
@@ -165,6 +169,7 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
     resume.options = options_of(RunFolder(*run));
     take_key_again(*command, "threads", resume.options);
     take_key_again(*command, "matmul", resume.options);
+    take_key_again(*command, "memory", resume.options);
     make_training_plan(resume.options);  // refuses before LibTorch is loaded
     exit_code = run_training_job(resume);
   });

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
+#include <sotto/tools/cost_figures.h>
 #include <sotto/tools/matmul_switch.h>
 #include <sotto/tools/model_flags.h>
 #include <sotto/tools/numbers.h>
@@ -127,9 +128,13 @@ std::span<const TrainKey> train_keys() {
       {"lr", &O::lr, "RATE", "Learning rate of SGD [4; 0.1 for rule none]"},
       {"lr-schedule", &O::lr_schedule, "SCHEDULE", "constant, or linear: falls from --lr in the first step towards 0"},
       {"momentum", &O::momentum, "BETA", "Momentum of SGD"},
-      {"physical-batch", &O::physical_batch, "B", "Records per forward pass; changes speed and memory only"},
+      {"physical-batch", &O::physical_batch, "B", "Records per forward pass, at most; changes speed and memory only"},
       {"threads", &O::threads, "N", "Threads for arithmetic; 0: one per core"},
       {"matmul", &O::matmul, "WAY", kMatmulHelp},
+      {"memory", &O::memory, "BYTES",
+       "What a physical batch may hold, 2GiB for example; one that cannot be held is cut [a fifth more than a plain "
+       "step holds, nothing is cut]"},
+      {"kernel-costs", &O::kernel_costs, "COSTS", kKernelCostsHelp},
       {"insecure-test-seed", &O::insecure_test_seed, "SEED", "Repeatable noise and sampling, for tests: NOT PRIVATE"},
   };
   return keys;

@@ -41,6 +41,8 @@ struct TrainOptions {
   int64_t physical_batch = 512;
   int64_t threads = 0;                        // 0: as many as there are cores
   std::string matmul = "stock";               // or fast: matmul_switch.h
+  std::string memory;                         // bytes of a private physical batch, with or without unit
+  std::string kernel_costs;                   // cost_figures.h; empty: measured, or built-in with a test seed
   std::optional<int64_t> insecure_test_seed;  // NOT PRIVATE
 };
 

@@ -1,10 +1,12 @@
 // The two functions that the program looks up in libsotto_train.so; see training_job.h.
 
+#include <ATen/Parallel.h>
 #include <sotto/benchmarks/step_benchmark.h>
 #include <sotto/optim/libtorch_message.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/evaluate_run.h>
 #include <sotto/tools/explain_job.h>
+#include <sotto/tools/machine_costs.h>
 #include <sotto/tools/training_job.h>
 #include <sotto/tools/training_run.h>
 
@@ -18,12 +20,17 @@ using namespace sotto;
 using tools::TrainingJob;
 
 void bench_step(const TrainingJob& job) {
-  const benchmarks::StepBenchmarkResult result = benchmarks::run_step_benchmark({.model = job.bench.model,
-                                                                                 .batch = job.bench.batch,
-                                                                                 .memory_bytes = job.bench.memory_bytes,
-                                                                                 .pairs = job.bench.pairs,
-                                                                                 .threads = job.bench.threads,
-                                                                                 .matmul = job.bench.matmul});
+  // What is chosen by the costs of this many threads.
+  if (job.bench.threads > 0) at::set_num_threads(job.bench.threads);
+  const tools::CostFigures costs = tools::chosen_costs(job.bench.kernel_costs, job.bench.matmul, *job.err);
+  const benchmarks::StepBenchmarkResult result =
+      benchmarks::run_step_benchmark({.model = job.bench.model,
+                                      .batch = job.bench.batch,
+                                      .memory_bytes = job.bench.memory_bytes,
+                                      .pairs = job.bench.pairs,
+                                      .threads = job.bench.threads,
+                                      .matmul = job.bench.matmul,
+                                      .costs = tools::to_kernel_costs(costs)});
   *job.out << (job.json ? benchmarks::to_json(result) + "\n" : benchmarks::to_text(result));
 }
 
@@ -38,6 +45,9 @@ ExitCode run(const TrainingJob& job) {
       return ExitCode::done;
     case TrainingJob::Kind::bench_step:
       bench_step(job);
+      return ExitCode::done;
+    case TrainingJob::Kind::bench_costs:
+      tools::print_machine_costs(job);
       return ExitCode::done;
     case TrainingJob::Kind::explain:
       return tools::explain_model_job(job);

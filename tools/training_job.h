@@ -10,7 +10,7 @@
 
 namespace sotto::tools {
 
-// Of `sotto bench step`; 0 means the default of the model or of the machine.
+// Of `sotto bench step` and `sotto bench costs`; 0 means the default of the model or of the machine.
 struct BenchOptions {
   std::string model;
   int64_t batch = 0;
@@ -18,6 +18,8 @@ struct BenchOptions {
   int pairs = 9;
   int threads = 0;
   std::string matmul = "stock";
+  std::string kernel_costs = "measured";  // cost_figures.h
+  bool refresh = false;                   // costs: measured again
 };
 
 // Of `sotto explain`, as typed.
@@ -28,15 +30,16 @@ struct ExplainFlags {
   bool short_form = false;  // the verdict, problems and notes alone
   bool strategy = false;    // the strategies alone
   int64_t memory_bytes = 0;
+  std::string kernel_costs = "measured";  // cost_figures.h
 };
 
 struct TrainingJob {
-  enum class Kind { train, resume, evaluate, bench_step, explain };
+  enum class Kind { train, resume, evaluate, bench_step, bench_costs, explain };
 
   Kind kind = Kind::train;
   TrainOptions options;       // of the run, as read from RUN/config.toml when it exists
   std::filesystem::path run;  // the folder of the run
-  BenchOptions bench;         // kind == bench_step
+  BenchOptions bench;         // kind == bench_step, bench_costs
   ExplainFlags explain;       // kind == explain
   bool json = false;          // one JSON object on `out`, people's text on `err`
   std::ostream* out = nullptr;
@@ -57,6 +60,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 7"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 8"
 
 }  // namespace sotto::tools

@@ -50,7 +50,8 @@ void spin_shortly() {
 int run_training_job(const TrainingJob& job) {
   const std::filesystem::path path = find_library();
   spin_shortly();
-  switch_matmul(job.kind == TrainingJob::Kind::bench_step ? job.bench.matmul : job.options.matmul);
+  const bool bench = job.kind == TrainingJob::Kind::bench_step || job.kind == TrainingJob::Kind::bench_costs;
+  switch_matmul(bench ? job.bench.matmul : job.options.matmul);
   // Never closed: LibTorch keeps threads and registrations until the process ends.
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) throw UsageError(fmt::format("[sotto] cannot load {}: {}", path.string(), ::dlerror()));

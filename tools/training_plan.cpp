@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/sha256.h>
+#include <sotto/tools/cost_figures.h>
 #include <sotto/tools/numbers.h>
 #include <sotto/tools/training_plan.h>
 
@@ -116,6 +117,13 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
     throw UsageError(fmt::format("[--momentum] bad value: {}; allowed is 0 <= momentum < 1", o.momentum));
   check_integer("--physical-batch", o.physical_batch, 1, kMaxPhysicalBatch);
   check_integer("--threads", o.threads, 0, kMaxThreads);
+  if (!o.memory.empty()) plan.memory_bytes = parse_bytes("--memory", o.memory);
+  if (!o.memory.empty() && plan.memory_bytes == 0)
+    throw UsageError(fmt::format("[--memory] bad value: '{}'; must be above 0", o.memory));
+  if (!o.memory.empty() && o.rule == "none")
+    throw UsageError("[--memory] has no effect: only private steps have a budget of memory");
+  plan.kernel_costs = !o.kernel_costs.empty() ? o.kernel_costs : o.insecure_test_seed ? kBuiltInCosts : kMeasuredCosts;
+  parse_cost_figures("--kernel-costs", plan.kernel_costs);
   if (o.insecure_test_seed) check_integer("--insecure-test-seed", *o.insecure_test_seed, 0, privacy::kMaxCount);
   if (o.per_group && o.rule != "flat") throw UsageError("[--per-group] only --rule flat clips per group");
 

@@ -16,6 +16,8 @@ struct TrainingPlan {
   DeclaredData data;
   int64_t steps = 0;
   double lr = 0;
+  int64_t memory_bytes = 0;                     // 0: not said
+  std::string kernel_costs;                     // cost_figures.h
   std::optional<privacy::PrivacyPlan> privacy;  // none for rule "none"
   // Why the run is NOT PRIVATE; empty for a private one.
   std::string not_private;

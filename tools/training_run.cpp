@@ -7,6 +7,7 @@
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/config_file.h>
+#include <sotto/tools/machine_costs.h>
 #include <sotto/tools/progress.h>
 #include <sotto/tools/run_certificate.h>
 #include <sotto/tools/run_report.h>
@@ -75,6 +76,8 @@ void require_same_sizes(const TrainOptions& options, const RecordTensors& traini
 
 TrainingRun::TrainingRun(const TrainingJob& job) : job_(job), folder_(job.run), plan_(make_training_plan(job.options)) {
   if (job.options.threads > 0) at::set_num_threads(static_cast<int>(job.options.threads));
+  if (plan_.privacy && job.options.fallback == "none")
+    costs_ = chosen_costs(plan_.kernel_costs, job.options.matmul, text());
   RecordTensors training = read_training_data(job.options, plan_);
   test_ = read_test_data(job.options, plan_);
   if (test_) require_same_sizes(job.options, training, *test_);
@@ -105,6 +108,10 @@ int64_t TrainingRun::steps_done() const {
 void TrainingRun::examine() {
   try {
     private_->examine(losses_of(*model_));
+  } catch (const optim::TooLittleMemory& error) {
+    throw UsageError(
+        fmt::format("[--memory] too little: {} bytes; a physical batch of two records of this model holds at least {}",
+                    error.allowed(), error.needed()));
   } catch (const UsageError& error) {
     throw DataError(fmt::format("[--model] refused: {}", error.what()));
   }
@@ -129,6 +136,8 @@ void TrainingRun::start(bool resume) {
       .physical_batch = o.physical_batch,
       .constants = constants(*model_)};
   options.inputs = record_specs(shape_);
+  options.tape.memory_bytes = plan_.memory_bytes;
+  if (costs_) options.tape.costs = to_kernel_costs(*costs_);
   if (o.fallback == "per-record") options.tape.fallback = optim::Fallback::per_record;
   // A test seed must not repeat its draws after a resume.
   if (o.insecure_test_seed)
@@ -145,11 +154,16 @@ ExitCode TrainingRun::train() {
     const std::string heading = plan_.not_private.empty() ? "" : "NOT PRIVATE: " + plan_.not_private;
     TrainOptions options = resolved(job_.options, plan_);
     if (!graph_.empty()) options.model_sha256 = privacy::sha256_hex(graph_);
+    if (costs_) options.kernel_costs = to_text(*costs_);
     privacy::write_file_atomically(folder_.config(), format_config(options, heading));
     if (!graph_.empty()) privacy::write_file_atomically(folder_.graph(), graph_);
     if (!plan_.data.schema.text.empty()) privacy::write_file_atomically(folder_.schema(), plan_.data.schema.text);
     if (!heading.empty()) privacy::write_file_atomically(folder_.not_private(), heading + "\n");
     start(false);
+    if (private_ && private_->physical_batch() != options.physical_batch) {
+      options.physical_batch = private_->physical_batch();
+      privacy::write_file_atomically(folder_.config(), format_config(options, heading));
+    }
     save(false);
     text() << describe(job_.options, plan_) << std::flush;
     return loop();

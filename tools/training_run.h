@@ -2,6 +2,7 @@
 // One run of `sotto train` or `sotto resume`, from its files to its artefacts.
 
 #include <sotto/optim/private_training.h>
+#include <sotto/tools/cost_figures.h>
 #include <sotto/tools/plain_training.h>
 #include <sotto/tools/record_tensors.h>
 #include <sotto/tools/run_checkpoint.h>
@@ -47,6 +48,7 @@ class TrainingRun {
   const TrainingJob& job_;
   RunFolder folder_;
   TrainingPlan plan_;
+  std::optional<CostFigures> costs_;  // nothing where no strategies are chosen
   optim::Records records_;
   std::optional<RecordTensors> test_;
   std::string graph_;  // the bytes of the model file; empty for a ready network

@@ -157,5 +157,57 @@ TEST(Explanation, JsonHoldsWhatTheTableShows) {
   EXPECT_TRUE(says(text, {"aten::linear", "[4 records, 3]", "weight0", "rank-one", "accepted"}));
 }
 
+// The run that computes gradients may take another way than the one that was shown.
+TEST(Explanation, TakesAModelThatUsesMoreOrLessInItsSecondRun) {
+  for (const bool more : {false, true}) {
+    int run = 0;
+    const Model model = loose({weight({5, 5}), weight({5, 5})}, {records()}, [&run, more](auto& p, auto& x) {
+      const Tensor y = torch::linear(x[0], p[0]);
+      return per_record((run++ > 0) == more ? torch::linear(y.tanh(), p[1]) + torch::linear(y, p[0]) : y);
+    });
+    const Explanation explanation = explained(model);
+    ASSERT_EQ(explanation.parameters.size(), 2u);
+    EXPECT_EQ(explanation.parameters[0].uses.size(), more ? 1u : 2u);
+    EXPECT_EQ(explanation.parameters[1].uses.size(), more ? 0u : 1u);
+  }
+}
+
+TEST(Explanation, AUseOfTwoParametersIsBookedOnce) {
+  const Explanation explanation =
+      explained(loose({weight({3, 5}), weight({3, 5})}, {records({kRecords, 7, 5})},
+                      [](auto& p, auto& x) { return per_record(torch::linear(x[0], p[0] * p[1])); }));
+  ASSERT_EQ(explanation.parameters[0].uses.size(), 1u);
+  ASSERT_EQ(explanation.parameters[1].uses.size(), 1u);
+  // The product's rows, [4, 15], or its factors, [4, 7, 3 + 5], in float.
+  const int64_t held = explanation.parameters[0].uses[0].held_bytes;
+  EXPECT_TRUE(held == 4 * 15 * 4 || held == 4 * 7 * 8 * 4) << held;
+  EXPECT_EQ(explanation.parameters[1].uses[0].held_bytes, 0);
+  EXPECT_EQ(explanation.parameters[1].uses[0].seconds, 0.0);
+}
+
+// Rows of 15 elements, factors of 7 (3 + 5).
+TEST(Explanation, AStrategyThatWasAskedForHasItsOwnFigures) {
+  const Model model = loose({weight({3, 5})}, {records({kRecords, 7, 5})},
+                            [](auto& p, auto& x) { return per_record(torch::linear(x[0], p[0])); });
+  for (const auto& [strategy, elements] : {std::pair{Strategy::keep, 15}, {Strategy::gram, 56}, {Strategy::drop, 56}}) {
+    Tape tape(model.parameters, {}, {}, {.force_strategy = strategy});
+    EXPECT_EQ(tape.explain(model.inputs, model.losses).parameters[0].uses[0].held_bytes, kRecords * elements * 4)
+        << to_string(strategy);
+  }
+}
+
+// Each parameter's rows are of its own dtype.
+TEST(Explanation, FiguresFollowTheDtypeOfEachParameter) {
+  const Model model =
+      loose({weight({3, 5}), weight({3, 5}).to(torch::kDouble)}, {records({kRecords, 7, 5})}, [](auto& p, auto& x) {
+        return per_record(torch::linear(x[0], p[0])).to(torch::kDouble) +
+               per_record(torch::linear(x[0].to(torch::kDouble), p[1]));
+      });
+  Tape tape(model.parameters, {}, {}, {.force_strategy = Strategy::keep});
+  const Explanation explanation = tape.explain(model.inputs, model.losses);
+  EXPECT_EQ(explanation.parameters[0].uses.at(0).held_bytes, kRecords * 15 * 4);
+  EXPECT_EQ(explanation.parameters[1].uses.at(0).held_bytes, kRecords * 15 * 8);
+}
+
 }  // namespace
 }  // namespace sotto::optim::testing

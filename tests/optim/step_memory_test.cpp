@@ -1,7 +1,10 @@
 // What a private step holds, and when it gives it back.
 
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 #include <gtest/gtest.h>
 #include <sotto/optim/held_bytes.h>
+#include <sotto/optim/record_rows.h>
 #include <sotto/optim/tape.h>
 #include <torch/torch.h>
 
@@ -96,12 +99,82 @@ TEST(StepMemory, ThePlanBooksWhatTheUsesHold) {
   }
 }
 
-TEST(StepMemory, NothingIsCountedWhereAProfilerSits) {
+// By which the next sum is chosen: factors are seen through views.
+TEST(StepMemory, AViewFreesTheMemoryThatNobodyElseUses) {
+  torch::Tensor tensor = torch::empty({1000});
+  EXPECT_EQ(bytes_freed_with(tensor), 4000);
+  torch::Tensor view = tensor.view({10, 100});
+  EXPECT_EQ(bytes_freed_with(view), 0);
+  EXPECT_EQ(bytes_freed_with(tensor), 0);
+  tensor.reset();
+  EXPECT_EQ(bytes_freed_with(view), 4000);
+  torch::Tensor other = view.t();
+  EXPECT_EQ(bytes_freed_with(view), 0);
+  EXPECT_EQ(bytes_freed_with(other), 0);
+  view.reset();
+  EXPECT_EQ(bytes_freed_with(other), 4000);
+  const torch::Tensor detached = other.detach();
+  EXPECT_EQ(bytes_freed_with(other), 0);
+  EXPECT_EQ(bytes_freed_with({}), 0);
+}
+
+TEST(StepMemory, CountersInsideEachOtherAllCount) {
   const HeldBytes outer;
-  const HeldBytes inner;
+  const torch::Tensor before = torch::empty({1000});
+  {
+    const HeldBytes inner;
+    const torch::Tensor tensor = torch::empty({500});
+    EXPECT_TRUE(inner.counts());
+    EXPECT_EQ(inner.bytes(), 2000);
+    EXPECT_EQ(HeldBytes::counted(), 2000);
+    EXPECT_EQ(outer.bytes(), 6000);
+  }
+  EXPECT_EQ(outer.bytes(), 4000);
+  EXPECT_EQ(outer.most_bytes(), 6000);
+  EXPECT_EQ(HeldBytes::counted(), 4000);
+}
+
+TEST(StepMemory, AStepInsideACounterIsPlannedAsWithoutOne) {
+  const testing::Model model = chain();
+  const Tape plain(model.parameters, {}, {}, {.memory_bytes = int64_t{1} << 40});
+  Tape tape = plain;
+  const int64_t alone = tape.run(model.inputs, model.losses).least_bytes();
+  const HeldBytes held;
+  const torch::Tensor before = torch::empty({1 << 20});
+  EXPECT_EQ(tape.run(model.inputs, model.losses).least_bytes(), alone);
+}
+
+// In the place of a profiler of LibTorch.
+struct OtherCounter : c10::MemoryReportingInfoBase {
+  void reportMemoryUsage(void*, int64_t, size_t, size_t, c10::Device) override {}
+  bool memoryProfilingEnabled() const override { return true; }
+};
+
+TEST(StepMemory, NothingIsCountedWhereAProfilerSitsAndAStepSaysSo) {
+  const c10::DebugInfoGuard profiler(c10::DebugInfoKind::PROFILER_STATE, std::make_shared<OtherCounter>());
+  const HeldBytes held;
   const torch::Tensor tensor = torch::empty({1000});
-  EXPECT_EQ(inner.bytes(), 0);
-  EXPECT_GE(outer.bytes(), 4000);
+  EXPECT_FALSE(held.counts());
+  EXPECT_EQ(held.bytes(), 0);
+  const testing::Model model = chain();
+  Tape tape(model.parameters, {}, {}, {});
+  const std::vector<std::string> notes = tape.run(model.inputs, model.losses).notes();
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_NE(notes[0].find("profiler"), std::string::npos);
+}
+
+// Layer k is reached with what the layers before it left, y and tanh(y) of each, and its own output; from there on
+// every use holds its factors, or its rows where these take less. The forward pass leaves the losses as well.
+TEST(StepMemory, TheLeastFollowsFromShapes) {
+  const testing::Model model = chain();
+  Tape tape(model.parameters, {}, {}, {});
+  const int64_t rows = kRecords * kWidth * kWidth * 4;
+  static_assert(kWidth * kWidth < 2 * kPositions * kWidth);
+  int64_t least = 0;
+  const int64_t left = tape.run(model.inputs, model.losses).least_bytes();
+  for (int64_t k = 0; k < kLayers; ++k) least = std::max(least, k * kActivation + (kLayers - k) * rows);
+  EXPECT_GE(left, least);
+  EXPECT_LE(left, least + 3 * kActivation);
 }
 
 }  // namespace

@@ -27,19 +27,19 @@ int64_t held(const std::vector<PlannedUse>& plans) {
 
 TEST(UsePlanner, OnePositionIsRankOneAtAnyBudget) {
   for (const int64_t budget : {int64_t{0}, kPlenty})
-    EXPECT_EQ(plan_uses({product(1, 512, 512)}, kRecords, kBytes, budget, {})[0].strategy, Strategy::rank_one);
+    EXPECT_EQ(plan_uses({product(1, 512, 512)}, kRecords, budget, {})[0].strategy, Strategy::rank_one);
 }
 
 TEST(UsePlanner, WhatHasNothingToChooseIsLeftAlone) {
-  const auto plans = plan_uses({UseToPlan{}, product(1, 4, 4)}, kRecords, kBytes, 0, {});
+  const auto plans = plan_uses({UseToPlan{}, product(1, 4, 4)}, kRecords, 0, {});
   EXPECT_EQ(plans[0].strategy, Strategy::automatic);
   EXPECT_EQ(plans[0].held_bytes, 0);
 }
 
 // T^2 (p + d) against T p d: few positions of a wide layer are cheap as inner products, many of a narrow one are not.
 TEST(UsePlanner, GramIsForFewPositionsOfWideLayers) {
-  EXPECT_EQ(plan_uses({product(16, 1024, 1024)}, kRecords, kBytes, 0, {})[0].strategy, Strategy::gram);
-  EXPECT_EQ(plan_uses({product(4096, 16, 16)}, kRecords, kBytes, kPlenty, {})[0].strategy, Strategy::keep);
+  EXPECT_EQ(plan_uses({product(16, 1024, 1024)}, kRecords, 0, {})[0].strategy, Strategy::gram);
+  EXPECT_EQ(plan_uses({product(4096, 16, 16)}, kRecords, kPlenty, {})[0].strategy, Strategy::keep);
 }
 
 TEST(UsePlanner, NoMoreIsHeldThanTheBudgetWhereThatIsPossible) {
@@ -51,9 +51,9 @@ TEST(UsePlanner, NoMoreIsHeldThanTheBudgetWhereThatIsPossible) {
   int64_t least = 0;
   for (const UseToPlan& use : uses) least += kRecords * kBytes * std::min(use.shape.elements, use.shape.factors);
   for (int64_t budget = least; budget < 8 * least; budget += least / 10) {
-    EXPECT_LE(held(plan_uses(uses, kRecords, kBytes, budget, {})), budget);
+    EXPECT_LE(held(plan_uses(uses, kRecords, budget, {})), budget);
   }
-  EXPECT_EQ(held(plan_uses(uses, kRecords, kBytes, 0, {})), least);
+  EXPECT_EQ(held(plan_uses(uses, kRecords, 0, {})), least);
 }
 
 // The last layer's rows would be there together with what the forward pass left; the first one's when that is gone.
@@ -64,7 +64,7 @@ TEST(UsePlanner, RowsAreKeptWhereTheBackwardPassHasMadeRoom) {
   const int64_t factors = kRecords * 64 * 128 * kBytes;
   first.shape.factors = last.shape.factors = 64 * 16;  // less than the rows
   last.bytes_before = 10 * factors;
-  const auto plans = plan_uses({first, last}, kRecords, kBytes, 10 * factors + rows / 2, {.gram = 1e5});
+  const auto plans = plan_uses({first, last}, kRecords, 10 * factors + rows / 2, {.gram = 1e5});
   EXPECT_EQ(plans[0].strategy, Strategy::keep);
   EXPECT_NE(plans[1].strategy, Strategy::keep);
 }
@@ -74,7 +74,7 @@ TEST(UsePlanner, ASmallerBudgetNeverMakesAStepFaster) {
   double slower = 1e9;
   for (int64_t budget = 0; budget < int64_t{1} << 28; budget += 1 << 20) {
     double seconds = 0;
-    for (const PlannedUse& plan : plan_uses(uses, kRecords, kBytes, budget, {})) seconds += plan.seconds;
+    for (const PlannedUse& plan : plan_uses(uses, kRecords, budget, {})) seconds += plan.seconds;
     EXPECT_LE(seconds, slower * (1 + 1e-12));
     slower = seconds;
   }
@@ -86,10 +86,47 @@ TEST(UsePlanner, BytesAreThoseOfRowsOrFactors) {
   }
 }
 
+// The gradients of a parameter in double take twice the memory.
+TEST(UsePlanner, BytesAreThoseOfEachUsesOwnElements) {
+  UseToPlan in_double = product(10, 3, 5);
+  in_double.element_bytes = 8;
+  const auto plans = plan_uses({product(10, 3, 5), in_double}, kRecords, kPlenty, {.product = 1e5, .gram = 1e5});
+  EXPECT_EQ(plans[0].held_bytes, kRecords * 15 * 4);
+  EXPECT_EQ(plans[1].held_bytes, kRecords * 15 * 8);
+}
+
+// Rows of the first use and factors of the second are the smaller; the backward pass begins at the second.
+TEST(UsePlanner, LeastBytesAreTheLargestOfTheSumsWithTheSmallerTensors) {
+  UseToPlan first = product(64, 4, 4);
+  UseToPlan second = product(2, 64, 64);
+  first.bytes_before = 100;
+  second.bytes_before = 5000;
+  const int64_t rows = kRecords * 16 * 4, factors = kRecords * 2 * 128 * 4;
+  EXPECT_EQ(least_bytes({first, second}, kRecords), 5000 + factors);
+  first.bytes_before = 5000;
+  EXPECT_EQ(least_bytes({first, second}, kRecords), 5000 + rows + factors);
+  EXPECT_EQ(least_bytes({}, kRecords), 0);
+  EXPECT_EQ(least_bytes({{{}, 7}}, kRecords), 7);
+}
+
+TEST(UsePlanner, AStrategyThatWasAskedForHasItsOwnFigures) {
+  const UseShape shape = product(10, 3, 5).shape;
+  for (const PlannedUse& plan : possible_plans(shape, kRecords, kBytes, {})) {
+    const PlannedUse forced = forced_plan(plan.strategy, shape, kRecords, kBytes, {});
+    EXPECT_EQ(forced.strategy, plan.strategy);
+    EXPECT_EQ(forced.held_bytes, plan.held_bytes);
+    EXPECT_EQ(forced.seconds, plan.seconds);
+  }
+  EXPECT_EQ(forced_plan(Strategy::rank_one, shape, kRecords, kBytes, {}).strategy, Strategy::gram);
+  const UseShape single = product(1, 3, 5).shape;
+  EXPECT_EQ(forced_plan(Strategy::gram, single, kRecords, kBytes, {}).strategy, Strategy::rank_one);
+  EXPECT_EQ(forced_plan(Strategy::keep, single, kRecords, kBytes, {}).held_bytes, kRecords * 15 * kBytes);
+}
+
 TEST(UsePlanner, CostsDecideBetweenStrategiesThatFit) {
   const UseToPlan use = product(128, 384, 384);
-  EXPECT_EQ(plan_uses({use}, kRecords, kBytes, kPlenty, {.product = 1e15, .gram = 1e15})[0].strategy, Strategy::gram);
-  EXPECT_EQ(plan_uses({use}, kRecords, kBytes, kPlenty, {.gram = 1e5})[0].strategy, Strategy::keep);
+  EXPECT_EQ(plan_uses({use}, kRecords, kPlenty, {.product = 1e15, .gram = 1e15})[0].strategy, Strategy::gram);
+  EXPECT_EQ(plan_uses({use}, kRecords, kPlenty, {.gram = 1e5})[0].strategy, Strategy::keep);
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace sotto::tools {
 namespace {
@@ -28,6 +30,36 @@ TEST(ParseReal, RefusesAnythingElseAndQuotesIt) {
     } catch (const UsageError& error) {
       EXPECT_NE(std::string(error.what()).find("[--delta]"), std::string::npos) << error.what();
       EXPECT_NE(std::string(error.what()).find("'" + std::string(text) + "'"), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(ParseBytes, TakesUnitsOfThousandsAndOf1024) {
+  const std::vector<std::pair<const char*, int64_t>> cases = {{"0", 0},
+                                                              {"1", 1},
+                                                              {"2000000", 2'000'000},
+                                                              {"3kB", 3000},
+                                                              {"3KiB", 3072},
+                                                              {"2MB", 2000'000},
+                                                              {"1GB", 1'000'000'000},
+                                                              {"2MiB", 2 << 20},
+                                                              {"2GiB", int64_t{2} << 30},
+                                                              {"1TB", 1'000'000'000'000},
+                                                              {"1TiB", int64_t{1} << 40},
+                                                              {"9223372036854775807", INT64_MAX},
+                                                              {"8388607TiB", int64_t{8388607} << 40}};
+  for (const auto& [text, bytes] : cases) EXPECT_EQ(parse_bytes("--memory", text), bytes) << text;
+}
+
+TEST(ParseBytes, RefusesAnythingElseAndQuotesIt) {
+  for (const char* text : {"", "B", "-1", "-1MiB", "1.5GiB", "1 GiB", "1gb", "1KB", "GiB", "1e9", "1MiBB", "0x10",
+                           "9223372036854775808", "8388608TiB", "+1"}) {
+    try {
+      parse_bytes("--memory", text);
+      ADD_FAILURE() << "accepted '" << text << "'";
+    } catch (const UsageError& error) {
+      EXPECT_NE(std::string(error.what()).find("[--memory] bad value: '" + std::string(text) + "'"), std::string::npos)
+          << error.what();
     }
   }
 }

@@ -56,11 +56,31 @@ TEST_F(TrainUsage, RefusesNoiseOutOfRange) {
 }
 
 TEST_F(TrainUsage, RefusesNumbersOutOfRange) {
-  for (const char* flag :
-       {"--clip-norm=0",    "--clip-norm=-1",     "--clip-norm=nan", "--clip-norm=inf", "--psac-r=0", "--psac-r=nan",
-        "--auto-s-gamma=0", "--auto-s-gamma=-1",  "--nsgd-r=0",      "--lr=0",          "--lr=inf",   "--momentum=1",
-        "--momentum=-0.1",  "--batch=0",          "--batch=60001",   "--batch=1.5",     "--epochs=0", "--epochs=-1",
-        "--steps=0",        "--physical-batch=0", "--threads=-1"}) {
+  for (const char* flag : {"--clip-norm=0",
+                           "--clip-norm=-1",
+                           "--clip-norm=nan",
+                           "--clip-norm=inf",
+                           "--psac-r=0",
+                           "--psac-r=nan",
+                           "--auto-s-gamma=0",
+                           "--auto-s-gamma=-1",
+                           "--nsgd-r=0",
+                           "--lr=0",
+                           "--lr=inf",
+                           "--momentum=1",
+                           "--momentum=-0.1",
+                           "--batch=0",
+                           "--batch=60001",
+                           "--batch=1.5",
+                           "--epochs=0",
+                           "--epochs=-1",
+                           "--steps=0",
+                           "--physical-batch=0",
+                           "--threads=-1",
+                           "--memory=0",
+                           "--memory=1.5GiB",
+                           "--kernel-costs=1,2,3",
+                           "--kernel-costs=fastest"}) {
     const std::string text = flag;
     expect_preset_error({"--epsilon", "3", text}, text.substr(0, text.find('=')).substr(2));
   }
@@ -88,6 +108,7 @@ TEST_F(TrainUsage, PlainTrainingHasNoBudget) {
   expect_preset_error({"--rule", "none", "--epsilon", "3"}, "NOT PRIVATE");
   expect_preset_error({"--rule", "none", "--delta", "1e-5"}, "NOT PRIVATE");
   expect_preset_error({"--rule", "none", "--noise-multiplier", "1"}, "NOT PRIVATE");
+  expect_preset_error({"--rule", "none", "--memory", "1GiB"}, "[--memory] has no effect");
 }
 
 TEST_F(TrainUsage, OwnDataMustBeDeclared) {
