@@ -1,6 +1,7 @@
 #include <ATen/TensorOperators.h>
 #include <fmt/format.h>
 #include <sotto/optim/backward_pass.h>
+#include <sotto/optim/sum_dtype.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/function_hook.h>
@@ -90,8 +91,8 @@ class Binder {
                                    use.operator_name, expression.parameter_names,
                                    c10::toString(gradient.scalar_type())));
     }
-    // What a layer in half precision hands out is divided, multiplied and summed in the parameter's own dtype.
-    gradient = gradient.to(parameters_[*expression.parameters.begin()].tensor.scalar_type());
+    // What a layer in half precision hands out is divided, multiplied and summed in float, or what its parameter has.
+    gradient = gradient.to(sum_dtype(parameters_[*expression.parameters.begin()].tensor));
     use.use->bind(loss_scale_ == 1.0 ? gradient : gradient / loss_scale_);
     if (const at::Tensor rows = use.use->kept_rows(); rows.defined())
       check_rows(rows, recording_.batch, use, expression);

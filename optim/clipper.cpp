@@ -1,8 +1,8 @@
-#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <sotto/optim/clipper.h>
 #include <sotto/optim/full_precision.h>
 #include <sotto/optim/one_record.h>
+#include <sotto/optim/sum_dtype.h>
 #include <sotto/privacy/error.h>
 
 #include <cmath>
@@ -69,7 +69,7 @@ ClippedSum Clipper::take() {
   sums_.resize(tape_.parameters().size());
   for (size_t p = 0; p < sums_.size(); ++p) {
     const at::Tensor& parameter = tape_.parameters()[p].tensor;
-    if (!sums_[p].defined()) sums_[p] = at::zeros(parameter.sizes(), parameter.options().requires_grad(false));
+    if (!sums_[p].defined()) sums_[p] = zero_sum(parameter);
   }
   return {std::exchange(sums_, {}), rule_.sensitivity()};
 }

@@ -2,6 +2,7 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros_like.h>
 #include <sotto/optim/fused_update.h>
+#include <sotto/optim/sum_dtype.h>
 #include <sotto/privacy/error.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
@@ -36,7 +37,8 @@ void in_pieces(int64_t count, const kernels::TensorNoise& noise, const T* sum, c
 }
 
 bool is_plain(const at::Tensor& tensor) {
-  return tensor.layout() == at::kStrided && tensor.device().is_cpu() && tensor.is_contiguous();
+  return tensor.layout() == at::kStrided && tensor.device().is_cpu() && tensor.is_contiguous() &&
+         !is_half_precision(tensor.scalar_type());
 }
 
 }  // namespace

@@ -15,8 +15,8 @@ namespace sotto::optim {
 class FusedUpdate {
  public:
   // Nothing unless the optimizer is torch::optim::SGD, Adam or AdamW itself (no class derived from one), without
-  // amsgrad, and every parameter is held by it, dense and contiguous in memory of the processor. Reads the options as
-  // they are now: made afresh for every step. Changes nothing.
+  // amsgrad, and every parameter is held by it, in float or double, dense and contiguous in memory of the processor.
+  // Reads the options as they are now: made afresh for every step. Changes nothing.
   static std::optional<FusedUpdate> of(torch::optim::Optimizer& optimizer,
                                        const std::vector<NamedParameter>& parameters);
 

@@ -7,7 +7,7 @@
 //
 // S is the sensitivity that the sum carries, the divisor is a declared constant (never the size of the drawn batch).
 // The charge lies on the device before the first random bit is drawn. Noise is added once per logical batch, in the
-// dtype of the parameters, from ChaCha20 with counter (step, tensor, element): see kernels/gaussian_noise.h.
+// dtype of the sums (sum_dtype.h), from ChaCha20 with counter (step, tensor, element): see kernels/gaussian_noise.h.
 
 #include <sotto/optim/clipped_sum.h>
 #include <sotto/optim/fused_update.h>

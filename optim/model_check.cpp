@@ -4,6 +4,7 @@
 #include <sotto/optim/model_check.h>
 #include <sotto/optim/operator_call.h>
 #include <sotto/optim/private_training.h>
+#include <sotto/optim/sum_dtype.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/embedding.h>
@@ -77,9 +78,9 @@ void check_parameters(const nn::Module& model, std::vector<Finding>& found) {
       continue;
     }
     trainable = true;
-    if (tensor.scalar_type() != at::kFloat && tensor.scalar_type() != at::kDouble) {
+    if (!has_sums(tensor.scalar_type())) {
       found.push_back({item.key(),
-                       fmt::format("parameter of dtype {}: norms and sums need float or double",
+                       fmt::format("parameter of dtype {}: must be Float, Double, Half or BFloat16",
                                    c10::toString(tensor.scalar_type())),
                        "convert the model with to(torch::kFloat)", true});
     }
@@ -161,7 +162,7 @@ std::vector<Finding> validate(const nn::Module& model, const std::vector<InputSp
   std::vector<Finding> found = validate(model);
   const std::vector<NamedParameter> parameters = trainable_parameters(model);
   const bool runs = std::none_of(parameters.begin(), parameters.end(), [](const NamedParameter& parameter) {
-    return parameter.tensor.scalar_type() != at::kFloat && parameter.tensor.scalar_type() != at::kDouble;
+    return !has_sums(parameter.tensor.scalar_type());
   });
   if (parameters.empty() || !runs) return found;
   std::vector<at::Tensor> constants = model.buffers();

@@ -7,6 +7,7 @@
 #include <sotto/optim/full_precision.h>
 #include <sotto/optim/pull_back.h>
 #include <sotto/optim/record_rows.h>
+#include <sotto/optim/sum_dtype.h>
 #include <sotto/optim/tape.h>
 #include <sotto/optim/without_autocast.h>
 #include <sotto/privacy/error.h>
@@ -115,7 +116,7 @@ void PerRecordGradients::plan_all() {
 
 int64_t PerRecordGradients::bytes_of_element(const RecordedUse& use) const {
   const size_t first = *recording_.expressions[use.expression].parameters.begin();
-  return static_cast<int64_t>((*parameters_)[first].tensor.element_size());
+  return static_cast<int64_t>(at::elementSize(sum_dtype((*parameters_)[first].tensor)));
 }
 
 int64_t PerRecordGradients::planned_bytes() const {
@@ -186,7 +187,7 @@ void PerRecordGradients::settle_all() {
 at::Tensor PerRecordGradients::rows_of_source(size_t source, int64_t begin, int64_t end) const {
   const ParameterExpression& expression = recording_.expressions[source];
   const at::Tensor& parameter = (*parameters_)[*expression.parameters.begin()].tensor;
-  at::Tensor rows = at::zeros({end - begin, expression.value.numel()}, parameter.options().requires_grad(false));
+  at::Tensor rows = at::zeros({end - begin, expression.value.numel()}, sum_options(parameter));
   for (size_t u : of_source_.at(source).uses) {
     const RecordedUse& use = recording_.uses[u];
     const at::Tensor of_use = use.use->per_record(begin, end);
@@ -207,7 +208,7 @@ bool PerRecordGradients::has_one_plain_use(size_t parameter) const {
 void PerRecordGradients::for_each_summed_rows(
     size_t parameter, const std::function<void(int64_t begin, const at::Tensor& rows)>& visit) const {
   const at::Tensor& tensor = (*parameters_)[parameter].tensor;
-  const int64_t bytes = tensor.numel() * static_cast<int64_t>(tensor.element_size());
+  const int64_t bytes = sum_bytes(tensor);
   const int64_t chunk = std::max<int64_t>(1, options_->chunk_bytes / std::max<int64_t>(1, bytes));
   for (int64_t begin = 0; begin < batch_; begin += chunk) {
     visit(begin, rows_of_source(parameter, begin, std::min(batch_, begin + chunk)));
@@ -236,7 +237,8 @@ void PerRecordGradients::for_each_pulled_rows(
     elements += value.numel();
   }
   if (members.empty()) return;
-  const int64_t bytes = elements * static_cast<int64_t>(parameters[0].element_size());
+  const double scale = options_->loss_scale;
+  const int64_t bytes = elements * static_cast<int64_t>(at::elementSize(sum_dtype(parameters[0])));
   const int64_t chunk = std::max<int64_t>(1, options_->chunk_bytes / std::max<int64_t>(1, bytes));
   for (int64_t begin = 0; begin < batch_; begin += chunk) {
     const int64_t end = std::min(batch_, begin + chunk);
@@ -244,12 +246,14 @@ void PerRecordGradients::for_each_pulled_rows(
     for (size_t k = 0; k < sources.size(); ++k) {
       std::vector<int64_t> sizes = values[k].sizes().vec();
       sizes.insert(sizes.begin(), end - begin);
-      gradients.push_back(rows_of_source(sources[k], begin, end).view(sizes));
+      const at::Tensor rows = rows_of_source(sources[k], begin, end).view(sizes);
+      // Pulled back in the dtype of the function, where small numbers may need the scale again.
+      gradients.push_back(scale == 1.0 ? rows : rows * scale);
     }
     const std::vector<at::Tensor> pulled = pull_back(values, gradients, parameters);
     for (size_t m = 0; m < members.size(); ++m) {
       at::Tensor rows = rows_of_source(members[m], begin, end);
-      if (pulled[m].defined()) rows.add_(pulled[m].reshape(rows.sizes()));
+      if (pulled[m].defined()) rows.add_(pulled[m].reshape(rows.sizes()), 1.0 / scale);
       visit(members[m], begin, rows);
     }
   }
@@ -264,7 +268,7 @@ size_t PerRecordGradients::next_sum(const std::vector<size_t>& waiting, const st
   std::tuple<bool, int64_t, size_t> least;
   for (size_t k = 0; k < waiting.size(); ++k) {
     const size_t p = waiting[k];
-    const int64_t taken = sums[p].defined() ? 0 : static_cast<int64_t>((*parameters_)[p].tensor.nbytes());
+    const int64_t taken = sums[p].defined() ? 0 : sum_bytes((*parameters_)[p].tensor);
     int64_t freed = 0;
     for (size_t u : of_source_.at(p).uses) freed += recording_.uses[u].use->held_bytes();
     const bool first = taken <= std::max(freed, kSmallSum);
@@ -295,7 +299,7 @@ void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& wei
   };
   const auto sum_of = [&](size_t p) -> at::Tensor& {
     const at::Tensor& parameter = (*parameters_)[p].tensor;
-    if (!sums[p].defined()) sums[p] = at::zeros(parameter.sizes(), parameter.options().requires_grad(false));
+    if (!sums[p].defined()) sums[p] = zero_sum(parameter);
     return sums[p];
   };
   const auto add_rows = [&](size_t p, int64_t begin, const at::Tensor& rows) {

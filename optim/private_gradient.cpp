@@ -39,8 +39,9 @@ WrittenGradient PrivateGradient::write_to(const std::vector<NamedParameter>& par
   for (size_t p = 0; p < parameters.size(); ++p) {
     const at::Tensor& parameter = parameters[p].tensor;
     SOTTO_ASSERT(parameter.sizes() == values_[p].sizes());
-    parameter.mutable_grad() = values_[p];
-    written.entries_.push_back({parameters[p], values_[p], values_[p]._version(), checksum(values_[p])});
+    const at::Tensor value = values_[p].to(parameter.scalar_type());
+    parameter.mutable_grad() = value;
+    written.entries_.push_back({parameters[p], value, value._version(), checksum(value)});
   }
   return written;
 }

@@ -35,7 +35,8 @@ class PrivateGradient {
   PrivateGradient(const PrivateGradient&) = delete;
   PrivateGradient& operator=(const PrivateGradient&) = delete;
 
-  // Replaces every parameter's .grad. The parameters are those the sum was made for, in the same order.
+  // Replaces every parameter's .grad. The parameters are those the sum was made for, in the same order. For a parameter
+  // in half precision the gradient, with its noise, is rounded to that; what is beyond the range of fp16 is infinite.
   WrittenGradient write_to(const std::vector<NamedParameter>& parameters) &&;
 
   const std::vector<at::Tensor>& values() const { return values_; }

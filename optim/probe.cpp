@@ -9,6 +9,7 @@
 #include <sotto/optim/libtorch_message.h>
 #include <sotto/optim/operator_call.h>
 #include <sotto/optim/probe.h>
+#include <sotto/optim/sum_dtype.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -113,8 +114,9 @@ Result Probe::result(const at::Tensor& losses, int64_t slot) const {
                                                   /*create_graph=*/false, /*allow_unused=*/true);
   Tensors flat;
   for (size_t p = 0; p < parameters_.size(); ++p) {
-    flat.push_back(gradients[p].defined() ? gradients[p].to_dense().reshape({-1})
-                                          : at::zeros_like(parameters_[p]).detach().reshape({-1}));
+    const at::Tensor gradient =
+        gradients[p].defined() ? gradients[p].to_dense() : at::zeros_like(parameters_[p]).detach();
+    flat.push_back(gradient.to(sum_dtype(parameters_[p])).reshape({-1}));
   }
   return {losses.detach()[slot].clone(), at::cat(flat)};
 }
@@ -127,8 +129,14 @@ std::vector<Result> Probe::results(const Tensors& inputs) {
 }
 
 bool Probe::equal_up_to_rounding(const at::Tensor& a, const at::Tensor& b) const {
-  const bool fine = parameters_[0].scalar_type() == at::kDouble;
-  const double tolerance = fine ? kProbeToleranceDouble : kProbeToleranceFloat;
+  const auto any = [&](const auto& has) {
+    return std::any_of(parameters_.begin(), parameters_.end(),
+                       [&](const at::Tensor& parameter) { return has(parameter.scalar_type()); });
+  };
+  const bool fine = !any([](at::ScalarType dtype) { return dtype != at::kDouble; });
+  const double tolerance = fine                     ? kProbeToleranceDouble
+                           : any(is_half_precision) ? kProbeToleranceHalf
+                                                    : kProbeToleranceFloat;
   const double difference = change(a, b).norm().item<double>();
   return difference <= tolerance * std::max({finite_norm(a), finite_norm(b), kSmallestScale});
 }

@@ -13,7 +13,7 @@
 //                            others; a model whose results follow numbers without a constant (constant_draws.h) is
 //                            not compared in these two ways, and a note says so.
 // When two identical runs already differ (threads that add in any order), "not in a single bit" becomes "by rounding".
-// Rounding is |a - b| <= tolerance max(|a|, |b|, 1e-6), see kProbeToleranceFloat and kProbeToleranceDouble: a model
+// Rounding is |a - b| <= tolerance max(|a|, |b|, 1e-6), see kProbeToleranceFloat and the like: a model
 // that a change of that size can hide in is not found out by this probe. What is not a number in both runs has not
 // changed, and sizes are those of what is finite; a note says that losses or gradients were not.
 
@@ -34,8 +34,10 @@ struct ProbeOptions {
   int64_t pass = 0;   // another size of a batch to try: that of a forward pass of training
 };
 
-// Relative to the larger of two results; float and double. Sums of 10^4 terms of alternating sign lose about 1e-3 in
-// float, which stays below half the smallest change that a scale of 1 / B makes at B = 256.
+// Relative to the larger of two results; float, double and half precision (any parameter in it). Sums of 10^4 terms of
+// alternating sign lose about 1e-3 in float, which stays below half the smallest change that a scale of 1 / B makes at
+// B = 256. A few operators in bf16, u = 2^-8, lose some hundredths.
+inline constexpr double kProbeToleranceHalf = 3e-2;
 inline constexpr double kProbeToleranceFloat = 1e-3;
 inline constexpr double kProbeToleranceDouble = 1e-9;
 

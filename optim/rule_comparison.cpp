@@ -1,10 +1,10 @@
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <sotto/optim/constant_draws.h>
 #include <sotto/optim/libtorch_message.h>
 #include <sotto/optim/one_record.h>
 #include <sotto/optim/rule_comparison.h>
+#include <sotto/optim/sum_dtype.h>
 
 #include <algorithm>
 #include <cmath>
@@ -30,8 +30,7 @@ Outcome run(Tape tape, const std::vector<at::Tensor>& inputs,
   Outcome outcome;
   for (const double squared : gradients.squared_norms(0).computed)
     outcome.norms.push_back(std::sqrt(std::max(squared, 0.0)));
-  for (const NamedParameter& parameter : tape.parameters())
-    outcome.sums.push_back(at::zeros(parameter.tensor.sizes(), parameter.tensor.options().requires_grad(false)));
+  for (const NamedParameter& parameter : tape.parameters()) outcome.sums.push_back(zero_sum(parameter.tensor));
   gradients.add_weighted({weights_of(gradients.batch())}, outcome.sums);
   return outcome;
 }

@@ -7,6 +7,7 @@
 #include <sotto/optim/held_bytes.h>
 #include <sotto/optim/measured_costs.h>
 #include <sotto/optim/recomputed_segment.h>
+#include <sotto/optim/sum_dtype.h>
 #include <sotto/optim/tape.h>
 #include <sotto/optim/without_autocast.h>
 #include <sotto/privacy/error.h>
@@ -36,7 +37,7 @@ class OpenSegments {
 
 int64_t default_memory(int64_t left_behind, const std::vector<NamedParameter>& parameters) {
   int64_t of_parameters = 0;
-  for (const NamedParameter& parameter : parameters) of_parameters += static_cast<int64_t>(parameter.tensor.nbytes());
+  for (const NamedParameter& parameter : parameters) of_parameters += sum_bytes(parameter.tensor);
   return std::max(left_behind, of_parameters) / 5 * 6;
 }
 
@@ -67,8 +68,8 @@ Tape::Tape(std::vector<NamedParameter> parameters, std::vector<at::Tensor> const
     if (!tensor.defined() || !tensor.is_leaf() || !tensor.requires_grad()) {
       throw UsageError(fmt::format("[Tape] parameter {} must be a leaf tensor that requires grad", parameter.name));
     }
-    if (tensor.scalar_type() != at::kFloat && tensor.scalar_type() != at::kDouble) {
-      throw UsageError(fmt::format("[Tape] parameter {} has dtype {}: norms and sums need float or double",
+    if (!has_sums(tensor.scalar_type())) {
+      throw UsageError(fmt::format("[Tape] parameter {} has dtype {}: must be Float, Double, Half or BFloat16",
                                    parameter.name, c10::toString(tensor.scalar_type())));
     }
     if (!seen.insert(tensor.unsafeGetTensorImpl()).second) {

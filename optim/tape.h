@@ -64,9 +64,9 @@ class PerRecordGradients {
   double norm_bound(size_t group, int64_t record) const;
 
   // sums[p] += sum_i weights[group of p][i] g_i, for all parameters. `weights` is [groups][B]; weight 0 leaves a record
-  // out entirely, also when its gradient is not finite. sums[p] is contiguous, of the parameter's sizes and dtype.
-  // A sum that is not defined stands for zeros, and is made when there is something to add. Once: what is summed is
-  // freed.
+  // out entirely, also when its gradient is not finite. sums[p] is contiguous, of the parameter's sizes and
+  // sum_dtype(). A sum that is not defined stands for zeros, and is made when there is something to add. Once: what is
+  // summed is freed.
   void add_weighted(const std::vector<std::vector<float>>& weights, std::vector<at::Tensor>& sums);
 
   // What the uses are planned to hold at most, from the backward pass to the weighted sum.
@@ -132,7 +132,8 @@ class PerRecordGradients {
 class Tape {
  public:
   // `groups[p]` is the group of parameter p (0 for all when empty). Parameters must be distinct leaves that require
-  // grad, in float or double; constants are the model's buffers and frozen parameters. Throws UsageError otherwise.
+  // grad, in float, double, fp16 or bf16 (sum_dtype.h); constants are the model's buffers and frozen parameters. Throws
+  // UsageError otherwise.
   Tape(std::vector<NamedParameter> parameters, std::vector<at::Tensor> constants, std::vector<size_t> groups = {},
        TapeOptions options = {});
 

@@ -9,6 +9,7 @@
 #include <sotto/optim/one_record.h>
 #include <sotto/optim/origin_watch.h>
 #include <sotto/optim/record_rows.h>
+#include <sotto/optim/sum_dtype.h>
 #include <sotto/optim/tape.h>
 #include <sotto/optim/without_autocast.h>
 #include <sotto/privacy/error.h>
@@ -53,8 +54,7 @@ PerRecordGradients Tape::run_one_by_one(const Tensors& inputs, const Losses& los
   Tensors targets;
   for (const NamedParameter& parameter : parameters_) {
     targets.push_back(parameter.tensor);
-    result.rows_.push_back(
-        at::zeros({result.batch_, parameter.tensor.numel()}, parameter.tensor.options().requires_grad(false)));
+    result.rows_.push_back(at::zeros({result.batch_, parameter.tensor.numel()}, sum_options(parameter.tensor)));
   }
   const std::vector<LastingTensor> lasting = lasting_tensors(parameters_, constants_);
   for (int64_t i = 0; i < result.batch_; ++i) {
