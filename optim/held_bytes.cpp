@@ -8,8 +8,7 @@ namespace sotto::optim {
 
 struct HeldBytes::Counter final : c10::MemoryReportingInfoBase {
   void reportMemoryUsage(void* /*memory*/, int64_t bytes, size_t /*allocated*/, size_t /*reserved*/,
-                         c10::Device device) override {
-    if (!device.is_cpu()) return;
+                         c10::Device /*device*/) override {
     held += bytes;
     most = std::max(most, held);
   }
