@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <ostream>
+#include <string>
 
 namespace sotto::tools {
 namespace {
@@ -47,6 +48,7 @@ void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, in
       ->add_option("--memory", job->explain.memory_bytes,
                    "Bytes that the plan may hold for these records [a fifth more than a plain step holds]")
       ->type_name("BYTES");
+  command->add_option("--device", job->explain.device, std::string(kDeviceHelp) + " [cpu]")->type_name("DEVICE");
   command->add_flag("--short", job->explain.short_form, "Print the verdict with its problems and notes alone");
   command->add_flag("--json", job->json, "Print one JSON object on the standard output");
   command->callback([job, &exit_code] {
@@ -55,6 +57,7 @@ void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, in
       throw UsageError(fmt::format("[--memory] bad value: {}; must be 0 or more", job->explain.memory_bytes));
     parse_input_sizes(job->explain.input);  // refuses before LibTorch is loaded
     parse_input_type(job->explain.input_type);
+    job->device = choose_device(job->explain.device, *job->err);
     exit_code = run_training_job(*job);
   });
 }

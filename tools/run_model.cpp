@@ -90,7 +90,8 @@ std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordSha
   const at::NoGradGuard no_grad;
   RecordShape any = shape;
   if (any.classes == 0) any.classes = 1;
-  const at::Tensor input = optim::made_up_inputs(record_specs(any), records, 1)[0];
+  const at::Device device = model.trainable().at(0).tensor.device();
+  const at::Tensor input = optim::made_up_inputs(record_specs(any), records, 1, device)[0];
   std::vector<int64_t> sizes;
   try {
     sizes = model.forward(input).sizes().vec();
@@ -112,9 +113,9 @@ std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordSha
 }
 
 optim::Explanation explain(models::TrainableModel& model, const RecordShape& shape, int64_t records,
-                           int64_t memory_bytes) {
+                           int64_t memory_bytes, const optim::StepDevice& device) {
   return optim::explain_model(trainable_parameters(model), constants(model), record_specs(shape), losses_of(model),
-                              {.batch = records, .tape = {.memory_bytes = memory_bytes}});
+                              {.batch = records, .tape = {.memory_bytes = memory_bytes, .device = device}});
 }
 
 }  // namespace sotto::tools

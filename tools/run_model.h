@@ -57,6 +57,6 @@ std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordSha
 // The table, the analysis, the probe and the comparison with autograd, on made-up records with the losses of
 // record_losses.h.
 optim::Explanation explain(models::TrainableModel& model, const RecordShape& shape, int64_t records,
-                           int64_t memory_bytes = 0);
+                           int64_t memory_bytes = 0, const optim::StepDevice& device = {});
 
 }  // namespace sotto::tools

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
+#include <sotto/tools/device_choice.h>
 #include <sotto/tools/matmul_switch.h>
 #include <sotto/tools/model_flags.h>
 #include <sotto/tools/numbers.h>
@@ -130,6 +131,7 @@ std::span<const TrainKey> train_keys() {
       {"physical-batch", &O::physical_batch, "B", "Records per forward pass; changes speed and memory only"},
       {"threads", &O::threads, "N", "Threads for arithmetic; 0: one per core"},
       {"matmul", &O::matmul, "WAY", kMatmulHelp},
+      {"device", &O::device, "DEVICE", kDeviceHelp},
       {"insecure-test-seed", &O::insecure_test_seed, "SEED", "Repeatable noise and sampling, for tests: NOT PRIVATE"},
   };
   return keys;

@@ -41,6 +41,7 @@ struct TrainOptions {
   int64_t physical_batch = 512;
   int64_t threads = 0;                        // 0: as many as there are cores
   std::string matmul = "stock";               // or fast: matmul_switch.h
+  std::string device = "cpu";                 // device_choice.h; of a run that began, cpu or cuda:N
   std::optional<int64_t> insecure_test_seed;  // NOT PRIVATE
 };
 

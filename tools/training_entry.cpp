@@ -5,6 +5,7 @@
 #include <sotto/privacy/error.h>
 #include <sotto/tools/evaluate_run.h>
 #include <sotto/tools/explain_job.h>
+#include <sotto/tools/run_device.h>
 #include <sotto/tools/training_job.h>
 #include <sotto/tools/training_run.h>
 
@@ -18,12 +19,14 @@ using namespace sotto;
 using tools::TrainingJob;
 
 void bench_step(const TrainingJob& job) {
-  const benchmarks::StepBenchmarkResult result = benchmarks::run_step_benchmark({.model = job.bench.model,
-                                                                                 .batch = job.bench.batch,
-                                                                                 .memory_bytes = job.bench.memory_bytes,
-                                                                                 .pairs = job.bench.pairs,
-                                                                                 .threads = job.bench.threads,
-                                                                                 .matmul = job.bench.matmul});
+  const benchmarks::StepBenchmarkResult result =
+      benchmarks::run_step_benchmark({.model = job.bench.model,
+                                      .batch = job.bench.batch,
+                                      .memory_bytes = job.bench.memory_bytes,
+                                      .pairs = job.bench.pairs,
+                                      .threads = job.bench.threads,
+                                      .device = tools::run_device(job.device, *job.err),
+                                      .matmul = job.bench.matmul});
   *job.out << (job.json ? benchmarks::to_json(result) + "\n" : benchmarks::to_text(result));
 }
 

@@ -2,6 +2,7 @@
 // What the program asks of libsotto_train.so, the library that it loads for work with LibTorch. Program and library
 // come from one build: the version text is compared before anything else is called.
 
+#include <sotto/tools/device_choice.h>
 #include <sotto/tools/train_options.h>
 
 #include <filesystem>
@@ -18,6 +19,7 @@ struct BenchOptions {
   int pairs = 9;
   int threads = 0;
   std::string matmul = "stock";
+  std::string device = "cpu";
 };
 
 // Of `sotto explain`, as typed.
@@ -28,6 +30,7 @@ struct ExplainFlags {
   bool short_form = false;  // the verdict, problems and notes alone
   bool strategy = false;    // the strategies alone
   int64_t memory_bytes = 0;
+  std::string device = "cpu";
 };
 
 struct TrainingJob {
@@ -38,6 +41,8 @@ struct TrainingJob {
   std::filesystem::path run;  // the folder of the run
   BenchOptions bench;         // kind == bench_step
   ExplainFlags explain;       // kind == explain
+  Device device;              // chosen by --device
+  std::string began_on;       // kind == resume: the device that the run began on
   bool json = false;          // one JSON object on `out`, people's text on `err`
   std::ostream* out = nullptr;
   std::ostream* err = nullptr;
@@ -57,6 +62,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 7"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 8"
 
 }  // namespace sotto::tools

@@ -2,6 +2,7 @@
 // One run of `sotto train` or `sotto resume`, from its files to its artefacts.
 
 #include <sotto/optim/private_training.h>
+#include <sotto/optim/step_device.h>
 #include <sotto/tools/plain_training.h>
 #include <sotto/tools/record_tensors.h>
 #include <sotto/tools/run_checkpoint.h>
@@ -45,6 +46,7 @@ class TrainingRun {
   std::ostream& text() const;  // for people
 
   const TrainingJob& job_;
+  optim::StepDevice device_;  // before anything else of LibTorch
   RunFolder folder_;
   TrainingPlan plan_;
   optim::Records records_;

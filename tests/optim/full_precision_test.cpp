@@ -68,9 +68,8 @@ class ReducedPrecision : public ClipperTest {
         Tape tape(model.parameters, {}, {}, {.fallback = fallback});
         Tensors sums;
         for (const auto& p : model.parameters) sums.push_back(at::zeros_like(p.tensor).detach());
-        const Count count = operators([&] {
-          tape.run(inputs, model.losses).add_weighted(at::full({1, 4}, 0.5f), sums);
-        });
+        const Tensor weights = at::full({1, 4}, 0.5f);
+        const Count count = operators([&] { tape.run(inputs, model.losses).add_weighted(weights, sums); });
         EXPECT_GT(count.all, 20);
         EXPECT_EQ(count.reduced, 0) << "without a clipper: " << count.first;
       }
