@@ -67,8 +67,7 @@ class DeviceFlag : public ::testing::Test {
 
 TEST_F(DeviceFlag, OtherWordsAreRefused) {
   for (const Words& command : commands()) {
-    for (const char* word :
-         {"gpu", "CUDA", "cuda:", "cuda:x", "cuda:-1", "cuda:1 ", "cuda:128", "cuda:99999999999"})
+    for (const char* word : {"gpu", "CUDA", "cuda:", "cuda:x", "cuda:-1", "cuda:1 ", "cuda:128", "cuda:99999999999"})
       expect_refusal(run(command + Words{"--device=" + std::string(word)}),
                      "[--device] unknown value: '" + std::string(word) + "'; allowed are cpu, cuda, cuda:N, auto");
   }
