@@ -1,6 +1,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <sotto/benchmarks/counting_allocator.h>
+#include <sotto/benchmarks/device_memory.h>
 #include <sotto/benchmarks/step_benchmark.h>
 #include <sotto/benchmarks/stock_step.h>
 #include <sotto/models/encoder.h>
@@ -146,6 +147,8 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
   Subject plain = make_subject(options.model, batch);
   torch::manual_seed(1);
   Subject guarded = make_subject(options.model, batch);
+  const optim::StepDevice& device = options.device;
+  for (const Subject* subject : {&plain, &guarded}) subject->module->to(device.where());
   torch::optim::SGD plain_optimizer(plain.module->parameters(), torch::optim::SGDOptions(kLearningRate));
   torch::optim::SGD private_optimizer(guarded.module->parameters(), torch::optim::SGDOptions(kLearningRate));
 
@@ -165,18 +168,23 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
                                    .physical_batch = batch,
                                    .tape = {.memory_bytes = options.memory_bytes,
                                             .costs = options.costs,
+                                            .device = device,
                                             .phase_ended = [&](std::string_view phase) { clock.ended(phase); }}});
 
   const optim::Records plain_records = optim::tensor_records(plain.records);
   const torch::Tensor everyone = torch::arange(batch);
   const auto plain_step = [&] {
     plain_optimizer.zero_grad();
-    plain.losses(plain_records.fetch(everyone)).mean().backward();
+    std::vector<torch::Tensor> inputs = plain_records.fetch(everyone);
+    for (torch::Tensor& tensor : inputs) tensor = device.copy_of(tensor);
+    plain.losses(inputs).mean().backward();
     plain_optimizer.step();
+    device.wait();
   };
   const auto private_step = [&] {
     clock.start();
     training.step(guarded.losses);
+    device.wait();
   };
 
   StepBenchmarkResult result;
@@ -184,6 +192,7 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
   result.batch = batch;
   result.threads = at::get_num_threads();
   result.pairs = options.pairs;
+  result.device = device.where().str();
   result.matmul = options.matmul;
   for (const torch::Tensor& parameter : plain.module->parameters()) result.parameters += parameter.numel();
 
@@ -209,12 +218,16 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
   result.ratio_time_min = *std::min_element(ratios.begin(), ratios.end());
   result.ratio_time_max = *std::max_element(ratios.begin(), ratios.end());
 
-  {
-    const CountingAllocator counting;
-    plain_step();
-    result.peak_bytes_plain = counting.peak_bytes();
-  }
-  {
+  if (device.has_table()) {
+    clock.recording = false;
+    result.peak_bytes_plain = device_peak_bytes(device.where(), plain_step);
+    result.peak_bytes_private = device_peak_bytes(device.where(), private_step);
+  } else {
+    {
+      const CountingAllocator counting;
+      plain_step();
+      result.peak_bytes_plain = counting.peak_bytes();
+    }
     CountingAllocator counting;
     clock.recording = false;
     clock.counting = &counting;
@@ -240,6 +253,7 @@ std::string to_json(const StepBenchmarkResult& result) {
                                  {"parameters", result.parameters},
                                  {"threads", result.threads},
                                  {"pairs", result.pairs},
+                                 {"device", result.device},
                                  {"matmul", result.matmul},
                                  {"seconds_plain", result.seconds_plain},
                                  {"seconds_private", result.seconds_private},
@@ -260,11 +274,11 @@ std::string to_text(const StepBenchmarkResult& result) {
   constexpr double kMilli = 1e3;
   constexpr double kMega = 1e6;
   std::string text = fmt::format(
-      "{}: batch {}, {} parameters, {} threads, {} pairs, matmul: {}\n"
+      "{}: batch {}, {} parameters, {}, {} threads, {} pairs, matmul: {}\n"
       "  plain step    {:9.2f} ms   {:9.1f} MB\n"
       "  private step  {:9.2f} ms   {:9.1f} MB\n"
       "  ratio         {:9.2f}      {:9.2f}      (time {:.2f} .. {:.2f})\n",
-      result.model, result.batch, result.parameters, result.threads, result.pairs, result.matmul,
+      result.model, result.batch, result.parameters, result.device, result.threads, result.pairs, result.matmul,
       result.seconds_plain * kMilli, static_cast<double>(result.peak_bytes_plain) / kMega,
       result.seconds_private * kMilli, static_cast<double>(result.peak_bytes_private) / kMega, result.ratio_time,
       result.ratio_peak_memory, result.ratio_time_min, result.ratio_time_max);

@@ -3,8 +3,10 @@
 //
 // A step is reading the records, forward pass, gradient, noise and charge where private, and the SGD update. Plain and
 // private steps alternate; the ratio is the median of the ratios of neighbouring pairs, so a machine that changes its
-// speed changes both sides.
+// speed changes both sides. On a device a step is over when the device has finished it; its phases are what the host
+// takes to queue them.
 
+#include <sotto/optim/step_device.h>
 #include <sotto/optim/use_planner.h>
 
 #include <cstdint>
@@ -14,11 +16,12 @@
 namespace sotto::benchmarks {
 
 struct StepBenchmarkOptions {
-  std::string model = "mlp";     // mlp, cnn, resnet20, encoder, lstm, embedding-bag
-  int64_t batch = 0;             // 0: the model's own (512, 512, 128, 16, 64, 256)
-  int64_t memory_bytes = 0;      // of TapeOptions; 0: as chosen there
-  int pairs = 9;                 // >= 7
-  int threads = 0;               // 0: as LibTorch chooses
+  std::string model = "mlp";  // mlp, cnn, resnet20, encoder, lstm, embedding-bag
+  int64_t batch = 0;          // 0: the model's own (512, 512, 128, 16, 64, 256)
+  int64_t memory_bytes = 0;   // of TapeOptions; 0: as chosen there
+  int pairs = 9;              // >= 7
+  int threads = 0;            // 0: as LibTorch chooses
+  optim::StepDevice device = {};
   std::string matmul = "stock";  // what the caller has set before LibTorch was loaded; for the report
   optim::KernelCosts costs = {};
 };
@@ -29,6 +32,7 @@ struct StepBenchmarkResult {
   int64_t parameters = 0;
   int threads = 0;
   int pairs = 0;
+  std::string device;            // cpu or cuda:N
   std::string matmul;            // stock or fast: tools/matmul_switch.h
   double seconds_plain = 0.0;    // median
   double seconds_private = 0.0;  // median
@@ -37,14 +41,13 @@ struct StepBenchmarkResult {
   double ratio_time_max = 0.0;
   double seconds_plain_stock = 0.0;  // seconds_plain, or with the switch that of stock_step.h
   double ratio_time_stock = 0.0;     // ratio_time, or with the switch seconds_private / seconds_plain_stock
-  int64_t peak_bytes_plain =
-      0;  // most bytes held through LibTorch's CPU allocator during a step, above those before it
+  int64_t peak_bytes_plain = 0;  // most bytes held through LibTorch's allocator during a step, above those before it
   int64_t peak_bytes_private = 0;
   double ratio_peak_memory = 0.0;
   struct Phase {
     std::string name;
     double seconds = 0.0;    // median
-    int64_t peak_bytes = 0;  // as peak_bytes_private
+    int64_t peak_bytes = 0;  // as peak_bytes_private; 0 on a device
   };
   std::vector<Phase> phases;  // of the private step
 };

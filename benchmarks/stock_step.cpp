@@ -15,6 +15,7 @@ double stock_plain_seconds(const StepBenchmarkOptions& options) {
                                     "step",
                                     "--json",
                                     "--matmul=stock",
+                                    "--device=" + options.device.where().str(),
                                     "--model=" + options.model,
                                     fmt::format("--pairs={}", options.pairs),
                                     fmt::format("--threads={}", options.threads),

@@ -12,6 +12,8 @@ class ModuleModel : public TrainableModel {
   at::Tensor prepare(const at::Tensor& inputs) const override { return network_->prepare(inputs); }
   bool prepares() const override { return network_->prepares(); }
 
+  void move_to(at::Device device) override { network_->to(device); }
+
   std::vector<NamedTensor> trainable() const override { return parameters(true); }
 
   std::vector<NamedTensor> constants() const override {

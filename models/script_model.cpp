@@ -1,3 +1,4 @@
+#include <ATen/core/grad_mode.h>
 #include <caffe2/serialize/inline_container.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -122,6 +123,30 @@ void tie(torch::jit::Module& module) {
   }
 }
 
+// Has the tensors in memory of the processor while it lives, so that a file says nothing of a device.
+class OnProcessor {
+ public:
+  explicit OnProcessor(const std::vector<const std::vector<NamedTensor>*>& tensors) {
+    const at::NoGradGuard no_grad;
+    for (const auto* some : tensors) {
+      for (const NamedTensor& named : *some) {
+        if (named.tensor.is_cpu()) continue;
+        before_.emplace_back(named.tensor, named.tensor.detach());
+        named.tensor.set_data(named.tensor.detach().cpu());
+      }
+    }
+  }
+  ~OnProcessor() {
+    const at::NoGradGuard no_grad;
+    for (const auto& [tensor, data] : before_) tensor.set_data(data);
+  }
+  OnProcessor(const OnProcessor&) = delete;
+  OnProcessor& operator=(const OnProcessor&) = delete;
+
+ private:
+  std::vector<std::pair<at::Tensor, at::Tensor>> before_;
+};
+
 class ScriptModel : public TrainableModel {
  public:
   ScriptModel(const std::string& bytes, std::string name) : name_(std::move(name)), module_(load(bytes, name_)) {
@@ -149,6 +174,16 @@ class ScriptModel : public TrainableModel {
     return output.toTensor();
   }
 
+  // The graph's constants and other attributes are among the constants.
+  void move_to(at::Device device) override {
+    const at::NoGradGuard no_grad;
+    for (const auto* tensors : {&trainable_, &constants_}) {
+      for (const NamedTensor& named : *tensors) {
+        if (named.tensor.device() != device) named.tensor.set_data(named.tensor.detach().to(device));
+      }
+    }
+  }
+
   std::vector<NamedTensor> trainable() const override { return trainable_; }
   std::vector<NamedTensor> constants() const override { return constants_; }
 
@@ -171,7 +206,10 @@ class ScriptModel : public TrainableModel {
 
   void write_file(const std::filesystem::path& path) const override {
     std::ostringstream stream;
-    module_.save(stream);
+    {
+      const OnProcessor here({&trainable_, &constants_});
+      module_.save(stream);
+    }
     privacy::write_file_atomically(path, stream.view());
   }
 

@@ -25,6 +25,10 @@ class TrainableModel {
   virtual at::Tensor prepare(const at::Tensor& inputs) const { return inputs; }
   virtual bool prepares() const { return false; }
 
+  // Moves everything that forward() reads to the device, in place: the tensors stay the objects that they are. What
+  // prepare() reads moves too.
+  virtual void move_to(at::Device device) = 0;
+
   // Parameters that require grad, each once however often it is used, with the first of its names; at least one.
   virtual std::vector<NamedTensor> trainable() const = 0;
   // Everything else that forward() reads: frozen parameters, buffers, other tensors. Without names where there are

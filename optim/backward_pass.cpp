@@ -62,10 +62,11 @@ std::vector<Node*> last_with_uses(const torch::autograd::edge_list& roots, const
 class Binder {
  public:
   Binder(Recording& recording, const std::vector<NamedParameter>& parameters, double loss_scale,
-         const std::function<void(size_t)>& bound)
+         const StepDevice& device, const std::function<void(size_t)>& bound)
       : recording_(recording),
         parameters_(parameters),
         loss_scale_(loss_scale),
+        device_(device),
         bound_(bound),
         reached_(recording.uses.size(), false) {}
 
@@ -93,6 +94,7 @@ class Binder {
     }
     // What a layer in half precision hands out is divided, multiplied and summed in float, or what its parameter has.
     gradient = gradient.to(sum_dtype(parameters_[*expression.parameters.begin()].tensor));
+    use.use->set_device(device_);
     use.use->bind(loss_scale_ == 1.0 ? gradient : gradient / loss_scale_);
     if (const at::Tensor rows = use.use->kept_rows(); rows.defined())
       check_rows(rows, recording_.batch, use, expression);
@@ -103,6 +105,7 @@ class Binder {
   Recording& recording_;
   const std::vector<NamedParameter>& parameters_;
   double loss_scale_;
+  const StepDevice& device_;
   const std::function<void(size_t)>& bound_;
   std::vector<bool> reached_;
 };
@@ -125,10 +128,11 @@ class BindingHook final : public torch::autograd::FunctionPreHook {
 }  // namespace
 
 variable_list run_backward(Recording& recording, const std::vector<NamedParameter>& parameters, double loss_scale,
-                           const torch::autograd::edge_list& roots, const variable_list& gradients,
-                           const torch::autograd::edge_list& further, const std::function<void(size_t use)>& bound) {
+                           const StepDevice& device, const torch::autograd::edge_list& roots,
+                           const variable_list& gradients, const torch::autograd::edge_list& further,
+                           const std::function<void(size_t use)>& bound) {
   const UsesOfNode uses = uses_by_node(recording);
-  const auto binder = std::make_shared<Binder>(recording, parameters, loss_scale, bound);
+  const auto binder = std::make_shared<Binder>(recording, parameters, loss_scale, device, bound);
   for (const auto& [node, of_node] : uses) node->add_tensor_pre_hook(std::make_unique<BindingHook>(binder, of_node));
   torch::autograd::edge_list edges = further;
   for (Node* node : last_with_uses(roots, uses)) edges.push_back(recording.uses[uses.at(node).front()].output);

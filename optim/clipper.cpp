@@ -1,11 +1,14 @@
+#include <ATen/ops/empty.h>
 #include <fmt/format.h>
+#include <sotto/kernels/record_weights.h>
 #include <sotto/optim/clipper.h>
 #include <sotto/optim/full_precision.h>
 #include <sotto/optim/one_record.h>
 #include <sotto/optim/sum_dtype.h>
 #include <sotto/privacy/error.h>
 
-#include <cmath>
+#include <algorithm>
+#include <cstdint>
 #include <utility>
 
 namespace sotto::optim {
@@ -15,7 +18,12 @@ Clipper::Clipper(std::vector<NamedParameter> parameters, std::vector<at::Tensor>
     : tape_(std::move(parameters), std::move(constants), std::move(groups), options),
       rule_(std::move(rule)),
       phase_ended_(options.phase_ended),
+      device_(options.device),
       one_by_one_(options.fallback == Fallback::per_record) {
+  if (device_.has_table() && tape_.group_count() > kernels::kMostWeightGroups) {
+    throw UsageError(fmt::format("[Clipper] the parameters are in {} groups; on a device there must be at most {}",
+                                 tape_.group_count(), kernels::kMostWeightGroups));
+  }
   if (static_cast<size_t>(rule_.group_count()) != tape_.group_count()) {
     throw UsageError(fmt::format("[Clipper] the weight rule has {} clip norm(s) and the parameters are in {} group(s)",
                                  rule_.group_count(), tape_.group_count()));
@@ -35,25 +43,35 @@ void Clipper::add_weighted(const std::vector<at::Tensor>& inputs, const Losses& 
                            const std::vector<bool>& active) {
   const FullPrecision full_precision;
   PerRecordGradients gradients = tape_.run(inputs, losses, active);
-  std::vector<std::vector<float>> weights(tape_.group_count());
-  for (size_t group = 0; group < weights.size(); ++group) {
-    weights[group].resize(static_cast<size_t>(gradients.batch()), 0.0f);
-  }
-  for (int64_t i = 0; i < gradients.batch(); ++i) {
-    if (!active.empty() && !active[static_cast<size_t>(i)]) continue;
-    bool finite = true;
-    for (size_t group = 0; group < weights.size(); ++group)
-      finite = finite && std::isfinite(gradients.norm_bound(group, i));
-    // A record with a gradient that is not finite in any group is left out of all: half a record has no meaning.
-    if (!finite) continue;
-    for (size_t group = 0; group < weights.size(); ++group) {
-      weights[group][static_cast<size_t>(i)] =
-          rule_.weight(gradients.norm_bound(group, i), static_cast<int64_t>(group));
-    }
-  }
+  const at::Tensor weights = weights_of(gradients, active);
   sums_.resize(tape_.parameters().size());
   gradients.add_weighted(weights, sums_);
   if (phase_ended_) phase_ended_("weighted sum");
+}
+
+at::Tensor Clipper::weights_of(const PerRecordGradients& gradients, const std::vector<bool>& active) const {
+  const SquaredNorms& norms = gradients.squared_norms();
+  const auto records = static_cast<size_t>(gradients.batch());
+  at::Tensor flags;
+  if (!active.empty()) {
+    flags = at::empty({gradients.batch()}, at::kByte);
+    std::copy(active.begin(), active.end(), flags.mutable_data_ptr<std::uint8_t>());
+    flags = device_.copy_of(flags);
+  }
+  at::Tensor weights = at::empty(norms.computed.sizes(), norms.computed.options().dtype(at::kFloat));
+  const std::vector<kernels::WeightFormula> formulas = rule_.formulas();
+  const double* computed = norms.computed.const_data_ptr<double>();
+  const double* slack = norms.slack.const_data_ptr<double>();
+  const std::uint8_t* flag = flags.defined() ? flags.const_data_ptr<std::uint8_t>() : nullptr;
+  float* result = weights.mutable_data_ptr<float>();
+  if (!device_.has_table()) {
+    kernels::record_weights(formulas, computed, slack, flag, records, result);
+    return weights;
+  }
+  device_.run([&](const kernels::CudaBackend& table, kernels::Stream stream) {
+    table.record_weights(formulas, computed, slack, flag, records, result, stream, kernels::kDeviceBlock);
+  });
+  return weights;
 }
 
 // The rows of a single record are in memory at a time.

@@ -38,9 +38,13 @@ class Clipper {
 
   void add_one_by_one(const std::vector<at::Tensor>& inputs, const Losses& losses, const std::vector<bool>& active);
 
+  // [groups, B] in float, 0 for padding, and for a record with a gradient that is not finite in any group.
+  at::Tensor weights_of(const PerRecordGradients& gradients, const std::vector<bool>& active) const;
+
   Tape tape_;
   WeightRule rule_;
   std::function<void(std::string_view phase)> phase_ended_;
+  StepDevice device_;
   bool one_by_one_ = false;
   std::vector<at::Tensor> sums_;  // by parameter, not defined where nothing was added yet; empty: no sum is under way
 };

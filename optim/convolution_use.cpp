@@ -64,7 +64,7 @@ class ConvolutionUse final : public ParameterUse {
       gradient_ = gradient_.contiguous();
     }
     choose_chunk(chunk_bytes);
-    computed_.assign(static_cast<size_t>(batch_), 0.0);
+    computed_ = at::zeros({batch_}, images_.options().dtype(at::kDouble));
     if (!keep) return;
     kept_ = compute(0, batch_);
     images_.reset();
@@ -78,7 +78,7 @@ class ConvolutionUse final : public ParameterUse {
 
   void add_squared_norms(SquaredNorms& norms) override {
     if (!kept_.defined()) drop_all();
-    for (size_t i = 0; i < computed_.size(); ++i) norms.computed[i] += computed_[i];
+    norms.computed.add_(computed_);
   }
 
   // What was dropped is formed again by the same call, with the same bits.
@@ -87,7 +87,7 @@ class ConvolutionUse final : public ParameterUse {
     at::Tensor row = sum.view({-1});
     for (int64_t begin = 0; begin < batch_; begin += kept_.defined() ? batch_ : chunk_) {
       const int64_t end = kept_.defined() ? batch_ : std::min(batch_, begin + chunk_);
-      add_row_sum(kept_.defined() ? kept_ : compute(begin, end), weights.slice(0, begin, end), row);
+      add_row_sum(device(), kept_.defined() ? kept_ : compute(begin, end), weights.slice(0, begin, end), row);
     }
     if (direct()) total.add_(as_parameter(sum).reshape({-1}));
   }
@@ -113,7 +113,8 @@ class ConvolutionUse final : public ParameterUse {
     const int64_t unfolded =
         direct() ? 0 : places * shape_.elements * geometry_.groups / std::max<int64_t>(1, gradient_.size(2));
     const int64_t bytes = (shape_.elements + unfolded) * element_size;
-    chunk_ = std::max<int64_t>(1, std::min(chunk_bytes, kLargestPiece) / std::max<int64_t>(1, bytes));
+    const int64_t piece = device().has_table() ? chunk_bytes : std::min(chunk_bytes, kLargestPiece);
+    chunk_ = std::max<int64_t>(1, piece / std::max<int64_t>(1, bytes));
   }
 
   // Makes every row for its norm alone.
@@ -135,9 +136,8 @@ class ConvolutionUse final : public ParameterUse {
     for (int64_t part = begin; part < end; part += chunk_)
       compute_unfolded(part, std::min(end, part + chunk_),
                        rows.slice(0, part - begin, std::min(end, part + chunk_) - begin));
-    SquaredNorms norms{std::vector<double>(static_cast<size_t>(end - begin), 0.0), {}};
-    add_row_norms(rows, 0, norms);
-    std::copy(norms.computed.begin(), norms.computed.end(), computed_.begin() + begin);
+    SquaredNorms norms{computed_.slice(0, begin, end).zero_(), {}};
+    add_row_norms(device(), rows, 0, norms);
     return rows;
   }
 
@@ -161,23 +161,36 @@ class ConvolutionUse final : public ParameterUse {
             .padding_x = size(geometry_.padding[last]),
             .dilation_y = flat ? 1 : size(geometry_.dilation[0]),
             .dilation_x = size(geometry_.dilation[last]),
-            .groups = size(geometry_.groups)};
+            .groups = size(geometry_.groups),
+            .image_record_stride = size(images_.stride(0)),
+            .gradient_record_stride = size(gradient_.stride(0))};
   }
 
   void compute_directly(int64_t begin, int64_t end, at::Tensor* rows) {
-    const kernels::ConvolutionShape shape = kernel_shape();
+    kernels::ConvolutionShape shape = kernel_shape();
+    double* const computed = computed_.mutable_data_ptr<double>();
     for_float_or_double(images_, [&](auto zero) {
       using T = decltype(zero);
       const T* images = images_.const_data_ptr<T>();
       const T* gradient = gradient_.const_data_ptr<T>();
       T* kept = rows == nullptr ? nullptr : rows->mutable_data_ptr<T>();
+      if (device().has_table()) {
+        shape.records = static_cast<size_t>(end - begin);
+        const at::Tensor scratch = device().scratch(kernels::cuda::convolution_norm_scratch(shape));
+        device().run([&](const kernels::CudaBackend& table, kernels::Stream stream) {
+          launcher<T>(table.convolution_norms_float, table.convolution_norms_double)(
+              shape, images + begin * images_.stride(0), gradient + begin * gradient_.stride(0), kept,
+              static_cast<size_t>(shape_.elements), scratch.mutable_data_ptr(), computed + begin, stream,
+              kernels::kDeviceBlock);
+        });
+        return;
+      }
       at::parallel_for(begin, end, 1, [&](int64_t first, int64_t last) {
         std::vector<std::byte> scratch(kernels::convolution_norm_scratch<T>(shape));
         for (int64_t i = first; i < last; ++i) {
           kernels::convolution_norms(shape, images + i * images_.stride(0), gradient + i * gradient_.stride(0),
                                      kept == nullptr ? nullptr : kept + (i - begin) * shape_.elements,
-                                     static_cast<size_t>(shape_.elements), scratch.data(),
-                                     &computed_[static_cast<size_t>(i)]);
+                                     static_cast<size_t>(shape_.elements), scratch.data(), computed + i);
         }
       });
     });
@@ -247,10 +260,10 @@ class ConvolutionUse final : public ParameterUse {
   UseShape shape_;
   int64_t inputs_ = 0;  // channels of the images
   bool direct_ = false;
-  std::vector<double> computed_;  // squared norms
-  at::Tensor images_;             // [B, images, channels, spatial...]
-  at::Tensor gradient_;           // [B, images, outputs, places...]
-  at::Tensor kept_;               // [B, N], see as_parameter
+  at::Tensor computed_;  // [B], squared norms
+  at::Tensor images_;    // [B, images, channels, spatial...]
+  at::Tensor gradient_;  // [B, images, outputs, places...]
+  at::Tensor kept_;      // [B, N], see as_parameter
 };
 
 }  // namespace

@@ -23,8 +23,10 @@ class DirectUse final : public ParameterUse {
     return true;
   }
   at::Tensor per_record(int64_t begin, int64_t end) override { return rows_.slice(0, begin, end); }
-  void add_squared_norms(SquaredNorms& norms) override { add_row_norms(rows_, 0, norms); }
-  void add_weighted(const at::Tensor& weights, at::Tensor& total) override { add_row_sum(rows_, weights, total); }
+  void add_squared_norms(SquaredNorms& norms) override { add_row_norms(device(), rows_, 0, norms); }
+  void add_weighted(const at::Tensor& weights, at::Tensor& total) override {
+    add_row_sum(device(), rows_, weights, total);
+  }
   at::Tensor kept_rows() const override { return rows_; }
   Strategy strategy() const override { return Strategy::keep; }
   int64_t held_bytes() const override { return bytes_freed_with(rows_); }

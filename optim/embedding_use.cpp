@@ -1,5 +1,8 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <sotto/kernels/embedding_norms.h>
 #include <sotto/optim/embedding_use.h>
@@ -31,6 +34,12 @@ class EmbeddingUse final : public ParameterUse {
 
   at::Tensor per_record(int64_t begin, int64_t end) override {
     at::Tensor dense = at::zeros({end - begin, of_.vocabulary * gradient_.size(2)}, gradient_.options());
+    if (device().has_table()) {
+      at::Tensor tables = dense.view({end - begin, of_.vocabulary, gradient_.size(2)});
+      const at::Tensor records = at::arange(end - begin, tokens_.options()).unsqueeze(1).expand({-1, tokens_.size(1)});
+      tables.index_put_({records, tokens_.slice(0, begin, end)}, rows_at_tokens(begin, end, {}), /*accumulate=*/true);
+      return dense;
+    }
     for_float_or_double(dense, [&](auto zero) {
       using T = decltype(zero);
       T* rows = dense.mutable_data_ptr<T>();
@@ -45,39 +54,56 @@ class EmbeddingUse final : public ParameterUse {
   }
 
   void add_squared_norms(SquaredNorms& norms) override {
-    std::vector<double> computed(static_cast<size_t>(batch_), 0.0);
-    std::vector<double> bounds = computed;
-    const kernels::EmbeddingShape shape{.records = 1,
-                                        .positions = static_cast<size_t>(tokens_.size(1)),
-                                        .positions_per_row = static_cast<size_t>(of_.bag),
-                                        .columns = static_cast<size_t>(gradient_.size(2)),
-                                        .gradient_row_stride = static_cast<size_t>(gradient_.size(2)),
-                                        .padding = of_.padding};
+    const at::Tensor computed = at::zeros({batch_}, norms.computed.options());
+    const at::Tensor bounds = at::zeros({batch_}, norms.computed.options());
+    kernels::EmbeddingShape shape{.records = static_cast<size_t>(batch_),
+                                  .positions = static_cast<size_t>(tokens_.size(1)),
+                                  .positions_per_row = static_cast<size_t>(of_.bag),
+                                  .columns = static_cast<size_t>(gradient_.size(2)),
+                                  .token_record_stride = static_cast<size_t>(tokens_.size(1)),
+                                  .gradient_record_stride = static_cast<size_t>(gradient_.stride(0)),
+                                  .gradient_row_stride = static_cast<size_t>(gradient_.size(2)),
+                                  .padding = of_.padding};
     for_float_or_double(gradient_, [&](auto zero) {
       using T = decltype(zero);
+      const int64_t* tokens = tokens_.const_data_ptr<int64_t>();
+      const T* scale = scale_.defined() ? scale_.const_data_ptr<T>() : nullptr;
+      const T* gradient = gradient_.const_data_ptr<T>();
+      double* const computed_at = computed.mutable_data_ptr<double>();
+      double* const bounds_at = bounds.mutable_data_ptr<double>();
+      if (device().has_table()) {
+        const at::Tensor scratch = device().scratch(kernels::cuda::embedding_norm_scratch(shape));
+        device().run([&](const kernels::CudaBackend& table, kernels::Stream stream) {
+          launcher<T>(table.embedding_norms_float, table.embedding_norms_double)(
+              shape, tokens, scale, gradient, scratch.mutable_data_ptr(), computed_at, bounds_at, stream,
+              kernels::kDeviceBlock);
+        });
+        return;
+      }
+      shape.records = 1;
       at::parallel_for(0, batch_, 1, [&](int64_t begin, int64_t end) {
         std::vector<std::byte> scratch(kernels::embedding_norm_scratch(shape));
         for (int64_t i = begin; i < end; ++i) {
-          const auto record = static_cast<size_t>(i);
-          kernels::embedding_norms(shape, tokens_.const_data_ptr<int64_t>() + i * tokens_.size(1),
-                                   scale_.defined() ? scale_.const_data_ptr<T>() + i * tokens_.size(1) : nullptr,
-                                   gradient_.const_data_ptr<T>() + i * gradient_.stride(0), scratch.data(),
-                                   &computed[record], &bounds[record]);
+          kernels::embedding_norms(shape, tokens + i * tokens_.size(1),
+                                   scale == nullptr ? nullptr : scale + i * tokens_.size(1),
+                                   gradient + i * gradient_.stride(0), scratch.data(), computed_at + i, bounds_at + i);
         }
       });
     });
-    const double factor = kernels::embedding_norm_factor(shape);
-    for (size_t i = 0; i < computed.size(); ++i) {
-      const double slack = factor * bounds[i] * bounds[i];
-      // The rows that are formed for the weighted sum are rounded: T terms, each with its scale.
-      const double error = rounding_of_sum(tokens_.size(1) + 1, gradient_.scalar_type()) * bounds[i];
-      norms.computed[i] += computed[i];
-      norms.slack[i] += slack + error * (2.0 * std::sqrt(computed[i] + slack) + error);
-    }
+    const at::Tensor slack = bounds * kernels::embedding_norm_factor(shape) * bounds;
+    // The rows that are formed for the weighted sum are rounded: T terms, each with its scale.
+    const at::Tensor error = bounds * rounding_of_sum(tokens_.size(1) + 1, gradient_.scalar_type());
+    norms.computed.add_(computed);
+    norms.slack.add_(slack + slack_of_error(error, computed + slack));
   }
 
   // Every thread has rows of the table for itself and adds to them in the order of the records.
   void add_weighted(const at::Tensor& weights, at::Tensor& total) override {
+    if (device().has_table()) {
+      total.view({of_.vocabulary, gradient_.size(2)})
+          .index_put_({tokens_}, rows_at_tokens(0, batch_, weights), /*accumulate=*/true);
+      return;
+    }
     for_float_or_double(total, [&](auto zero) {
       using T = decltype(zero);
       T* table = total.mutable_data_ptr<T>();
@@ -102,6 +128,26 @@ class EmbeddingUse final : public ParameterUse {
  private:
   at::Tensor by_record(const at::Tensor& tensor) const {
     return batch_first(tensor, of_.position, batch_).reshape({batch_, -1});
+  }
+
+  // What each token of records [begin, end) adds to its row of the table, [n, T, D]; zeros at padding and in records of
+  // weight 0. Rounded once, as in add(). LibTorch adds such rows in the order of the tokens, on a device by sorting
+  // them: no atomic sums.
+  at::Tensor rows_at_tokens(int64_t begin, int64_t end, const at::Tensor& weights) const {
+    const at::Tensor tokens = tokens_.slice(0, begin, end);
+    // Without a scale the product of two numbers of the gradient's type is rounded once in that type, too.
+    const at::ScalarType type = scale_.defined() ? at::kDouble : gradient_.scalar_type();
+    at::Tensor factor = at::ones({end - begin, 1}, gradient_.options().dtype(type));
+    if (weights.defined()) factor = weights.slice(0, begin, end).to(type).unsqueeze(1);
+    at::Tensor counts = factor.ne(0).expand(tokens.sizes());
+    if (of_.padding >= 0) counts = counts.logical_and(tokens.ne(of_.padding));
+    if (scale_.defined()) factor = factor * scale_.slice(0, begin, end).to(type);
+    const at::Tensor gradients = gradient_.slice(0, begin, end)
+                                     .unsqueeze(2)
+                                     .expand({-1, -1, of_.bag, -1})
+                                     .reshape({end - begin, tokens.size(1), gradient_.size(2)});
+    const at::Tensor rows = (gradients.to(type) * factor.unsqueeze(2)).to(gradient_.scalar_type());
+    return at::where(counts.unsqueeze(2), rows, 0.0);
   }
 
   // The tokens from `first` to before `last` of one record that have a gradient, in order.

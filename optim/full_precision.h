@@ -2,7 +2,8 @@
 // Holds LibTorch's reduced-precision modes for float products off while it lives, and restores them afterwards.
 //
 // With at::globalContext().setFloat32MatmulPrecision("medium") LibTorch rounds the factors of float products to
-// bfloat16 on processors that multiply it, and with "high" to TF32. A norm and a weighted sum that come from different
+// bfloat16 on processors that multiply it, and with "high" to TF32; convolutions on a CUDA device are rounded to TF32
+// unless a program says otherwise. A norm and a weighted sum that come from different
 // products then differ by up to 2^-8 per factor, so that a contribution can exceed the clip norm. The bound of the
 // weight rules holds for IEEE float products, in the norm and in the sum.
 //

@@ -1,11 +1,14 @@
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
 #include <fmt/format.h>
 #include <sotto/kernels/gaussian_noise.h>
 #include <sotto/optim/gaussian_mechanism.h>
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 namespace sotto::optim {
@@ -29,6 +32,25 @@ void add_noise_and_divide(const kernels::TensorNoise& noise, at::Tensor& tensor)
       for (int64_t i = at; i < at + count; ++i) values[i] *= scale;
     }
   });
+}
+
+// The counter's bits, which a device reads as an unsigned number.
+at::Tensor as_tensor(std::uint32_t counter) {
+  at::Tensor result = at::empty({1}, at::kInt);
+  std::memcpy(result.mutable_data_ptr(), &counter, sizeof counter);
+  return result;
+}
+
+template <class T>
+void add_noise_and_divide_on_device(const StepDevice& device, const at::Tensor& step, const kernels::TensorNoise& noise,
+                                    at::Tensor& tensor) {
+  device.run([&](const kernels::CudaBackend& table, kernels::Stream stream) {
+    launcher<T>(table.add_noise_float, table.add_noise_double)(
+        std::span<const std::uint32_t, 8>(noise.key, 8),
+        {static_cast<const std::uint32_t*>(step.const_data_ptr()), noise.counter.tensor}, 0,
+        static_cast<size_t>(tensor.numel()), noise.stddev, tensor.mutable_data_ptr<T>(), stream, kernels::kDeviceBlock);
+  });
+  tensor.mul_(static_cast<double>(static_cast<T>(1.0 / noise.divisor)));
 }
 
 }  // namespace
@@ -67,20 +89,22 @@ kernels::TensorNoise GaussianMechanism::charge(const ClippedSum& sum, privacy::L
           .divisor = static_cast<double>(divisor_)};
 }
 
-PrivateGradient GaussianMechanism::release(ClippedSum&& sum, privacy::Ledger& ledger) {
+PrivateGradient GaussianMechanism::release(ClippedSum&& sum, privacy::Ledger& ledger, const StepDevice& device) {
   ClippedSum owned = std::move(sum);
   kernels::TensorNoise noise = charge(owned, ledger);
   const at::NoGradGuard no_grad;
+  const at::Tensor step = device.has_table() ? device.copy_of(as_tensor(noise.counter.step)) : at::Tensor();
   for (size_t t = 0; t < owned.sums_.size(); ++t) {
+    noise.counter.tensor = static_cast<std::uint32_t>(t);
     at::Tensor& tensor = owned.sums_[t];
     SOTTO_ASSERT(tensor.is_contiguous());
-    noise.counter.tensor = static_cast<std::uint32_t>(t);
-    if (tensor.scalar_type() == at::kFloat) {
-      add_noise_and_divide<float>(noise, tensor);
-    } else {
-      SOTTO_ASSERT(tensor.scalar_type() == at::kDouble);
-      add_noise_and_divide<double>(noise, tensor);
-    }
+    const auto release_as = [&](auto zero) {
+      using T = decltype(zero);
+      step.defined() ? add_noise_and_divide_on_device<T>(device, step, noise, tensor)
+                     : add_noise_and_divide<T>(noise, tensor);
+    };
+    SOTTO_ASSERT(tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kDouble);
+    tensor.scalar_type() == at::kFloat ? release_as(float{}) : release_as(double{});
   }
   return PrivateGradient(std::move(owned.sums_));
 }
@@ -89,6 +113,7 @@ void GaussianMechanism::release_into(ClippedSum&& sum, privacy::Ledger& ledger, 
   const ClippedSum owned = std::move(sum);
   kernels::TensorNoise noise = charge(owned, ledger);
   const at::NoGradGuard no_grad;
+  update.begin(noise.counter.step);
   for (size_t t = 0; t < owned.sums_.size(); ++t) {
     noise.counter.tensor = static_cast<std::uint32_t>(t);
     update.apply(t, owned.sums_[t], noise);

@@ -12,6 +12,7 @@
 #include <sotto/optim/clipped_sum.h>
 #include <sotto/optim/fused_update.h>
 #include <sotto/optim/private_gradient.h>
+#include <sotto/optim/step_device.h>
 #include <sotto/privacy/event.h>
 #include <sotto/privacy/ledger.h>
 #include <sotto/privacy/secret_key.h>
@@ -26,9 +27,9 @@ void check_releasable(double noise_multiplier, double sensitivity, int64_t step)
 
 class GaussianMechanism {
  public:
-  // Charges the ledger's next step, then adds noise and divides. Throws UsageError as check_releasable(); whatever it
-  // or the ledger throws leaves nothing released.
-  PrivateGradient release(ClippedSum&& sum, privacy::Ledger& ledger);
+  // Charges the ledger's next step, then adds noise and divides, where the sums are: on `device`. Throws UsageError as
+  // check_releasable(); whatever it or the ledger throws leaves nothing released.
+  PrivateGradient release(ClippedSum&& sum, privacy::Ledger& ledger, const StepDevice& device = {});
 
   // The same, and the update of the parameters with it: neither noise nor noisy gradient is stored.
   void release_into(ClippedSum&& sum, privacy::Ledger& ledger, FusedUpdate& update);

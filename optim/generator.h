@@ -1,5 +1,6 @@
 #pragma once
-// LibTorch's default CPU generator: what dropout and the like draw from.
+// LibTorch's default generators: what dropout and the like draw from. That of the processor, and those of the devices
+// that were included; states and seeds below are of all of them.
 
 #include <ATen/core/Tensor.h>
 
@@ -7,15 +8,18 @@
 
 namespace sotto::optim {
 
-// The state of the default CPU generator.
+// From now on that of this device too. Nothing for the processor, and the second time.
+void include_generator_of(at::Device device);
+
 at::Tensor generator_state();
+// `state` is of as many generators as there are now.
 void set_generator_state(const at::Tensor& state);
-uint64_t generator_seed();
-// Seeds it from the operating system.
+uint64_t generator_seed();  // one number that changes when a seed does
+// From the operating system, each on its own.
 void seed_generator_secretly();
 void seed_generator(uint64_t seed);
 
-// Its state, put back when the object dies.
+// Their state, put back when the object dies.
 class GeneratorState {
  public:
   GeneratorState();

@@ -10,7 +10,6 @@ struct HeldBytes::Counter final : c10::MemoryReportingInfoBase {
   explicit Counter(Counter* counter_around) : around(counter_around) {}
   void reportMemoryUsage(void* memory, int64_t bytes, size_t allocated, size_t reserved, c10::Device device) override {
     if (around != nullptr) around->reportMemoryUsage(memory, bytes, allocated, reserved, device);
-    if (!device.is_cpu()) return;
     held += bytes;
     most = std::max(most, held);
   }

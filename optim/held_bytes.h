@@ -1,5 +1,6 @@
 #pragma once
-// How much memory this thread took through LibTorch's CPU allocator and did not give back.
+// How much memory this thread took through LibTorch's allocators and did not give back, of processor and devices
+// together. A backward pass on a device, which runs in a thread of the engine, counts for the thread that asked for it.
 
 #include <cstdint>
 #include <memory>

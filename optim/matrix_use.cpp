@@ -110,8 +110,8 @@ class MatrixUse final : public ParameterUse {
         add_gram(norms);
         break;
       default: {
-        const std::vector<double> computed = kept_.defined() ? std::move(computed_) : materialise(nullptr);
-        for (size_t i = 0; i < computed.size(); ++i) norms.computed[i] += computed[i];
+        const at::Tensor computed = kept_.defined() ? std::move(computed_) : materialise(nullptr);
+        norms.computed.add_(computed);
         if (!kept_.defined()) add_product_slack(computed, norms);
       }
     }
@@ -119,7 +119,7 @@ class MatrixUse final : public ParameterUse {
 
   void add_weighted(const at::Tensor& weights, at::Tensor& total) override {
     if (kept_.defined()) {
-      add_row_sum(kept_, weights, total);
+      add_row_sum(device(), kept_, weights, total);
       return;
     }
     at::Tensor matrix = total.view({left_.size(2), right_.size(2)});
@@ -142,6 +142,7 @@ class MatrixUse final : public ParameterUse {
  private:
   // sum_i w_i g_i as one product over all records and positions.
   void add_product(const at::Tensor& weights, at::Tensor& matrix) const {
+    if (device().has_table()) return add_product_on_device(left_, right_, weights, matrix);
     const auto [left_scale, right_scale] = scales(weights);
     if (matrix.stride(1) == 1) return add_outer_sum(left_, left_scale, right_, right_scale, matrix);
     at::Tensor turned = matrix.t();
@@ -161,6 +162,19 @@ class MatrixUse final : public ParameterUse {
     return {at::where(to_right, chosen, weights), at::where(to_right, weights, chosen)};
   }
 
+  // The same by LibTorch's product, without asking the device for the largest element: it would have to be waited for.
+  static void add_product_on_device(at::Tensor left, at::Tensor right, const at::Tensor& weights, at::Tensor& matrix) {
+    const bool weigh_left = left.size(2) <= right.size(2);
+    at::Tensor& weighted = weigh_left ? left : right;
+    at::Tensor& other = weigh_left ? right : left;
+    const at::Tensor of_other = other.abs().amax({1, 2});
+    const at::Tensor to_other = of_other.ge(kLargeFactor).logical_and(of_other.gt(weighted.abs().amax({1, 2})));
+    const at::Tensor chosen = weights.ne(0).to(weights.scalar_type());
+    weighted = weighted_rows(weighted, at::where(to_other, chosen, weights));
+    other = weighted_rows(other, at::where(to_other, weights, chosen));
+    matrix.addmm_(left.reshape({-1, left.size(2)}).t(), right.reshape({-1, right.size(2)}));
+  }
+
   // One factor of all positions, columns next to each other.
   static at::Tensor joined(const std::vector<at::Tensor>& parts) {
     const at::Tensor whole = parts.size() == 1 ? parts[0] : at::cat(parts, 1);
@@ -168,41 +182,65 @@ class MatrixUse final : public ParameterUse {
   }
 
   void add_rank_one(SquaredNorms& norms) {
-    const std::vector<double> left = row_squared_norms(left_);
-    const std::vector<double> right = row_squared_norms(right_);
-    for (size_t i = 0; i < left.size(); ++i) norms.computed[i] += left[i] * right[i];
+    norms.computed.add_(row_squared_norms(device(), left_) * row_squared_norms(device(), right_));
   }
 
   // The Gram form cancels where activations and gradients do; its proven error is what keeps the weight from being too
-  // large. A record for which that error matters is computed again in double.
+  // large.
   void add_gram(SquaredNorms& norms) {
-    std::vector<double> computed(static_cast<size_t>(batch_), 0.0);
-    std::vector<double> bounds = computed;
-    std::vector<double> slack = computed;
+    GramNorms of{at::zeros({batch_}, norms.computed.options()), at::zeros({batch_}, norms.computed.options()),
+                 at::zeros({batch_}, norms.computed.options())};
+    device().has_table() ? gram_on_device(of) : gram_on_processor(of);
+    // The gradient that is formed for the weighted sum is rounded as well.
+    const at::Tensor error = of.bound * rounding_of_sum(left_.size(1) + 1, left_.scalar_type());
+    norms.computed.add_(of.computed);
+    norms.slack.add_(of.slack + slack_of_error(error, of.computed + of.slack));
+  }
+
+  struct GramNorms {  // each [B]
+    at::Tensor computed;
+    at::Tensor bound;  // sum_t |left_t||right_t|
+    at::Tensor slack;  // largest error of computed
+  };
+
+  // A record for which the error matters is computed again in double.
+  void gram_on_processor(GramNorms& of) const {
+    double* const computed = of.computed.mutable_data_ptr<double>();
+    double* const bound = of.bound.mutable_data_ptr<double>();
+    double* const slack = of.slack.mutable_data_ptr<double>();
     at::parallel_for(0, batch_, 1, [&](int64_t begin, int64_t end) {
       std::vector<std::byte> scratch;
       for (int64_t i = begin; i < end; ++i) {
-        const auto record = static_cast<size_t>(i);
         const at::Tensor left = left_[i], right = right_[i];
-        slack[record] = gram_norm(left, right, scratch, computed[record], bounds[record]);
-        if (left.scalar_type() == at::kFloat && !(slack[record] <= kLooseGram * computed[record]))
-          slack[record] =
-              gram_norm(left.to(at::kDouble), right.to(at::kDouble), scratch, computed[record], bounds[record]);
+        slack[i] = gram_norm(left, right, scratch, computed[i], bound[i]);
+        if (left.scalar_type() == at::kFloat && !(slack[i] <= kLooseGram * computed[i]))
+          slack[i] = gram_norm(left.to(at::kDouble), right.to(at::kDouble), scratch, computed[i], bound[i]);
       }
     });
-    for (size_t i = 0; i < computed.size(); ++i) {
-      const double exact = std::max(0.0, computed[i] + slack[i]);
-      // The gradient that is formed for the weighted sum is rounded as well.
-      const double error = rounding_of_sum(left_.size(1) + 1, left_.scalar_type()) * bounds[i];
-      norms.computed[i] += computed[i];
-      norms.slack[i] += slack[i] + error * (2.0 * std::sqrt(exact) + error);
-    }
+  }
+
+  // No second pass: which records need one is not known before the device is waited for. Where positions cancel the
+  // weight is smaller than it could be.
+  void gram_on_device(GramNorms& of) const {
+    const kernels::OuterShape outer = outer_shape(left_, right_);
+    const at::Tensor scratch = device().scratch(kernels::cuda::gram_norm_scratch(outer));
+    double factor = 0.0;
+    for_float_or_double(left_, [&](auto zero) {
+      using T = decltype(zero);
+      device().run([&](const kernels::CudaBackend& table, kernels::Stream stream) {
+        launcher<T>(table.gram_norms_float, table.gram_norms_double)(
+            outer, left_.const_data_ptr<T>(), right_.const_data_ptr<T>(), scratch.mutable_data_ptr(),
+            of.computed.mutable_data_ptr<double>(), of.bound.mutable_data_ptr<double>(), stream, kernels::kDeviceBlock);
+      });
+      factor = kernels::cuda::gram_norm_factor<T>(outer);
+    });
+    of.slack = of.bound * factor * of.bound;
   }
 
   // Of one record, [T, p] and [T, d]; returns the largest error of the squared norm.
   static double gram_norm(const at::Tensor& left, const at::Tensor& right, std::vector<std::byte>& scratch,
                           double& computed, double& bound) {
-    const kernels::OuterShape outer = shape_of_record(left, right);
+    const kernels::OuterShape outer = outer_shape(left.unsqueeze(0), right.unsqueeze(0));
     double factor = 0.0;
     for_float_or_double(left, [&](auto zero) {
       using T = decltype(zero);
@@ -214,26 +252,32 @@ class MatrixUse final : public ParameterUse {
     return factor * bound * bound;
   }
 
-  // Of one record, [T, p] and [T, d].
-  static kernels::OuterShape shape_of_record(const at::Tensor& left, const at::Tensor& right) {
-    return outer_shape(left.unsqueeze(0), right.unsqueeze(0));
-  }
-
-  // Makes every record's gradient; writes it to rows unless nullptr.
-  std::vector<double> materialise(at::Tensor* rows) const {
-    std::vector<double> computed(static_cast<size_t>(batch_), 0.0);
+  // Makes every record's gradient; writes it to rows unless nullptr. Squared norms, [B].
+  at::Tensor materialise(at::Tensor* rows) const {
+    at::Tensor computed = at::zeros({batch_}, left_.options().dtype(at::kDouble));
+    double* const norms = computed.mutable_data_ptr<double>();
+    const auto stride = static_cast<size_t>(shape_.elements);
     for_float_or_double(left_, [&](auto zero) {
       using T = decltype(zero);
       T* kept = rows == nullptr ? nullptr : rows->mutable_data_ptr<T>();
+      const T* left = left_.const_data_ptr<T>();
+      const T* right = right_.const_data_ptr<T>();
+      kernels::OuterShape outer = outer_shape(left_, right_);
+      if (device().has_table()) {
+        const at::Tensor scratch = device().scratch(kernels::cuda::tile_norm_scratch(outer));
+        device().run([&](const kernels::CudaBackend& table, kernels::Stream stream) {
+          launcher<T>(table.tile_norms_float, table.tile_norms_double)(
+              outer, left, right, kept, stride, scratch.mutable_data_ptr(), norms, stream, kernels::kDeviceBlock);
+        });
+        return;
+      }
+      outer.records = 1;
       at::parallel_for(0, batch_, 1, [&](int64_t begin, int64_t end) {
-        std::vector<std::byte> scratch;
+        std::vector<std::byte> scratch(kernels::tile_norm_scratch<T>(outer));
         for (int64_t i = begin; i < end; ++i) {
-          const at::Tensor left = left_[i], right = right_[i];
-          const kernels::OuterShape outer = shape_of_record(left, right);
-          scratch.resize(kernels::tile_norm_scratch<T>(outer));
-          kernels::tile_norms(outer, left.const_data_ptr<T>(), right.const_data_ptr<T>(),
-                              kept == nullptr ? nullptr : kept + i * shape_.elements,
-                              static_cast<size_t>(shape_.elements), scratch.data(), &computed[static_cast<size_t>(i)]);
+          kernels::tile_norms(outer, left + i * left_.stride(0), right + i * right_.stride(0),
+                              kept == nullptr ? nullptr : kept + i * shape_.elements, stride, scratch.data(),
+                              norms + i);
         }
       });
     });
@@ -243,24 +287,20 @@ class MatrixUse final : public ParameterUse {
   // A gradient that is formed again for the weighted sum is rounded differently: each is off the exact one by at most
   // e = gamma_T sum_t |left_t||right_t| (kernels/tile_norms.h), so that computed + 2 e bounds what is summed. Matters
   // where positions cancel.
-  void add_product_slack(const std::vector<double>& computed, SquaredNorms& norms) const {
+  void add_product_slack(const at::Tensor& computed, SquaredNorms& norms) const {
     const double gamma_positions = rounding_of_sum(left_.size(1) + 1, left_.scalar_type());
-    const std::vector<double> bounds = outer_product_norms();
-    for (int64_t i = 0; i < batch_; ++i) {
-      const auto record = static_cast<size_t>(i);
-      const double error = 2.0 * gamma_positions * bounds[record];
-      norms.slack[record] += error * (2.0 * std::sqrt(computed[record]) + error);
-    }
+    norms.slack.add_(slack_of_error(outer_product_norms() * (2.0 * gamma_positions), computed));
   }
 
   // sum_t |left_t| |right_t| of every record.
-  std::vector<double> outer_product_norms() const {
-    const std::vector<double> left_norms = row_squared_norms(left_);
-    const std::vector<double> right_norms = row_squared_norms(right_);
-    const auto positions = static_cast<size_t>(left_.size(1));
-    std::vector<double> sums(static_cast<size_t>(batch_), 0.0);
-    for (size_t t = 0; t < left_norms.size(); ++t) {
-      sums[t / positions] += std::sqrt(left_norms[t]) * std::sqrt(right_norms[t]);
+  at::Tensor outer_product_norms() const {
+    const at::Tensor products = (row_squared_norms(device(), left_).sqrt() * row_squared_norms(device(), right_).sqrt())
+                                    .view({batch_, left_.size(1)});
+    if (device().has_table()) return products.sum(1);
+    at::Tensor sums = at::zeros({batch_}, products.options());
+    const double* of = products.const_data_ptr<double>();
+    for (int64_t i = 0; i < batch_; ++i) {
+      for (int64_t t = 0; t < left_.size(1); ++t) sums.mutable_data_ptr<double>()[i] += of[i * left_.size(1) + t];
     }
     return sums;
   }
@@ -278,7 +318,7 @@ class MatrixUse final : public ParameterUse {
   at::Tensor left_;                         // [B, T, rows of the parameter]
   at::Tensor right_;                        // [B, T, columns of the parameter]
   at::Tensor kept_;                         // [B, N]
-  std::vector<double> computed_;            // squared norms of those rows
+  at::Tensor computed_;                     // squared norms of those rows
 };
 
 }  // namespace

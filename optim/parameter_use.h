@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <sotto/optim/operator_call.h>
+#include <sotto/optim/step_device.h>
 
 #include <cstdint>
 #include <memory>
@@ -37,18 +38,21 @@ struct UseShape {
   int64_t columns = 0;
 };
 
-// Squared norms of every record's gradient, each [B] in double.
+// Squared norms of every record's gradient, each [B] in double, contiguous, where the parameters are.
 //   computed <= true + slack  and  true <= computed + slack
 // computed + slack also bounds the squared norm of the rounded gradient that add_weighted() sums; weights are taken
 // from it.
 struct SquaredNorms {
-  std::vector<double> computed;
-  std::vector<double> slack;
+  at::Tensor computed;
+  at::Tensor slack;
 };
 
 class ParameterUse {
  public:
   virtual ~ParameterUse() = default;
+
+  // Where the tensors are that it gets and makes; before bind(). The processor unless told otherwise.
+  void set_device(const StepDevice& device) { device_ = device; }
 
   // Takes the gradient of the operator's output (shape of the output), in float or double.
   virtual void bind(at::Tensor output_gradient) = 0;
@@ -74,6 +78,12 @@ class ParameterUse {
   virtual Strategy strategy() const = 0;
   // Bytes that are freed with the use, once it has chosen.
   virtual int64_t held_bytes() const { return 0; }
+
+ protected:
+  const StepDevice& device() const { return device_; }
+
+ private:
+  StepDevice device_;
 };
 
 struct MadeUse {

@@ -19,26 +19,27 @@
 
 namespace sotto::optim {
 double PerRecordGradients::norm_bound(size_t group, int64_t record) const {
-  const SquaredNorms& norms = norms_.at(group);
-  const auto i = static_cast<size_t>(record);
-  return kernels::record_norm_bound(norms.computed.at(i), norms.slack.at(i));
+  const SquaredNorms norms = squared_norms(group);
+  return kernels::record_norm_bound(norms.computed[record].item<double>(), norms.slack[record].item<double>());
 }
 
 void PerRecordGradients::begin_norms() {
-  const auto records = static_cast<size_t>(batch_);
-  const SquaredNorms zeros{std::vector<double>(records, 0.0), std::vector<double>(records, 0.0)};
-  norms_.assign(group_count_, zeros);
-  norms_of_parameter_.assign(parameters_->size(), zeros);
+  const auto zeros = [&](size_t rows) {
+    const at::TensorOptions options = parameters_->at(0).tensor.options().requires_grad(false).dtype(at::kDouble);
+    return at::zeros({static_cast<int64_t>(rows), batch_}, options);
+  };
+  norms_ = {zeros(group_count_), zeros(group_count_)};
+  const SquaredNorms all{zeros(parameters_->size()), zeros(parameters_->size())};
+  norms_of_parameter_.clear();
+  for (int64_t p = 0; p < all.computed.size(0); ++p) norms_of_parameter_.push_back({all.computed[p], all.slack[p]});
 }
 
 // In the order of the parameters, whatever the order of the backward pass.
 void PerRecordGradients::end_norms() {
   for (size_t p = 0; p < norms_of_parameter_.size(); ++p) {
-    SquaredNorms& of_group = norms_[(*groups_)[p]];
-    for (size_t i = 0; i < of_group.computed.size(); ++i) {
-      of_group.computed[i] += norms_of_parameter_[p].computed[i];
-      of_group.slack[i] += norms_of_parameter_[p].slack[i];
-    }
+    const SquaredNorms of_group = squared_norms((*groups_)[p]);
+    of_group.computed.add_(norms_of_parameter_[p].computed);
+    of_group.slack.add_(norms_of_parameter_[p].slack);
   }
   norms_of_parameter_.clear();
 }
@@ -159,7 +160,8 @@ void PerRecordGradients::settle(size_t source) {
   if (has_one_plain_use(source)) {
     recording_.uses[of.uses[0]].use->add_squared_norms(norms);
   } else {
-    for_each_summed_rows(source, [&](int64_t begin, const at::Tensor& rows) { add_row_norms(rows, begin, norms); });
+    for_each_summed_rows(source,
+                         [&](int64_t begin, const at::Tensor& rows) { add_row_norms(device_, rows, begin, norms); });
   }
 }
 
@@ -178,8 +180,9 @@ void PerRecordGradients::settle_all() {
   for (size_t p = 0; p < parameters_->size(); ++p) {
     if (!of_source_.at(p).settled) settle(p);
   }
-  for_each_pulled_rows(
-      [&](size_t p, int64_t begin, const at::Tensor& rows) { add_row_norms(rows, begin, norms_of_parameter_[p]); });
+  for_each_pulled_rows([&](size_t p, int64_t begin, const at::Tensor& rows) {
+    add_row_norms(device_, rows, begin, norms_of_parameter_[p]);
+  });
   end_norms();
 }
 
@@ -284,18 +287,15 @@ void PerRecordGradients::free_uses(size_t source) {
   for (size_t u : of_source_.at(source).uses) recording_.uses[u].use.reset();
 }
 
-void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& weights, std::vector<at::Tensor>& sums) {
+void PerRecordGradients::add_weighted(const at::Tensor& weights, std::vector<at::Tensor>& sums) {
   const FullPrecision full_precision;
   const WithoutAutocast without_autocast;
   at::NoGradGuard no_grad;
-  SOTTO_ASSERT(weights.size() == norms_.size() && sums.size() == parameters_->size());
+  SOTTO_ASSERT(weights.sizes() == norms_.computed.sizes() && weights.scalar_type() == at::kFloat);
+  SOTTO_ASSERT(weights.device() == norms_.computed.device() && sums.size() == parameters_->size());
   SOTTO_ASSERT(!std::exchange(summed_, true));
   const auto weights_of = [&](size_t group, const at::Tensor& like) {
-    const std::vector<float>& of_group = weights.at(group);
-    SOTTO_ASSERT(static_cast<int64_t>(of_group.size()) == batch_);
-    at::Tensor tensor = at::empty({batch_}, at::kFloat);
-    std::copy(of_group.begin(), of_group.end(), tensor.mutable_data_ptr<float>());
-    return tensor.to(like.device(), like.scalar_type());
+    return weights[static_cast<int64_t>(group)].to(like.scalar_type()).contiguous();
   };
   const auto sum_of = [&](size_t p) -> at::Tensor& {
     const at::Tensor& parameter = (*parameters_)[p].tensor;
@@ -305,7 +305,7 @@ void PerRecordGradients::add_weighted(const std::vector<std::vector<float>>& wei
   const auto add_rows = [&](size_t p, int64_t begin, const at::Tensor& rows) {
     at::Tensor total = sum_of(p).view({-1});
     const at::Tensor weight = weights_of((*groups_)[p], total);
-    add_row_sum(rows, weight.slice(0, begin, begin + rows.size(0)), total);
+    add_row_sum(device_, rows, weight.slice(0, begin, begin + rows.size(0)), total);
   };
   for (size_t p = 0; p < rows_.size(); ++p) add_rows(p, 0, rows_[p]);
   if (!rows_.empty()) return;

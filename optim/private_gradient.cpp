@@ -10,10 +10,11 @@ namespace sotto::optim {
 namespace {
 
 // Of the bytes in order; not cryptographic: it is to notice accidents. Eight lanes keep it at the speed of memory.
-std::uint64_t checksum(const at::Tensor& tensor) {
+std::uint64_t checksum(const at::Tensor& gradient) {
   constexpr std::size_t kLanes = 8;
   constexpr std::uint64_t kFactor = 0x9E3779B97F4A7C15;  // odd, so that no step loses information
-  SOTTO_ASSERT(tensor.is_contiguous());
+  SOTTO_ASSERT(gradient.is_contiguous());
+  const at::Tensor tensor = gradient.cpu();  // itself on the processor
   const auto* bytes = static_cast<const unsigned char*>(tensor.const_data_ptr());
   std::size_t left = tensor.nbytes();
   std::array<std::uint64_t, kLanes> lanes{};

@@ -14,7 +14,7 @@ namespace sotto::optim {
 class WrittenGradient {
  public:
   // Throws UsageError naming the parameter whose .grad is another tensor or was changed since, also
-  // through .data() or a raw pointer. One pass over the gradients.
+  // through .data() or a raw pointer. One pass over the gradients, which are copied from a device for it.
   void check() const;
 
  private:

@@ -269,7 +269,8 @@ ClippedSum PrivateTraining::sum_of_sample(const Losses& losses, bool& empty) {
       active[i] = i < count;
       indices.mutable_data_ptr<int64_t>()[i] = sample[begin + (active[i] ? i : 0)];
     }
-    const std::vector<at::Tensor> inputs = records_.fetch(indices);
+    std::vector<at::Tensor> inputs = records_.fetch(indices);
+    for (at::Tensor& input : inputs) input = options_.tape.device.copy_of(input);
     ended("sample and fetch");
     // Afresh for every pass: a state that the model kept from an earlier one is told from this one.
     if (is_private()) seed_generator_secretly();
@@ -286,7 +287,7 @@ void PrivateTraining::ended(std::string_view phase) const {
 void PrivateTraining::compute_gradient(const Losses& losses) {
   bool empty = false;
   ClippedSum sum = sum_of_sample(losses, empty);
-  written_ = mechanism_.release(std::move(sum), ledger_).write_to(clipper_.parameters());
+  written_ = mechanism_.release(std::move(sum), ledger_, options_.tape.device).write_to(clipper_.parameters());
   accepted_ = accepted_ || !empty;
   ended("charge and noise");
 }
@@ -302,7 +303,7 @@ void PrivateTraining::update() {
 }
 
 void PrivateTraining::step(const Losses& losses) {
-  std::optional<FusedUpdate> fused = FusedUpdate::of(optimizer_, clipper_.parameters());
+  std::optional<FusedUpdate> fused = FusedUpdate::of(optimizer_, clipper_.parameters(), options_.tape.device);
   if (!fused) {
     compute_gradient(losses);
     return update();

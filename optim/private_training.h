@@ -22,6 +22,9 @@
 //
 // The losses of a batch must depend on its inputs, the parameters and constants alone: what else they read (a counter
 // of calls, a clock) is not seen, and the number of physical batches shows the size of the sample.
+//
+// On a device (options.tape.device) the parameters and constants are there; records stay on the host, and batches are
+// copied through pinned memory. Everything is queued on the stream that is current when a step begins.
 
 #include <sotto/optim/batch_fit.h>
 #include <sotto/optim/clipper.h>
@@ -82,7 +85,7 @@ class PrivateTraining {
   void step(const Losses& losses);
 
   // Draws a batch, charges the step and writes the private gradient to .grad, where it may be read. Seeds LibTorch's
-  // default CPU generator from the operating system before every forward pass (not with insecure_test_seed): dropout
+  // default generators from the operating system before every forward pass (not with insecure_test_seed): dropout
   // masks that are known beforehand would tie a record's gradient to its place in the batch.
   void compute_gradient(const Losses& losses);
   // Checks that every .grad is the tensor that compute_gradient() wrote, unchanged, and runs the optimizer's step.

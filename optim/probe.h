@@ -52,7 +52,7 @@ struct ProbeReport {
 
 using ProbedLosses = std::function<at::Tensor(const std::vector<at::Tensor>& inputs)>;
 
-// Gradients are those of LibTorch's autograd, not of the tape's rules. Parameters, buffers and the default CPU
+// Gradients are those of LibTorch's autograd, not of the tape's rules. Parameters, buffers and the default
 // generator are as before when it returns. Throws UsageError for bad options or specs; what the model throws on the
 // first batch passes through, and what it throws later unless a problem was found before.
 ProbeReport probe(const std::vector<NamedParameter>& parameters, const std::vector<InputSpec>& specs,

@@ -56,7 +56,7 @@ class ProductUse final : public ParameterUse {
 
   void add_squared_norms(SquaredNorms& norms) override {
     for (int64_t begin = 0; begin < batch_; begin += chunk_) {
-      add_row_norms(per_record(begin, std::min(batch_, begin + chunk_)), begin, norms);
+      add_row_norms(device(), per_record(begin, std::min(batch_, begin + chunk_)), begin, norms);
     }
   }
 
@@ -64,7 +64,7 @@ class ProductUse final : public ParameterUse {
   void add_weighted(const at::Tensor& weights, at::Tensor& total) override {
     for (int64_t begin = 0; begin < batch_; begin += chunk_) {
       const int64_t end = std::min(batch_, begin + chunk_);
-      add_row_sum(per_record(begin, end), weights.slice(0, begin, end), total);
+      add_row_sum(device(), per_record(begin, end), weights.slice(0, begin, end), total);
     }
   }
 

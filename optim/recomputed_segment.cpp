@@ -52,8 +52,8 @@ variable_list SegmentNode::apply(variable_list&& gradients) {
   for (const at::Tensor& input : inputs) {
     if (input.requires_grad()) further.push_back(torch::autograd::impl::gradient_edge(input));
   }
-  const variable_list captured =
-      run_backward(state.recording, *pass.parameters, pass.loss_scale, roots, seeds, further, [](size_t) {});
+  const variable_list captured = run_backward(state.recording, *pass.parameters, pass.loss_scale, pass.device, roots,
+                                              seeds, further, [](size_t) {});
   std::copy(captured.begin(), captured.end(), result.begin());
   state.inputs.clear();
   state.segment = nullptr;

@@ -6,6 +6,7 @@
 #include <sotto/optim/checkpoint.h>
 #include <sotto/optim/recorder.h>
 #include <sotto/optim/saved_tensor.h>
+#include <sotto/optim/step_device.h>
 #include <sotto/optim/tracked_tensors.h>
 #include <torch/csrc/autograd/function.h>
 
@@ -20,6 +21,7 @@ struct SegmentPass {
   const std::vector<NamedParameter>* parameters = nullptr;
   const std::vector<at::Tensor>* constants = nullptr;
   double loss_scale = 1.0;
+  StepDevice device = {};
 };
 
 struct RecomputedSegment {

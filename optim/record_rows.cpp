@@ -2,6 +2,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
 #include <sotto/kernels/rounding.h>
 #include <sotto/kernels/squared_norms.h>
 #include <sotto/optim/record_rows.h>
@@ -18,29 +19,39 @@ constexpr int64_t kElementsPerTask = 1 << 15;
 
 }  // namespace
 
-void add_row_norms(const at::Tensor& rows, int64_t first, SquaredNorms& norms) {
+void add_row_norms(const StepDevice& device, const at::Tensor& rows, int64_t first, SquaredNorms& norms) {
   const at::Tensor data = rows.contiguous();
   const int64_t columns = data.size(1);
+  SOTTO_ASSERT(norms.computed.is_contiguous() && first + data.size(0) <= norms.computed.numel());
+  double* const computed = norms.computed.mutable_data_ptr<double>() + first;
   for_float_or_double(data, [&](auto zero) {
     using T = decltype(zero);
     const T* values = data.const_data_ptr<T>();
+    if (device.has_table()) {
+      device.run([&](const kernels::CudaBackend& table, kernels::Stream stream) {
+        launcher<T>(table.add_squared_norms_float, table.add_squared_norms_double)(
+            values, static_cast<size_t>(data.size(0)), static_cast<size_t>(columns), static_cast<size_t>(columns),
+            computed, stream, kernels::kDeviceBlock);
+      });
+      return;
+    }
     at::parallel_for(0, data.size(0), std::max<int64_t>(1, kElementsPerTask / std::max<int64_t>(1, columns)),
                      [&](int64_t begin, int64_t end) {
                        kernels::add_row_squared_norms(values + begin * columns, static_cast<size_t>(end - begin),
                                                       static_cast<size_t>(columns), static_cast<size_t>(columns),
-                                                      norms.computed.data() + first + begin);
+                                                      computed + begin);
                      });
   });
 }
 
-std::vector<double> row_squared_norms(const at::Tensor& matrices) {
-  SquaredNorms norms{
-      std::vector<double>(static_cast<size_t>(matrices.numel() / std::max<int64_t>(1, matrices.size(-1))), 0.0), {}};
-  add_row_norms(matrices.reshape({-1, matrices.size(-1)}), 0, norms);
-  return std::move(norms.computed);
+at::Tensor row_squared_norms(const StepDevice& device, const at::Tensor& matrices) {
+  const int64_t rows = matrices.numel() / std::max<int64_t>(1, matrices.size(-1));
+  SquaredNorms norms{at::zeros({rows}, matrices.options().dtype(at::kDouble)), {}};
+  add_row_norms(device, matrices.reshape({-1, matrices.size(-1)}), 0, norms);
+  return norms.computed;
 }
 
-void add_row_sum(const at::Tensor& rows, const at::Tensor& weights, at::Tensor& total) {
+void add_row_sum(const StepDevice& device, const at::Tensor& rows, const at::Tensor& weights, at::Tensor& total) {
   const at::Tensor data = rows.contiguous();
   const int64_t columns = data.size(1);
   SOTTO_ASSERT(total.is_contiguous() && total.numel() == columns && weights.is_contiguous());
@@ -49,6 +60,14 @@ void add_row_sum(const at::Tensor& rows, const at::Tensor& weights, at::Tensor& 
     const T* values = data.const_data_ptr<T>();
     const T* weight = weights.const_data_ptr<T>();
     T* sum = total.mutable_data_ptr<T>();
+    if (device.has_table()) {
+      device.run([&](const kernels::CudaBackend& table, kernels::Stream stream) {
+        launcher<T>(table.add_weighted_sum_float, table.add_weighted_sum_double)(
+            values, static_cast<size_t>(data.size(0)), static_cast<size_t>(columns), static_cast<size_t>(columns),
+            weight, sum, stream, kernels::kDeviceBlock);
+      });
+      return;
+    }
     at::parallel_for(0, columns, kColumnsPerTask, [&](int64_t begin, int64_t end) {
       kernels::add_weighted_row_sum(values + begin, static_cast<size_t>(data.size(0)), static_cast<size_t>(end - begin),
                                     static_cast<size_t>(columns), weight, sum + begin);
@@ -60,6 +79,10 @@ double rounding_of_sum(int64_t terms, at::ScalarType dtype) {
   const double unit =
       dtype == at::kFloat ? std::numeric_limits<float>::epsilon() / 2.0 : std::numeric_limits<double>::epsilon() / 2.0;
   return kernels::gamma(static_cast<double>(terms), unit);
+}
+
+at::Tensor slack_of_error(const at::Tensor& error, const at::Tensor& squared) {
+  return error * (squared.clamp_min(0.0).sqrt() * 2.0 + error);
 }
 
 at::Tensor record_matrices(const at::Tensor& tensor, BatchPosition position, int64_t batch) {
@@ -93,7 +116,8 @@ at::Tensor weighted_rows(const at::Tensor& factor, const at::Tensor& weights) {
 }
 
 at::Tensor selected_rows(const at::Tensor& factor, const at::Tensor& weights) {
-  if (weights.ne(0).all().item<bool>()) return factor;
+  // To ask costs a device more than it saves.
+  if (weights.is_cpu() && weights.ne(0).all().item<bool>()) return factor;
   return at::where(per_row(weights, factor.dim()).ne(0), factor, 0.0);
 }
 

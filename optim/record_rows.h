@@ -1,6 +1,7 @@
 #pragma once
 // Reductions over per-record gradients stored as rows [n, N], shared by the rules of parameter_use.h. Float and double;
-// norms are accumulated in double. Rows are split over LibTorch's threads.
+// norms are accumulated in double. On the processor rows are split over LibTorch's threads, on a device one launch is
+// for all of them.
 
 #include <ATen/core/Tensor.h>
 #include <sotto/optim/parameter_use.h>
@@ -26,17 +27,21 @@ void for_float_or_double(const at::Tensor& tensor, Function&& apply) {
 
 // norms.computed[first + i] += |rows[i]|^2. Rounding: that of sums in double, see kernels/squared_norms.h, which
 // PerRecordGradients::norm_bound covers.
-void add_row_norms(const at::Tensor& rows, int64_t first, SquaredNorms& norms);
+void add_row_norms(const StepDevice& device, const at::Tensor& rows, int64_t first, SquaredNorms& norms);
 
-// Squared norms of the rows along the last dimension, in order: one entry per row.
-std::vector<double> row_squared_norms(const at::Tensor& matrices);
+// Squared norms of the rows along the last dimension, in order: one entry per row, in double.
+at::Tensor row_squared_norms(const StepDevice& device, const at::Tensor& matrices);
 
 // total[N] += sum_i weights[i] rows[i]; rows of weight 0 are not read. `weights` has the dtype of `rows`.
-void add_row_sum(const at::Tensor& rows, const at::Tensor& weights, at::Tensor& total);
+void add_row_sum(const StepDevice& device, const at::Tensor& rows, const at::Tensor& weights, at::Tensor& total);
 
 // gamma_k = k u / (1 - k u), u the unit roundoff of float or double: a sum of k terms is off by at most that much of
 // the sum of their magnitudes, in any order (Higham 2002, section 3.1).
 double rounding_of_sum(int64_t terms, at::ScalarType dtype);
+
+// By how much the squared norm of a gradient may exceed `squared` when it is up to `error` away in norm:
+// error (2 sqrt(max(0, squared)) + error), element by element.
+at::Tensor slack_of_error(const at::Tensor& error, const at::Tensor& squared);
 
 // The tensor with its records in front and its last dimension kept: [B, T, last].
 at::Tensor record_matrices(const at::Tensor& tensor, BatchPosition position, int64_t batch);
@@ -47,7 +52,7 @@ int64_t bytes_freed_with(const at::Tensor& tensor);
 // `factor` with rows of weight 0 replaced by zeros and the others multiplied by their weight; factor is [B, ...].
 at::Tensor weighted_rows(const at::Tensor& factor, const at::Tensor& weights);
 
-// `factor` with rows of weight 0 replaced by zeros; returned as it is when there are none.
+// `factor` with rows of weight 0 replaced by zeros; on the processor returned as it is when there are none.
 at::Tensor selected_rows(const at::Tensor& factor, const at::Tensor& weights);
 
 }  // namespace sotto::optim

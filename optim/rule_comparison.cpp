@@ -1,4 +1,5 @@
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
 #include <fmt/format.h>
 #include <sotto/optim/constant_draws.h>
 #include <sotto/optim/libtorch_message.h>
@@ -18,20 +19,18 @@ struct Outcome {
 };
 
 // Weights that tell the records of a sum apart.
-std::vector<float> weights_of(int64_t batch) {
-  std::vector<float> weights;
-  for (int64_t i = 0; i < batch; ++i) weights.push_back(1.0F / static_cast<float>(i + 1));
-  return weights;
+at::Tensor weights_of(int64_t batch, at::Device device) {
+  return at::arange(1, batch + 1, at::TensorOptions().dtype(at::kFloat).device(device)).reciprocal().unsqueeze(0);
 }
 
 Outcome run(Tape tape, const std::vector<at::Tensor>& inputs,
             const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses) {
   PerRecordGradients gradients = tape.run(copies(inputs), losses);
   Outcome outcome;
-  for (const double squared : gradients.squared_norms(0).computed)
-    outcome.norms.push_back(std::sqrt(std::max(squared, 0.0)));
+  const at::Tensor norms = gradients.squared_norms(0).computed.cpu().clamp_min(0.0).sqrt();
+  outcome.norms.assign(norms.const_data_ptr<double>(), norms.const_data_ptr<double>() + norms.numel());
   for (const NamedParameter& parameter : tape.parameters()) outcome.sums.push_back(zero_sum(parameter.tensor));
-  gradients.add_weighted({weights_of(gradients.batch())}, outcome.sums);
+  gradients.add_weighted(weights_of(gradients.batch(), outcome.sums.at(0).device()), outcome.sums);
   return outcome;
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sotto/optim/backward_pass.h>
 #include <sotto/optim/full_precision.h>
+#include <sotto/optim/generator.h>
 #include <sotto/optim/held_bytes.h>
 #include <sotto/optim/measured_costs.h>
 #include <sotto/optim/recomputed_segment.h>
@@ -68,6 +69,10 @@ Tape::Tape(std::vector<NamedParameter> parameters, std::vector<at::Tensor> const
     if (!tensor.defined() || !tensor.is_leaf() || !tensor.requires_grad()) {
       throw UsageError(fmt::format("[Tape] parameter {} must be a leaf tensor that requires grad", parameter.name));
     }
+    if (tensor.device() != options_.device.where()) {
+      throw UsageError(fmt::format("[Tape] parameter {} is on device {}: the step was asked for on {}", parameter.name,
+                                   tensor.device().str(), options_.device.where().str()));
+    }
     if (!has_sums(tensor.scalar_type())) {
       throw UsageError(fmt::format("[Tape] parameter {} has dtype {}: must be Float, Double, Half or BFloat16",
                                    parameter.name, c10::toString(tensor.scalar_type())));
@@ -76,6 +81,7 @@ Tape::Tape(std::vector<NamedParameter> parameters, std::vector<at::Tensor> const
       throw UsageError(fmt::format("[Tape] parameter {} is listed twice", parameter.name));
     }
   }
+  include_generator_of(options_.device.where());
 }
 
 PerRecordGradients Tape::run(const std::vector<at::Tensor>& inputs,
@@ -94,6 +100,7 @@ PerRecordGradients Tape::run_recorded(const std::vector<at::Tensor>& inputs,
   result.groups_ = &groups_;
   result.group_count_ = group_count_;
   result.options_ = &options_;
+  result.device_ = options_.device.on_current_stream();
   int64_t left_behind = 0;
   {
     const HeldBytes held;
@@ -114,7 +121,7 @@ PerRecordGradients Tape::run_recorded(const std::vector<at::Tensor>& inputs,
   result.batch_ = recording.batch;
 
   at::NoGradGuard no_grad;
-  at::Tensor seed = at::full_like(recording.losses, options_.loss_scale);
+  at::Tensor seed = at::full_like(recording.losses, options_.loss_scale, at::TensorOptions().device(at::kCPU));
   if (!active.empty()) {
     if (static_cast<int64_t>(active.size()) != recording.batch) {
       throw UsageError(
@@ -124,14 +131,16 @@ PerRecordGradients Tape::run_recorded(const std::vector<at::Tensor>& inputs,
       if (!active[i]) seed[static_cast<int64_t>(i)].zero_();
     }
   }
+  seed = result.device_.copy_of(seed);
   torch::autograd::edge_list anchors;
   for (const auto& segment : recording.segments) anchors.push_back(segment->anchor);
   result.expect_uses(options_.memory_bytes > 0 ? options_.memory_bytes : default_memory(left_behind, parameters_),
                      left_behind);
   {
-    const OpenSegments open(recording, {&parameters_, &constants_, options_.loss_scale});
-    run_backward(recording, parameters_, options_.loss_scale, {torch::autograd::impl::gradient_edge(recording.losses)},
-                 {seed}, anchors, [&](size_t use) { result.use_bound(use); });
+    const OpenSegments open(recording, {&parameters_, &constants_, options_.loss_scale, result.device_});
+    run_backward(recording, parameters_, options_.loss_scale, result.device_,
+                 {torch::autograd::impl::gradient_edge(recording.losses)}, {seed}, anchors,
+                 [&](size_t use) { result.use_bound(use); });
   }
   recording.losses.reset();
   for (const auto& segment : recording.segments) {

@@ -13,6 +13,7 @@
 #include <sotto/optim/explanation.h>
 #include <sotto/optim/parameter_use.h>
 #include <sotto/optim/recorder.h>
+#include <sotto/optim/step_device.h>
 #include <sotto/optim/use_planner.h>
 
 #include <cstdint>
@@ -46,6 +47,7 @@ struct TapeOptions {
   // The losses are multiplied by this before the backward pass and every gradient is divided by it in float: keeps
   // small gradients of half-precision operators above zero. A power of two changes nothing else.
   double loss_scale = 1.0;
+  StepDevice device = {};  // where the parameters and inputs are
   // Called when a phase of a step has ended ("forward", "backward", "norms", ...), for measurements.
   std::function<void(std::string_view phase)> phase_ended = {};
 };
@@ -57,17 +59,22 @@ class PerRecordGradients {
   int64_t batch() const { return batch_; }
 
   // Squared norms of each record's gradient over the parameters of one group, see SquaredNorms for the error bounds.
-  const SquaredNorms& squared_norms(size_t group) const { return norms_.at(group); }
+  SquaredNorms squared_norms(size_t group) const {
+    const auto row = static_cast<int64_t>(group);
+    return {norms_.computed[row], norms_.slack[row]};
+  }
+  // The same of all groups, [groups, B] each.
+  const SquaredNorms& squared_norms() const { return norms_; }
 
   // An upper bound of the norm of record i's gradient over one group, rounding included; NaN or infinite when the
-  // gradient is not finite.
+  // gradient is not finite. Waits for a device.
   double norm_bound(size_t group, int64_t record) const;
 
-  // sums[p] += sum_i weights[group of p][i] g_i, for all parameters. `weights` is [groups][B]; weight 0 leaves a record
-  // out entirely, also when its gradient is not finite. sums[p] is contiguous, of the parameter's sizes and
-  // sum_dtype(). A sum that is not defined stands for zeros, and is made when there is something to add. Once: what is
-  // summed is freed.
-  void add_weighted(const std::vector<std::vector<float>>& weights, std::vector<at::Tensor>& sums);
+  // sums[p] += sum_i weights[group of p][i] g_i, for all parameters. `weights` is [groups, B] in float, where the
+  // parameters are; weight 0 leaves a record out entirely, also when its gradient is not finite. sums[p] is contiguous,
+  // of the parameter's sizes and sum_dtype(). A sum that is not defined stands for zeros, and is made when there is
+  // something to add. Once: what is summed is freed.
+  void add_weighted(const at::Tensor& weights, std::vector<at::Tensor>& sums);
 
   // What the uses are planned to hold at most, from the backward pass to the weighted sum.
   int64_t planned_bytes() const;
@@ -118,7 +125,8 @@ class PerRecordGradients {
   Recording recording_;
   std::map<size_t, OfSource> of_source_;  // by expression; every parameter has an entry
   std::vector<at::Tensor> rows_;          // by parameter [B, N], with Fallback::per_record alone
-  std::vector<SquaredNorms> norms_;       // by group
+  StepDevice device_;                     // on the stream of this step
+  SquaredNorms norms_;                    // [groups, B]
   std::vector<SquaredNorms> norms_of_parameter_;
   const TapeOptions* options_ = nullptr;
   int64_t memory_bytes_ = 0;
@@ -132,8 +140,8 @@ class PerRecordGradients {
 class Tape {
  public:
   // `groups[p]` is the group of parameter p (0 for all when empty). Parameters must be distinct leaves that require
-  // grad, in float, double, fp16 or bf16 (sum_dtype.h); constants are the model's buffers and frozen parameters. Throws
-  // UsageError otherwise.
+  // grad, in float, double, fp16 or bf16 (sum_dtype.h), on the options' device; constants are the model's buffers and
+  // frozen parameters. Throws UsageError otherwise.
   Tape(std::vector<NamedParameter> parameters, std::vector<at::Tensor> constants, std::vector<size_t> groups = {},
        TapeOptions options = {});
 

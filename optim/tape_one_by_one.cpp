@@ -46,6 +46,7 @@ PerRecordGradients Tape::run_one_by_one(const Tensors& inputs, const Losses& los
   result.parameters_ = &parameters_;
   result.groups_ = &groups_;
   result.group_count_ = group_count_;
+  result.device_ = options_.device.on_current_stream();
   result.batch_ = inputs[0].size(0);
   for (const at::Tensor& input : inputs) {
     if (!input.defined() || input.dim() == 0 || input.size(0) != result.batch_)
@@ -75,7 +76,8 @@ PerRecordGradients Tape::run_one_by_one(const Tensors& inputs, const Losses& los
   }
   const at::NoGradGuard no_grad;
   result.begin_norms();
-  for (size_t p = 0; p < targets.size(); ++p) add_row_norms(result.rows_[p], 0, result.norms_of_parameter_[p]);
+  for (size_t p = 0; p < targets.size(); ++p)
+    add_row_norms(result.device_, result.rows_[p], 0, result.norms_of_parameter_[p]);
   result.end_norms();
   return result;
 }

@@ -98,8 +98,14 @@ double WeightRule::sensitivity() const {
          (1.0 + 4.0 * static_cast<double>(clip_norms_.size()) * std::numeric_limits<double>::epsilon());
 }
 
+std::vector<kernels::WeightFormula> WeightRule::formulas() const {
+  std::vector<kernels::WeightFormula> result;
+  for (const double clip_norm : clip_norms_) result.push_back({formula(kind_), clip_norm, parameter_});
+  return result;
+}
+
 float WeightRule::weight(double norm, int64_t group) const {
-  return kernels::record_weight({formula(kind_), clip_norms_.at(static_cast<size_t>(group)), parameter_}, norm);
+  return kernels::record_weight(formulas().at(static_cast<size_t>(group)), norm);
 }
 
 }  // namespace sotto::optim

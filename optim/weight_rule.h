@@ -15,6 +15,8 @@
 // Rounding: the weights are computed from an upper bound of the norm and then reduced so that w(n) n <= S holds in
 // exact arithmetic for the float that is returned. A non-finite norm has weight 0: such a record contributes nothing.
 
+#include <sotto/kernels/record_weights.h>
+
 #include <cstdint>
 #include <span>
 #include <string>
@@ -45,6 +47,9 @@ class WeightRule {
 
   // S: the bound on the norm of one record's weighted gradient over all parameters together.
   double sensitivity() const;
+
+  // The rule of each group, for kernels::record_weights.
+  std::vector<kernels::WeightFormula> formulas() const;
 
   // w for one record and one group (0 unless per_group()); `norm` must not be smaller than the true norm.
   // Returns 0 for a norm that is NaN, infinite or negative.

@@ -23,8 +23,8 @@ private steps alternate; ratio_time is the median of private / plain over the pa
 bytes held through LibTorch's allocator during one step of each kind. With --matmul fast both steps of a pair run with the
 switch; the program then starts itself once more with --matmul stock and the same numbers, and ratio_time_stock is the
 median private step with the switch divided by the median plain step without: the two are measured one after the other,
-not in pairs. With --matmul stock ratio_time_stock is ratio_time. Timings are of this machine's CPU; nothing here has
-run on a GPU.
+not in pairs. With --matmul stock ratio_time_stock is ratio_time. With --device cuda a step is over when the device has
+finished it, phases are the time that it takes to queue them, and memory is the device's; this has not run on a GPU yet.
 )";
 
 }  // namespace
@@ -57,12 +57,14 @@ void add_bench_command(CLI::App& app, std::ostream& out, std::ostream& err, int&
   step->add_option("--pairs", job->bench.pairs, "Measured pairs of steps, 7 to 1000 [9]")->type_name("N");
   step->add_option("--threads", job->bench.threads, "Threads of LibTorch [all cores]")->type_name("N");
   step->add_option("--matmul", job->bench.matmul, std::string(kMatmulHelp) + " [stock]")->type_name("WAY");
+  step->add_option("--device", job->bench.device, std::string(kDeviceHelp) + " [cpu]")->type_name("DEVICE");
   step->add_flag("--json", job->json, "Print one JSON object on the standard output");
   step->callback([job, memory, step, &exit_code] {
     if (step->count("--batch") > 0 && job->bench.batch < 1)
       throw UsageError(fmt::format("[--batch] bad value: {}; must be at least 1", job->bench.batch));
     job->bench.memory_bytes = parse_bytes("--memory", *memory);
     parse_cost_figures("--kernel-costs", job->bench.kernel_costs);
+    job->device = choose_device(job->bench.device, *job->err);
     exit_code = run_training_job(*job);
   });
 }

@@ -6,6 +6,7 @@
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger_contents.h>
 #include <sotto/tools/evaluate_run.h>
+#include <sotto/tools/run_device.h>
 #include <sotto/tools/run_folder.h>
 #include <sotto/tools/training_data.h>
 
@@ -36,6 +37,7 @@ void warn_of_stale_certificate(const RunFolder& folder, std::ostream& err) {
 }  // namespace
 
 void evaluate_run(const TrainingJob& job) {
+  const optim::StepDevice device = run_device(job.device, *job.err);
   const TrainingPlan plan = make_training_plan(job.options);
   auto test = read_test_data(job.options, plan);
   if (!test) throw UsageError("[evaluate] this run has no test data: give --test-images or --test-table");
@@ -56,8 +58,10 @@ void evaluate_run(const TrainingJob& job) {
                                   fmt::join(shape.sizes, ", "), error.what()));
     }
   }
-  output_sizes(*model, prepared_shape(*model, shape), 2);
+  const RecordShape prepared = prepared_shape(*model, shape);
   prepare(*model, *test);
+  model->move_to(device.where());
+  output_sizes(*model, prepared, 2);
   const int64_t records = test->labels.size(0);
   models::Hits hits;
   run_model(job.options.model, Told::whole, [&] { hits = count_hits(*model, *test); });

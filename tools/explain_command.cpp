@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <ostream>
+#include <string>
 
 namespace sotto::tools {
 namespace {
@@ -52,6 +53,7 @@ void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, in
       ->type_name("BYTES");
   command->add_option("--kernel-costs", job->explain.kernel_costs, std::string(kKernelCostsHelp) + " [measured]")
       ->type_name("COSTS");
+  command->add_option("--device", job->explain.device, std::string(kDeviceHelp) + " [cpu]")->type_name("DEVICE");
   command->add_flag("--short", job->explain.short_form, "Print the verdict with its problems and notes alone");
   command->add_flag("--json", job->json, "Print one JSON object on the standard output");
   command->callback([job, memory, &exit_code] {
@@ -60,6 +62,7 @@ void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, in
     parse_cost_figures("--kernel-costs", job->explain.kernel_costs);
     parse_input_sizes(job->explain.input);  // refuses before LibTorch is loaded
     parse_input_type(job->explain.input_type);
+    job->device = choose_device(job->explain.device, *job->err);
     exit_code = run_training_job(*job);
   });
 }

@@ -3,6 +3,7 @@
 #include <sotto/models/script_model.h>
 #include <sotto/tools/explain_job.h>
 #include <sotto/tools/machine_costs.h>
+#include <sotto/tools/run_device.h>
 #include <sotto/tools/run_model.h>
 #include <sotto/tools/slow_notice.h>
 
@@ -52,6 +53,7 @@ std::string to_json(const optim::Explanation& explanation, const Constants& cons
 }  // namespace
 
 ExitCode explain_model_job(const TrainingJob& job) {
+  const optim::StepDevice device = run_device(job.device, *job.err);
   const std::vector<int64_t> input = parse_input_sizes(job.explain.input);
   RecordShape shape{.sizes = {input.begin() + 1, input.end()}, .type = parse_input_type(job.explain.input_type)};
   const bool file = names_model_file(job.explain.model);
@@ -61,12 +63,14 @@ ExitCode explain_model_job(const TrainingJob& job) {
   const auto model =
       make_model(job.explain.model, file ? models::read_model_file(job.explain.model) : std::string(), shape);
   shape = prepared_shape(*model, shape);
+  model->move_to(device.where());
   const std::vector<int64_t> output = output_sizes(*model, shape, input[0]);
   shape.classes = output.back();
   if (output.size() == 3) shape.label_sizes = {output[1]};
   const CostFigures costs = chosen_costs(job.explain.kernel_costs, job.options.matmul, *job.err);
   const optim::Explanation explanation =
-      explain(*model, shape, input[0], {.memory_bytes = job.explain.memory_bytes, .costs = to_kernel_costs(costs)});
+      explain(*model, shape, input[0],
+              {.memory_bytes = job.explain.memory_bytes, .costs = to_kernel_costs(costs), .device = device});
   notice.reset();
   if (job.json) {
     *job.out << to_json(explanation, model->constants(), costs, job.explain.short_form);

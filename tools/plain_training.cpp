@@ -6,12 +6,13 @@
 namespace sotto::tools {
 
 PlainTraining::PlainTraining(models::TrainableModel& model, torch::optim::Optimizer& optimizer, optim::Records records,
-                             int64_t batch, int64_t physical_batch)
+                             int64_t batch, int64_t physical_batch, const optim::StepDevice& device)
     : model_(model),
       optimizer_(optimizer),
       records_(std::move(records)),
       batch_(batch),
-      physical_batch_(physical_batch) {}
+      physical_batch_(physical_batch),
+      device_(device) {}
 
 void PlainTraining::step() {
   if (position_ == 0) order_ = at::randperm(records_.count, at::kLong);
@@ -19,7 +20,8 @@ void PlainTraining::step() {
   const auto size = static_cast<double>(end - position_);
   optimizer_.zero_grad();
   for (int64_t begin = position_; begin < end; begin += physical_batch_) {
-    const auto inputs = records_.fetch(order_.slice(0, begin, std::min(begin + physical_batch_, end)));
+    auto inputs = records_.fetch(order_.slice(0, begin, std::min(begin + physical_batch_, end)));
+    for (at::Tensor& input : inputs) input = device_.copy_of(input);
     models::record_losses(model_.forward(inputs[0]), inputs[1]).sum().div(size).backward();
   }
   optimizer_.step();

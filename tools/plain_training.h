@@ -1,6 +1,7 @@
 #pragma once
 // The baseline without privacy: SGD on batches of shuffled records. NOT PRIVATE.
 
+#include <sotto/optim/step_device.h>
 #include <sotto/tools/record_tensors.h>
 #include <torch/optim/optimizer.h>
 
@@ -12,7 +13,7 @@ class PlainTraining {
  public:
   // Each step uses `batch` records (fewer at the end of an epoch), `physical_batch` of them per forward pass.
   PlainTraining(models::TrainableModel& model, torch::optim::Optimizer& optimizer, optim::Records records,
-                int64_t batch, int64_t physical_batch);
+                int64_t batch, int64_t physical_batch, const optim::StepDevice& device);
   void step();
 
  private:
@@ -21,6 +22,7 @@ class PlainTraining {
   optim::Records records_;
   int64_t batch_;
   int64_t physical_batch_;
+  optim::StepDevice device_;
   at::Tensor order_;
   int64_t position_ = 0;
 };

@@ -72,11 +72,12 @@ optim::Records labelled_records(RecordTensors records) {
 models::Hits count_hits(models::TrainableModel& model, const RecordTensors& records) {
   const at::NoGradGuard no_grad;
   model.set_evaluation(true);
+  const at::Device device = model.trainable().at(0).tensor.device();
   models::Hits hits;
   for (int64_t begin = 0; begin < records.labels.size(0); begin += kRecordsAtOnce) {
     const int64_t end = std::min(begin + kRecordsAtOnce, records.labels.size(0));
-    const at::Tensor scores = model.forward(as_model_input(records.inputs.slice(0, begin, end)));
-    const models::Hits some = models::count_hits(scores, records.labels.slice(0, begin, end));
+    const at::Tensor scores = model.forward(as_model_input(records.inputs.slice(0, begin, end).to(device)));
+    const models::Hits some = models::count_hits(scores, records.labels.slice(0, begin, end).to(device));
     hits.labels += some.labels;
     hits.correct += some.correct;
   }

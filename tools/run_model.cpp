@@ -90,7 +90,8 @@ std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordSha
   const at::NoGradGuard no_grad;
   RecordShape any = shape;
   if (any.classes == 0) any.classes = 1;
-  const at::Tensor input = optim::made_up_inputs(record_specs(any), records, 1)[0];
+  const at::Device device = model.trainable().at(0).tensor.device();
+  const at::Tensor input = optim::made_up_inputs(record_specs(any), records, 1, device)[0];
   std::vector<int64_t> sizes;
   try {
     sizes = model.forward(input).sizes().vec();

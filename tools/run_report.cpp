@@ -37,6 +37,7 @@ std::string to_json(const RunReport& report, bool finished) {
   object["steps_applied"] = report.applied_steps;
   object["rule"] = report.job.options.rule;
   object["model"] = report.job.options.model;
+  object["device"] = report.device;
   object["matmul"] = report.job.options.matmul;
   object["seconds"] = seconds(report);
   object["run"] = report.folder.string();
@@ -56,6 +57,7 @@ std::string to_text(const RunReport& report) {
                         shown_epsilon(report.job.options, report.training->epsilon()), report.plan.privacy->delta(),
                         report.steps);
   text += fmt::format("time              {} s\n", seconds(report));
+  if (report.device != "cpu") text += fmt::format("device            {}\n", report.device);
   if (report.job.options.matmul != "stock") text += fmt::format("matmul            {}\n", report.job.options.matmul);
   text += fmt::format("run               {}: {}{}model.safetensors, metrics.jsonl\n", report.folder.string(),
                       report.training != nullptr ? "certificate.json, ledger.jsonl, " : "",

@@ -20,6 +20,7 @@ struct RunReport {
   std::filesystem::path folder;
   bool model_file = false;                           // not a ready network
   const optim::PrivateTraining* training = nullptr;  // nothing: a run without privacy
+  std::string device;                                // cpu or cuda:N
   std::optional<double> accuracy;                    // on the test records
   std::int64_t test_records = 0;
   std::int64_t steps = 0, applied_steps = 0;

@@ -119,6 +119,8 @@ void train(const CLI::App& command, const Flags& flags, TrainingJob job, int& ex
   job.options = std::move(options);
   job.run = flags.output.empty() ? free_run_folder(name) : std::filesystem::path(flags.output);
   RunFolder(job.run).require_free();
+  job.device = choose_device(job.options.device, *job.err);
+  job.options.device = job.device.name;
   exit_code = run_training_job(job);
 }
 
@@ -161,8 +163,9 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
   add_key_again(*command, "threads");
   add_key_again(*command, "matmul");
   add_key_again(*command, "memory");
+  add_key_again(*command, "device");
   command->add_flag("--json", flags->json, "Print one JSON object on the standard output");
-  command->callback([=, &exit_code] {
+  command->callback([=, &exit_code, &err] {
     TrainingJob resume = job();
     resume.kind = TrainingJob::Kind::resume;
     resume.run = *run;
@@ -170,7 +173,11 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
     take_key_again(*command, "threads", resume.options);
     take_key_again(*command, "matmul", resume.options);
     take_key_again(*command, "memory", resume.options);
+    resume.began_on = resume.options.device;
+    take_key_again(*command, "device", resume.options);
     make_training_plan(resume.options);  // refuses before LibTorch is loaded
+    resume.device = choose_device(resume.options.device, err);
+    resume.options.device = resume.device.name;
     exit_code = run_training_job(resume);
   });
 
@@ -184,18 +191,21 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
   command->add_option("--test-labels", test->labels, "Their labels, with an IDX file")->type_name("FILE");
   command->add_option("--test-table", test->table, "Test table instead of that of the run")->type_name("FILE");
   add_key_again(*command, "matmul");
+  add_key_again(*command, "device");
   command->add_flag("--json", flags->json, "Print one JSON object on the standard output");
-  command->callback([=, &exit_code] {
+  command->callback([=, &exit_code, &err] {
     TrainingJob evaluate = job();
     evaluate.kind = TrainingJob::Kind::evaluate;
     evaluate.run = *run;
     evaluate.options = options_of(RunFolder(*run));
     take_key_again(*command, "matmul", evaluate.options);
+    take_key_again(*command, "device", evaluate.options);
     if (!test->images.empty() || !test->labels.empty() || !test->table.empty()) {
       evaluate.options.test_images = absolute(test->images);
       evaluate.options.test_labels = absolute(test->labels);
       evaluate.options.test_table = absolute(test->table);
     }
+    evaluate.device = choose_device(evaluate.options.device, err);
     exit_code = run_training_job(evaluate);
   });
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/cost_figures.h>
+#include <sotto/tools/device_choice.h>
 #include <sotto/tools/matmul_switch.h>
 #include <sotto/tools/model_flags.h>
 #include <sotto/tools/numbers.h>
@@ -135,6 +136,7 @@ std::span<const TrainKey> train_keys() {
        "What a physical batch may hold, 2GiB for example; one that cannot be held is cut [a fifth more than a plain "
        "step holds, nothing is cut]"},
       {"kernel-costs", &O::kernel_costs, "COSTS", kKernelCostsHelp},
+      {"device", &O::device, "DEVICE", kDeviceHelp},
       {"insecure-test-seed", &O::insecure_test_seed, "SEED", "Repeatable noise and sampling, for tests: NOT PRIVATE"},
   };
   return keys;

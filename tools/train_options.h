@@ -43,6 +43,7 @@ struct TrainOptions {
   std::string matmul = "stock";               // or fast: matmul_switch.h
   std::string memory;                         // bytes of a private physical batch, with or without unit
   std::string kernel_costs;                   // cost_figures.h; empty: measured, or built-in with a test seed
+  std::string device = "cpu";                 // device_choice.h; of a run that began, cpu or cuda:N
   std::optional<int64_t> insecure_test_seed;  // NOT PRIVATE
 };
 

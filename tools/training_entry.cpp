@@ -7,6 +7,7 @@
 #include <sotto/tools/evaluate_run.h>
 #include <sotto/tools/explain_job.h>
 #include <sotto/tools/machine_costs.h>
+#include <sotto/tools/run_device.h>
 #include <sotto/tools/training_job.h>
 #include <sotto/tools/training_run.h>
 
@@ -29,6 +30,7 @@ void bench_step(const TrainingJob& job) {
                                       .memory_bytes = job.bench.memory_bytes,
                                       .pairs = job.bench.pairs,
                                       .threads = job.bench.threads,
+                                      .device = tools::run_device(job.device, *job.err),
                                       .matmul = job.bench.matmul,
                                       .costs = tools::to_kernel_costs(costs)});
   *job.out << (job.json ? benchmarks::to_json(result) + "\n" : benchmarks::to_text(result));

@@ -2,6 +2,7 @@
 // What the program asks of libsotto_train.so, the library that it loads for work with LibTorch. Program and library
 // come from one build: the version text is compared before anything else is called.
 
+#include <sotto/tools/device_choice.h>
 #include <sotto/tools/train_options.h>
 
 #include <filesystem>
@@ -20,6 +21,7 @@ struct BenchOptions {
   std::string matmul = "stock";
   std::string kernel_costs = "measured";  // cost_figures.h
   bool refresh = false;                   // costs: measured again
+  std::string device = "cpu";
 };
 
 // Of `sotto explain`, as typed.
@@ -31,6 +33,7 @@ struct ExplainFlags {
   bool strategy = false;    // the strategies alone
   int64_t memory_bytes = 0;
   std::string kernel_costs = "measured";  // cost_figures.h
+  std::string device = "cpu";
 };
 
 struct TrainingJob {
@@ -41,6 +44,8 @@ struct TrainingJob {
   std::filesystem::path run;  // the folder of the run
   BenchOptions bench;         // kind == bench_step, bench_costs
   ExplainFlags explain;       // kind == explain
+  Device device;              // chosen by --device
+  std::string began_on;       // kind == resume: the device that the run began on
   bool json = false;          // one JSON object on `out`, people's text on `err`
   std::ostream* out = nullptr;
   std::ostream* err = nullptr;

@@ -1,34 +1,21 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
+#include <sotto/tools/library_path.h>
 #include <sotto/tools/matmul_switch.h>
 #include <sotto/tools/training_library.h>
 
 #include <cstdlib>
-#include <vector>
 
 namespace sotto::tools {
 namespace {
 
-std::filesystem::path find_library() {
-  std::vector<std::filesystem::path> folders;
-  if (const char* chosen = std::getenv("SOTTO_LIBRARY_PATH"); chosen != nullptr && *chosen != '\0') {
-    folders = {chosen};
-  } else {
-    std::error_code ignored;
-    const auto beside = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
-    folders = {beside, beside / ".." / "lib", beside / ".." / SOTTO_LIBRARY_FOLDER};
-  }
-  std::string searched;
-  for (const auto& folder : folders) {
-    std::error_code ignored;
-    if (std::filesystem::is_regular_file(folder / kTrainingLibrary, ignored)) return folder / kTrainingLibrary;
-    searched += (searched.empty() ? "" : ", ") + folder.lexically_normal().string();
-  }
+std::filesystem::path training_library() {
+  if (const auto found = find_library(kTrainingLibrary)) return *found;
   throw UsageError(
       fmt::format("[sotto] training needs {}, which is in none of: {}; build sotto with "
                   "SOTTO_BUILD_TRAINING=ON, or set SOTTO_LIBRARY_PATH to the folder that holds it",
-                  kTrainingLibrary, searched));
+                  kTrainingLibrary, library_folders()));
 }
 
 template <typename Function>
@@ -48,7 +35,7 @@ void spin_shortly() {
 }  // namespace
 
 int run_training_job(const TrainingJob& job) {
-  const std::filesystem::path path = find_library();
+  const std::filesystem::path path = training_library();
   spin_shortly();
   const bool bench = job.kind == TrainingJob::Kind::bench_step || job.kind == TrainingJob::Kind::bench_costs;
   switch_matmul(bench ? job.bench.matmul : job.options.matmul);

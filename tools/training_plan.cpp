@@ -2,6 +2,7 @@
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/cost_figures.h>
+#include <sotto/tools/device_choice.h>
 #include <sotto/tools/numbers.h>
 #include <sotto/tools/training_plan.h>
 
@@ -109,6 +110,7 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   check_rule_parameter(o, "--nsgd-r", o.nsgd_r, "nsgd");
   check_choice("--lr-schedule", o.lr_schedule, {"constant", "linear"});
   check_choice("--matmul", o.matmul, {"stock", "fast"});
+  check_device(o.device);
   check_positive("--clip-norm", o.clip_norm);
   if (o.lr) check_positive("--lr", *o.lr);
   if (o.lr && *o.lr > std::numeric_limits<float>::max())

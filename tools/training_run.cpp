@@ -1,5 +1,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/stack.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/models/state.h>
@@ -10,6 +11,7 @@
 #include <sotto/tools/machine_costs.h>
 #include <sotto/tools/progress.h>
 #include <sotto/tools/run_certificate.h>
+#include <sotto/tools/run_device.h>
 #include <sotto/tools/run_report.h>
 #include <sotto/tools/slow_notice.h>
 #include <sotto/tools/stop_signal.h>
@@ -74,7 +76,8 @@ void require_same_sizes(const TrainOptions& options, const RecordTensors& traini
 
 }  // namespace
 
-TrainingRun::TrainingRun(const TrainingJob& job) : job_(job), folder_(job.run), plan_(make_training_plan(job.options)) {
+TrainingRun::TrainingRun(const TrainingJob& job)
+    : job_(job), device_(run_device(job.device, *job.err)), folder_(job.run), plan_(make_training_plan(job.options)) {
   if (job.options.threads > 0) at::set_num_threads(static_cast<int>(job.options.threads));
   if (plan_.privacy && job.options.fallback == "none")
     costs_ = chosen_costs(plan_.kernel_costs, job.options.matmul, text());
@@ -93,6 +96,7 @@ TrainingRun::TrainingRun(const TrainingJob& job) : job_(job), folder_(job.run), 
     prepare(*model_, training);
     if (test_) prepare(*model_, *test_);
   }
+  model_->move_to(device_.where());
   records_ = labelled_records(std::move(training));
 }
 
@@ -123,7 +127,7 @@ void TrainingRun::start(bool resume) {
   notice.emplace(*job_.err, fmt::format("examining {} on made-up records ...", o.model));
   output_sizes(*model_, shape_, 2);
   if (!plan_.privacy) {
-    plain_ = std::make_unique<PlainTraining>(*model_, *optimizer_, records_, o.batch, o.physical_batch);
+    plain_ = std::make_unique<PlainTraining>(*model_, *optimizer_, records_, o.batch, o.physical_batch, device_);
     return;
   }
   const std::vector<optim::NamedParameter> parameters = trainable_parameters(*model_);
@@ -138,6 +142,7 @@ void TrainingRun::start(bool resume) {
   options.inputs = record_specs(shape_);
   options.tape.memory_bytes = plan_.memory_bytes;
   if (costs_) options.tape.costs = to_kernel_costs(*costs_);
+  options.tape.device = device_;
   if (o.fallback == "per-record") options.tape.fallback = optim::Fallback::per_record;
   // A test seed must not repeat its draws after a resume.
   if (o.insecure_test_seed)
@@ -153,6 +158,7 @@ ExitCode TrainingRun::train() {
   try {
     const std::string heading = plan_.not_private.empty() ? "" : "NOT PRIVATE: " + plan_.not_private;
     TrainOptions options = resolved(job_.options, plan_);
+    options.device = device_.where().str();
     if (!graph_.empty()) options.model_sha256 = privacy::sha256_hex(graph_);
     if (costs_) options.kernel_costs = to_text(*costs_);
     privacy::write_file_atomically(folder_.config(), format_config(options, heading));
@@ -184,6 +190,11 @@ ExitCode TrainingRun::resume() {
   text() << describe(job_.options, plan_)
          << fmt::format("run               {}, {} of {} steps {}\n", folder_.path().string(), steps_done(), plan_.steps,
                         private_ ? "charged" : "taken");
+  if (const std::string device = device_.where().str(); job_.began_on != device)
+    text() << fmt::format(
+        "note              the device is {}; the run began on {}: sampling, noise, weights' bounds and charges are the "
+        "same, sums are rounded otherwise\n",
+        device, job_.began_on);
   if (state.lr != plan_.lr)
     text() << fmt::format("note              lr is {}; up to the checkpoint it was {}\n", plan_.lr, state.lr);
   if (const int64_t lost = steps_done() - applied_steps_; lost > 0)
@@ -213,12 +224,17 @@ void TrainingRun::step() {
 
 void TrainingRun::require_finite() const {
   const at::NoGradGuard no_grad;
-  for (const models::NamedTensor& named : model_->trainable()) {
-    if (std::isfinite(at::linalg_vector_norm(named.tensor, kInfinity).item<double>())) continue;
+  const std::vector<models::NamedTensor> tensors = model_->trainable();
+  std::vector<at::Tensor> largest;
+  for (const models::NamedTensor& named : tensors)
+    largest.push_back(at::linalg_vector_norm(named.tensor, kInfinity).to(at::kDouble));
+  const at::Tensor all = at::stack(largest).cpu();  // a device is asked once
+  for (size_t t = 0; t < tensors.size(); ++t) {
+    if (std::isfinite(all.const_data_ptr<double>()[t])) continue;
     throw UsageError(
         fmt::format("[train] the run diverged with lr {}: {} holds numbers that are not finite after step {} of {}{}; "
                     "go on from the last checkpoint with a smaller lr in {}: sotto resume {}",
-                    plan_.lr, named.name, steps_done(), plan_.steps, private_ ? ", which stays charged" : "",
+                    plan_.lr, tensors[t].name, steps_done(), plan_.steps, private_ ? ", which stays charged" : "",
                     folder_.config().string(), folder_.path().string()));
   }
 }
@@ -316,6 +332,7 @@ void TrainingRun::report(std::optional<double> accuracy, bool finished) const {
                          .folder = folder_.path(),
                          .model_file = !graph_.empty(),
                          .training = private_.get(),
+                         .device = device_.where().str(),
                          .accuracy = accuracy,
                          .test_records = test_ ? test_->labels.size(0) : 0,
                          .steps = steps_done(),

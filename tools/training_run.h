@@ -2,6 +2,7 @@
 // One run of `sotto train` or `sotto resume`, from its files to its artefacts.
 
 #include <sotto/optim/private_training.h>
+#include <sotto/optim/step_device.h>
 #include <sotto/tools/cost_figures.h>
 #include <sotto/tools/plain_training.h>
 #include <sotto/tools/record_tensors.h>
@@ -46,6 +47,7 @@ class TrainingRun {
   std::ostream& text() const;  // for people
 
   const TrainingJob& job_;
+  optim::StepDevice device_;  // before anything else of LibTorch
   RunFolder folder_;
   TrainingPlan plan_;
   std::optional<CostFigures> costs_;  // nothing where no strategies are chosen

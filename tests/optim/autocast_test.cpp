@@ -78,7 +78,7 @@ TEST(Autocast, SumsStayWithinTheNormBound) {
       weights[static_cast<size_t>(i)] = 1.0f;
       Tensors sums;
       for (const auto& p : model.parameters) sums.push_back(torch::zeros_like(p.tensor).detach());
-      gradients.add_weighted({weights}, sums);
+      gradients.add_weighted(of_one_group(weights), sums);
       double squared = 0.0;
       for (const Tensor& sum : sums) {
         EXPECT_EQ(sum.scalar_type(), torch::kFloat);
@@ -101,7 +101,7 @@ TEST(Autocast, MayBeHeldAroundTheWholeStep) {
       const auto summed = [&](PerRecordGradients gradients) {
         Tensors sums;
         for (const auto& p : model.parameters) sums.push_back(torch::zeros_like(p.tensor).detach());
-        gradients.add_weighted({std::vector<float>(static_cast<size_t>(kRecords), 0.5f)}, sums);
+        gradients.add_weighted(torch::full({1, kRecords}, 0.5f), sums);
         return std::pair(gradients.norm_bound(0, kRecords - 1), sums);
       };
       Tape tape(model.parameters, {}, {}, {.force_strategy = strategy});

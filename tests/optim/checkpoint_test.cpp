@@ -114,6 +114,11 @@ TEST_F(Checkpoint, RecurrentLayersAreExact) {
                 }});
 }
 
+std::vector<double> squared_norms(const PerRecordGradients& gradients) {
+  const torch::Tensor computed = gradients.squared_norms(0).computed;
+  return {computed.const_data_ptr<double>(), computed.const_data_ptr<double>() + computed.numel()};
+}
+
 // Norms and sums with and without recomputation, from the same state of the generator.
 void expect_the_same(const std::vector<NamedParameter>& parameters, const Tensors& inputs,
                      const std::function<torch::Tensor(const Tensors&, bool)>& losses) {
@@ -123,10 +128,10 @@ void expect_the_same(const std::vector<NamedParameter>& parameters, const Tensor
     torch::manual_seed(11);
     Tape tape(parameters, {}, {}, {.memory_bytes = int64_t{1} << 40});  // the same strategies
     PerRecordGradients gradients = tape.run(inputs, [&](const Tensors& in) { return losses(in, again); });
-    norms[again] = gradients.squared_norms(0).computed;
+    norms[again] = squared_norms(gradients);
     Tensors out;
     for (const NamedParameter& p : parameters) out.push_back(torch::zeros_like(p.tensor).detach());
-    gradients.add_weighted({std::vector<float>(norms[again].size(), 0.5f)}, out);
+    gradients.add_weighted(torch::full({1, gradients.batch()}, 0.5f), out);
     for (torch::Tensor& sum : out) sum = sum.flatten();
     sums[again] = torch::cat(out);
     next[again] = torch::rand({4});
@@ -174,7 +179,8 @@ TEST_F(Checkpoint, UnderAutocastAParameterMayBeUsedBeforeInsideAndAfter) {
       at::autocast::set_autocast_enabled(at::kCPU, false);
       return per_record(out.to(torch::kFloat));
     };
-    norms[again] = Tape(testing::named(*net_), {}).run({x}, losses).squared_norms(0).computed;
+    Tape tape(testing::named(*net_), {});
+    norms[again] = squared_norms(tape.run({x}, losses));
   }
   for (size_t i = 0; i < norms[0].size(); ++i) EXPECT_NEAR(norms[1][i], norms[0][i], 0.01 * norms[0][i]);
 }

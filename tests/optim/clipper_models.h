@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "clipped_sum_access.h"
+#include "flat.h"
 
 namespace sotto::optim {
 
@@ -98,11 +99,6 @@ inline Tensors sum_of(const Model& model, const WeightRule& rule, const Tensors&
   return ClippedSumTestAccess::values(clipper.take());
 }
 
-inline Tensor flat(const Tensors& tensors) {
-  Tensors parts;
-  for (const Tensor& tensor : tensors) parts.push_back(tensor.to(at::kDouble).reshape({-1}));
-  return at::cat(parts);
-}
 inline double distance(const Tensors& a, const Tensors& b) {
   return (flat(a) - flat(b)).norm().item<double>();
 }

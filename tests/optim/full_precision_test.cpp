@@ -22,11 +22,15 @@ class ReducedPrecision : public ClipperTest {
     at::globalContext().setFloat32MatmulPrecision("highest");
     for (const auto op : {at::Float32Op::MATMUL, at::Float32Op::CONV, at::Float32Op::RNN}) {
       at::globalContext().setFloat32Precision(at::Float32Backend::MKLDNN, op, at::Float32Precision::NONE);
+      at::globalContext().setFloat32Precision(at::Float32Backend::CUDA, op, at::Float32Precision::NONE);
     }
   }
   static bool reduced(at::Float32Op op) {
-    const auto precision = at::globalContext().float32Precision(at::Float32Backend::MKLDNN, op);
-    return precision == at::Float32Precision::BF16 || precision == at::Float32Precision::TF32;
+    for (const auto backend : {at::Float32Backend::MKLDNN, at::Float32Backend::CUDA}) {
+      const auto precision = at::globalContext().float32Precision(backend, op);
+      if (precision != at::Float32Precision::NONE && precision != at::Float32Precision::IEEE) return true;
+    }
+    return false;
   }
 
   // Counts the operators that run, those in reduced precision apart.
@@ -64,8 +68,8 @@ class ReducedPrecision : public ClipperTest {
         Tape tape(model.parameters, {}, {}, {.fallback = fallback});
         Tensors sums;
         for (const auto& p : model.parameters) sums.push_back(at::zeros_like(p.tensor).detach());
-        const Count count =
-            operators([&] { tape.run(inputs, model.losses).add_weighted({std::vector<float>(4, 0.5f)}, sums); });
+        const Tensor weights = at::full({1, 4}, 0.5f);
+        const Count count = operators([&] { tape.run(inputs, model.losses).add_weighted(weights, sums); });
         EXPECT_GT(count.all, 20);
         EXPECT_EQ(count.reduced, 0) << "without a clipper: " << count.first;
       }
@@ -90,6 +94,17 @@ TEST_F(ReducedPrecision, NewerInterfaceDoesNotReachNormsAndSums) {
     check();
     EXPECT_EQ(at::globalContext().float32Precision(at::Float32Backend::MKLDNN, op), at::Float32Precision::BF16);
     at::globalContext().setFloat32Precision(at::Float32Backend::MKLDNN, op, at::Float32Precision::NONE);
+  }
+}
+
+// They are rounded to TF32 unless a program says otherwise.
+TEST_F(ReducedPrecision, ConvolutionsOfADeviceAreInFullPrecisionMeanwhile) {
+  const auto now = [](at::Float32Op op) { return at::globalContext().float32Precision(at::Float32Backend::CUDA, op); };
+  for (const auto op : {at::Float32Op::MATMUL, at::Float32Op::CONV, at::Float32Op::RNN}) {
+    at::globalContext().setFloat32Precision(at::Float32Backend::CUDA, op, at::Float32Precision::TF32);
+    ASSERT_TRUE(reduced(op));
+    check();
+    EXPECT_EQ(now(op), at::Float32Precision::TF32);  // as the program left it
   }
 }
 

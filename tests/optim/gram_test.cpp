@@ -64,7 +64,7 @@ TEST_F(Gram, NormBoundHoldsWhereFloatCancels) {
     EXPECT_LT(model.norm_in_float(i), truth / 4.0);
     EXPECT_GT(truth, 4.0 * kClipNorm);
     EXPECT_GE(gradients.norm_bound(0, i), truth);
-    EXPECT_NEAR(gradients.squared_norms(0).computed.at(static_cast<size_t>(i)), truth * truth, 1e-3 * truth * truth);
+    EXPECT_NEAR(gradients.squared_norms(0).computed[i].item<double>(), truth * truth, 1e-3 * truth * truth);
   }
 }
 
@@ -182,7 +182,7 @@ TEST_F(Gram, FunctionsThatNoGradientReachesArePassedBy) {
   });
   // Each of the three rows of the gradient is 2 x.
   for (int64_t i = 0; i < kRecords; ++i) {
-    EXPECT_NEAR(gradients.squared_norms(0).computed.at(static_cast<size_t>(i)),
+    EXPECT_NEAR(gradients.squared_norms(0).computed[i].item<double>(),
                 12.0 * x[i].to(at::kDouble).pow(2).sum().item<double>(), 1e-4);
   }
 }

@@ -45,6 +45,10 @@ inline std::vector<std::vector<torch::Tensor>> one_record_at_a_time(const Model&
   return result;
 }
 
+inline torch::Tensor of_one_group(const std::vector<float>& weights) {
+  return torch::tensor(weights).unsqueeze(0);
+}
+
 struct Errors {
   double norm = 0.0;      // largest relative error of a record's norm
   double weighted = 0.0;  // largest error of the weighted sum, relative to its largest element, over parameters
@@ -64,8 +68,7 @@ inline Errors compare(const Model& model, TapeOptions options = {}) {
     for (const torch::Tensor& g : oracle[static_cast<size_t>(i)])
       squared += g.to(torch::kDouble).pow(2).sum().item<double>();
     const double truth = std::sqrt(squared);
-    const SquaredNorms& norms = gradients.squared_norms(0);
-    const double computed = std::sqrt(std::max(0.0, norms.computed[static_cast<size_t>(i)]));
+    const double computed = std::sqrt(std::max(0.0, gradients.squared_norms(0).computed[i].item<double>()));
     errors.norm = std::max(errors.norm, std::abs(computed - truth) / std::max(truth, 1e-30));
     const double rounding = model.parameters[0].tensor.scalar_type() == torch::kFloat ? 1e-5 : 1e-12;
     errors.bounded = errors.bounded && gradients.norm_bound(0, i) >= truth * (1.0 - rounding);
@@ -74,7 +77,7 @@ inline Errors compare(const Model& model, TapeOptions options = {}) {
   std::vector<torch::Tensor> sums;
   for (const NamedParameter& parameter : model.parameters)
     sums.push_back(torch::zeros(parameter.tensor.sizes(), parameter.tensor.options().requires_grad(false)));
-  gradients.add_weighted({weights}, sums);
+  gradients.add_weighted(of_one_group(weights), sums);
   for (size_t p = 0; p < sums.size(); ++p) {
     torch::Tensor truth = torch::zeros_like(sums[p], torch::kDouble);
     for (int64_t i = 0; i < records; ++i) {

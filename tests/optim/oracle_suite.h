@@ -22,10 +22,20 @@ using OracleParameter = std::tuple<NamedCase, Strategy>;
 
 class Oracle : public ::testing::TestWithParam<OracleParameter> {};
 
+// The same programs are run with the executor of kernels/sim in a device's place: every case, through a device's table
+// of launchers.
+inline TapeOptions options_for(Strategy strategy) {
+  TapeOptions options{.force_strategy = strategy};
+#ifdef SOTTO_CUDA_LIBRARY
+  options.device = StepDevice(kernels::open_cuda_backend(SOTTO_CUDA_LIBRARY), at::kCPU);
+#endif
+  return options;
+}
+
 TEST_P(Oracle, MatchesAutogradInDouble) {
   torch::manual_seed(1);
   const auto& [of, strategy] = GetParam();
-  const Errors errors = compare(of.make(torch::kDouble), {.force_strategy = strategy});
+  const Errors errors = compare(of.make(torch::kDouble), options_for(strategy));
   EXPECT_LT(errors.norm, strategy == Strategy::gram ? 1e-9 : 1e-10);
   EXPECT_LT(errors.weighted, 1e-10);
   EXPECT_TRUE(errors.bounded);
@@ -34,7 +44,7 @@ TEST_P(Oracle, MatchesAutogradInDouble) {
 TEST_P(Oracle, MatchesAutogradInFloat) {
   torch::manual_seed(2);
   const auto& [of, strategy] = GetParam();
-  const Errors errors = compare(of.make(torch::kFloat), {.force_strategy = strategy});
+  const Errors errors = compare(of.make(torch::kFloat), options_for(strategy));
   EXPECT_LT(errors.norm, 1e-5);
   EXPECT_LT(errors.weighted, 1e-5);
   EXPECT_TRUE(errors.bounded);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "../support/scratch_folder.h"
+#include "flat.h"
 
 namespace sotto::optim {
 
@@ -106,10 +107,4 @@ inline Parameters values(const nn::Sequential& net) {
   for (const Tensor& parameter : net->parameters()) result.push_back(parameter.detach().clone());
   return result;
 }
-inline Tensor flat(const Parameters& tensors) {
-  Parameters parts;
-  for (const Tensor& tensor : tensors) parts.push_back(tensor.to(torch::kDouble).reshape({-1}));
-  return torch::cat(parts);
-}
-
 }  // namespace sotto::optim

@@ -19,7 +19,7 @@ inline std::string refusal(const Model& model) {
     PerRecordGradients gradients = tape.run(model.inputs, model.losses);
     std::vector<torch::Tensor> sums;
     for (const NamedParameter& p : model.parameters) sums.push_back(torch::zeros_like(p.tensor).detach());
-    gradients.add_weighted({std::vector<float>(static_cast<size_t>(gradients.batch()), 1.0f)}, sums);
+    gradients.add_weighted(torch::ones({1, gradients.batch()}), sums);
   } catch (const UsageError& error) {
     return error.what();
   }

@@ -33,8 +33,7 @@ class SlopeUse final : public ParameterUse {
   void bind(Tensor gradient) override { rows_ = lie.rows((gradient * x_).flatten(1).sum(1, true)); }
   Tensor per_record(int64_t begin, int64_t end) override { return rows_.slice(0, begin, end); }
   void add_squared_norms(SquaredNorms& norms) override {
-    for (size_t i = 0; i < norms.computed.size(); ++i)
-      norms.computed[i] += lie.norm * lie.norm * rows_[static_cast<int64_t>(i)].pow(2).item<double>();
+    norms.computed.add_(rows_.pow(2).sum(1), lie.norm * lie.norm);
   }
   void add_weighted(const Tensor& weights, Tensor& total) override { total.add_(rows_.t().mv(weights), lie.sum); }
   Strategy strategy() const override { return Strategy::drop; }

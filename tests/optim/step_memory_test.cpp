@@ -68,7 +68,7 @@ TEST(StepMemory, SumsFreeWhatTheyWereMadeFrom) {
   const HeldBytes held;
   PerRecordGradients gradients = tape.run(model.inputs, model.losses);
   Tensors sums(model.parameters.size());
-  gradients.add_weighted({std::vector<float>(kRecords, 1.0f)}, sums);
+  gradients.add_weighted(torch::ones({1, kRecords}), sums);
   EXPECT_LT(held.bytes(), kLayers * kWidth * kWidth * 4 + kActivation);
   for (const torch::Tensor& sum : sums) EXPECT_TRUE(sum.defined());
 }
