@@ -1,14 +1,29 @@
 #pragma once
-// The backward pass of lstm_layer.h. Part of the tape, not for users.
+// The backward pass of lstm_layer.h, and what both passes share. Part of the tape, not for users.
 
 #include <ATen/core/Tensor.h>
+#include <sotto/kernels/lstm_steps.h>
 #include <sotto/optim/saved_tensor.h>
 #include <torch/csrc/autograd/function.h>
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 
 namespace sotto::optim {
+
+// Whether kernels/lstm_steps.h computes with this tensor; LibTorch's operators do otherwise.
+bool has_lstm_kernel(const at::Tensor& tensor);
+
+// apply(shape, first record, scratch) for the records of each thread, of gates [T, A, 4H].
+void for_lstm_records(const at::Tensor& gates, int64_t inputs, bool reverse,
+                      const std::function<void(const kernels::LstmShape&, int64_t first, void* scratch)>& apply);
+
+// The step that comes as number k.
+inline int64_t lstm_step_at(int64_t k, int64_t steps, bool reverse) {
+  return reverse ? steps - 1 - k : k;
+}
 
 // From output, last_h, last_c to the gates, h, c and the weight, in this order.
 class LstmStepsNode final : public torch::autograd::Node {

@@ -1,4 +1,3 @@
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/aminmax.h>
 #include <ATen/ops/bmm.h>
@@ -8,9 +7,8 @@
 #include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
-#include <sotto/kernels/gram_norms.h>
-#include <sotto/kernels/tile_norms.h>
 #include <sotto/optim/matrix_use.h>
+#include <sotto/optim/outer_norms.h>
 #include <sotto/optim/outer_sum.h>
 #include <sotto/optim/record_rows.h>
 #include <sotto/optim/saved_tensor.h>
@@ -19,6 +17,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 namespace sotto::optim {
@@ -26,8 +25,6 @@ namespace {
 
 // Below this a factor times the smallest float cannot be seen beside any clip norm that is accepted.
 constexpr double kLargeFactor = 1e10;
-// A share of the squared norm: weights that much too small are not worth a second pass.
-constexpr double kLooseGram = 0.01;
 
 // Largest absolute value; NaN and infinity where there is one.
 double largest(const at::Tensor& tensor) {
@@ -90,7 +87,7 @@ class MatrixUse final : public ParameterUse {
     if (strategy_ == Strategy::gram && single) strategy_ = Strategy::rank_one;
     if (strategy_ != Strategy::keep) return;
     at::Tensor rows = at::empty({batch_, shape_.elements}, left_.options());
-    computed_ = materialise(&rows);
+    computed_ = tile_norms(device(), left_, right_, &rows);
     kept_ = rows;
     left_.reset();
     right_.reset();
@@ -110,7 +107,8 @@ class MatrixUse final : public ParameterUse {
         add_gram(norms);
         break;
       default: {
-        const at::Tensor computed = kept_.defined() ? std::move(computed_) : materialise(nullptr);
+        const at::Tensor computed =
+            kept_.defined() ? std::move(computed_) : tile_norms(device(), left_, right_, nullptr);
         norms.computed.add_(computed);
         if (!kept_.defined()) add_product_slack(computed, norms);
       }
@@ -156,7 +154,7 @@ class MatrixUse final : public ParameterUse {
   // one is large enough for that to matter, the weight goes to the larger factor of each record.
   std::pair<at::Tensor, at::Tensor> scales(const at::Tensor& weights) const {
     const at::Tensor chosen = weights.ne(0).to(weights.scalar_type());
-    if (largest(right_) < kLargeFactor) return {weights, chosen};
+    if ((largest_of_right_ ? *largest_of_right_ : largest(right_)) < kLargeFactor) return {weights, chosen};
     const at::Tensor of_right = right_.abs().amax({1, 2});
     const at::Tensor to_right = of_right.ge(kLargeFactor).logical_and(of_right.gt(left_.abs().amax({1, 2})));
     return {at::where(to_right, chosen, weights), at::where(to_right, weights, chosen)};
@@ -182,120 +180,38 @@ class MatrixUse final : public ParameterUse {
   }
 
   void add_rank_one(SquaredNorms& norms) {
-    norms.computed.add_(row_squared_norms(device(), left_) * row_squared_norms(device(), right_));
+    norms.computed.add_(row_squared_norms(device(), left_) * squared_norms_of_right());
   }
 
   // The Gram form cancels where activations and gradients do; its proven error is what keeps the weight from being too
   // large.
   void add_gram(SquaredNorms& norms) {
-    GramNorms of{at::zeros({batch_}, norms.computed.options()), at::zeros({batch_}, norms.computed.options()),
-                 at::zeros({batch_}, norms.computed.options())};
-    device().has_table() ? gram_on_device(of) : gram_on_processor(of);
+    const GramNorms of = gram_norms(device(), left_, right_);
     // The gradient that is formed for the weighted sum is rounded as well.
     const at::Tensor error = of.bound * rounding_of_sum(left_.size(1) + 1, left_.scalar_type());
     norms.computed.add_(of.computed);
     norms.slack.add_(of.slack + slack_of_error(error, of.computed + of.slack));
   }
 
-  struct GramNorms {  // each [B]
-    at::Tensor computed;
-    at::Tensor bound;  // sum_t |left_t||right_t|
-    at::Tensor slack;  // largest error of computed
-  };
-
-  // A record for which the error matters is computed again in double.
-  void gram_on_processor(GramNorms& of) const {
-    double* const computed = of.computed.mutable_data_ptr<double>();
-    double* const bound = of.bound.mutable_data_ptr<double>();
-    double* const slack = of.slack.mutable_data_ptr<double>();
-    at::parallel_for(0, batch_, 1, [&](int64_t begin, int64_t end) {
-      std::vector<std::byte> scratch;
-      for (int64_t i = begin; i < end; ++i) {
-        const at::Tensor left = left_[i], right = right_[i];
-        slack[i] = gram_norm(left, right, scratch, computed[i], bound[i]);
-        if (left.scalar_type() == at::kFloat && !(slack[i] <= kLooseGram * computed[i]))
-          slack[i] = gram_norm(left.to(at::kDouble), right.to(at::kDouble), scratch, computed[i], bound[i]);
-      }
-    });
-  }
-
-  // No second pass: which records need one is not known before the device is waited for. Where positions cancel the
-  // weight is smaller than it could be.
-  void gram_on_device(GramNorms& of) const {
-    const kernels::OuterShape outer = outer_shape(left_, right_);
-    const at::Tensor scratch = device().scratch(kernels::cuda::gram_norm_scratch(outer));
-    double factor = 0.0;
-    for_float_or_double(left_, [&](auto zero) {
-      using T = decltype(zero);
-      device().run([&](const kernels::CudaBackend& table, kernels::Stream stream) {
-        launcher<T>(table.gram_norms_float, table.gram_norms_double)(
-            outer, left_.const_data_ptr<T>(), right_.const_data_ptr<T>(), scratch.mutable_data_ptr(),
-            of.computed.mutable_data_ptr<double>(), of.bound.mutable_data_ptr<double>(), stream, kernels::kDeviceBlock);
-      });
-      factor = kernels::cuda::gram_norm_factor<T>(outer);
-    });
-    of.slack = of.bound * factor * of.bound;
-  }
-
-  // Of one record, [T, p] and [T, d]; returns the largest error of the squared norm.
-  static double gram_norm(const at::Tensor& left, const at::Tensor& right, std::vector<std::byte>& scratch,
-                          double& computed, double& bound) {
-    const kernels::OuterShape outer = outer_shape(left.unsqueeze(0), right.unsqueeze(0));
-    double factor = 0.0;
-    for_float_or_double(left, [&](auto zero) {
-      using T = decltype(zero);
-      scratch.resize(kernels::gram_norm_scratch<T>(outer));
-      kernels::gram_norms(outer, left.const_data_ptr<T>(), right.const_data_ptr<T>(), scratch.data(), &computed,
-                          &bound);
-      factor = kernels::gram_norm_factor<T>(outer);
-    });
-    return factor * bound * bound;
-  }
-
-  // Makes every record's gradient; writes it to rows unless nullptr. Squared norms, [B].
-  at::Tensor materialise(at::Tensor* rows) const {
-    at::Tensor computed = at::zeros({batch_}, left_.options().dtype(at::kDouble));
-    double* const norms = computed.mutable_data_ptr<double>();
-    const auto stride = static_cast<size_t>(shape_.elements);
-    for_float_or_double(left_, [&](auto zero) {
-      using T = decltype(zero);
-      T* kept = rows == nullptr ? nullptr : rows->mutable_data_ptr<T>();
-      const T* left = left_.const_data_ptr<T>();
-      const T* right = right_.const_data_ptr<T>();
-      kernels::OuterShape outer = outer_shape(left_, right_);
-      if (device().has_table()) {
-        const at::Tensor scratch = device().scratch(kernels::cuda::tile_norm_scratch(outer));
-        device().run([&](const kernels::CudaBackend& table, kernels::Stream stream) {
-          launcher<T>(table.tile_norms_float, table.tile_norms_double)(
-              outer, left, right, kept, stride, scratch.mutable_data_ptr(), norms, stream, kernels::kDeviceBlock);
-        });
-        return;
-      }
-      outer.records = 1;
-      at::parallel_for(0, batch_, 1, [&](int64_t begin, int64_t end) {
-        std::vector<std::byte> scratch(kernels::tile_norm_scratch<T>(outer));
-        for (int64_t i = begin; i < end; ++i) {
-          kernels::tile_norms(outer, left + i * left_.stride(0), right + i * right_.stride(0),
-                              kept == nullptr ? nullptr : kept + i * shape_.elements, stride, scratch.data(),
-                              norms + i);
-        }
-      });
-    });
-    return computed;
+  // Of its rows; the largest one tells scales() what it would have to look for in all elements.
+  at::Tensor squared_norms_of_right() {
+    const at::Tensor norms = row_squared_norms(device(), right_);
+    if (!device().has_table() && norms.numel() > 0) largest_of_right_ = std::sqrt(norms.max().item<double>());
+    return norms;
   }
 
   // A gradient that is formed again for the weighted sum is rounded differently: each is off the exact one by at most
   // e = gamma_T sum_t |left_t||right_t| (kernels/tile_norms.h), so that computed + 2 e bounds what is summed. Matters
   // where positions cancel.
-  void add_product_slack(const at::Tensor& computed, SquaredNorms& norms) const {
+  void add_product_slack(const at::Tensor& computed, SquaredNorms& norms) {
     const double gamma_positions = rounding_of_sum(left_.size(1) + 1, left_.scalar_type());
     norms.slack.add_(slack_of_error(outer_product_norms() * (2.0 * gamma_positions), computed));
   }
 
   // sum_t |left_t| |right_t| of every record.
-  at::Tensor outer_product_norms() const {
-    const at::Tensor products = (row_squared_norms(device(), left_).sqrt() * row_squared_norms(device(), right_).sqrt())
-                                    .view({batch_, left_.size(1)});
+  at::Tensor outer_product_norms() {
+    const at::Tensor products =
+        (row_squared_norms(device(), left_).sqrt() * squared_norms_of_right().sqrt()).view({batch_, left_.size(1)});
     if (device().has_table()) return products.sum(1);
     at::Tensor sums = at::zeros({batch_}, products.options());
     const double* of = products.const_data_ptr<double>();
@@ -319,6 +235,7 @@ class MatrixUse final : public ParameterUse {
   at::Tensor right_;                        // [B, T, columns of the parameter]
   at::Tensor kept_;                         // [B, N]
   at::Tensor computed_;                     // squared norms of those rows
+  std::optional<double> largest_of_right_;  // bounds its elements
 };
 
 }  // namespace

@@ -86,7 +86,7 @@ END
 done
 
 printf '\n== steps\n'
-for model in mlp cnn resnet20 encoder embedding-bag; do
+for model in mlp cnn resnet20 encoder lstm embedding-bag; do
   build/cuda/tools/sotto bench step --model $model --device cuda --pairs 15 || verdict=1
 done
 exit $verdict

@@ -156,7 +156,7 @@ TEST_F(HalfPrecision, NormsAndSumsAreThoseOfAutogradInDouble) {
             of_double[p] = of_double[p].defined() ? of_double[p] + weighted : weighted;
           }
         }
-        gradients.add_weighted({weights}, sums);
+        gradients.add_weighted(at::tensor(weights).unsqueeze(0), sums);
         Tensors differences;
         for (size_t p = 0; p < sums.size(); ++p) {
           EXPECT_EQ(sums[p].scalar_type(), at::kFloat);
@@ -180,7 +180,7 @@ TEST_F(HalfPrecision, TheNormBoundsWhatIsSummed) {
         weights[static_cast<size_t>(i)] = 1.0F;
         Tensors sums(parameters.size());
         const double bound = gradients.norm_bound(0, i);
-        gradients.add_weighted({weights}, sums);
+        gradients.add_weighted(at::tensor(weights).unsqueeze(0), sums);
         EXPECT_LE(norm_of(sums), bound) << to_string(strategy);
       }
     }
