@@ -10,10 +10,10 @@ namespace {
 
 class DirectUse final : public ParameterUse {
  public:
-  explicit DirectUse(std::function<at::Tensor(const at::Tensor&)> rows) : make_rows_(std::move(rows)) {}
+  explicit DirectUse(DeviceRows rows) : make_rows_(std::move(rows)) {}
 
   void bind(at::Tensor output_gradient) override {
-    rows_ = make_rows_(output_gradient).contiguous();
+    rows_ = make_rows_(device(), output_gradient).contiguous();
     make_rows_ = nullptr;  // with the activations that it holds
   }
   bool absorb(ParameterUse& other) override {
@@ -32,7 +32,7 @@ class DirectUse final : public ParameterUse {
   int64_t held_bytes() const override { return bytes_freed_with(rows_); }
 
  private:
-  std::function<at::Tensor(const at::Tensor&)> make_rows_;
+  DeviceRows make_rows_;
   at::Tensor rows_;  // [B, N]
 };
 
@@ -49,6 +49,11 @@ at::Tensor sum_but(const at::Tensor& tensor, const std::vector<int64_t>& kept) {
 }  // namespace
 
 std::unique_ptr<ParameterUse> make_direct_use(std::function<at::Tensor(const at::Tensor& output_gradient)> rows) {
+  return make_device_use(
+      [rows = std::move(rows)](const StepDevice&, const at::Tensor& gradient) { return rows(gradient); });
+}
+
+std::unique_ptr<ParameterUse> make_device_use(DeviceRows rows) {
   return std::make_unique<DirectUse>(std::move(rows));
 }
 

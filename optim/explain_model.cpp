@@ -31,6 +31,7 @@ Explanation explain_model(const std::vector<NamedParameter>& parameters, const s
                           const std::vector<InputSpec>& specs,
                           const std::function<at::Tensor(const std::vector<at::Tensor>&)>& losses,
                           ExplainOptions options) {
+  include_generator_of(options.tape.device.where());
   const GeneratorState generators;
   options.tape.phase_ended = {};
   const bool alone = options.tape.fallback == Fallback::per_record;

@@ -44,23 +44,34 @@ at::Tensor by_records(const at::Tensor& tensor, const at::Tensor& gradient, Batc
 
 // Rows of the scale, [B, channels]: sums over places of gradient (input - mean) reciprocal_deviation. Tensors are
 // by_records(), or statistics that all records share.
-at::Tensor scale_rows(kernels::NormalisationShape shape, const at::Tensor& input, const at::Tensor& mean,
-                      const at::Tensor& reciprocal_deviation, const at::Tensor& gradient) {
+at::Tensor scale_rows(const StepDevice& device, kernels::NormalisationShape shape, const at::Tensor& input,
+                      const at::Tensor& mean, const at::Tensor& reciprocal_deviation, const at::Tensor& gradient) {
   const auto per_record = static_cast<size_t>(gradient.numel() / std::max<int64_t>(1, gradient.size(0)));
+  shape.records = static_cast<size_t>(gradient.size(0));
   shape.input_record_stride = shape.gradient_record_stride = per_record;
   const auto channels = static_cast<int64_t>(shape.channels);
   at::Tensor rows = at::empty({gradient.size(0), channels}, gradient.options());
   for_float_or_double(gradient, [&](auto zero) {
     using T = decltype(zero);
+    const T* const of_input = input.const_data_ptr<T>();
+    const T* const of_gradient = gradient.const_data_ptr<T>();
+    const T* const means = mean.const_data_ptr<T>();
+    const T* const reciprocals = reciprocal_deviation.const_data_ptr<T>();
+    T* const to = rows.mutable_data_ptr<T>();
+    if (device.has_table()) {
+      device.run([&](const kernels::CudaBackend& table, kernels::Stream stream) {
+        launcher<T>(table.normalisation_rows_float, table.normalisation_rows_double)(
+            shape, of_input, means, reciprocals, of_gradient, to, nullptr, stream, kernels::kDeviceBlock);
+      });
+      return;
+    }
     at::parallel_for(0, gradient.size(0), 1, [&](int64_t begin, int64_t end) {
       const auto first = static_cast<size_t>(begin);
       kernels::NormalisationShape part = shape;
       part.records = static_cast<size_t>(end - begin);
       const size_t statistic = first * shape.statistic_record_stride;
-      kernels::normalisation_rows(
-          part, input.const_data_ptr<T>() + first * per_record, mean.const_data_ptr<T>() + statistic,
-          reciprocal_deviation.const_data_ptr<T>() + statistic, gradient.const_data_ptr<T>() + first * per_record,
-          rows.mutable_data_ptr<T>() + begin * channels, static_cast<T*>(nullptr));
+      kernels::normalisation_rows(part, of_input + first * per_record, means + statistic, reciprocals + statistic,
+                                  of_gradient + first * per_record, to + begin * channels, static_cast<T*>(nullptr));
     });
   });
   return rows;
@@ -87,8 +98,8 @@ UsePointer layer_norm_use(const OperatorCall& call, size_t argument, BatchPositi
     return make_direct_use([=](const at::Tensor& gradient) { return sum_places(gradient, output, batch, kept); });
   }
   if (argument != 2) return nullptr;
-  return make_direct_use([=, input = SavedTensor(call.tensor(0)), mean = call.outputs.at(1).detach(),
-                          rstd = call.outputs.at(2).detach()](const at::Tensor& gradient) {
+  return make_device_use([=, input = SavedTensor(call.tensor(0)), mean = call.outputs.at(1).detach(),
+                          rstd = call.outputs.at(2).detach()](const StepDevice& device, const at::Tensor& gradient) {
     const auto records = [&](const at::Tensor& tensor) { return by_records(tensor, gradient, output, batch); };
     const at::Tensor x = records(input.get());
     const at::Tensor means = records(mean);
@@ -97,7 +108,7 @@ UsePointer layer_norm_use(const OperatorCall& call, size_t argument, BatchPositi
         static_cast<size_t>(x.numel() / std::max<int64_t>(1, means.numel()));
     shape.statistic_record_stride = shape.outer;
     shape.statistic_outer_stride = 1;
-    return scale_rows(shape, x, means, records(rstd), records(gradient));
+    return scale_rows(device, shape, x, means, records(rstd), records(gradient));
   });
 }
 
@@ -105,13 +116,14 @@ UsePointer layer_norm_use(const OperatorCall& call, size_t argument, BatchPositi
 UsePointer group_norm_use(const OperatorCall& call, size_t argument, BatchPosition output) {
   if (argument == 2) return make_channel_bias_use(output, call.batch);
   if (argument != 1) return nullptr;
-  return make_direct_use([=, batch = call.batch, input = SavedTensor(call.tensor(0)),
-                          mean = call.outputs.at(1).detach(), rstd = call.outputs.at(2).detach(),
-                          groups = static_cast<size_t>(call.integer(6))](const at::Tensor& gradient) {
-    const auto records = [&](const at::Tensor& tensor) { return by_records(tensor, gradient, output, batch); };
-    const at::Tensor x = records(input.get());
-    return scale_rows(channel_shape(x, groups), x, records(mean), records(rstd), records(gradient));
-  });
+  return make_device_use(
+      [=, batch = call.batch, input = SavedTensor(call.tensor(0)), mean = call.outputs.at(1).detach(),
+       rstd = call.outputs.at(2).detach(),
+       groups = static_cast<size_t>(call.integer(6))](const StepDevice& device, const at::Tensor& gradient) {
+        const auto records = [&](const at::Tensor& tensor) { return by_records(tensor, gradient, output, batch); };
+        const at::Tensor x = records(input.get());
+        return scale_rows(device, channel_shape(x, groups), x, records(mean), records(rstd), records(gradient));
+      });
 }
 
 // batch_norm(input, weight?, bias?, running_mean?, running_var?, training, momentum, eps, cudnn_enabled), not training
@@ -119,15 +131,15 @@ UsePointer batch_norm_use(const OperatorCall& call, size_t argument, BatchPositi
   if (output.dim != 0) throw Refusal{"normalises channels with the records elsewhere than in dimension 0"};
   if (argument == 2) return make_channel_bias_use(output, call.batch);
   if (argument != 1) return nullptr;
-  return make_direct_use([=, batch = call.batch, input = SavedTensor(call.tensor(0)),
+  return make_device_use([=, batch = call.batch, input = SavedTensor(call.tensor(0)),
                           mean = SavedTensor(call.tensor(3)), variance = SavedTensor(call.tensor(4)),
-                          eps = call.number(7)](const at::Tensor& gradient) {
+                          eps = call.number(7)](const StepDevice& device, const at::Tensor& gradient) {
     const at::Tensor x = by_records(input.get(), gradient, output, batch);
     kernels::NormalisationShape shape = channel_shape(x, 1);
     shape.channels_per_statistic = 1;
     shape.statistic_record_stride = shape.statistic_outer_stride = 0;
     const at::Tensor reciprocal_deviation = at::rsqrt(variance.get() + eps).to(gradient.scalar_type()).contiguous();
-    return scale_rows(shape, x, in_dtype_of(gradient, mean).contiguous(), reciprocal_deviation,
+    return scale_rows(device, shape, x, in_dtype_of(gradient, mean).contiguous(), reciprocal_deviation,
                       by_records(gradient, gradient, output, batch));
   });
 }

@@ -31,7 +31,9 @@ kernels::OuterShape outer_shape(const at::Tensor& left, const at::Tensor& right)
 // In parts of the longer dimension, a thread for each.
 void add_outer_sum(const at::Tensor& left, const at::Tensor& left_scale, const at::Tensor& right,
                    const at::Tensor& right_scale, at::Tensor& sum) {
-  SOTTO_ASSERT(left.stride(2) == 1 && right.stride(2) == 1 && sum.stride(1) == 1 && left_scale.is_contiguous() &&
+  // The stride of a single column is never used, and says nothing.
+  const auto consecutive = [](const at::Tensor& tensor) { return tensor.size(-1) == 1 || tensor.stride(-1) == 1; };
+  SOTTO_ASSERT(consecutive(left) && consecutive(right) && consecutive(sum) && left_scale.is_contiguous() &&
                right_scale.is_contiguous());
   const kernels::OuterShape whole = outer_shape(left, right);
   const bool split_left = whole.left_columns > whole.right_columns;

@@ -24,7 +24,7 @@ using Layer = std::tuple<Tensor, Tensor, Tensor, Tensor>(const Tensor&, const Te
 
 bool can_be_split(const Recorder& recorder, const Tensor& input, at::TensorList hx, at::TensorList params,
                   size_t per_direction, int64_t runs) {
-  if (input.dim() != 3 || input.size(0) == 0 || input.size(1) == 0 || hx.size() != 2 ||
+  if (runs <= 0 || input.dim() != 3 || input.size(0) == 0 || input.size(1) == 0 || hx.size() != 2 ||
       at::autocast::is_autocast_enabled(input.device().type()) ||
       params.size() != per_direction * static_cast<size_t>(runs))  // more with a projection
     return false;

@@ -34,6 +34,13 @@ const Cases& cases() {
   static const Cases all = [] {
     torch::manual_seed(4);
     Cases c;
+    // Gradients of a single column, whose stride says nothing.
+    c["LinearOneOutputTurned"] = loose({random({1, 4}), random({1})}, {random({kB, 4})}, [](auto& p, auto& x) {
+      return torch::linear(x[0], p[0], p[1]).t().contiguous().select(0, 0);
+    });
+    c["LinearOneOutputInAProduct"] = loose({random({1, 3})}, {random({kB, 5, 3})}, [](auto& p, auto& x) {
+      return torch::bmm(torch::linear(x[0], p[0]).transpose(1, 2), x[0]);
+    });
     c["ConvTranspose1d"] =
         module([] { return nn::ConvTranspose1d(nn::ConvTranspose1dOptions(3, 4, 3)); }, {random({kB, 3, 5})});
     c["ConvTranspose1dStridePadDilation"] = module(

@@ -90,6 +90,28 @@ TEST_F(StepOnADevice, SumsAreThoseOfTheProcessor) {
   }
 }
 
+// Tensors of the processor would not show that a kernel of the processor reads them.
+TEST_F(StepOnADevice, ScalesOfNormalisationsAreRowsOfItsKernel) {
+  static int launches = 0;
+  kernels::CudaBackend counting = table();
+  counting.normalisation_rows_float = [](const kernels::NormalisationShape& shape, const float* input,
+                                         const float* mean, const float* deviation, const float* gradient,
+                                         float* scales, float* shifts, kernels::Stream stream, unsigned block) {
+    ++launches;
+    table().normalisation_rows_float(shape, input, mean, deviation, gradient, scales, shifts, stream, block);
+  };
+  const Tensor x = at::randn({4, 6, 3, 2}), scale = at::rand({6}).requires_grad_(),
+               last = at::rand({2}).requires_grad_();
+  Clipper clipper({{"group", scale}, {"layer", last}}, {}, WeightRule::flat(0.1), {},
+                  {.device = StepDevice(counting, at::kCPU)});
+  clipper.add({x},
+              [&](const Tensors& inputs) {
+                return at::layer_norm(at::group_norm(inputs[0], 3, scale), {2}, last).sin().flatten(1).sum(1);
+              },
+              {});
+  EXPECT_EQ(launches, 2);
+}
+
 using MakeOptimizer = std::function<std::unique_ptr<torch::optim::Optimizer>(Parameters)>;
 
 template <class Optimizer, class Options>

@@ -1,77 +1,14 @@
 // Whole runs of `sotto train`, `sotto resume` and `sotto evaluate` on a small data set. Runs the real program.
 
-#include <gtest/gtest.h>
-#include <sotto/privacy/certificate.h>
-#include <sotto/privacy/ledger_contents.h>
 #include <sys/resource.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <regex>
 
-#include "program.h"
-#include "small_images.h"
+#include "train_run_fixture.h"
 
 namespace sotto::tools {
 namespace {
-
-using nlohmann::json;
-using testing::content, testing::Outcome, testing::Program, testing::run, testing::SmallImages;
-using testing::Words, testing::operator+;
-
-constexpr const char* kDelta = "0.0001";
-
-int64_t charged(const std::filesystem::path& ledger) {
-  int64_t total = 0;
-  for (const auto& event : privacy::read_ledger(ledger).spent) total += event.count;
-  return total;
-}
-
-class TrainRun : public ::testing::Test {
- protected:
-  TrainRun()
-      : train_(testing::write_small_images(folder_, "train", 300)),
-        test_(testing::write_small_images(folder_, "test", 50, 2)) {}
-
-  Words data(const SmallImages& images) const {
-    return {"train", "--train-images", images.images, "--train-labels", images.labels, "--dataset-size",
-            "300",   "--batch",        "40",          "--threads",      "1",           "--physical-batch",
-            "32"};
-  }
-  Words base() const { return data(train_) + Words{"--test-images", test_.images, "--test-labels", test_.labels}; }
-  Words private_run(const std::string& steps) const {
-    return base() +
-           Words{"--epsilon", "3", "--delta", kDelta, "--steps", steps, "--output", run_path().string(), "--json"};
-  }
-  std::filesystem::path run_path() const { return folder_.path() / "run"; }
-  std::filesystem::path ledger() const { return run_path() / "ledger.jsonl"; }
-  bool ledger_has_lines(size_t lines) const {
-    const std::string text = content(ledger());
-    return static_cast<size_t>(std::ranges::count(text, '\n')) >= lines;
-  }
-  privacy::Certificate certificate() const {
-    return privacy::parse_certificate(content(run_path() / "certificate.json"));
-  }
-  double account_epsilon(double noise_multiplier, const std::string& steps) const {
-    char noise[40];
-    std::snprintf(noise, sizeof noise, "%.17g", noise_multiplier);
-    const Outcome outcome = run({"account", "epsilon", "--dataset-size", "300", "--batch", "40", "--noise-multiplier",
-                                 noise, "--steps", steps, "--delta", kDelta, "--json"});
-    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    return json::parse(outcome.out).at("epsilon_upper");
-  }
-  void expect_failure(const Outcome& outcome, int exit_code, const std::string& what) const {
-    EXPECT_EQ(outcome.exit_code, exit_code) << outcome.err;
-    std::string error = outcome.err;
-    while (error.starts_with("note ")) error.erase(0, error.find('\n') + 1);
-    EXPECT_TRUE(error.starts_with("sotto: ")) << outcome.err;
-    EXPECT_EQ(error.find('\n'), error.size() - 1) << "not one line: " << outcome.err;
-    EXPECT_NE(outcome.err.find(what), std::string::npos) << outcome.err;
-  }
-
-  sotto::testing::ScratchFolder folder_;
-  SmallImages train_, test_;
-};
 
 TEST_F(TrainRun, ArtefactsExistAndAgreeWithAccount) {
   const Outcome outcome = run(private_run("12"));
@@ -324,82 +261,6 @@ TEST_F(TrainRun, TestSeedIsRepeatableAndStampedEverywhere) {
   }
   // The statement in the header names the ledger's random identifier nowhere, so the files are equal.
   EXPECT_EQ(content(folder_.path() / "a/model.safetensors"), content(folder_.path() / "b/model.safetensors"));
-}
-
-// The value of a key in RUN/config.toml, as it stands there.
-std::string configured(const std::filesystem::path& run, const std::string& key) {
-  std::istringstream lines(content(run / "config.toml"));
-  for (std::string line; std::getline(lines, line);)
-    if (line.starts_with(key + " = ")) return line.substr(key.size() + 3);
-  return "";
-}
-
-TEST_F(TrainRun, KeepsTheCostsThatItBeganWith) {
-  const auto no_cache = [] { ::setenv("XDG_CACHE_HOME", "/dev/null/cache", 1); };
-  const std::string notice = "cannot be kept";
-  Program program(private_run("150"), no_cache);
-  ASSERT_TRUE(program.signal_when([&] { return ledger_has_lines(6); }, SIGINT));
-  const Outcome stopped = program.finish();
-  ASSERT_EQ(stopped.exit_code, 130) << stopped.err;
-  EXPECT_NE(stopped.err.find(notice), std::string::npos) << "not measured: " << stopped.err;
-  EXPECT_EQ(stopped.err.find(notice), stopped.err.rfind(notice)) << "told twice: " << stopped.err;
-  const std::string costs = configured(run_path(), "kernel-costs");
-  EXPECT_EQ(std::ranges::count(costs, ','), 3) << costs;
-  const Outcome resumed = run({"resume", run_path().string()}, no_cache);
-  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
-  EXPECT_EQ(resumed.out.find(notice), std::string::npos) << "measured again: " << resumed.out;
-  EXPECT_EQ(configured(run_path(), "kernel-costs"), costs);
-}
-
-// Of a version that recorded none: those were built in.
-TEST_F(TrainRun, MeasuresNothingToResumeARunWithoutCosts) {
-  Program program(private_run("150"));
-  ASSERT_TRUE(program.signal_when([&] { return ledger_has_lines(6); }, SIGINT));
-  ASSERT_EQ(program.finish().exit_code, 130);
-  std::string config = content(run_path() / "config.toml");
-  config.erase(config.find("kernel-costs"),
-               config.find('\n', config.find("kernel-costs")) + 1 - config.find("kernel-costs"));
-  std::ofstream(run_path() / "config.toml", std::ios::binary) << config;
-  const Outcome resumed =
-      run({"resume", run_path().string()}, [] { ::setenv("XDG_CACHE_HOME", "/dev/null/cache", 1); });
-  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
-  EXPECT_EQ(resumed.out.find("cannot be kept"), std::string::npos) << resumed.out;
-}
-
-TEST_F(TrainRun, RepeatsATestSeedWhateverIsKeptOfTheMachine) {
-  const auto no_cache = [] { ::setenv("XDG_CACHE_HOME", "/dev/null/cache", 1); };
-  const Outcome seeded = run(private_run("2") + Words{"--insecure-test-seed", "7"}, no_cache);
-  ASSERT_EQ(seeded.exit_code, 0) << seeded.err;
-  EXPECT_EQ(seeded.err.find("cannot be kept"), std::string::npos) << seeded.err;
-  const std::string again = (folder_.path() / "again").string();
-  const Outcome repeated =
-      run({"train", "--config", (run_path() / "config.toml").string(), "--output", again}, no_cache);
-  ASSERT_EQ(repeated.exit_code, 0) << repeated.err;
-  EXPECT_EQ(repeated.out.find("cannot be kept"), std::string::npos);
-  EXPECT_EQ(configured(again, "kernel-costs"), configured(run_path(), "kernel-costs"));
-  EXPECT_EQ(content(run_path() / "model.safetensors"), content(again + "/model.safetensors"));
-}
-
-TEST_F(TrainRun, ThePhysicalBatchIsCutToTheMemoryAndStaysSo) {
-  const Outcome refused = run(private_run("150") + Words{"--memory", "1kB"});
-  expect_failure(refused, 64, "[--memory] too little: 1000 bytes");
-  EXPECT_FALSE(std::filesystem::exists(run_path()));
-  std::smatch two_records;
-  ASSERT_TRUE(std::regex_search(refused.err, two_records, std::regex("holds at least ([0-9]+)")));
-  const std::string memory = std::to_string(3 * std::stoll(two_records[1]));
-
-  Program program(private_run("150") + Words{"--memory", memory});
-  ASSERT_TRUE(program.signal_when([&] { return ledger_has_lines(6); }, SIGINT));
-  const Outcome stopped = program.finish();
-  ASSERT_EQ(stopped.exit_code, 130) << stopped.err;
-  EXPECT_EQ(configured(run_path(), "memory"), '"' + memory + '"');
-  const std::string batch = configured(run_path(), "physical-batch");
-  EXPECT_NEAR(std::stoi(batch), 6, 1);
-  EXPECT_NE(stopped.err.find("physical batch cut from 32 to " + batch + " records"), std::string::npos) << stopped.err;
-  const Outcome resumed = run({"resume", run_path().string()});
-  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
-  EXPECT_EQ(resumed.out.find("physical batch cut"), std::string::npos) << resumed.out;
-  EXPECT_EQ(configured(run_path(), "physical-batch"), batch);
 }
 
 TEST_F(TrainRun, EvaluateWarnsWhenTheLedgerWentOn) {
