@@ -192,9 +192,9 @@ SOTTO_DEFINE_KERNEL(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx
 
 template <class T>
 std::vector<detail::EmbeddingKernel<T>> find_supported() {
-  constexpr detail::EmbeddingKernel<T> baseline{"baseline", norms_baseline<T>};
+  const detail::EmbeddingKernel<T> baseline{"baseline", norms_baseline<T>};
 #if defined(__x86_64__)
-  constexpr detail::EmbeddingKernel<T> avx2{"avx2", norms_avx2<T>}, avx512{"avx512", norms_avx512<T>};
+  const detail::EmbeddingKernel<T> avx2{"avx2", norms_avx2<T>}, avx512{"avx512", norms_avx512<T>};
   return detail::best_first(baseline, &avx2, &avx512);
 #else
   return {baseline};

@@ -146,9 +146,9 @@ SOTTO_DEFINE_KERNEL(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx
 
 template <class T>
 std::vector<detail::NormalisationKernel<T>> find_supported() {
-  constexpr detail::NormalisationKernel<T> baseline{"baseline", rows_baseline<T>};
+  const detail::NormalisationKernel<T> baseline{"baseline", rows_baseline<T>};
 #if defined(__x86_64__)
-  constexpr detail::NormalisationKernel<T> avx2{"avx2", rows_avx2<T>}, avx512{"avx512", rows_avx512<T>};
+  const detail::NormalisationKernel<T> avx2{"avx2", rows_avx2<T>}, avx512{"avx512", rows_avx512<T>};
   return detail::best_first(baseline, &avx2, &avx512);
 #else
   return {baseline};

@@ -128,9 +128,9 @@ SOTTO_DEFINE_KERNELS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,av
 
 template <class T>
 std::vector<detail::RowKernels<T>> find_supported() {
-  constexpr detail::RowKernels<T> baseline{"baseline", squared_norms_baseline<T>, weighted_sum_baseline<T>};
+  const detail::RowKernels<T> baseline{"baseline", squared_norms_baseline<T>, weighted_sum_baseline<T>};
 #if defined(__x86_64__)
-  constexpr detail::RowKernels<T> avx2{"avx2", squared_norms_avx2<T>, weighted_sum_avx2<T>},
+  const detail::RowKernels<T> avx2{"avx2", squared_norms_avx2<T>, weighted_sum_avx2<T>},
       avx512{"avx512", squared_norms_avx512<T>, weighted_sum_avx512<T>};
   return detail::best_first(baseline, &avx2, &avx512);
 #else
