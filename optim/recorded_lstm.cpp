@@ -22,15 +22,21 @@ using Layer = std::tuple<Tensor, Tensor, Tensor, Tensor>(const Tensor&, const Te
                                                          const Tensor&, const std::optional<Tensor>&,
                                                          const std::optional<Tensor>&, bool);
 
+bool is_kind(const Recorder& recorder, const Tensor& tensor, Tracked::Kind kind) {
+  const Tracked* const tracked = recorder.find(tensor);
+  return tracked != nullptr && tracked->kind == kind;
+}
+
 bool can_be_split(const Recorder& recorder, const Tensor& input, at::TensorList hx, at::TensorList params,
                   size_t per_direction, int64_t runs) {
-  if (runs <= 0 || input.dim() != 3 || input.size(0) == 0 || input.size(1) == 0 || hx.size() != 2 ||
-      at::autocast::is_autocast_enabled(input.device().type()) ||
+  if (runs <= 0 || !is_kind(recorder, input, Tracked::Kind::records) || input.dim() != 3 || input.size(0) == 0 ||
+      input.size(1) == 0 || hx.size() != 2 || at::autocast::is_autocast_enabled(input.device().type()) ||
       params.size() != per_direction * static_cast<size_t>(runs))  // more with a projection
     return false;
   const int64_t hidden = params[1].size(1);
   for (const Tensor& state : hx) {
-    if (state.dim() != 3 || state.size(0) != runs || state.size(2) != hidden || recorder.made_of_parameters(state))
+    if (state.dim() != 3 || state.size(0) != runs || state.size(2) != hidden ||
+        is_kind(recorder, state, Tracked::Kind::parameter))
       return false;
   }
   return input.scalar_type() == params[0].scalar_type() &&

@@ -28,11 +28,6 @@ Recorder::Recorder(const std::vector<NamedParameter>& parameters, const std::vec
   }
 }
 
-bool Recorder::made_of_parameters(const at::Tensor& tensor) const {
-  const Tracked* tracked = tensors_.find(tensor);
-  return tracked != nullptr && tracked->kind == Tracked::Kind::parameter;
-}
-
 namespace {
 
 std::vector<int64_t> shape_of(const at::Tensor& tensor) {

@@ -31,8 +31,8 @@ class Recorder {
 
   // That of this thread, while its model runs; else nullptr.
   static Recorder* active() { return active_; }
-  // Whether a tensor is a trainable parameter or a function of such alone.
-  bool made_of_parameters(const at::Tensor& tensor) const;
+  // nullptr for a tensor that was never seen.
+  const Tracked* find(const at::Tensor& tensor) const { return tensors_.find(tensor); }
   // First run of a segment, within run(): its graph ends at its inputs and is forgotten.
   std::vector<at::Tensor> run_segment(const Segment& segment, const std::vector<at::Tensor>& inputs);
   // Second run, of a recorder that runs nothing else. Throws UsageError when the results are not those of the first.

@@ -85,6 +85,17 @@ const Cases& cases() {
       };
       return model;
     };
+    c["LSTMOfParametersAlone"] = [](torch::Dtype dtype) {
+      nn::LSTM of{nn::LSTMOptions(3, 4).batch_first(true)};
+      of->to(dtype);
+      const Tensor prefix = torch::randn({1, 5, 3}).to(dtype).requires_grad_();
+      Model model{named(*of), {}, {random({kB, 4}).to(dtype)}, {}};
+      model.parameters.push_back({"prefix", prefix});
+      model.losses = [of, prefix](const Tensors& x) mutable {
+        return to_losses(torch::tanh(std::get<0>(of->forward(prefix)).select(1, 4) + x[0]));
+      };
+      return model;
+    };
     c["LSTMCell"] = unrolled([] { return nn::LSTMCell(3, 4); },
                              [](auto& cell, const Tensor& x) {
                                auto state = cell->forward(x.select(1, 0));
