@@ -148,7 +148,7 @@ std::string strategies_text(const Explanation& explanation) {
   rows.push_back({"all", "", "", fmt::format("{:.2f}", static_cast<double>(bytes) / kMega),
                   fmt::format("{:.2f}", seconds * kMilli)});
   return columns(rows) +
-         fmt::format("\n{} records; {:.1f} MB for what the forward pass leaves behind and what is held\n",
+         fmt::format("\n{} records; what the forward pass leaves behind and what is held may take {:.1f} MB\n",
                      explanation.batch, static_cast<double>(explanation.memory_bytes) / kMega);
 }
 

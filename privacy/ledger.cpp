@@ -127,7 +127,7 @@ Ledger Ledger::create(const std::filesystem::path& path, LedgerHeader header, co
   remove_uncharged(path);
   const int file = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (file < 0 && errno == EEXIST)
-    throw LedgerError("[Ledger::create] " + path.string() + " exists; resume that run, or choose another folder");
+    throw LedgerError("[Ledger::create] " + path.string() + " exists; resume that run, or choose another file");
   if (file < 0) throw IoError("[Ledger::create] cannot create " + path.string() + ": " + std::strerror(errno));
   Ledger ledger(path, file);
   lock(file, path);
