@@ -2,10 +2,10 @@
 #include <sotto/kernels/gram_norms.h>
 #include <sotto/kernels/instruction_sets.h>
 #include <sotto/kernels/rounding.h>
+#include <sotto/kernels/scratch.h>
 
 #include <algorithm>
 #include <bit>
-#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -78,11 +78,6 @@ std::size_t scratch_of(const OuterShape& shape) {
   return positions * (row * sizeof(T) + sizeof(double)) + detail::kGramLine;
 }
 
-unsigned char* aligned(void* scratch) {
-  const auto address = reinterpret_cast<std::uintptr_t>(scratch);
-  return static_cast<unsigned char*>(scratch) + (detail::kGramLine - address % detail::kGramLine) % detail::kGramLine;
-}
-
 }  // namespace
 
 template <>
@@ -105,11 +100,13 @@ double gram_norm_factor<double>(const OuterShape& shape) {
 
 void gram_norms(const OuterShape& shape, const float* left, const float* right, void* scratch, double* computed,
                 double* bound) {
-  detail::supported_gram_kernels().front().norm_float(shape, left, right, aligned(scratch), computed, bound);
+  detail::supported_gram_kernels().front().norm_float(shape, left, right, detail::aligned(scratch, detail::kGramLine),
+                                                      computed, bound);
 }
 void gram_norms(const OuterShape& shape, const double* left, const double* right, void* scratch, double* computed,
                 double* bound) {
-  detail::supported_gram_kernels().front().norm_double(shape, left, right, aligned(scratch), computed, bound);
+  detail::supported_gram_kernels().front().norm_double(shape, left, right, detail::aligned(scratch, detail::kGramLine),
+                                                       computed, bound);
 }
 
 const char* gram_norms_instruction_set() {

@@ -1,7 +1,7 @@
 #include <sotto/kernels/instruction_sets.h>
 #include <sotto/kernels/lstm_kernels.h>
+#include <sotto/kernels/scratch.h>
 
-#include <cstdint>
 #include <vector>
 
 #define SOTTO_LANE_BYTES 16
@@ -32,9 +32,8 @@ namespace {
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kMostLanes = 16;
 
-float* aligned(void* scratch) {
-  const auto address = reinterpret_cast<std::uintptr_t>(scratch);
-  return reinterpret_cast<float*>(static_cast<unsigned char*>(scratch) + (kLine - address % kLine) % kLine);
+float* floats(void* scratch) {
+  return reinterpret_cast<float*>(detail::aligned(scratch, kLine));
 }
 
 }  // namespace
@@ -49,18 +48,18 @@ std::size_t lstm_scratch(const LstmShape& shape) {
 void lstm_steps(const LstmShape& shape, const float* input, const float* input_weight, const float* weight,
                 const float* bias, float* activations, float* h, float* c, void* scratch) {
   detail::supported_lstm_kernels().front().steps(shape, input, input_weight, weight, bias, activations, h, c,
-                                                 aligned(scratch));
+                                                 floats(scratch));
 }
 
 void lstm_steps_back(const LstmShape& shape, const float* activations, const float* c, const float* weight,
                      const float* of_output, float* of_gates, float* of_h, float* of_c, void* scratch) {
   detail::supported_lstm_kernels().front().steps_back(shape, activations, c, weight, of_output, of_gates, of_h, of_c,
-                                                      aligned(scratch));
+                                                      floats(scratch));
 }
 
 void lstm_input_back(const LstmShape& shape, const float* of_gates, const float* input_weight, float* of_input,
                      void* scratch) {
-  detail::supported_lstm_kernels().front().input_back(shape, of_gates, input_weight, of_input, aligned(scratch));
+  detail::supported_lstm_kernels().front().input_back(shape, of_gates, input_weight, of_input, floats(scratch));
 }
 
 }  // namespace sotto::kernels

@@ -1,5 +1,6 @@
 #include <sotto/kernels/instruction_sets.h>
 #include <sotto/kernels/rounding.h>
+#include <sotto/kernels/scratch.h>
 #include <sotto/kernels/tile_kernels.h>
 
 #include <cstdint>
@@ -54,11 +55,6 @@ void check_convolution(const ConvolutionShape& s) {
 
 namespace {
 
-unsigned char* aligned(void* scratch) {
-  const auto address = reinterpret_cast<std::uintptr_t>(scratch);
-  return static_cast<unsigned char*>(scratch) + (detail::kTileLine - address % detail::kTileLine) % detail::kTileLine;
-}
-
 std::size_t outer_scratch(const OuterShape& shape, std::size_t element) {
   const std::size_t blocks = (shape.left_columns + detail::kMostTaps - 1) / detail::kMostTaps;
   return shape.positions * (detail::kMostTileBytes + blocks * detail::kMostTaps * element) + detail::kTileLine;
@@ -97,11 +93,11 @@ double tile_norm_factor<double>(const OuterShape& shape) {
 
 void tile_norms(const OuterShape& shape, const float* left, const float* right, float* kept, std::size_t kept_stride,
                 void* scratch, double* computed) {
-  best().outer_float(shape, left, right, kept, kept_stride, aligned(scratch), computed);
+  best().outer_float(shape, left, right, kept, kept_stride, detail::aligned(scratch, detail::kTileLine), computed);
 }
 void tile_norms(const OuterShape& shape, const double* left, const double* right, double* kept, std::size_t kept_stride,
                 void* scratch, double* computed) {
-  best().outer_double(shape, left, right, kept, kept_stride, aligned(scratch), computed);
+  best().outer_double(shape, left, right, kept, kept_stride, detail::aligned(scratch, detail::kTileLine), computed);
 }
 
 std::size_t convolution_elements(const ConvolutionShape& s) {
@@ -119,12 +115,14 @@ std::size_t convolution_norm_scratch<double>(const ConvolutionShape& shape) {
 void convolution_norms(const ConvolutionShape& shape, const float* image, const float* gradient, float* kept,
                        std::size_t kept_stride, void* scratch, double* computed) {
   detail::check_convolution(shape);
-  best().convolution_float(shape, image, gradient, kept, kept_stride, aligned(scratch), computed);
+  best().convolution_float(shape, image, gradient, kept, kept_stride, detail::aligned(scratch, detail::kTileLine),
+                           computed);
 }
 void convolution_norms(const ConvolutionShape& shape, const double* image, const double* gradient, double* kept,
                        std::size_t kept_stride, void* scratch, double* computed) {
   detail::check_convolution(shape);
-  best().convolution_double(shape, image, gradient, kept, kept_stride, aligned(scratch), computed);
+  best().convolution_double(shape, image, gradient, kept, kept_stride, detail::aligned(scratch, detail::kTileLine),
+                            computed);
 }
 
 }  // namespace sotto::kernels

@@ -1,7 +1,7 @@
 #include <sotto/kernels/instruction_sets.h>
 #include <sotto/kernels/product_kernels.h>
+#include <sotto/kernels/scratch.h>
 
-#include <cstdint>
 #include <vector>
 
 #define SOTTO_LANE_BYTES 16
@@ -29,12 +29,6 @@ std::span<const ProductKernels> supported_product_kernels() {
 
 namespace {
 
-unsigned char* aligned(void* scratch) {
-  const auto address = reinterpret_cast<std::uintptr_t>(scratch);
-  return static_cast<unsigned char*>(scratch) +
-         (detail::kProductLine - address % detail::kProductLine) % detail::kProductLine;
-}
-
 std::size_t rounded_up(std::size_t value, std::size_t step) {
   return (value + step - 1) / step * step;
 }
@@ -61,12 +55,12 @@ std::size_t weighted_product_scratch<double>(const OuterShape& shape) {
 void add_weighted_product(const OuterShape& shape, const float* left, const float* right, const float* left_scale,
                           const float* right_scale, float* sum, std::size_t sum_stride, void* scratch) {
   detail::supported_product_kernels().front().of_float(shape, left, right, left_scale, right_scale, sum, sum_stride,
-                                                       aligned(scratch));
+                                                       detail::aligned(scratch, detail::kProductLine));
 }
 void add_weighted_product(const OuterShape& shape, const double* left, const double* right, const double* left_scale,
                           const double* right_scale, double* sum, std::size_t sum_stride, void* scratch) {
   detail::supported_product_kernels().front().of_double(shape, left, right, left_scale, right_scale, sum, sum_stride,
-                                                        aligned(scratch));
+                                                        detail::aligned(scratch, detail::kProductLine));
 }
 
 }  // namespace sotto::kernels
