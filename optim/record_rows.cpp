@@ -115,10 +115,4 @@ at::Tensor weighted_rows(const at::Tensor& factor, const at::Tensor& weights) {
   return at::where(weight.ne(0), factor * weight, 0.0);
 }
 
-at::Tensor selected_rows(const at::Tensor& factor, const at::Tensor& weights) {
-  // To ask costs a device more than it saves.
-  if (weights.is_cpu() && weights.ne(0).all().item<bool>()) return factor;
-  return at::where(per_row(weights, factor.dim()).ne(0), factor, 0.0);
-}
-
 }  // namespace sotto::optim

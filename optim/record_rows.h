@@ -52,7 +52,4 @@ int64_t bytes_freed_with(const at::Tensor& tensor);
 // `factor` with rows of weight 0 replaced by zeros and the others multiplied by their weight; factor is [B, ...].
 at::Tensor weighted_rows(const at::Tensor& factor, const at::Tensor& weights);
 
-// `factor` with rows of weight 0 replaced by zeros; on the processor returned as it is when there are none.
-at::Tensor selected_rows(const at::Tensor& factor, const at::Tensor& weights);
-
 }  // namespace sotto::optim
