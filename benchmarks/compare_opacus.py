@@ -1,11 +1,13 @@
 """A private step of Opacus and of sotto against a plain one; see compare_opacus.sh, which makes the environment for it.
 
-    compare_opacus.py --sotto PROGRAM [--pairs N] [--threads N] [--models NAME,NAME,...] [--json FILE]
+    compare_opacus.py --sotto PROGRAM [--device cpu|cuda] [--batch N] [--pairs N] [--threads N]
+                      [--models NAME,NAME,...] [--json FILE]
 
 A step is reading the records, forward pass, gradient, noise where private, and the SGD update. In each round a plain step,
 one by hooks and one by ghost clipping follow each other; a ratio is the median over the rounds of private / plain. Every
-network is measured in a process of its own. Peak memory is the most bytes held through PyTorch's CPU allocator during one
-step above those before it, from the allocations and frees that torch.profiler records; sotto counts the same. Opacus'
+network is measured in a process of its own. Peak memory is the most bytes held through PyTorch's allocator during one step
+above those before it: on the processor from the allocations and frees that torch.profiler records, on a CUDA device from
+the allocator's statistics; sotto counts the same. On a device a step ends when the device has done its work. Opacus'
 plain step is that of PyTorch, sotto's is that of LibTorch: each is compared with its own. Opacus has no attention and no
 LSTM of PyTorch's own: there the private steps run the layers that it has instead. Prints a table in Markdown.
 """
@@ -25,11 +27,10 @@ BATCHES = {"mlp": 512, "cnn": 512, "resnet20": 128, "encoder": 16, "lstm": 64, "
 WAYS = ("hooks", "ghost")
 
 
-def make_records(name):
+def make_records(name, batch):
     import torch
     from opacus_networks import VOCABULARY
 
-    batch = BATCHES[name]
     if name in ("mlp", "cnn"):
         inputs, classes = torch.randn(batch, 1, 28, 28), 10
     elif name == "resnet20":
@@ -40,13 +41,13 @@ def make_records(name):
     return inputs, torch.randint(classes, (batch,))
 
 
-def make_step(name, way, records):
+def make_step(name, way, records, device):
     """The function that takes one step: plain, hooks or ghost."""
     import torch
     from opacus_networks import make_network
 
     torch.manual_seed(1)
-    network = make_network(name, private=way != "plain").train()
+    network = make_network(name, private=way != "plain").train().to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=LEARNING_RATE)
     criterion = torch.nn.CrossEntropyLoss()
     batch = len(records[1])
@@ -62,17 +63,25 @@ def make_step(name, way, records):
     everyone = torch.arange(batch)
 
     def step():
-        inputs, labels = (part.index_select(0, everyone) for part in records)
+        inputs, labels = (part.index_select(0, everyone).to(device) for part in records)
         optimizer.zero_grad()
         criterion(network(inputs), labels).backward()
         optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     return step
 
 
-def peak_bytes(step):
+def peak_bytes(step, device):
+    import torch
     from torch.profiler import ProfilerActivity, profile
 
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        step()
+        return torch.cuda.max_memory_allocated() - before
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
         step()
     changes = [(event.start_ns(), event.nbytes()) for event in recorded.profiler.kineto_results.events()
@@ -90,16 +99,16 @@ def timed(step):
     return time.perf_counter() - start
 
 
-def measure(name, pairs, threads):
+def measure(name, batch, device, pairs, threads):
     import torch
 
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    records = make_records(name)
-    steps, errors = {"plain": make_step(name, "plain", records)}, {}
+    records = make_records(name, batch)
+    steps, errors = {"plain": make_step(name, "plain", records, device)}, {}
     for way in WAYS:
         try:
-            step = make_step(name, way, records)
+            step = make_step(name, way, records, device)
             step()
             steps[way] = step
         except Exception as error:  # whatever it is, it is the answer
@@ -113,18 +122,18 @@ def measure(name, pairs, threads):
     for way, step in steps.items():
         answers[way] = {"seconds": statistics.median(seconds[way] for seconds in rounds),
                         "ratio": statistics.median(seconds[way] / seconds["plain"] for seconds in rounds),
-                        "peak_bytes": peak_bytes(step)}
+                        "peak_bytes": peak_bytes(step, device)}
     return answers
 
 
-def measure_in_child(name, pairs, threads, channel):
+def measure_in_child(channel, *what):
     warnings.filterwarnings("ignore")
-    channel.send(measure(name, pairs, threads))
+    channel.send(measure(*what))
 
 
-def ask_opacus(name, pairs, threads):
+def ask_opacus(*what):
     ours, theirs = multiprocessing.Pipe(duplex=False)
-    child = multiprocessing.Process(target=measure_in_child, args=(name, pairs, threads, theirs))
+    child = multiprocessing.Process(target=measure_in_child, args=(theirs, *what))
     child.start()
     theirs.close()
     try:
@@ -135,8 +144,9 @@ def ask_opacus(name, pairs, threads):
     return answers
 
 
-def ask_sotto(program, name, pairs, threads):
-    words = [program, "bench", "step", "--model", name, "--pairs", str(pairs), "--threads", str(threads), "--json"]
+def ask_sotto(program, name, batch, device, pairs, threads):
+    words = [program, "bench", "step", "--model", name, "--batch", str(batch), "--device", device, "--pairs", str(pairs),
+             "--threads", str(threads), "--json"]
     answer = json.loads(subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout)
     return {"plain sotto": {"seconds": answer["seconds_plain"], "ratio": 1.0, "peak_bytes": answer["peak_bytes_plain"]},
             "sotto": {"seconds": answer["seconds_private"], "ratio": answer["ratio_time"],
@@ -165,6 +175,8 @@ def print_table(answers):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sotto", required=True)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--batch", type=int, help="records of a step (default: those of the table of sotto bench step)")
     parser.add_argument("--pairs", type=int, default=15, help="rounds, 7 to 1000")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--models", default=",".join(BATCHES))
@@ -179,8 +191,9 @@ def main():
     answers = {}
     for name in names:
         print(f"compare_opacus: {name}", file=sys.stderr)
-        answers[name] = ask_opacus(name, options.pairs, options.threads)
-        answers[name].update(ask_sotto(options.sotto, name, options.pairs, options.threads))
+        what = name, options.batch or BATCHES[name], options.device, options.pairs, options.threads
+        answers[name] = ask_opacus(*what)
+        answers[name].update(ask_sotto(options.sotto, *what))
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(answers, indent=2) + "\n", encoding="utf-8")
     print_table(answers)

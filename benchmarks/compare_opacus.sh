@@ -3,7 +3,7 @@
 # the six networks of `sotto bench step`: same sizes, batches, threads, SGD and clip norm, on this machine in one run.
 # Prints the medians of private / plain, the milliseconds and the peak memory as a table in Markdown.
 #
-#   benchmarks/compare_opacus.sh [--keep] [--pairs N] [--threads N] [--models NAME,NAME,...] [--json FILE]
+#   benchmarks/compare_opacus.sh [--keep] [--pairs N] [--threads N] [--models NAME,NAME,...] [--batch N] [--json FILE]
 #
 # PyTorch and Opacus come from PyPI into a Python environment in a temporary folder (about 1.3 GB), which is removed at the
 # end; --keep leaves it and says where it is. Nothing else of sotto needs them, and continuous integration does not run

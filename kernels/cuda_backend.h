@@ -30,7 +30,7 @@
 
 namespace sotto::kernels {
 
-inline constexpr unsigned kCudaInterface = 1;  // changes with the meaning of an entry; new entries change the size
+inline constexpr unsigned kCudaInterface = 2;  // changes with the meaning of an entry; new entries change the size
 inline constexpr unsigned kDeviceBlock = 256;  // threads of a block where nothing asks for others
 
 struct CudaBackend {
@@ -44,7 +44,7 @@ struct CudaBackend {
                                    double* out, Stream, unsigned block);
   template <class T>
   using AddWeightedSum = void (*)(const T* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
-                                  const T* w, T* y, Stream, unsigned block);
+                                  const T* w, void* scratch, T* y, Stream, unsigned block);
   template <class T>
   using SgdUpdater = void (*)(const DeviceTensorNoise&, std::size_t count, const T* sum, const SgdUpdate<T>&, Stream,
                               unsigned block);

@@ -31,16 +31,24 @@ void add_weighted_row_sum(const double* rows, std::size_t row_count, std::size_t
 
 // The same on a device, in order on `stream`; all pointers are device memory. Bits do not depend on the block size,
 // which must be 32 to 1024 and a multiple of 32 (std::invalid_argument otherwise), and the error bounds are those
-// above.
+// above. `scratch` is of weighted_row_sum_scratch() bytes, aligned to 8: sums of kRowsOfAPart rows each, which are then
+// added in their order.
 namespace cuda {
+inline constexpr std::size_t kRowsOfAPart = 128;
+
+constexpr std::size_t weighted_row_sum_scratch(std::size_t row_count, std::size_t columns) {
+  const std::size_t parts = (row_count + kRowsOfAPart - 1) / kRowsOfAPart;
+  return parts > 1 ? parts * columns * sizeof(double) : 0;
+}
+
 void add_row_squared_norms(const float* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
                            double* out, Stream stream, unsigned block = 256);
 void add_row_squared_norms(const double* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
                            double* out, Stream stream, unsigned block = 256);
 void add_weighted_row_sum(const float* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
-                          const float* w, float* y, Stream stream, unsigned block = 256);
+                          const float* w, void* scratch, float* y, Stream stream, unsigned block = 256);
 void add_weighted_row_sum(const double* rows, std::size_t row_count, std::size_t columns, std::size_t stride,
-                          const double* w, double* y, Stream stream, unsigned block = 256);
+                          const double* w, void* scratch, double* y, Stream stream, unsigned block = 256);
 
 // Operations in double. 1024 of every row add its partial sums up.
 template <class T>
@@ -51,7 +59,9 @@ constexpr KernelCost add_row_squared_norms_cost(std::uint64_t row_count, std::ui
 // No weight is 0: a row of weight 0 costs its weight alone. A weight is read once by every column, mostly from a cache.
 template <class T>
 constexpr KernelCost add_weighted_row_sum_cost(std::uint64_t row_count, std::uint64_t columns) {
-  return {(row_count * columns + row_count + columns) * sizeof(T), columns * sizeof(T), (2 * row_count + 1) * columns};
+  const std::uint64_t of_parts = weighted_row_sum_scratch(row_count, columns);
+  return {(row_count * columns + row_count + columns) * sizeof(T) + of_parts, columns * sizeof(T) + of_parts,
+          (2 * row_count + 1) * columns + of_parts / sizeof(double)};
 }
 }  // namespace cuda
 

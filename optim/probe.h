@@ -12,7 +12,8 @@
 //   another place            the same. Random numbers are replaced by constants in both, because a longer batch draws
 //                            others; a model whose results follow numbers without a constant (constant_draws.h) is
 //                            not compared in these two ways, and a note says so.
-// When two identical runs already differ (threads that add in any order), "not in a single bit" becomes "by rounding".
+// When two identical runs already differ (threads that add in any order), and always on a device, "not in a single bit"
+// becomes "by rounding". The model runs in full precision (full_precision.h).
 // Rounding is |a - b| <= tolerance max(|a|, |b|, 1e-6), see kProbeToleranceFloat and the like: a model
 // that a change of that size can hide in is not found out by this probe. What is not a number in both runs has not
 // changed, and sizes are those of what is finite; a note says that losses or gradients were not.

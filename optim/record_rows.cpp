@@ -61,10 +61,12 @@ void add_row_sum(const StepDevice& device, const at::Tensor& rows, const at::Ten
     const T* weight = weights.const_data_ptr<T>();
     T* sum = total.mutable_data_ptr<T>();
     if (device.has_table()) {
+      const at::Tensor scratch = device.scratch(
+          kernels::cuda::weighted_row_sum_scratch(static_cast<size_t>(data.size(0)), static_cast<size_t>(columns)));
       device.run([&](const kernels::CudaBackend& table, kernels::Stream stream) {
         launcher<T>(table.add_weighted_sum_float, table.add_weighted_sum_double)(
             values, static_cast<size_t>(data.size(0)), static_cast<size_t>(columns), static_cast<size_t>(columns),
-            weight, sum, stream, kernels::kDeviceBlock);
+            weight, scratch.mutable_data_ptr(), sum, stream, kernels::kDeviceBlock);
       });
       return;
     }

@@ -11,7 +11,7 @@
 // while another one is current is refused, because nothing would order it behind what it reads. There is no event and
 // no wait for the device in a step; what the host tells it goes through copy_of(), and nothing is read back.
 //
-// Has not run on a GPU: tests put the executor of kernels/sim in a device's place.
+// Has run on one NVIDIA H200 (README.md); elsewhere tests put the executor of kernels/sim in a device's place.
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/DeviceGuard.h>

@@ -24,7 +24,7 @@ bytes held through LibTorch's allocator during one step of each kind. With --mat
 switch; the program then starts itself once more with --matmul stock and the same numbers, and ratio_time_stock is the
 median private step with the switch divided by the median plain step without: the two are measured one after the other,
 not in pairs. With --matmul stock ratio_time_stock is ratio_time. With --device cuda a step is over when the device has
-finished it, phases are the time that it takes to queue them, and memory is the device's; this has not run on a GPU yet.
+finished it, phases are the time that it takes to queue them, and memory is the device's.
 )";
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace sotto::tools {
 
 inline constexpr const char* kDeviceHelp =
-    "cpu, cuda, cuda:N, or auto (cuda where there is a device); CUDA has not run on a GPU yet";
+    "cpu, cuda, cuda:N, or auto (cuda where there is a device); CUDA has run on one NVIDIA H200 only: see README";
 
 // A device that is there.
 struct Device {

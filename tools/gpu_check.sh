@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Builds sotto with its kernels for CUDA devices (preset cuda), compares all of them on a device of this machine with
-# their twins on the processor, times them, trains on the device and measures whole steps there. For a machine with an
-# NVIDIA GPU of compute capability 8.0 or newer and a driver for CUDA 13.
+# their twins on the processor, and whole private steps with autograd on one record at a time; times them, trains on the
+# device and measures whole steps there. For a machine with an NVIDIA GPU of compute capability 8.0 or newer and a driver
+# for CUDA 13.
 #
 #   tools/gpu_check.sh          set up as tools/setup.sh does, add CUDA's libraries to LibTorch (4 GB, into .cache), then
 #                               build, test and measure
 #   LibTorch_ROOT=DIR tools/gpu_check.sh     use this LibTorch, which must be whole, and install none
 #
-# Until now it has run on machines without a GPU only, where it builds everything and then says what is missing: what it
-# finds on yours is new. Please report a failure with the whole output, and figures with the name of the device.
+# Its programs have run on one NVIDIA H200 (benchmarks/README.md); the script as a whole has run on machines without a GPU
+# only, where it builds everything and then says what is missing. Please report a failure with the whole output, and
+# figures with the name of the device.
 #
 # Exits 0 when all tests passed, 64 when no device can be used, 1 otherwise.
 set -euo pipefail
@@ -24,22 +26,25 @@ source tools/setup.sh
 [ -n "${CUDACXX:-}" ] || { echo "gpu_check: no nvcc, and none could be installed" >&2; exit 1; }
 mkdir -p build
 cmake --preset cuda >build/cuda.configure.log 2>&1 || { cat build/cuda.configure.log; exit 1; }
-cmake --build --preset cuda --target sotto_cuda cuda_plugin_test cuda_device_test cuda_kernels sotto_program
+steps='tape_oracle oracle_parameters oracle_layers oracle_functions oracle_attention oracle_recurrent step_device'
+cmake --build --preset cuda --target sotto_cuda cuda_plugin_test cuda_device_test cuda_kernels sotto_program \
+  $(printf '%s_sim_test ' $steps)
 
 printf '\n== devices\n'
 build/cuda/benchmarks/cuda_kernels --list
 if command -v nvidia-smi >/dev/null; then nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader; fi
 
+case $LibTorch_ROOT in
+  "$SOTTO_CACHE"/*) "$SOTTO_CACHE/venv/bin/python" -m pip install --disable-pip-version-check --quiet 'torch==2.15.0' ;;
+esac
+
 printf '\n== tests\n'
 verdict=0
-ctest --preset cuda --no-tests=error -R '^cuda_(plugin|device)_test' || verdict=1
+ctest --preset cuda --no-tests=error -R '^cuda_(plugin|device)_test|_gpu_test$' || verdict=1
 
 printf '\n== times\n'
 build/cuda/benchmarks/cuda_kernels || verdict=1
 
-case $LibTorch_ROOT in
-  "$SOTTO_CACHE"/*) "$SOTTO_CACHE/venv/bin/python" -m pip install --disable-pip-version-check --quiet 'torch==2.15.0' || verdict=1 ;;
-esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # 28 x 28 pictures, class c a bright row, as IDX files.
@@ -86,7 +91,8 @@ END
 done
 
 printf '\n== steps\n'
-for model in mlp cnn resnet20 encoder lstm embedding-bag; do
-  build/cuda/tools/sotto bench step --model $model --device cuda --pairs 15 || verdict=1
+for step in mlp:512 mlp:16384 cnn:512 cnn:8192 resnet20:128 resnet20:2048 encoder:16 encoder:256 lstm:64 lstm:1024 \
+  embedding-bag:256 embedding-bag:8192; do
+  build/cuda/tools/sotto bench step --model ${step%:*} --batch ${step#*:} --device cuda --pairs 15 --matmul stock || verdict=1
 done
 exit $verdict

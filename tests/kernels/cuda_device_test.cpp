@@ -166,19 +166,22 @@ TYPED_TEST(KernelOnDevice, NormsOfRowsMatchLongDoubleWithTheSameBitsForEveryBloc
 
 TYPED_TEST(KernelOnDevice, WeightedSumOfRowsMatchesLongDoubleWithTheSameBitsForEveryBlock) {
   const double unit = std::numeric_limits<TypeParam>::epsilon();
-  for (const std::size_t rows : {0U, 1U, 5U}) {
+  for (const std::size_t rows : {0U, 1U, 5U, 129U, 1000U}) {
     for (const std::size_t columns : {0U, 1U, 33U, 2500U}) {
+      if (rows * columns > 100'000) continue;
       std::vector<TypeParam> values = this->random(rows * columns), weights = this->random(rows);
       if (rows > 1) {
         weights[1] = 0;
         std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(columns), columns, TypeParam{NAN});
       }
       const DeviceArray<TypeParam> there(this->stream(), values), w(this->stream(), weights);
+      const auto scratch = DeviceArray<double>::uninitialised(
+          this->stream(), cuda::weighted_row_sum_scratch(rows, columns) / sizeof(double));
       std::optional<std::vector<TypeParam>> first;
       for (const unsigned block : kBlocks) {
         const DeviceArray<TypeParam> out(this->stream(), std::vector<TypeParam>(columns, TypeParam{2}));
-        this->entries().add_weighted_sum(there.get(), rows, columns, columns, w.get(), out.get(), this->stream(),
-                                         block);
+        this->entries().add_weighted_sum(there.get(), rows, columns, columns, w.get(), scratch.get(), out.get(),
+                                         this->stream(), block);
         const std::vector<TypeParam> sum = out.read();
         if (!first) first = sum;
         ASSERT_EQ(sum, *first) << "blocks of " << block;

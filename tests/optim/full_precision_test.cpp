@@ -2,6 +2,7 @@
 
 #include <ATen/ops/zeros_like.h>
 #include <ATen/record_function.h>
+#include <sotto/optim/probe.h>
 
 #include <functional>
 #include <stdexcept>
@@ -106,6 +107,21 @@ TEST_F(ReducedPrecision, ConvolutionsOfADeviceAreInFullPrecisionMeanwhile) {
     check();
     EXPECT_EQ(now(op), at::Float32Precision::TF32);  // as the program left it
   }
+}
+
+// Convolutions of a device, rounded to TF32, change by some thousandths with the size of the batch.
+TEST_F(ReducedPrecision, TheProbeRunsTheModelInFullPrecision) {
+  at::globalContext().setFloat32Precision(at::Float32Backend::CUDA, at::Float32Op::CONV, at::Float32Precision::TF32);
+  ASSERT_TRUE(reduced(at::Float32Op::CONV));
+  const Model model = identity(3, at::kFloat);
+  int runs = 0;
+  probe(model.parameters, {{.sizes = {3}}}, [&](const Tensors& inputs) {
+    EXPECT_FALSE(reduced(at::Float32Op::CONV));
+    ++runs;
+    return model.losses(inputs);
+  });
+  EXPECT_GT(runs, 3);
+  EXPECT_TRUE(reduced(at::Float32Op::CONV));
 }
 
 TEST_F(ReducedPrecision, ModesReturnAfterAnError) {

@@ -77,7 +77,7 @@ inline Errors compare(const Model& model, TapeOptions options = {}) {
   std::vector<torch::Tensor> sums;
   for (const NamedParameter& parameter : model.parameters)
     sums.push_back(torch::zeros(parameter.tensor.sizes(), parameter.tensor.options().requires_grad(false)));
-  gradients.add_weighted(of_one_group(weights), sums);
+  gradients.add_weighted(of_one_group(weights).to(sums[0].device()), sums);
   for (size_t p = 0; p < sums.size(); ++p) {
     torch::Tensor truth = torch::zeros_like(sums[p], torch::kDouble);
     for (int64_t i = 0; i < records; ++i) {

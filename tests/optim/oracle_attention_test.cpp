@@ -24,7 +24,7 @@ Factory multihead(Options options, bool self, bool masked = false, bool causal =
     model.losses = [of, self, masked, causal](const Tensors& x) mutable {
       const Tensor query = x[0].transpose(0, 1);
       const Tensor key = self ? query : x[1].transpose(0, 1);
-      const Tensor mask = causal ? torch::ones({4, key.size(0)}, torch::kBool).triu(1) : Tensor();
+      const Tensor mask = causal ? torch::ones({4, key.size(0)}, key.options().dtype(torch::kBool)).triu(1) : Tensor();
       const Tensor padding = masked ? x.back() : Tensor();
       return to_losses(std::get<0>(of->forward(query, key, key, padding, false, mask)).transpose(0, 1));
     };
@@ -58,13 +58,15 @@ const Cases& cases() {
     c["FusedMasked"] = fused(false, [](const Tensor& like) {
       return torch::arange(25, like.options()).view({5, 5}).cos();
     });
-    c["FusedMaskedByBooleans"] = fused(false, [](const Tensor&) { return torch::ones({5, 5}, torch::kBool).tril(); });
+    c["FusedMaskedByBooleans"] = fused(false, [](const Tensor& like) {
+      return torch::ones({5, 5}, like.options().dtype(torch::kBool)).tril();
+    });
     c["FusedMaskedByTheRecord"] = fused(false, [](const Tensor& like) {
       return like.select(2, 0).gt(-1.0).view({-1, 1, 1, 5});
     });
     c["FusedRelativeBias"] = loose({random({9, 2}), random({6, 6})}, {random({kB, 5, 6})}, [](auto& p, auto& x) {
       const Tensor heads = torch::linear(x[0], p[1]).view({-1, 5, 2, 3}).transpose(1, 2);
-      const Tensor place = torch::arange(5, torch::kLong);
+      const Tensor place = integers(0, 5, x[0]);
       const Tensor distance = (place.unsqueeze(0) - place.unsqueeze(1) + 4).flatten();
       const Tensor bias = p[0].index_select(0, distance).view({5, 5, 2}).permute({2, 0, 1});
       return torch::scaled_dot_product_attention(heads, heads, heads, bias);

@@ -60,6 +60,9 @@ inline Model free_model(std::vector<Tensor> parameters, std::vector<Tensor> inpu
 inline Tensor random(at::IntArrayRef sizes) {
   return torch::randn(sizes, torch::kDouble);
 }
+inline Tensor integers(int64_t from, int64_t to, const Tensor& like) {
+  return torch::arange(from, to, torch::dtype(torch::kLong).device(like.device()));
+}
 inline Tensor tokens(at::IntArrayRef sizes, int64_t vocabulary) {
   return torch::randint(0, vocabulary, sizes, torch::kLong);
 }

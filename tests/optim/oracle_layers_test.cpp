@@ -110,7 +110,7 @@ const Cases& cases() {
     c["EmbeddingBagMeanPadded"] = bag(torch::kMean, 2);
     c["EmbeddingBagMaxPadded"] = bag(torch::kMax, 2);
     c["EmbeddingBagPaddedFromTheEnd"] = loose({random({6, 3})}, {tokens({kB, 7}, 6)}, [](auto& p, auto& x) {
-      const Tensor starts = torch::arange(0, x[0].numel(), 7);
+      const Tensor starts = torch::arange(0, x[0].numel(), 7, x[0].options());
       return std::get<0>(torch::embedding_bag(p[0], x[0].flatten(), starts, false, 0, false, {}, false, -1));
     });
     c["EmbeddingBagWeighted"] = loose({random({6, 3})}, {tokens({kB, 4}, 6), random({kB, 4})}, [](auto& p, auto& x) {
@@ -169,8 +169,8 @@ const Cases& cases() {
              x.flip({1}).roll({1}, {2}).slice(1, 1) + std::get<0>(torch::cummax(x, 1)).slice(1, 1);
     });
     c["ColumnsPickedByConstants"] = between({kB, 3, 4}, [](const Tensor& x) {
-      return x.index({torch::indexing::Slice(), torch::arange(2, torch::kLong)}) +
-             x.index_select(1, torch::arange(1, 3, torch::kLong)).repeat({1, 1, 1});
+      return x.index({torch::indexing::Slice(), integers(0, 2, x)}) +
+             x.index_select(1, integers(1, 3, x)).repeat({1, 1, 1});
     });
     // Losses.
     const Tensor labels = tokens({kB}, 5);

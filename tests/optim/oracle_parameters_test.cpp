@@ -74,15 +74,15 @@ const Cases& cases() {
       return x[0] + p[0].slice(0, 0, 5) + p[0].index({Slice(2, 7)}).flip({0});
     });
     c["PositionsLookedUp"] = loose({random({9, 4}), random({4, 4})}, {random({kB, 5, 4})}, [](auto& p, auto& x) {
-      const Tensor places = torch::arange(5, torch::kLong);
+      const Tensor places = integers(0, 5, x[0]);
       return torch::linear(x[0] + torch::embedding(p[0], places), p[1]) + p[0].index_select(0, places);
     });
     c["PositionsGathered"] = loose({random({9, 4})}, {random({kB, 3, 4})}, [](auto& p, auto& x) {
-      const Tensor rows = torch::arange(12, torch::kLong).view({3, 4}).remainder(9);
+      const Tensor rows = integers(0, 12, x[0]).view({3, 4}).remainder(9);
       return x[0] * torch::gather(p[0], 0, rows);
     });
     c["RelativePositions"] = loose({random({7, 2})}, {random({kB, 2, 4, 4})}, [](auto& p, auto& x) {
-      const Tensor place = torch::arange(4, torch::kLong);
+      const Tensor place = integers(0, 4, x[0]);
       const Tensor distance = (place.unsqueeze(0) - place.unsqueeze(1) + 3).flatten();
       return torch::softmax(x[0] + p[0].index({distance}).view({4, 4, 2}).permute({2, 0, 1}), -1);
     });

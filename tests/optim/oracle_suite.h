@@ -5,6 +5,7 @@
 
 #include <tuple>
 
+#include "device_under_test.h"
 #include "oracle_cases.h"
 
 namespace sotto::optim::testing {
@@ -20,22 +21,23 @@ inline void PrintTo(const NamedCase& of, std::ostream* out) {
 
 using OracleParameter = std::tuple<NamedCase, Strategy>;
 
-class Oracle : public ::testing::TestWithParam<OracleParameter> {};
+class Oracle : public ::testing::TestWithParam<OracleParameter> {
+ protected:
+  void SetUp() override { need_device(); }
+};
 
-// The same programs are run with the executor of kernels/sim in a device's place: every case, through a device's table
-// of launchers.
-inline TapeOptions options_for(Strategy strategy) {
-  TapeOptions options{.force_strategy = strategy};
-#ifdef SOTTO_CUDA_LIBRARY
-  options.device = StepDevice(kernels::open_cuda_backend(SOTTO_CUDA_LIBRARY), at::kCPU);
-#endif
-  return options;
+inline Errors errors_of(const Factory& make, torch::Dtype dtype, Strategy strategy) {
+  Model model = make(dtype);
+  for (const NamedParameter& parameter : model.parameters) move_in_place(parameter.tensor);
+  for (const torch::Tensor& constant : model.constants) move_in_place(constant);
+  model.inputs = moved(model.inputs);
+  return compare(model, {.force_strategy = strategy, .device = device_under_test()});
 }
 
 TEST_P(Oracle, MatchesAutogradInDouble) {
   torch::manual_seed(1);
   const auto& [of, strategy] = GetParam();
-  const Errors errors = compare(of.make(torch::kDouble), options_for(strategy));
+  const Errors errors = errors_of(of.make, torch::kDouble, strategy);
   EXPECT_LT(errors.norm, strategy == Strategy::gram ? 1e-9 : 1e-10);
   EXPECT_LT(errors.weighted, 1e-10);
   EXPECT_TRUE(errors.bounded);
@@ -44,7 +46,7 @@ TEST_P(Oracle, MatchesAutogradInDouble) {
 TEST_P(Oracle, MatchesAutogradInFloat) {
   torch::manual_seed(2);
   const auto& [of, strategy] = GetParam();
-  const Errors errors = compare(of.make(torch::kFloat), options_for(strategy));
+  const Errors errors = errors_of(of.make, torch::kFloat, strategy);
   EXPECT_LT(errors.norm, 1e-5);
   EXPECT_LT(errors.weighted, 1e-5);
   EXPECT_TRUE(errors.bounded);

@@ -80,9 +80,14 @@ void run_rows(unsigned block) {
   const Memory<T> rows(kRows * kColumns, T{1}), weights(kRows, T{1}), sum(kColumns, T{0});
   const Memory<double> norms(kRows, 0.0);
   cuda::add_row_squared_norms(rows.get(), kRows, kColumns, kColumns, norms.get(), nullptr, block);
-  cuda::add_weighted_row_sum(rows.get(), kRows, kColumns, kColumns, weights.get(), sum.get(), nullptr, block);
+  cuda::add_weighted_row_sum(rows.get(), kRows, kColumns, kColumns, weights.get(), nullptr, sum.get(), nullptr, block);
   norms.must_be_written();
   sum.must_be_written();
+  constexpr std::size_t kMany = 2 * cuda::kRowsOfAPart + 1, kFew = 2;
+  const Memory<T> many(kMany * kFew, T{1}), of_many(kMany, T{1}), few(kFew, T{0});
+  const Memory<double> parts(cuda::weighted_row_sum_scratch(kMany, kFew) / sizeof(double));
+  cuda::add_weighted_row_sum(many.get(), kMany, kFew, kFew, of_many.get(), parts.get(), few.get(), nullptr, block);
+  few.must_be_written();
 }
 
 void run_weights(unsigned block) {

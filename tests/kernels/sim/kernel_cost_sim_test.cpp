@@ -62,8 +62,9 @@ TEST(KernelCost, OfTheReleaseIsWhatItsKernelsDo) {
 }
 
 TEST(KernelCost, OfRowsIsThatEveryElementIsReadOnce) {
-  for (const std::size_t rows : {1U, 3U}) {
+  for (const std::size_t rows : {1U, 3U, 300U}) {
     for (const std::size_t columns : {1U, 33U, 1100U}) {
+      if (rows * columns > 10'000) continue;
       const CountedArray values(rows * columns, 1), weights(rows, 0.5), sum(columns, 0);
       std::vector<double> out(rows);
       const Counts norms =
@@ -74,13 +75,15 @@ TEST(KernelCost, OfRowsIsThatEveryElementIsReadOnce) {
       // A square and its addition for every element; 1023 sums of pairs; the addition to the output.
       EXPECT_EQ(norm_cost.flops, norms.read * 2 + rows * (1023 + 1));
 
-      const Counts sums =
-          counted([&] { launch_sum(values.get(), rows, columns, columns, weights.get(), sum.get(), nullptr, 64U); });
+      std::vector<double> parts(weighted_row_sum_scratch(rows, columns) / sizeof(double));
+      const Counts sums = counted([&] {
+        launch_sum(values.get(), rows, columns, columns, weights.get(), parts.data(), sum.get(), nullptr, 64U);
+      });
       const KernelCost sum_cost = add_weighted_row_sum_cost<float>(rows, columns);
       const std::uint64_t repeated = rows * (columns - 1);  // weights that another column read before
-      EXPECT_EQ(sum_cost.bytes_read, (sums.read - repeated) * 4);
-      EXPECT_EQ(sum_cost.bytes_written, sums.written * 4);
-      EXPECT_EQ(sum_cost.flops, rows * columns * 2 + sums.operations);
+      EXPECT_EQ(sum_cost.bytes_read, (sums.read - repeated) * 4 + parts.size() * 8);
+      EXPECT_EQ(sum_cost.bytes_written, sums.written * 4 + parts.size() * 8);
+      EXPECT_EQ(sum_cost.flops, rows * columns * 2 + sums.operations + parts.size());
     }
   }
 }

@@ -49,28 +49,33 @@ TYPED_TEST(SquaredNormsOnDevice, NormsMatchLongDouble) {
 
 TYPED_TEST(SquaredNormsOnDevice, WeightedSumMatchesLongDouble) {
   const double unit = std::numeric_limits<TypeParam>::epsilon();
+  std::vector<std::pair<std::size_t, std::size_t>> shapes = {{128, 3}, {129, 1}, {300, 5}, {513, 33}};
   for (const std::size_t rows : kRows) {
-    for (const std::size_t columns : kColumns) {
-      const std::size_t stride = columns + 3;
-      const Exact<TypeParam> values(this->random(rows == 0 ? 0 : (rows - 1) * stride + columns));
-      std::vector<TypeParam> weights = this->random(rows);
-      if (rows > 1) weights[1] = 0;
-      const Exact<TypeParam> w(weights);
-      const auto out = same_under_all<std::vector<TypeParam>>([&](unsigned block) {
-        const Exact<TypeParam> result(std::vector<TypeParam>(columns, TypeParam{2}));
-        cuda::add_weighted_row_sum(values.get(), rows, columns, stride, w.get(), result.get(), nullptr, block);
-        return result.to_vector();
-      });
-      for (std::size_t j = 0; j < columns; ++j) {
-        long double expected = 2, size = 2;
-        for (std::size_t i = 0; i < rows; ++i) {
-          const long double term = static_cast<long double>(weights[i]) * values.get()[i * stride + j];
-          expected += term;
-          size += std::abs(term);
-        }
-        const double bound = static_cast<double>(size) * (2 * unit + kUnit * (static_cast<double>(rows) + 2));
-        ASSERT_NEAR(static_cast<double>(out[j] - expected), 0, bound) << rows << " x " << columns;
+    for (const std::size_t columns : kColumns) shapes.push_back({rows, columns});
+  }
+  for (const auto& [rows, columns] : shapes) {
+    const std::size_t stride = columns + 3;
+    const Exact<TypeParam> values(this->random(rows == 0 ? 0 : (rows - 1) * stride + columns));
+    std::vector<TypeParam> weights = this->random(rows);
+    if (rows > 1) weights[1] = 0;
+    const Exact<TypeParam> w(weights);
+    const auto out = same_under_all<std::vector<TypeParam>>([&](unsigned block) {
+      const Exact<TypeParam> result(std::vector<TypeParam>(columns, TypeParam{2}));
+      const Exact<double> scratch(
+          std::vector<double>(cuda::weighted_row_sum_scratch(rows, columns) / sizeof(double), std::nan("")));
+      cuda::add_weighted_row_sum(values.get(), rows, columns, stride, w.get(), scratch.get(), result.get(), nullptr,
+                                 block);
+      return result.to_vector();
+    });
+    for (std::size_t j = 0; j < columns; ++j) {
+      long double expected = 2, size = 2;
+      for (std::size_t i = 0; i < rows; ++i) {
+        const long double term = static_cast<long double>(weights[i]) * values.get()[i * stride + j];
+        expected += term;
+        size += std::abs(term);
       }
+      const double bound = static_cast<double>(size) * (2 * unit + kUnit * (static_cast<double>(rows) + 2));
+      ASSERT_NEAR(static_cast<double>(out[j] - expected), 0, bound) << rows << " x " << columns;
     }
   }
 }
@@ -93,7 +98,7 @@ TYPED_TEST(SquaredNormsOnDevice, ARowThatIsNotFiniteStaysAlone) {
   EXPECT_EQ(norms.get()[2], 41);
   const Exact<TypeParam> w(std::vector<TypeParam>{1, 0, 2});
   const Exact<TypeParam> sum(std::vector<TypeParam>(2, 0));
-  cuda::add_weighted_row_sum(values.get(), 3, 2, 2, w.get(), sum.get(), nullptr, 32);
+  cuda::add_weighted_row_sum(values.get(), 3, 2, 2, w.get(), nullptr, sum.get(), nullptr, 32);
   EXPECT_EQ(sum.to_vector(), (std::vector<TypeParam>{9, 12}));
 }
 
