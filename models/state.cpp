@@ -51,6 +51,24 @@ std::string describe(const at::IntArrayRef& shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
+void refuse_any(const char* function, const std::filesystem::path& path, std::vector<std::string> wrong,
+                const char* rule) {
+  if (wrong.empty()) return;
+  const std::size_t total = wrong.size();
+  if (total > kMostListed) {
+    wrong.resize(kMostListed);
+    wrong.push_back(fmt::format("and {} more", total - kMostListed));
+  }
+  throw DataError(
+      fmt::format("[{}] {} does not fit the model: {}; {}", function, path.string(), fmt::join(wrong, "; "), rule));
+}
+
+at::Tensor values_of(const TensorView& stored) {
+  at::Tensor values = at::empty(stored.shape, scalar_type(stored.dtype));
+  if (!stored.bytes.empty()) std::memcpy(values.mutable_data_ptr(), stored.bytes.data(), stored.bytes.size());
+  return values;
+}
+
 // What keeps the file from being loaded into these tensors; empty when nothing does.
 std::vector<std::string> mismatches(const SafetensorsFile& file, const std::vector<NamedTensor>& tensors) {
   std::vector<std::string> result;
@@ -100,24 +118,50 @@ void save_state(const std::filesystem::path& path, const std::vector<NamedTensor
 Metadata load_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors) {
   for (const NamedTensor& named : tensors) check_dense(named, "load_state");
   const SafetensorsFile file = SafetensorsFile::read(path);
-  std::vector<std::string> wrong = mismatches(file, tensors);
-  if (!wrong.empty()) {
-    const std::size_t total = wrong.size();
-    if (total > kMostListed) {
-      wrong.resize(kMostListed);
-      wrong.push_back(fmt::format("and {} more", total - kMostListed));
-    }
-    throw DataError(fmt::format("[load_state] {} does not fit the model: {}; names, types and shapes must be the same",
-                                path.string(), fmt::join(wrong, "; ")));
-  }
+  refuse_any("load_state", path, mismatches(file, tensors), "names, types and shapes must be the same");
   const at::NoGradGuard no_grad;
-  for (const NamedTensor& named : tensors) {
-    const TensorView& stored = *file.find(named.name);
-    const at::Tensor values = at::empty(stored.shape, scalar_type(stored.dtype));
-    if (!stored.bytes.empty()) std::memcpy(values.mutable_data_ptr(), stored.bytes.data(), stored.bytes.size());
-    named.tensor.copy_(values);
-  }
+  for (const NamedTensor& named : tensors) named.tensor.copy_(values_of(*file.find(named.name)));
   return file.metadata();
+}
+
+std::vector<std::string> load_published(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
+                                        const PublishedNames& names) {
+  for (const NamedTensor& named : tensors) check_dense(named, "load_published");
+  const SafetensorsFile file = SafetensorsFile::read(path);
+  std::vector<const TensorView*> sources;
+  std::vector<std::string> wrong;
+  std::set<std::string> used;
+  for (const NamedTensor& named : tensors) {
+    const TensorView* stored = file.find(named.name);
+    if (stored == nullptr) stored = file.find(names.prefix + named.name);
+    sources.push_back(stored);
+    if (stored == nullptr) {
+      wrong.push_back(fmt::format("'{}' is missing", named.name));
+      continue;
+    }
+    used.insert(stored->name);
+    if (named.tensor.sizes() != at::IntArrayRef(stored->shape))
+      wrong.push_back(fmt::format("'{}' has shape {} where the model has {}", stored->name, describe(stored->shape),
+                                  describe(named.tensor.sizes())));
+    if (at::isFloatingType(scalar_type(stored->dtype)) != named.tensor.is_floating_point())
+      wrong.push_back(fmt::format("'{}' is of type {} where the model has {}", stored->name, dtype_name(stored->dtype),
+                                  c10::toString(named.tensor.scalar_type())));
+  }
+  std::vector<std::string> left_over;
+  for (const TensorView& stored : file.tensors()) {
+    if (used.contains(stored.name)) continue;
+    const bool known = std::ranges::any_of(names.left_over, [&](const std::string& part) {
+      return stored.name.starts_with(part) || stored.name.starts_with(names.prefix + part);
+    });
+    if (known)
+      left_over.push_back(stored.name);
+    else
+      wrong.push_back(fmt::format("'{}' is not in the model", stored.name));
+  }
+  refuse_any("load_published", path, std::move(wrong), "all of the model must be there, in its shapes");
+  const at::NoGradGuard no_grad;
+  for (size_t t = 0; t < tensors.size(); ++t) tensors[t].tensor.copy_(values_of(*sources[t]));
+  return left_over;
 }
 
 }  // namespace sotto::models

@@ -27,4 +27,16 @@ void save_state(const std::filesystem::path& path, const std::vector<NamedTensor
 // each with the same element type and shape; otherwise DataError lists what is wrong, and no tensor was changed.
 Metadata load_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors);
 
+// The file of a published network: a part of it is the model here.
+struct PublishedNames {
+  std::string prefix;                  // that every name of the part may begin with: "bert."
+  std::vector<std::string> left_over;  // what the names of other parts begin with: "pooler."
+};
+
+// Copies the values of a published file into the tensors, floating-point values of any type into floating-point
+// tensors, and returns the names of the tensors that were left over, sorted. The file must hold every name, of the same
+// shape, and besides only what PublishedNames says; otherwise DataError lists what is wrong, and no tensor was changed.
+std::vector<std::string> load_published(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
+                                        const PublishedNames& names);
+
 }  // namespace sotto::models
