@@ -53,9 +53,10 @@ std::optional<std::string_view> after(std::string_view text, std::string_view wo
 }  // namespace
 
 void LabelRule::refuse(const std::string& what) const {
-  throw UsageError(fmt::format(
-      "[LabelRule] '{}': {}; allowed are 'negative, positive, drop neutral', '<0 -> 0, >0 -> 1, drop 0' and 'range -4 4'",
-      text_, what));
+  throw UsageError(
+      fmt::format("[LabelRule] '{}': {}; allowed are 'negative, positive, drop neutral', '<0 -> 0, >0 -> 1, drop 0' "
+                  "and 'range -4 4'",
+                  text_, what));
 }
 
 LabelRule LabelRule::parse(std::string_view text) {
@@ -117,7 +118,9 @@ LabelRule::Clause LabelRule::clause(std::string_view text) const {
 
 bool LabelRule::overlap(const Clause& a, const Clause& b) {
   const double low = std::max(a.low, b.low), high = std::min(a.high, b.high);
-  const auto open = [](const Clause& c, double at) { return (at == c.low && c.low_open) || (at == c.high && c.high_open); };
+  const auto open = [](const Clause& c, double at) {
+    return (at == c.low && c.low_open) || (at == c.high && c.high_open);
+  };
   return low < high || (low == high && !open(a, low) && !open(b, low));
 }
 
@@ -129,7 +132,8 @@ void LabelRule::read_clauses() {
       read = clause(*dropped);
     } else {
       const std::size_t arrow = std::min(part.find(kArrow), part.size());
-      const auto label = number<int>(arrow < part.size() ? trimmed(part.substr(arrow + kArrow.size())) : part.substr(arrow));
+      const auto label =
+          number<int>(arrow < part.size() ? trimmed(part.substr(arrow + kArrow.size())) : part.substr(arrow));
       if (!label || *label < 0 || *label >= static_cast<int>(kMaxClasses))
         refuse(fmt::format("'{}' names no class from 0 to {}", part, kMaxClasses - 1));
       read = clause(trimmed(part.substr(0, arrow)));

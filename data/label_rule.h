@@ -1,16 +1,17 @@
 #pragma once
 // What labels mean: declared by the user, never learnt from the records. A rule is one line of text, in three forms:
 //
-//   negative, positive, drop neutral      classes by name: the class is the place among the names, from 0. A record whose
+//   negative, positive, drop neutral      classes by name: the class is the place among the names, from 0. A record
+//   whose
 //                                         label is named after 'drop' is left out.
 //   <0 -> 0, >0 -> 1, drop 0              classes by a number: each clause says which numbers are which class, or left
 //                                         out. Numbers are told by a value or by one or two of < <= > >= with values,
 //                                         such as >=-0.5 <0.5. No number may fit two clauses.
 //   range -4 4                            no classes: a number, which must lie in the declared range (ends included).
 //
-// There are 2 to 256 classes, numbered from 0 without gaps. Blanks around names are read over; a name holds no comma and
-// no '->', and the first form does not begin with 'range '. Fields are compared byte by byte and numbers are decimal, as
-// in 12, -0.5 or 1e3.
+// There are 2 to 256 classes, numbered from 0 without gaps. Blanks around names are read over; a name holds no comma
+// and no '->', and the first form does not begin with 'range '. Fields are compared byte by byte and numbers are
+// decimal, as in 12, -0.5 or 1e3.
 //
 // What a rule makes of a record depends on that record alone.
 

@@ -10,7 +10,7 @@ bool within(unsigned char byte, unsigned char low, unsigned char high) {
 // How long the well-formed sequence is that `bytes`, which are not empty, begin with; 0 for none.
 std::size_t sequence_length(std::string_view bytes) {
   // A position past the end reads as 0, which continues no sequence.
-  const auto at = [bytes](std::size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0; };
+  const auto at = [bytes](std::size_t i) { return static_cast<unsigned char>(i < bytes.size() ? bytes[i] : 0); };
   const auto continues = [&at](std::size_t i) { return within(at(i), 0x80, 0xbf); };
   const unsigned char first = at(0);
   if (first < 0x80) return 1;
