@@ -165,6 +165,7 @@ TEST_F(TextRecordsTest, LimitsAreKept) {
   const std::string half(kMaxLineBytes / 2, 'x');
   EXPECT_THAT(refused("\"" + half + "\n" + half + "\"", kCsvByNumber), HasSubstr("a record longer than 1048576 bytes"));
   EXPECT_EQ(refused("\"" + half + "\n" + half.substr(1) + "\"", kCsvByNumber), "accepted");
+  EXPECT_EQ(refused(half + "\n" + half + "\n" + half, kCsvByNumber), "accepted");
   EXPECT_EQ(refused("a" + std::string(kMaxFields - 1, '\t'), kTsvByNumber), "accepted");
   EXPECT_THAT(refused("a" + std::string(kMaxFields, '\t'), kTsvByNumber), HasSubstr("more than 10000 fields"));
   EXPECT_THAT(refused("a" + std::string(kMaxFields, ','), kCsvByNumber), HasSubstr("more than 10000 fields"));
