@@ -74,7 +74,7 @@ class Reading {
       const auto next = static_cast<std::int64_t>(groups_.size());
       table_.groups.push_back(groups_.try_emplace(std::move(name), next).first->second);
     }
-    table_.texts.push_back(std::move(fields[0]));
+    table_.texts.push_back(fields[0]);  // a copy has no room to spare, which a string that grew has
     table_.numbers.push_back(table_.report.records);
     lines_.push_back(records_.line());
   }
