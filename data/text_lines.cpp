@@ -45,7 +45,11 @@ std::int64_t TextLines::number() const {
 }
 
 void TextLines::refuse(const std::string& what) const {
-  throw DataError(fmt::format("[TextLines] {}, line {}: {}", state_->path.string(), state_->number, what));
+  refuse(state_->number, what);
+}
+
+void TextLines::refuse(std::int64_t line, const std::string& what) const {
+  throw DataError(fmt::format("[TextLines] {}, line {}: {}", state_->path.string(), line, what));
 }
 
 std::optional<std::string> TextLines::next() {

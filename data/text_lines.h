@@ -28,8 +28,9 @@ class TextLines {
 
   std::int64_t number() const;  // of the line that next() gave, from 1
 
-  // Throws DataError: file, line, what.
+  // Throws DataError: file, line, what; the line is that of number(), or the one given.
   [[noreturn]] void refuse(const std::string& what) const;
+  [[noreturn]] void refuse(std::int64_t line, const std::string& what) const;
 
  private:
   struct State;

