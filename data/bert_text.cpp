@@ -1,6 +1,6 @@
 #include <sotto/data/bert_characters.h>
 #include <sotto/data/bert_text.h>
-#include <sotto/data/utf8.h>
+#include <sotto/data/code_points.h>
 
 #include <algorithm>
 #include <array>
@@ -93,7 +93,7 @@ class Splitter {
   }
 
   void add(char32_t c) {
-    append_utf8(word_, c);
+    append_code_point(word_, c);
     ++size_;
   }
 

@@ -18,7 +18,7 @@ namespace sotto::data {
 struct BertTextSettings {
   bool clean_text = true;
   bool handle_chinese_chars = true;
-  std::optional<bool> strip_accents;  // not set: as lowercase
+  std::optional<bool> strip_accents = std::nullopt;  // not set: as lowercase
   bool lowercase = true;
 
   bool strips_accents() const { return strip_accents.value_or(lowercase); }

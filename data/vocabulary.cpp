@@ -17,7 +17,7 @@ namespace {
 std::string fault(const std::string& token) {
   if (token.empty()) return "an empty token; each must be a text";
   if (token.size() > kMaxTokenBytes) return fmt::format("a token longer than {} bytes", kMaxTokenBytes);
-  if (const auto at = invalid_utf8(token)) return fmt::format("not UTF-8 at byte {} of the token", *at);
+  if (const auto at = first_invalid_utf8(token)) return fmt::format("not UTF-8 at byte {} of the token", *at);
   return "";
 }
 

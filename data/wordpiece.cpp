@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sotto/data/bert_characters.h>
+#include <sotto/data/code_points.h>
 #include <sotto/data/utf8.h>
 #include <sotto/data/wordpiece.h>
 #include <sotto/privacy/error.h>
@@ -82,7 +83,7 @@ TokenIds WordPiece::encode(std::string_view text, std::size_t most_tokens) const
                                  most_tokens));
   if (text.size() > kMaxTextBytes)
     throw DataError(fmt::format("[WordPiece::encode] a text longer than {} bytes", kMaxTextBytes));
-  if (const auto at = invalid_utf8(text))
+  if (const auto at = first_invalid_utf8(text))
     throw DataError(fmt::format("[WordPiece::encode] a text that is not UTF-8 at byte {}", *at));
 
   const std::size_t most = most_tokens - 1;  // without [SEP]

