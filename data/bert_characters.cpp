@@ -31,11 +31,24 @@ constexpr std::array<Range, 41> kSinceUnicode8 = {
      {0x12FF1, 0x13455}, {0x16E97, 0x16F4F}, {0x16FE2, 0x16FE4}, {0x1CF00, 0x1CF46}, {0x1E000, 0x1E4EF},
      {0x1E944, 0x1E95F}}};
 // The same for marks with a place in the order of marks, and version 9.
-constexpr std::array<Range, 18> kOrderedSinceUnicode9 = {
-    {{0x7FD, 0x7FD},     {0x898, 0x8D3},     {0x9FE, 0x9FE},     {0xC3C, 0xC3C},     {0xD3B, 0xD3C},
-     {0xEBA, 0xEBA},     {0x1715, 0x1715},   {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},   {0xA82C, 0xA82C},
-     {0x10D24, 0x10F85}, {0x11070, 0x11070}, {0x1133B, 0x1133B}, {0x1145E, 0x1145E}, {0x11839, 0x11A99},
-     {0x11D42, 0x11F42}, {0x16FF0, 0x16FF1}, {0x1E08F, 0x1E4EF}}};
+constexpr std::array<Range, 18> kOrderedSinceUnicode9 = {{{0x7FD, 0x7FD},
+                                                          {0x898, 0x8D3},
+                                                          {0x9FE, 0x9FE},
+                                                          {0xC3C, 0xC3C},
+                                                          {0xD3B, 0xD3C},
+                                                          {0xEBA, 0xEBA},
+                                                          {0x1715, 0x1715},
+                                                          {0x1ABF, 0x1ACE},
+                                                          {0x1DF6, 0x1DFA},
+                                                          {0xA82C, 0xA82C},
+                                                          {0x10D24, 0x10F85},
+                                                          {0x11070, 0x11070},
+                                                          {0x1133B, 0x1133B},
+                                                          {0x1145E, 0x1145E},
+                                                          {0x11839, 0x11A99},
+                                                          {0x11D42, 0x11F42},
+                                                          {0x16FF0, 0x16FF1},
+                                                          {0x1E08F, 0x1E4EF}}};
 // Classed anew since version 8: the first two were punctuation, the third an accent.
 constexpr char32_t kCanadianChi = 0x166D, kSharadaSandhi = 0x111C9, kHanunooPamudpod = 0x1734;
 constexpr char32_t kSinceUnicode9Composed = 0x11938;

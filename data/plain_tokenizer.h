@@ -2,8 +2,8 @@
 // Token ids for models that are trained from scratch: the words of a text or its characters, looked up in a public list
 // (vocabulary.h) that the user gives. Nothing is done to the text; what is not in the list is [UNK].
 //
-// The list is never made from the records that are trained on, and no function here makes one: which words occur in them
-// is private. Take a list that is public: a dictionary, the vocabulary of a published model, an alphabet.
+// The list is never made from the records that are trained on, and no function here makes one: which words occur in
+// them is private. Take a list that is public: a dictionary, the vocabulary of a published model, an alphabet.
 
 #include <sotto/data/token_ids.h>
 #include <sotto/data/vocabulary.h>
@@ -25,14 +25,15 @@ class PlainTokenizer {
   };
 
   // One token per line, among them [PAD] and [UNK]; these two stand for themselves and never for a word of a text.
-  // Throws DataError for what Vocabulary refuses, and for a token that can never occur: a word with white space in it, or
-  // more than one character.
+  // Throws DataError for what Vocabulary refuses, and for a token that can never occur: a word with white space in it,
+  // or more than one character.
   static PlainTokenizer from_vocabulary(const std::filesystem::path& vocabulary, Unit unit);
 
   PlainTokenizer(Vocabulary vocabulary, Unit unit);
 
-  // The first `most_tokens` (>= 1, or UsageError) tokens, none for an empty text. Throws DataError for a text longer than
-  // kMaxTextBytes or not UTF-8, which names a place and nothing of the text. Linear; may be called by many threads.
+  // The first `most_tokens` (>= 1, or UsageError) tokens, none for an empty text. Throws DataError for a text longer
+  // than kMaxTextBytes or not UTF-8, which names a place and nothing of the text. Linear; may be called by many
+  // threads.
   TokenIds encode(std::string_view text, std::size_t most_tokens) const;
 
   std::int32_t vocabulary_size() const { return vocabulary_.size(); }

@@ -80,15 +80,17 @@ class Node {
   }
 
   [[noreturn]] void refuse(const std::string& what) const {
-    throw DataError(fmt::format("[read_tokenizer_file] {}: {} {}", file_.string(),
-                                place_.empty() ? "the file" : place_, what));
+    throw DataError(
+        fmt::format("[read_tokenizer_file] {}: {} {}", file_.string(), place_.empty() ? "the file" : place_, what));
   }
   [[noreturn]] void refuse(std::string_view key, const std::string& what) const {
     throw DataError(fmt::format("[read_tokenizer_file] {}: {} {}", file_.string(), name(key), what));
   }
 
  private:
-  std::string name(std::string_view key) const { return place_.empty() ? std::string(key) : fmt::format("{}.{}", place_, key); }
+  std::string name(std::string_view key) const {
+    return place_.empty() ? std::string(key) : fmt::format("{}.{}", place_, key);
+  }
 
   const std::filesystem::path& file_;
   std::string place_;
@@ -123,8 +125,8 @@ Vocabulary vocabulary(const std::filesystem::path& path, Node model) {
   for (const auto& [token, value] : entries) {
     const auto* id = std::get_if<std::int64_t>(&value.value);
     if (id == nullptr || *id < 0 || std::cmp_greater_equal(*id, tokens.size()) || there[static_cast<std::size_t>(*id)])
-      model.refuse("vocab", fmt::format("has the id {} for {}; the ids of {} tokens are 0 to {}, each once", shown(value),
-                                        shown(token), tokens.size(), tokens.size() - 1));
+      model.refuse("vocab", fmt::format("has the id {} for {}; the ids of {} tokens are 0 to {}, each once",
+                                        shown(value), shown(token), tokens.size(), tokens.size() - 1));
     tokens[static_cast<std::size_t>(*id)] = token;
     there[static_cast<std::size_t>(*id)] = true;
   }
@@ -187,7 +189,8 @@ void check_post_processor(Node post, const Vocabulary& vocabulary) {
     for (const char* name : {"[CLS]", "[SEP]"}) check_template_token(post.inside("special_tokens"), name, vocabulary);
     post.take("pair");
   } else {
-    post.refuse("type", fmt::format("is {}; only 'TemplateProcessing' and 'BertProcessing' are done here", shown(type)));
+    post.refuse("type",
+                fmt::format("is {}; only 'TemplateProcessing' and 'BertProcessing' are done here", shown(type)));
   }
   post.end();
 }

@@ -2,10 +2,10 @@
 // The file tokenizer.json of a WordPiece model of the Hugging Face library `tokenizers`.
 //
 // Honoured: the model's vocabulary, the four settings of its BertNormalizer, and its added tokens.
-// Has to be as for BERT: the splitter BertPreTokenizer, the model's unk_token "[UNK]", continuing_subword_prefix "##" and
-// max_input_chars_per_word 100, and a post_processor that puts [CLS] before and [SEP] behind a single text.
-// Not used: truncation and padding, which are the caller's, `decoder`, and what the post_processor says of pairs.
-// Anything else that the file declares is refused by name.
+// Has to be as for BERT: the splitter BertPreTokenizer, the model's unk_token "[UNK]", continuing_subword_prefix "##"
+// and max_input_chars_per_word 100, and a post_processor that puts [CLS] before and [SEP] behind a single text. Not
+// used: truncation and padding, which are the caller's, `decoder`, and what the post_processor says of pairs. Anything
+// else that the file declares is refused by name.
 
 #include <sotto/data/bert_text.h>
 #include <sotto/data/vocabulary.h>

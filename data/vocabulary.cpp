@@ -25,8 +25,16 @@ std::string fault(const std::string& token) {
 
 Vocabulary Vocabulary::read(const std::filesystem::path& path) {
   TextLines lines(path);
+  return from(lines, path);
+}
+
+Vocabulary Vocabulary::parse(const std::filesystem::path& path, std::string text) {
+  TextLines lines(path, std::move(text));
+  return from(lines, path);
+}
+
+Vocabulary Vocabulary::from(TextLines& lines, const std::filesystem::path& path) {
   std::vector<std::string> tokens;
-  std::unordered_map<std::string, std::int64_t> seen;
   std::size_t bytes = 0;
   while (auto line = lines.next()) {
     bytes += line->size() + 1;
@@ -35,24 +43,26 @@ Vocabulary Vocabulary::read(const std::filesystem::path& path) {
                                kMaxVocabularyTokens, kMaxVocabularyBytes));
     if (tokens.empty() && line->starts_with("\xEF\xBB\xBF"))
       lines.refuse("a byte-order mark; save the file as UTF-8 without one");
-    if (const std::string what = fault(*line); !what.empty()) lines.refuse(what);
-    const auto [earlier, fresh] = seen.emplace(*line, lines.number());
-    if (!fresh) lines.refuse(fmt::format("the same token as in line {}; each must be there once", earlier->second));
     tokens.push_back(std::move(*line));
   }
-  return {std::move(tokens), path.string()};
+  return {std::move(tokens), path.string(), "line", 1};
 }
 
 Vocabulary::Vocabulary(std::vector<std::string> tokens, const std::string& where)
+    : Vocabulary(std::move(tokens), where, "token", 0) {}
+
+Vocabulary::Vocabulary(std::vector<std::string> tokens, const std::string& where, const char* place, std::int32_t first)
     : where_(where), tokens_(std::move(tokens)) {
   if (tokens_.empty() || tokens_.size() > kMaxVocabularyTokens)
     refuse(where, fmt::format("{} tokens; 1 to {} are allowed", tokens_.size(), kMaxVocabularyTokens));
   ids_.reserve(tokens_.size());
   for (std::int32_t id = 0; id < size(); ++id) {
     const std::string& token = tokens_[static_cast<std::size_t>(id)];
-    if (const std::string what = fault(token); !what.empty()) refuse(where, fmt::format("token {}: {}", id, what));
+    std::string what = fault(token);
     const auto [earlier, fresh] = ids_.emplace(token, id);
-    if (!fresh) refuse(where, fmt::format("token {}: the same as token {}; each must be there once", id, earlier->second));
+    if (what.empty() && !fresh)
+      what = fmt::format("the same token as in {} {}; each must be there once", place, earlier->second + first);
+    if (!what.empty()) refuse(where, fmt::format("{} {}: {}", place, id + first, what));
   }
 }
 

@@ -15,6 +15,8 @@
 
 namespace sotto::data {
 
+class TextLines;
+
 inline constexpr std::size_t kMaxVocabularyBytes = 8 << 20;  // of a file, unpacked
 inline constexpr std::size_t kMaxVocabularyTokens = 1 << 20;
 inline constexpr std::size_t kMaxTokenBytes = 512;
@@ -25,6 +27,8 @@ class Vocabulary {
   // there before, text that is not UTF-8 or begins with a byte-order mark, and what is above the limits; for a file
   // without a line; and the errors of input_file.h.
   static Vocabulary read(const std::filesystem::path& path);
+  // The text of a file that was read from `path` before.
+  static Vocabulary parse(const std::filesystem::path& path, std::string text);
 
   // The same refusals, of `where`, naming the id.
   Vocabulary(std::vector<std::string> tokens, const std::string& where);
@@ -36,6 +40,10 @@ class Vocabulary {
   std::int32_t need(const std::string& token) const;
 
  private:
+  static Vocabulary from(TextLines& lines, const std::filesystem::path& path);
+  // `place` is what the message calls the token with id 0 and `first` its number there.
+  Vocabulary(std::vector<std::string> tokens, const std::string& where, const char* place, std::int32_t first);
+
   std::string where_;
   std::vector<std::string> tokens_;
   std::unordered_map<std::string, std::int32_t> ids_;

@@ -27,7 +27,7 @@ WordPiece WordPiece::from_vocabulary(const std::filesystem::path& vocabulary, co
   for (const std::string& token : file.vocabulary.tokens()) {
     ++line;
     if (ends_in_white_space(token))
-      throw DataError(fmt::format("[WordPiece] {}, line {}: white space at the end of a token, which no word ends in",
+      throw DataError(fmt::format("[WordPiece] {}: line {}: white space at the end of a token, which no word ends in",
                                   vocabulary.string(), line));
   }
   for (const char* name : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"})
@@ -58,7 +58,8 @@ WordPiece::WordPiece(TokenizerFile file)
 void WordPiece::add_pieces(std::string_view word, std::size_t code_points, std::vector<std::int32_t>& ids) const {
   const std::size_t before = ids.size();
   for (std::size_t at = 0; at < word.size();) {
-    const auto piece = code_points > kLongestWord ? PieceTrie::Match{} : (at == 0 ? first_ : further_).longest(word.substr(at));
+    const auto piece =
+        code_points > kLongestWord ? PieceTrie::Match{} : (at == 0 ? first_ : further_).longest(word.substr(at));
     if (piece.length == 0) {
       ids.resize(before);
       ids.push_back(unknown_);
@@ -79,8 +80,8 @@ void WordPiece::add_words(std::string_view text, std::size_t most, std::vector<s
 
 TokenIds WordPiece::encode(std::string_view text, std::size_t most_tokens) const {
   if (most_tokens < 3)
-    throw UsageError(fmt::format("[WordPiece::encode] most_tokens {}; must be at least 3: [CLS], one token, [SEP]",
-                                 most_tokens));
+    throw UsageError(
+        fmt::format("[WordPiece::encode] most_tokens {}; must be at least 3: [CLS], one token, [SEP]", most_tokens));
   if (text.size() > kMaxTextBytes)
     throw DataError(fmt::format("[WordPiece::encode] a text longer than {} bytes", kMaxTextBytes));
   if (const auto at = first_invalid_utf8(text))

@@ -26,17 +26,17 @@ namespace sotto::data {
 class WordPiece {
  public:
   // From vocab.txt, one token per line. Which settings it was made for the file does not say. Its added tokens are
-  // those of BERT: [PAD], [UNK], [CLS], [SEP] and, where it has it, [MASK]. Throws DataError for what Vocabulary refuses,
-  // for a token that ends in white space and when one of the first four is missing.
+  // those of BERT: [PAD], [UNK], [CLS], [SEP] and, where it has it, [MASK]. Throws DataError for what Vocabulary
+  // refuses, for a token that ends in white space and when one of the first four is missing.
   static WordPiece from_vocabulary(const std::filesystem::path& vocabulary, const BertTextSettings& text = {});
   // From tokenizer.json; throws the errors of tokenizer_file.h, and for the same missing tokens.
   static WordPiece from_tokenizer(const std::filesystem::path& tokenizer);
 
   explicit WordPiece(TokenizerFile file);
 
-  // [CLS], the tokens of the text, [SEP]: up to `most_tokens` (>= 3, or UsageError) with these two. Throws DataError for
-  // a text longer than kMaxTextBytes or not UTF-8, which names a place and nothing of the text.
-  // Time is linear in the text (a byte of a word costs at most kMaxTokenBytes steps); may be called by many threads.
+  // [CLS], the tokens of the text, [SEP]: up to `most_tokens` (>= 3, or UsageError) with these two. Throws DataError
+  // for a text longer than kMaxTextBytes or not UTF-8, which names a place and nothing of the text. Time is linear in
+  // the text (a byte of a word costs at most kMaxTokenBytes steps); may be called by many threads.
   TokenIds encode(std::string_view text, std::size_t most_tokens) const;
 
   std::int32_t vocabulary_size() const { return vocabulary_.size(); }

@@ -31,7 +31,10 @@ BertTextSettings only(void (*change)(BertTextSettings&)) {
 }
 
 TEST(BertTextTest, WithoutAnyStepTextIsCutAtWhiteSpaceAndPunctuationAlone) {
-  EXPECT_THAT(words("Ab  c\tD\n\r\x0B\x0C" "E", kNothing), ElementsAre("Ab", "c", "D", "E"));
+  EXPECT_THAT(words("Ab  c\tD\n\r\x0B\x0C"
+                    "E",
+                    kNothing),
+              ElementsAre("Ab", "c", "D", "E"));
   EXPECT_THAT(words("\u00A0a\u2003b\u3000c\u2028d\u0085e", kNothing), ElementsAre("a", "b", "c", "d", "e"));
   EXPECT_THAT(words("it's", kNothing), ElementsAre("it", "'", "s"));
   EXPECT_THAT(words("...", kNothing), ElementsAre(".", ".", "."));
@@ -51,8 +54,15 @@ TEST(BertTextTest, PunctuationIsAsciiSymbolsAndUnicodesClasses) {
 
 TEST(BertTextTest, CleaningDropsWhatIsNoCharacterAndMakesWhiteSpaceBlanks) {
   const BertTextSettings clean = only([](BertTextSettings& s) { s.clean_text = true; });
-  EXPECT_THAT(words(std::string_view("a\0b\x01\x7F" "c", 6), clean), ElementsAre("abc"));
-  EXPECT_THAT(words("a\uFFFD\u200D\u00AD\uE000\U0010FFFD\u0085\x0B" "b", clean), ElementsAre("ab"));
+  EXPECT_THAT(words(std::string_view("a\0b\x01\x7F"
+                                     "c",
+                                     6),
+                    clean),
+              ElementsAre("abc"));
+  EXPECT_THAT(words("a\uFFFD\u200D\u00AD\uE000\U0010FFFD\u0085\x0B"
+                    "b",
+                    clean),
+              ElementsAre("ab"));
   EXPECT_THAT(words("a\tb\nc\rd\u00A0e", clean), ElementsAre("a", "b", "c", "d", "e"));
   EXPECT_THAT(words("\u0378", clean), ElementsAre("\u0378"));  // assigned to nothing
   EXPECT_THAT(words("\u00C9\u6771", clean), ElementsAre("\u00C9\u6771"));
@@ -69,11 +79,11 @@ TEST(BertTextTest, IdeographsAreSetApart) {
 TEST(BertTextTest, StrippingDecomposesAndDropsAccents) {
   const BertTextSettings strip = only([](BertTextSettings& s) { s.strip_accents = true; });
   EXPECT_THAT(words("Caf\u00E9 e\u0301\u0323 \u1EC7", strip), ElementsAre("Cafe", "e", "e"));
-  EXPECT_THAT(words("\uAC01", strip), ElementsAre("\u1100\u1161\u11A8"));           // Hangul, by the algorithm
-  EXPECT_THAT(words("\u00F8\u0142", strip), ElementsAre("\u00F8\u0142"));           // no decomposition
-  EXPECT_THAT(words("\uFB01\u00BD", strip), ElementsAre("\uFB01\u00BD"));           // compatibility is another form
-  EXPECT_THAT(words("a\u0903\u20DD", strip), ElementsAre("a\u0903\u20DD"));         // classes Mc and Me stay
-  EXPECT_THAT(words("\u037E", strip), ElementsAre(";"));                            // becomes punctuation
+  EXPECT_THAT(words("\uAC01", strip), ElementsAre("\u1100\u1161\u11A8"));    // Hangul, by the algorithm
+  EXPECT_THAT(words("\u00F8\u0142", strip), ElementsAre("\u00F8\u0142"));    // no decomposition
+  EXPECT_THAT(words("\uFB01\u00BD", strip), ElementsAre("\uFB01\u00BD"));    // compatibility is another form
+  EXPECT_THAT(words("a\u0903\u20DD", strip), ElementsAre("a\u0903\u20DD"));  // classes Mc and Me stay
+  EXPECT_THAT(words("\u037E", strip), ElementsAre(";"));                     // becomes punctuation
   EXPECT_THAT(words("a\u0301", kNothing), ElementsAre("a\u0301"));
 }
 
@@ -82,7 +92,8 @@ TEST(BertTextTest, MarksThatStayComeIntoCanonicalOrder) {
   // Combining classes: U+302E 224, U+1D165 216, U+0334 1, an accent.
   EXPECT_THAT(words("x\u302E\u0334\U0001D165", strip), ElementsAre("x\U0001D165\u302E"));
   EXPECT_THAT(words("x\u302Ey\U0001D165", strip), ElementsAre("x\u302Ey\U0001D165"));
-  EXPECT_THAT(words("x\u302E\u0901\U0001D165", strip), ElementsAre("x\u302E\U0001D165"));  // U+0901: an accent of class 0
+  EXPECT_THAT(words("x\u302E\u0901\U0001D165", strip),
+              ElementsAre("x\u302E\U0001D165"));  // U+0901: an accent of class 0
 }
 
 TEST(BertTextTest, LowerCaseIsThatOfEachCodePointAlone) {

@@ -28,9 +28,8 @@ std::vector<Sentence> sentences() {
     std::getline(fields, tokens, '\t');
     std::getline(fields, ids);
     std::istringstream names(tokens), numbers(ids);
-    result.push_back({text,
-                      {std::istream_iterator<std::string>(names), {}},
-                      {std::istream_iterator<std::int32_t>(numbers), {}}});
+    result.push_back(
+        {text, {std::istream_iterator<std::string>(names), {}}, {std::istream_iterator<std::int32_t>(numbers), {}}});
   }
   return result;
 }

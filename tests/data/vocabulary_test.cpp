@@ -38,12 +38,14 @@ TEST_F(VocabularyTest, IdsAreTheNumbersOfTheLinesFromZero) {
 
 TEST_F(VocabularyTest, WhatIsNoListOfTokensIsRefusedByLine) {
   EXPECT_THAT(refused(""), HasSubstr("file.txt: 0 tokens; 1 to 1048576 are allowed"));
-  EXPECT_THAT(refused("a\n\nb\n"), HasSubstr("file.txt, line 2: an empty token"));
+  EXPECT_THAT(refused("a\n\nb\n"), HasSubstr("file.txt: line 2: an empty token"));
   EXPECT_THAT(refused("a\nb\nc\nb\n"), HasSubstr("line 4: the same token as in line 2"));
   EXPECT_THAT(refused("a\nb\xFF\n"), HasSubstr("line 2: not UTF-8 at byte 1 of the token"));
   EXPECT_THAT(refused("a\n" + std::string(513, 'x')), HasSubstr("line 2: a token longer than 512 bytes"));
   EXPECT_EQ(read("a\n" + std::string(512, 'x')).size(), 2);
-  EXPECT_THAT(refused("\xEF\xBB\xBF" "a\n"), HasSubstr("line 1: a byte-order mark"));
+  EXPECT_THAT(refused("\xEF\xBB\xBF"
+                      "a\n"),
+              HasSubstr("line 1: a byte-order mark"));
   EXPECT_THAT(refused(std::string("a\0b\n", 4)), HasSubstr("line 1: a zero byte"));
   EXPECT_THAT(refusal([&] { Vocabulary::read(files_.path() / "absent"); }), HasSubstr("absent"));
 }
@@ -51,7 +53,8 @@ TEST_F(VocabularyTest, WhatIsNoListOfTokensIsRefusedByLine) {
 TEST_F(VocabularyTest, OverLargeFilesAreRefused) {
   std::string bytes, tokens;
   for (int i = 0; i < 17000; ++i) bytes += std::to_string(100000 + i) + std::string(494, 'x') + "\n";
-  EXPECT_THAT(refused(bytes), HasSubstr("line 16744: too large for a vocabulary"));  // of 501 bytes each; 2^23 are allowed
+  EXPECT_THAT(refused(bytes),
+              HasSubstr("line 16744: too large for a vocabulary"));  // of 501 bytes each; 2^23 are allowed
   for (int i = 0; i <= 1 << 20; ++i) {
     for (int rest = i; rest > 0; rest /= 64) tokens += static_cast<char>('0' + rest % 64);
     tokens += "z\n";
@@ -65,7 +68,7 @@ TEST_F(VocabularyTest, ListsInMemoryAreRefusedLikeFiles) {
   };
   EXPECT_EQ(list({"a", "b"}), "accepted");
   EXPECT_THAT(list({}), HasSubstr("list: 0 tokens"));
-  EXPECT_THAT(list({"a", "b", "a"}), HasSubstr("list: token 2: the same as token 0"));
+  EXPECT_THAT(list({"a", "b", "a"}), HasSubstr("list: token 2: the same token as in token 0"));
   EXPECT_THAT(list({"a", ""}), HasSubstr("list: token 1: an empty token"));
   EXPECT_THAT(list({"\xC3"}), HasSubstr("list: token 0: not UTF-8"));
 }
@@ -105,7 +108,8 @@ TEST_F(VocabularyTest, PlainTokensThatCannotOccurAreRefused) {
   for (const char* token : {"a b", " a", "a\u00A0", " "})
     EXPECT_THAT(refused_plain("[PAD]\n[UNK]\n" + std::string(token) + "\n", Unit::words),
                 HasSubstr("token 2 (from 0) is not one word without white space"));
-  EXPECT_THAT(refused_plain("[PAD]\n[UNK]\nab\n", Unit::characters), HasSubstr("token 2 (from 0) is not one character"));
+  EXPECT_THAT(refused_plain("[PAD]\n[UNK]\nab\n", Unit::characters),
+              HasSubstr("token 2 (from 0) is not one character"));
 }
 
 TEST_F(VocabularyTest, PlainTextsThatAreNotUtf8OrTooLongAreRefusedWithoutTheirContent) {

@@ -125,8 +125,10 @@ TEST_F(WordPieceTest, HostileTextsTakeLinearTime) {
 }
 
 BertTextSettings settings_of(const std::string& flags) {
-  BertTextSettings settings{.clean_text = flags.at(0) == '1', .handle_chinese_chars = flags.at(1) == '1',
-                            .strip_accents = {}, .lowercase = flags.at(3) == '1'};
+  BertTextSettings settings{.clean_text = flags.at(0) == '1',
+                            .handle_chinese_chars = flags.at(1) == '1',
+                            .strip_accents = {},
+                            .lowercase = flags.at(3) == '1'};
   if (flags[2] != '-') settings.strip_accents = flags[2] == '1';
   return settings;
 }
