@@ -18,10 +18,7 @@ class Splitter {
 
   // False once no more words are wanted.
   bool take(char32_t c) {
-    if (settings_.clean_text) {
-      if (is_dropped(c)) return wanted_;
-      if (is_white_space(c)) c = ' ';
-    }
+    if (settings_.clean_text && is_dropped(c)) return wanted_;
     const bool apart = settings_.handle_chinese_chars && is_ideograph(c);
     if (apart) strip(' ');
     strip(c);

@@ -1,7 +1,8 @@
 #pragma once
 // Text as the words that BERT and its relatives were trained on: what the normaliser BertNormalizer and the splitter
 // BertPreTokenizer of the Hugging Face library `tokenizers` make of it. In this order:
-//   clean_text            drops what is no character (bert_characters.h) and makes all white space blanks
+//   clean_text            drops what is no character (bert_characters.h); it makes white space blanks, too, which the
+//                         splitter below would not notice
 //   handle_chinese_chars  sets each CJK ideograph apart
 //   strip_accents         decomposes (Unicode NFD) and drops accents
 //   lowercase             each code point by itself

@@ -47,7 +47,6 @@ PlainTokenizer::PlainTokenizer(Vocabulary vocabulary, Unit unit)
 }
 
 std::int32_t PlainTokenizer::id_of(std::string_view token) const {
-  if (token.size() > kMaxTokenBytes) return unknown_;
   const auto id = vocabulary_.find(std::string(token));
   return id && *id != pad_ ? *id : unknown_;
 }

@@ -226,8 +226,6 @@ TokenizerFile parse_tokenizer_file(const std::filesystem::path& path, const std:
   splitter.end();
   check_post_processor(root.inside("post_processor"), file.vocabulary);
   const auto& added = root.need<JsonValue::Array>("added_tokens", "an array");
-  if (added.size() > kMaxAddedTokens)
-    root.refuse("added_tokens", fmt::format("are {}; up to {} are allowed", added.size(), kMaxAddedTokens));
   for (const JsonValue& token : added)
     file.added.push_back(added_token(root.element("added_tokens", file.added.size(), token), file.vocabulary));
   for (const char* unused : {"truncation", "padding", "decoder"}) root.take(unused);

@@ -17,8 +17,6 @@
 
 namespace sotto::data {
 
-inline constexpr std::size_t kMaxAddedTokens = 1024;
-
 struct TokenizerFile {
   Vocabulary vocabulary;
   BertTextSettings text;

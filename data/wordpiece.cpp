@@ -48,9 +48,8 @@ WordPiece::WordPiece(TokenizerFile file)
       sep_(vocabulary_.need("[SEP]")) {
   for (std::int32_t id = 0; id < vocabulary_.size(); ++id) {
     const std::string_view token = vocabulary_.tokens()[static_cast<std::size_t>(id)];
-    const bool further = token.starts_with(kFurther);
-    if (!further) first_.add(token, id);
-    if (further && token != kFurther) further_.add(token.substr(kFurther.size()), id);
+    const bool further = token.starts_with(kFurther) && token != kFurther;
+    (further ? further_ : first_).add(further ? token.substr(kFurther.size()) : token, id);
   }
   for (const std::int32_t id : file.added) added_.add(vocabulary_.tokens().at(static_cast<std::size_t>(id)), id);
 }

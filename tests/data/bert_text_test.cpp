@@ -96,6 +96,18 @@ TEST(BertTextTest, MarksThatStayComeIntoCanonicalOrder) {
               ElementsAre("x\u302E\U0001D165"));  // U+0901: an accent of class 0
 }
 
+// What tokenizers 0.23.3 answers.
+TEST(BertTextTest, CharactersThatCameAfterUnicode8HaveNoClass) {
+  const BertTextSettings clean = only([](BertTextSettings& s) { s.clean_text = true; });
+  const BertTextSettings strip = only([](BertTextSettings& s) { s.strip_accents = true; });
+  EXPECT_THAT(words("a\u0890\u08E2\U000110CDb", clean), ElementsAre("a\u0890\u08E2\U000110CDb"));  // format
+  EXPECT_THAT(words("a\u2E43b\u061Dc", kNothing), ElementsAre("a\u2E43b\u061Dc"));                 // punctuation
+  EXPECT_THAT(words("x\u0898\u302E", strip), ElementsAre("x\u0898\u302E"));  // a mark of class 230 before one of 224
+  EXPECT_THAT(words("\U00011938", strip), ElementsAre("\U00011938"));        // has a decomposition since Unicode 13
+  EXPECT_THAT(words("x\u1734", strip), ElementsAre("x"));                    // classed anew since
+  EXPECT_THAT(words("x\u166Dy", kNothing), ElementsAre("x", "\u166D", "y"));
+}
+
 TEST(BertTextTest, LowerCaseIsThatOfEachCodePointAlone) {
   const BertTextSettings lower = only([](BertTextSettings& s) { s.lowercase = true; });
   EXPECT_EQ(lower.strips_accents(), false);

@@ -110,6 +110,10 @@ TEST_F(TokenizerFileTest, AddedTokensMustBePlainAndKnown) {
 TEST_F(TokenizerFileTest, WhatIsPutAroundATextMustBeClsAndSep) {
   EXPECT_THAT(refused("[{\"SpecialToken\": {\"id\": \"[CLS]\", \"type_id\": 0}}, ", "["),
               HasSubstr("post_processor.single is not [CLS] A [SEP]"));
+  const std::string sep = ", {\"SpecialToken\": {\"id\": \"[SEP]\", \"type_id\": 0}}";
+  EXPECT_THAT(refused(sep, sep + sep), HasSubstr("post_processor.single is not"));
+  EXPECT_THAT(refused(sep, ", {\"SpecialToken\": {\"id\": \"[CLS]\", \"type_id\": 0}}"),
+              HasSubstr("post_processor.single is not"));
   EXPECT_THAT(refused("\"ids\": [3]", "\"ids\": [4]"),
               HasSubstr("post_processor.special_tokens.[CLS].ids do not hold the id 3 of [CLS] alone"));
   EXPECT_THAT(refused("\"ids\": [4]", "\"ids\": [4, 4]"), HasSubstr("[SEP].ids do not hold the id 4"));
@@ -121,6 +125,9 @@ TEST_F(TokenizerFileTest, WhatIsPutAroundATextMustBeClsAndSep) {
   text.replace(begin, end - begin,
                "{\"type\": \"BertProcessing\", \"sep\": [\"[SEP]\", 4], \"cls\": [\"[CLS]\", 3]},\n");
   EXPECT_NO_THROW(read(text));
+  std::string other = text;
+  other.replace(other.find("[SEP]\", 4]"), 5, "[CLS]");
+  EXPECT_THAT(refusal([&] { read(other); }), HasSubstr("post_processor.sep is not the token [SEP] with its id 4"));
   text.replace(text.find("[CLS]\", 3]"), 10, "[CLS]\", 4]");
   EXPECT_THAT(refusal([&] { read(text); }), HasSubstr("post_processor.cls is not the token [CLS] with its id 3"));
 }
