@@ -15,11 +15,11 @@ namespace {
 using privacy::JsonMember;
 using privacy::JsonValue;
 
-constexpr std::size_t kPlaceBytes = 40;
+constexpr std::size_t kShownBytes = 40;
 
 // What a message may repeat of a file that could hold anything.
 std::string shown(const std::string& text) {
-  std::string result = text.substr(0, kPlaceBytes);
+  std::string result = text.substr(0, kShownBytes);
   for (char& c : result)
     if (c < ' ' || c > '~') c = '?';
   return result == text ? "'" + result + "'" : "'" + result + "...'";
