@@ -22,7 +22,8 @@ std::string printable(std::string_view text) {
 // Called by the parser for every element; builds the tree without recursion.
 class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit TreeBuilder(std::string_view function) : function_(function) {}
+  TreeBuilder(std::string_view function, std::size_t largest_object)
+      : function_(function), largest_object_(largest_object) {}
 
   JsonValue take() { return std::move(root_); }
 
@@ -46,14 +47,15 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
   bool start_object(std::size_t) override { return open(JsonValue::Object{}); }
   bool key(string_t& name) override {
     auto& object = std::get<JsonValue::Object>(open_.back()->value);
-    for (const auto& [earlier, value] : object)
-      if (earlier == name) fail(fmt::format("key '{}' twice in one object; allowed is once", printable(name)));
-    if (object.size() == kLargestJsonObject)
-      fail(fmt::format("object with more than {} keys; no object that is allowed has as many", kLargestJsonObject));
+    if (object.size() == largest_object_)
+      fail(fmt::format("object with more than {} keys; no object that is allowed has as many", largest_object_));
     object.push_back({std::move(name), JsonValue{}});
     return true;
   }
-  bool end_object() override { return close(); }
+  bool end_object() override {
+    check_keys(std::get<JsonValue::Object>(open_.back()->value));
+    return close();
+  }
   bool start_array(std::size_t) override { return open(JsonValue::Array{}); }
   bool end_array() override { return close(); }
   bool parse_error(std::size_t byte, const std::string&, const nlohmann::json::exception& error) override {
@@ -88,20 +90,28 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
     open_.pop_back();
     return true;
   }
+  void check_keys(const JsonValue::Object& object) const {
+    std::vector<std::string_view> keys;
+    for (const JsonMember& member : object) keys.push_back(member.key);
+    std::ranges::sort(keys);
+    const auto twice = std::ranges::adjacent_find(keys);
+    if (twice != keys.end()) fail(fmt::format("key '{}' twice in one object; allowed is once", printable(*twice)));
+  }
   [[noreturn]] void fail(const std::string& what) const { throw UsageError(fmt::format("[{}] {}", function_, what)); }
 
   std::string_view function_;
+  std::size_t largest_object_;
   JsonValue root_;
   std::vector<JsonValue*> open_;
 };
 
 }  // namespace
 
-JsonValue read_strict_json(std::string_view function, std::string_view text) {
+JsonValue read_strict_json(std::string_view function, std::string_view text, std::size_t largest_object) {
   // The parser takes a zero byte for the end of the text.
   if (const auto zero = text.find('\0'); zero != std::string_view::npos)
     throw UsageError(fmt::format("[{}] not a JSON text at byte {}: a zero byte", function, zero));
-  TreeBuilder builder(function);
+  TreeBuilder builder(function, largest_object);
   const bool complete = nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
   SOTTO_ASSERT(complete);
   return builder.take();

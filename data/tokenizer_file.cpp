@@ -1,0 +1,240 @@
+#include <fmt/format.h>
+#include <sotto/data/input_file.h>
+#include <sotto/data/tokenizer_file.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/strict_json.h>
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace sotto::data {
+namespace {
+
+using privacy::JsonMember;
+using privacy::JsonValue;
+
+constexpr std::size_t kShownBytes = 40;
+
+// What a message may repeat of a file that could hold anything.
+std::string shown(const std::string& text) {
+  std::string result = text.substr(0, kShownBytes);
+  for (char& c : result)
+    if (c < ' ' || c > '~') c = '?';
+  return result == text ? "'" + result + "'" : "'" + result + "...'";
+}
+
+std::string shown(const JsonValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value.value)) return shown(*text);
+  if (const auto* number = std::get_if<std::int64_t>(&value.value)) return std::to_string(*number);
+  if (const auto* truth = std::get_if<bool>(&value.value)) return *truth ? "true" : "false";
+  return std::string(privacy::kind_of(value));
+}
+
+// An object of the file and its place in it. Keys are taken one by one; what is left is refused.
+class Node {
+ public:
+  Node(const std::filesystem::path& file, std::string place, const JsonValue& value)
+      : file_(file), place_(std::move(place)), object_(std::get_if<JsonValue::Object>(&value.value)) {
+    if (object_ == nullptr) refuse(fmt::format("is {}; an object is needed", privacy::kind_of(value)));
+    taken_.resize(object_->size());
+  }
+
+  // Null when there is none.
+  const JsonValue* take(std::string_view key) {
+    const auto found = std::ranges::find(*object_, key, &JsonMember::key);
+    if (found == object_->end()) return nullptr;
+    taken_[static_cast<std::size_t>(found - object_->begin())] = true;
+    return &found->value;
+  }
+  const JsonValue& need(std::string_view key) {
+    if (const JsonValue* value = take(key)) return *value;
+    refuse(fmt::format("has no key '{}'; it is needed", key));
+  }
+  template <typename Value>
+  const Value& need(std::string_view key, std::string_view what) {
+    const JsonValue& value = need(key);
+    if (const auto* inside = std::get_if<Value>(&value.value)) return *inside;
+    refuse(key, fmt::format("is {}; {} is needed", shown(value), what));
+  }
+  bool flag(std::string_view key) { return need<bool>(key, "true or false"); }
+  Node inside(std::string_view key) { return {file_, name(key), need(key)}; }
+  Node element(std::string_view key, std::size_t number, const JsonValue& value) const {
+    return {file_, fmt::format("{}[{}]", name(key), number), value};
+  }
+
+  // The value must be this one.
+  template <typename Value>
+  void demand(std::string_view key, const Value& allowed) {
+    const JsonValue& value = need(key);
+    const auto* got = std::get_if<Value>(&value.value);
+    if (got == nullptr || *got != allowed)
+      refuse(key, fmt::format("is {}; only {} is done here", shown(value), shown(JsonValue{allowed})));
+  }
+  void demand(std::string_view key, const char* allowed) { demand(key, std::string(allowed)); }
+
+  void end() const {
+    for (std::size_t i = 0; i < taken_.size(); ++i)
+      if (!taken_[i]) refuse(fmt::format("has the key {}, which is not known here", shown((*object_)[i].key)));
+  }
+
+  [[noreturn]] void refuse(const std::string& what) const {
+    throw DataError(
+        fmt::format("[read_tokenizer_file] {}: {} {}", file_.string(), place_.empty() ? "the file" : place_, what));
+  }
+  [[noreturn]] void refuse(std::string_view key, const std::string& what) const {
+    throw DataError(fmt::format("[read_tokenizer_file] {}: {} {}", file_.string(), name(key), what));
+  }
+
+ private:
+  std::string name(std::string_view key) const {
+    return place_.empty() ? std::string(key) : fmt::format("{}.{}", place_, key);
+  }
+
+  const std::filesystem::path& file_;
+  std::string place_;
+  const JsonValue::Object* object_;
+  std::vector<bool> taken_;
+};
+
+BertTextSettings normaliser(Node node) {
+  BertTextSettings settings;
+  node.demand("type", "BertNormalizer");
+  settings.clean_text = node.flag("clean_text");
+  settings.handle_chinese_chars = node.flag("handle_chinese_chars");
+  settings.lowercase = node.flag("lowercase");
+  const JsonValue& strip = node.need("strip_accents");
+  if (const auto* chosen = std::get_if<bool>(&strip.value)) {
+    settings.strip_accents = *chosen;
+  } else if (!std::holds_alternative<std::nullptr_t>(strip.value)) {
+    node.refuse("strip_accents", fmt::format("is {}; true, false or null is needed", shown(strip)));
+  }
+  node.end();
+  return settings;
+}
+
+Vocabulary vocabulary(const std::filesystem::path& path, Node model) {
+  if (model.take("type") != nullptr) model.demand("type", "WordPiece");
+  model.demand("unk_token", "[UNK]");
+  model.demand("continuing_subword_prefix", "##");
+  model.demand("max_input_chars_per_word", std::int64_t{100});
+  const auto& entries = model.need<JsonValue::Object>("vocab", "an object");
+  std::vector<std::string> tokens(entries.size());
+  std::vector<bool> there(entries.size());
+  for (const auto& [token, value] : entries) {
+    const auto* id = std::get_if<std::int64_t>(&value.value);
+    if (id == nullptr || *id < 0 || std::cmp_greater_equal(*id, tokens.size()) || there[static_cast<std::size_t>(*id)])
+      model.refuse("vocab", fmt::format("has the id {} for {}; the ids of {} tokens are 0 to {}, each once",
+                                        shown(value), shown(token), tokens.size(), tokens.size() - 1));
+    tokens[static_cast<std::size_t>(*id)] = token;
+    there[static_cast<std::size_t>(*id)] = true;
+  }
+  model.end();
+  return {std::move(tokens), path.string()};
+}
+
+std::int32_t added_token(Node token, const Vocabulary& vocabulary) {
+  const auto& content = token.need<std::string>("content", "a text");
+  const auto id = token.need<std::int64_t>("id", "an integer");
+  const auto known = vocabulary.find(content);
+  if (!known || *known != id)
+    token.refuse(fmt::format("gives {} the id {}; the model's vocabulary has {}", shown(content), id,
+                             known ? fmt::format("{} for it", *known) : "no such token"));
+  token.flag("special");
+  for (const char* flag : {"single_word", "lstrip", "rstrip", "normalized"}) token.demand(flag, false);
+  token.end();
+  return *known;
+}
+
+// {"SpecialToken": {"id": NAME, ...}} or {"Sequence": {"id": NAME, ...}}
+bool is_part(const JsonValue& part, std::string_view kind, std::string_view name) {
+  const auto* object = std::get_if<JsonValue::Object>(&part.value);
+  if (object == nullptr || object->size() != 1 || object->front().key != kind) return false;
+  const auto* inside = std::get_if<JsonValue::Object>(&object->front().value.value);
+  if (inside == nullptr) return false;
+  const auto id = std::ranges::find(*inside, "id", &JsonMember::key);
+  if (id == inside->end()) return false;
+  const auto* text = std::get_if<std::string>(&id->value.value);
+  return text != nullptr && *text == name;
+}
+
+// Which id the template puts for [CLS] or [SEP].
+void check_template_token(Node tokens, const char* name, const Vocabulary& vocabulary) {
+  Node token = tokens.inside(name);
+  const auto& ids = token.need<JsonValue::Array>("ids", "an array");
+  const auto* id = ids.size() == 1 ? std::get_if<std::int64_t>(&ids[0].value) : nullptr;
+  if (id == nullptr || *id != vocabulary.need(name))
+    token.refuse("ids", fmt::format("do not hold the id {} of {} alone", vocabulary.need(name), name));
+}
+
+void check_bert_token(Node& post, const char* key, const char* name, const Vocabulary& vocabulary) {
+  const auto& pair = post.need<JsonValue::Array>(key, "an array");
+  const auto* text = pair.size() == 2 ? std::get_if<std::string>(&pair[0].value) : nullptr;
+  const auto* id = pair.size() == 2 ? std::get_if<std::int64_t>(&pair[1].value) : nullptr;
+  if (text == nullptr || *text != name || id == nullptr || *id != vocabulary.need(name))
+    post.refuse(key, fmt::format("is not the token {} with its id {}", name, vocabulary.need(name)));
+}
+
+void check_post_processor(Node post, const Vocabulary& vocabulary) {
+  const auto& type = post.need<std::string>("type", "a text");
+  if (type == "BertProcessing") {
+    check_bert_token(post, "cls", "[CLS]", vocabulary);
+    check_bert_token(post, "sep", "[SEP]", vocabulary);
+  } else if (type == "TemplateProcessing") {
+    const auto& single = post.need<JsonValue::Array>("single", "an array");
+    if (single.size() != 3 || !is_part(single[0], "SpecialToken", "[CLS]") || !is_part(single[1], "Sequence", "A") ||
+        !is_part(single[2], "SpecialToken", "[SEP]"))
+      post.refuse("single", "is not [CLS] A [SEP]; only that is done here");
+    for (const char* name : {"[CLS]", "[SEP]"}) check_template_token(post.inside("special_tokens"), name, vocabulary);
+    post.take("pair");
+  } else {
+    post.refuse("type",
+                fmt::format("is {}; only 'TemplateProcessing' and 'BertProcessing' are done here", shown(type)));
+  }
+  post.end();
+}
+
+std::string content(const std::filesystem::path& path) {
+  InputFile file(path);
+  std::string text(std::min<std::uint64_t>(file.max_content_bytes(), kMaxVocabularyBytes + 1), '\0');
+  text.resize(file.read(std::span(reinterpret_cast<std::uint8_t*>(text.data()), text.size())));
+  return text;
+}
+
+}  // namespace
+
+TokenizerFile parse_tokenizer_file(const std::filesystem::path& path, const std::string& text) {
+  const auto refuse = [&](const std::string& what) {
+    throw DataError(fmt::format("[read_tokenizer_file] {}: {}", path.string(), what));
+  };
+  if (text.size() > kMaxVocabularyBytes)
+    refuse(fmt::format("longer than {} bytes; no vocabulary that is allowed needs as many", kMaxVocabularyBytes));
+  JsonValue document;
+  try {
+    document = privacy::read_strict_json("read_tokenizer_file", text, kMaxVocabularyTokens);
+  } catch (const UsageError& error) {
+    throw DataError(fmt::format("{} (in {})", error.what(), path.string()));
+  }
+
+  Node root(path, "", document);
+  root.demand("version", "1.0");
+  Vocabulary tokens = vocabulary(path, root.inside("model"));
+  TokenizerFile file{.vocabulary = std::move(tokens), .text = normaliser(root.inside("normalizer")), .added = {}};
+  Node splitter = root.inside("pre_tokenizer");
+  splitter.demand("type", "BertPreTokenizer");
+  splitter.end();
+  check_post_processor(root.inside("post_processor"), file.vocabulary);
+  const auto& added = root.need<JsonValue::Array>("added_tokens", "an array");
+  for (const JsonValue& token : added)
+    file.added.push_back(added_token(root.element("added_tokens", file.added.size(), token), file.vocabulary));
+  for (const char* unused : {"truncation", "padding", "decoder"}) root.take(unused);
+  root.end();
+  return file;
+}
+
+TokenizerFile read_tokenizer_file(const std::filesystem::path& path) {
+  return parse_tokenizer_file(path, content(path));
+}
+
+}  // namespace sotto::data
