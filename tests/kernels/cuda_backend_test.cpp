@@ -27,13 +27,14 @@ TEST(CudaBackend, AnotherLibraryIsRefused) {
 }
 
 TEST(CudaBackend, ALibraryOfAnotherReleaseIsRefused) {
+  const std::string ours = std::to_string(kCudaInterface);
   const std::string size = std::to_string(sizeof(CudaBackend)), other_size = std::to_string(sizeof(CudaBackend) + 8);
   EXPECT_EQ(refusal(SOTTO_OTHER_INTERFACE), "[cuda] " SOTTO_OTHER_INTERFACE
                                             " belongs to another release of sotto: its interface is 0 of " +
-                                                size + " bytes; must be 1 of " + size);
+                                                size + " bytes; must be " + ours + " of " + size);
   EXPECT_EQ(refusal(SOTTO_OTHER_SIZE), "[cuda] " SOTTO_OTHER_SIZE
-                                       " belongs to another release of sotto: its interface is 1 of " +
-                                           other_size + " bytes; must be 1 of " + size);
+                                       " belongs to another release of sotto: its interface is " +
+                                           ours + " of " + other_size + " bytes; must be " + ours + " of " + size);
 }
 
 }  // namespace
