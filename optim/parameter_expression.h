@@ -3,9 +3,11 @@
 
 #include <ATen/core/Tensor.h>
 #include <sotto/optim/element_map.h>
+#include <sotto/optim/low_rank_use.h>
 #include <sotto/optim/operator_call.h>
 
 #include <cstddef>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,6 +22,7 @@ struct ParameterExpression {
   std::string parameter_names;  // for messages
   size_t source = 0;            // index of the expression whose elements it shows; a parameter's is the parameter's own
   ElementMap map;               // of the value's elements in the source's
+  std::optional<LowRank> low_rank = std::nullopt;
 };
 
 // The expression of an output of `call`, whose arguments among the expressions are `operands`, when it is appended to

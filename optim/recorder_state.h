@@ -68,6 +68,7 @@ class Recorder {
   bool uniform_target(const OperatorCall& call) const;
   void note_uses(Frame& frame, const OutputPositions& positions);
   void note_use(Frame& frame, const OutputPositions& positions, size_t argument, size_t element, size_t expression);
+  bool note_low_rank_uses(const Frame& frame, BatchPosition position, size_t argument, size_t expression);
   static void mark_made(const Frame& frame, const at::Tensor& output, Nodes& marked);
   void keep_error(const Frame& frame, const std::exception_ptr& error);
   void watch(const std::function<void()>& model);

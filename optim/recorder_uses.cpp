@@ -46,6 +46,32 @@ void Recorder::note_uses(Frame& frame, const OutputPositions& positions) {
   }
 }
 
+// Where the consumed tensor is W + s B A, or its transpose: the uses of B and A.
+bool Recorder::note_low_rank_uses(const Frame& frame, BatchPosition position, size_t argument, size_t expression) {
+  const OperatorCall& call = frame.call;
+  const std::vector<ParameterExpression>& all = recording_.expressions;
+  const ParameterExpression& consumed = all[expression];
+  const ParameterExpression& whole = all[consumed.source];
+  const std::optional<LowRankProduct> product = low_rank_product(call, argument);
+  if (!whole.low_rank || !product) return false;
+  const at::Tensor like = product->transposed ? whole.value.t() : whole.value;
+  if (consumed.map != ElementMap::of_view(like, whole.value)) return false;
+  const auto [left, right, scale] = *whole.low_rank;
+  LowRankUses uses = make_low_rank_uses(call, product->activation, all[left].value, all[right].value,
+                                        scale * product->scale, position);
+  const at::Tensor& output = call.outputs[0];
+  mark_made(frame, output, nodes_.consumers);
+  const auto add = [&](size_t factor, std::unique_ptr<ParameterUse> use) {
+    table_.took(all[factor].parameter_names);
+    recording_.uses.push_back({call.name, argument, false, factor, all[factor].map,
+                               torch::autograd::impl::gradient_edge(output), std::move(use)});
+    recording_.uses.back().bytes_before = HeldBytes::counted();
+  };
+  add(left, std::move(uses.of_left));
+  add(right, std::move(uses.of_right));
+  return true;
+}
+
 void Recorder::note_use(Frame& frame, const OutputPositions& positions, size_t argument, size_t element,
                         size_t expression) {
   const OperatorCall& call = frame.call;
@@ -56,6 +82,7 @@ void Recorder::note_use(Frame& frame, const OutputPositions& positions, size_t a
   if (call.in_place && output.is_view()) throw Refusal{"writes into a view of a tensor; use the out-of-place operator"};
   MadeUse made;
   const bool possible = !(call.in_place && argument == 0) && positions[0];
+  if (possible && note_low_rank_uses(frame, *positions[0], argument, expression)) return;
   if (possible) made = make_parameter_use(call, argument, element, *positions[0]);
   const bool custom = possible && !made.use && frame.info->custom_use != nullptr && call.arguments[argument].isTensor();
   if (custom) made.use = frame.info->custom_use(call, argument, *positions[0]);

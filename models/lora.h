@@ -1,0 +1,60 @@
+#pragma once
+// Low-rank adaptation (Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022) of the linear layers
+// of any module: a layer's weight becomes W + (alpha / rank) B A with W [p, d] frozen, B [p, rank] and A [rank, d]
+// trained. Private training sees both factors alone (optim/low_rank_use.h): nothing of the size of W is formed for a
+// record, and W has neither gradient nor state of an optimizer.
+//
+//   models::train_only(*net, {"head.*"});                        // frozen.h
+//   models::Lora lora(*net, {.rank = 8, .alpha = 16, .targets = {"*query", "*value"}});
+//   torch::optim::AdamW optimizer(models::trained(*net));
+//   ... losses: [&](const auto& x) { lora.apply(); return losses_of(net->forward(x[0]), x[1]); }
+
+#include <sotto/models/state.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sotto::models {
+
+struct LoraOptions {
+  int64_t rank = 8;                                         // 1 to the smaller size of each weight
+  double alpha = 16.0;                                      // finite, above 0
+  std::vector<std::string> targets = {"*query", "*value"};  // patterns (name_pattern.h) of names of linear layers
+};
+
+class Lora {
+ public:
+  // Registers lora_A (uniform in +-1 / sqrt(d), as a linear layer's weight is drawn) and lora_B (zeros) in every
+  // target, so that they are parameters of `module`, and freezes the targets' weights. The other parameters stay as
+  // they are. Throws UsageError for options out of range, a pattern that matches no linear layer, and a layer that is
+  // adapted already.
+  Lora(torch::nn::Module& module, const LoraOptions& options);
+
+  // Gives every target its weight of now. Before every forward pass, and after the module was moved to another device
+  // or dtype: without it the layers go on with the weight of an earlier call, and private training refuses the factors
+  // as parameters that no record meets.
+  void apply();
+
+  // Adds B A to the frozen weights, which the layers have again from then on, and sets B to 0.
+  void merge();
+
+  double scale() const { return scale_; }
+  const std::vector<std::string>& targets() const { return names_; }  // names of the adapted layers
+  // NAME.lora_A and NAME.lora_B of every target, in order.
+  std::vector<NamedTensor> factors() const;
+
+ private:
+  struct Adapted {
+    std::shared_ptr<torch::nn::LinearImpl> linear;
+    torch::Tensor base, a, b;
+  };
+  std::vector<Adapted> adapted_;
+  std::vector<std::string> names_;
+  double scale_;
+};
+
+}  // namespace sotto::models
