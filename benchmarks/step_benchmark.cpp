@@ -5,7 +5,9 @@
 #include <sotto/benchmarks/step_benchmark.h>
 #include <sotto/benchmarks/stock_step.h>
 #include <sotto/models/encoder.h>
+#include <sotto/models/frozen.h>
 #include <sotto/models/lstm.h>
+#include <sotto/models/text_classifier.h>
 #include <sotto/models/vision.h>
 #include <sotto/optim/private_training.h>
 #include <sotto/privacy/error.h>
@@ -56,14 +58,33 @@ Subject subject(std::shared_ptr<Network> network, torch::Tensor inputs, int64_t 
 
 int64_t default_batch(const std::string& model) {
   static const std::map<std::string, int64_t> kBatches = {{"mlp", 512},    {"cnn", 512}, {"resnet20", 128},
-                                                          {"encoder", 16}, {"lstm", 64}, {"embedding-bag", 256}};
+                                                          {"encoder", 16}, {"lstm", 64}, {"embedding-bag", 256},
+                                                          {"minilm", 16}};
   const auto found = kBatches.find(model);
   if (found != kBatches.end()) return found->second;
   throw UsageError(fmt::format(
-      "[bench step] unknown model \"{}\": choose mlp, cnn, resnet20, encoder, lstm or embedding-bag", model));
+      "[bench step] unknown model \"{}\": choose mlp, cnn, resnet20, encoder, lstm, embedding-bag or minilm", model));
 }
 
-Subject make_subject(const std::string& model, int64_t batch) {
+// MiniLM's sizes, weights as they are drawn.
+Subject adapted_encoder(const std::string& adapt, int64_t batch) {
+  const models::TextClassifierOptions options;
+  const models::TextClassifier network(options);
+  const std::shared_ptr<models::Lora> lora = models::adapt(*network, models::adaptation_of(adapt));
+  Subject result =
+      subject(network.ptr(), torch::randint(1, options.bert.vocabulary, {batch, 128}, torch::kLong), options.outputs);
+  if (lora == nullptr) return result;
+  result.losses = [lora, losses = result.losses](const std::vector<torch::Tensor>& records) {
+    lora->apply();
+    return losses(records);
+  };
+  return result;
+}
+
+Subject make_subject(const std::string& model, const std::string& adapt, int64_t batch) {
+  if (model == "minilm") return adapted_encoder(adapt, batch);
+  if (adapt != "full")
+    throw UsageError(fmt::format("[bench step] adapt {} is for the model minilm: got {}", adapt, model));
   const models::EncoderOptions encoder;
   const models::LstmOptions lstm;
   const auto pictures = [&](const models::ImageShape& shape) {
@@ -144,13 +165,13 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
   if (options.threads > 0) at::set_num_threads(options.threads);
   torch::manual_seed(1);
 
-  Subject plain = make_subject(options.model, batch);
+  Subject plain = make_subject(options.model, options.adapt, batch);
   torch::manual_seed(1);
-  Subject guarded = make_subject(options.model, batch);
+  Subject guarded = make_subject(options.model, options.adapt, batch);
   const optim::StepDevice& device = options.device;
   for (const Subject* subject : {&plain, &guarded}) subject->module->to(device.where());
-  torch::optim::SGD plain_optimizer(plain.module->parameters(), torch::optim::SGDOptions(kLearningRate));
-  torch::optim::SGD private_optimizer(guarded.module->parameters(), torch::optim::SGDOptions(kLearningRate));
+  torch::optim::SGD plain_optimizer(models::trained(*plain.module), torch::optim::SGDOptions(kLearningRate));
+  torch::optim::SGD private_optimizer(models::trained(*guarded.module), torch::optim::SGDOptions(kLearningRate));
 
   const ScratchFolder scratch;
   PhaseClock clock;
@@ -189,12 +210,13 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
 
   StepBenchmarkResult result;
   result.model = options.model;
+  result.adapt = options.adapt;
   result.batch = batch;
   result.threads = at::get_num_threads();
   result.pairs = options.pairs;
   result.device = device.where().str();
   result.matmul = options.matmul;
-  for (const torch::Tensor& parameter : plain.module->parameters()) result.parameters += parameter.numel();
+  for (const torch::Tensor& parameter : models::trained(*plain.module)) result.parameters += parameter.numel();
 
   std::vector<double> seconds_plain;
   std::vector<double> seconds_private;
@@ -249,6 +271,7 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
 
 std::string to_json(const StepBenchmarkResult& result) {
   nlohmann::ordered_json json = {{"model", result.model},
+                                 {"adapt", result.adapt},
                                  {"batch", result.batch},
                                  {"parameters", result.parameters},
                                  {"threads", result.threads},
@@ -274,14 +297,15 @@ std::string to_text(const StepBenchmarkResult& result) {
   constexpr double kMilli = 1e3;
   constexpr double kMega = 1e6;
   std::string text = fmt::format(
-      "{}: batch {}, {} parameters, {}, {} threads, {} pairs, matmul: {}\n"
+      "{}: batch {}, {} trained parameters, {}, {} threads, {} pairs, matmul: {}\n"
       "  plain step    {:9.2f} ms   {:9.1f} MB\n"
       "  private step  {:9.2f} ms   {:9.1f} MB\n"
       "  ratio         {:9.2f}      {:9.2f}      (time {:.2f} .. {:.2f})\n",
-      result.model, result.batch, result.parameters, result.device, result.threads, result.pairs, result.matmul,
-      result.seconds_plain * kMilli, static_cast<double>(result.peak_bytes_plain) / kMega,
-      result.seconds_private * kMilli, static_cast<double>(result.peak_bytes_private) / kMega, result.ratio_time,
-      result.ratio_peak_memory, result.ratio_time_min, result.ratio_time_max);
+      result.adapt == "full" ? result.model : result.model + ", " + result.adapt, result.batch, result.parameters,
+      result.device, result.threads, result.pairs, result.matmul, result.seconds_plain * kMilli,
+      static_cast<double>(result.peak_bytes_plain) / kMega, result.seconds_private * kMilli,
+      static_cast<double>(result.peak_bytes_private) / kMega, result.ratio_time, result.ratio_peak_memory,
+      result.ratio_time_min, result.ratio_time_max);
   if (result.matmul != "stock") {
     text += fmt::format("  stock plain   {:9.2f} ms\n  ratio_stock   {:9.2f}\n", result.seconds_plain_stock * kMilli,
                         result.ratio_time_stock);

@@ -16,11 +16,12 @@
 namespace sotto::benchmarks {
 
 struct StepBenchmarkOptions {
-  std::string model = "mlp";  // mlp, cnn, resnet20, encoder, lstm, embedding-bag
-  int64_t batch = 0;          // 0: the model's own (512, 512, 128, 16, 64, 256)
-  int64_t memory_bytes = 0;   // of TapeOptions; 0: as chosen there
-  int pairs = 9;              // >= 7
-  int threads = 0;            // 0: as LibTorch chooses
+  std::string model = "mlp";   // mlp, cnn, resnet20, encoder, lstm, embedding-bag, minilm
+  std::string adapt = "full";  // of minilm: full, lora, bitfit, head (models/text_classifier.h)
+  int64_t batch = 0;           // 0: the model's own (512, 512, 128, 16, 64, 256, 16)
+  int64_t memory_bytes = 0;    // of TapeOptions; 0: as chosen there
+  int pairs = 9;               // >= 7
+  int threads = 0;             // 0: as LibTorch chooses
   optim::StepDevice device = {};
   std::string matmul = "stock";  // what the caller has set before LibTorch was loaded; for the report
   optim::KernelCosts costs = {};
@@ -28,8 +29,9 @@ struct StepBenchmarkOptions {
 
 struct StepBenchmarkResult {
   std::string model;
+  std::string adapt;
   int64_t batch = 0;
-  int64_t parameters = 0;
+  int64_t parameters = 0;  // that are trained
   int threads = 0;
   int pairs = 0;
   std::string device;            // cpu or cuda:N

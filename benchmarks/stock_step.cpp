@@ -17,6 +17,7 @@ double stock_plain_seconds(const StepBenchmarkOptions& options) {
                                     "--matmul=stock",
                                     "--device=" + options.device.where().str(),
                                     "--model=" + options.model,
+                                    "--adapt=" + options.adapt,
                                     fmt::format("--pairs={}", options.pairs),
                                     fmt::format("--threads={}", options.threads),
                                     fmt::format("--memory={}", options.memory_bytes),

@@ -41,10 +41,13 @@ void add_bench_command(CLI::App& app, std::ostream& out, std::ostream& err, int&
   add_bench_costs_command(*bench, out, err, exit_code);
   CLI::App* step = bench->add_subcommand("step", "A private training step against a plain one");
   step->footer(kExample);
-  step->add_option("--model", job->bench.model, "mlp, cnn, resnet20, encoder, lstm or embedding-bag")
+  step->add_option("--model", job->bench.model, "mlp, cnn, resnet20, encoder, lstm, embedding-bag or minilm")
       ->type_name("NAME")
       ->required();
-  step->add_option("--batch", job->bench.batch, "Records per step [the model's own: 512, 512, 128, 16, 64, 256]")
+  step->add_option("--adapt", job->bench.adapt,
+                   "What is trained of minilm besides its head: full, lora, bitfit or head (nothing) [full]")
+      ->type_name("WAY");
+  step->add_option("--batch", job->bench.batch, "Records per step [the model's own: 512, 512, 128, 16, 64, 256, 16]")
       ->type_name("N");
   const auto memory = std::make_shared<std::string>("0");
   step->add_option(

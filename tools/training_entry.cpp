@@ -26,6 +26,7 @@ void bench_step(const TrainingJob& job) {
   const tools::CostFigures costs = tools::chosen_costs(job.bench.kernel_costs, job.bench.matmul, *job.err);
   const benchmarks::StepBenchmarkResult result =
       benchmarks::run_step_benchmark({.model = job.bench.model,
+                                      .adapt = job.bench.adapt,
                                       .batch = job.bench.batch,
                                       .memory_bytes = job.bench.memory_bytes,
                                       .pairs = job.bench.pairs,

@@ -14,6 +14,7 @@ namespace sotto::tools {
 // Of `sotto bench step` and `sotto bench costs`; 0 means the default of the model or of the machine.
 struct BenchOptions {
   std::string model;
+  std::string adapt = "full";  // of the model minilm: models/text_classifier.h
   int64_t batch = 0;
   int64_t memory_bytes = 0;
   int pairs = 9;
@@ -65,6 +66,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 8"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 9"
 
 }  // namespace sotto::tools

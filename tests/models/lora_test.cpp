@@ -7,6 +7,7 @@
 #include <sotto/models/frozen.h>
 #include <sotto/models/lora.h>
 #include <sotto/models/name_pattern.h>
+#include <sotto/models/text_classifier.h>
 #include <sotto/optim/private_training.h>
 #include <sotto/privacy/error.h>
 #include <torch/torch.h>
@@ -22,6 +23,7 @@ namespace {
 using optim::Strategy;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 using torch::Tensor;
 namespace nn = torch::nn;
 
@@ -203,6 +205,28 @@ TEST(Lora, TrainsItsFactorsAndNothingElse) {
     const bool moves = name.find("lora_") != std::string::npos || name.rfind("head.", 0) == 0;
     EXPECT_EQ(torch::equal(before[p].value(), values[p]), !moves) << name;
   }
+}
+
+TEST(TextClassifier, TrainsWhatItsAdaptationSays) {
+  const BertOptions small{.vocabulary = 30, .width = 8, .layers = 1, .heads = 2, .feed_forward = 12, .positions = 9};
+  const auto names = [&](Adaptation adaptation) {
+    TextClassifier model(TextClassifierOptions{.bert = small});
+    const std::unique_ptr<Lora> lora = adapt(*model, adaptation, {.rank = 2});
+    EXPECT_EQ(lora != nullptr, adaptation == Adaptation::lora);
+    std::vector<std::string> result;
+    for (const auto& item : model->named_parameters())
+      if (item.value().requires_grad()) result.push_back(item.key());
+    return result;
+  };
+  const std::string self = "bert.encoder.layer.0.attention.self.";
+  EXPECT_THAT(names(Adaptation::head), ElementsAre("classifier.weight", "classifier.bias"));
+  EXPECT_THAT(names(Adaptation::lora),
+              UnorderedElementsAre(self + "query.lora_A", self + "query.lora_B", self + "value.lora_A",
+                                   self + "value.lora_B", "classifier.weight", "classifier.bias"));
+  EXPECT_EQ(names(Adaptation::full).size(), 5U + 16U + 2U);
+  EXPECT_EQ(names(Adaptation::bitfit).size(), 1U + 8U + 2U);
+  EXPECT_THROW(adaptation_of("LoRA"), UsageError);
+  EXPECT_EQ(adaptation_of("bitfit"), Adaptation::bitfit);
 }
 
 TEST(Lora, RefusesWhatItCannotAdapt) {
