@@ -69,7 +69,7 @@ int64_t default_batch(const std::string& model) {
 // MiniLM's sizes, weights as they are drawn.
 Subject adapted_encoder(const std::string& adapt, int64_t batch) {
   const models::TextClassifierOptions options;
-  const models::TextClassifier network(options);
+  models::TextClassifier network(options);
   const std::shared_ptr<models::Lora> lora = models::adapt(*network, models::adaptation_of(adapt));
   Subject result =
       subject(network.ptr(), torch::randint(1, options.bert.vocabulary, {batch, 128}, torch::kLong), options.outputs);
