@@ -83,8 +83,8 @@ Subject adapted_encoder(const std::string& adapt, int64_t batch) {
 
 Subject make_subject(const std::string& model, const std::string& adapt, int64_t batch) {
   if (model == "minilm") return adapted_encoder(adapt, batch);
-  if (adapt != "full")
-    throw UsageError(fmt::format("[bench step] adapt {} is for the model minilm: got {}", adapt, model));
+  if (models::adaptation_of(adapt) != models::Adaptation::full)
+    throw UsageError(fmt::format("[--adapt] {}: only with --model minilm; got --model {}", adapt, model));
   const models::EncoderOptions encoder;
   const models::LstmOptions lstm;
   const auto pictures = [&](const models::ImageShape& shape) {

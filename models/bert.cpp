@@ -41,6 +41,7 @@ void draw(nn::Module& of) {
 }  // namespace
 
 BertLayerImpl::BertLayerImpl(const BertOptions& o) : heads(o.heads) {
+  check(o);
   const auto attention = group(*this, "attention"), self = group(*attention, "self"),
              after = group(*attention, "output"), intermediate = group(*this, "intermediate"),
              output = group(*this, "output");
@@ -67,6 +68,7 @@ Tensor BertLayerImpl::forward(const Tensor& states, const Tensor& hidden) {
 }
 
 BertImpl::BertImpl(const BertOptions& o) : options(o) {
+  check(o);
   const auto embeddings = group(*this, "embeddings");
   words = embeddings->register_module("word_embeddings", nn::Embedding(o.vocabulary, o.width));
   positions = embeddings->register_module("position_embeddings", nn::Embedding(o.positions, o.width));
@@ -101,6 +103,10 @@ Tensor BertImpl::forward(const Tensor& ids) {
   const Tensor mask = hidden(tokens(ids), states);
   for (BertLayer& layer : layers) states = layer(states, mask);
   return states;
+}
+
+PublishedNames published_bert_names() {
+  return {"bert.", {"pooler.", "cls.", "classifier.", "embeddings.position_ids"}};
 }
 
 Tensor pooled(const Tensor& states, const Tensor& tokens, Pooling pooling) {

@@ -7,6 +7,7 @@
 // and padding has no weight in attention and mean.
 
 #include <sotto/models/bert_options.h>
+#include <sotto/models/state.h>
 #include <torch/nn/modules/embedding.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
@@ -45,6 +46,9 @@ struct BertImpl : torch::nn::Module {
   std::vector<BertLayer> layers;
 };
 TORCH_MODULE(Bert);
+
+// What else a published file may hold, for load_published() (state.h): the pooler and heads of other tasks.
+PublishedNames published_bert_names();
 
 // One vector per text, [B, width]: the mean of the states of its tokens, or the state of the first one.
 enum class Pooling { mean, first };

@@ -11,9 +11,6 @@
 namespace sotto::models {
 namespace {
 
-constexpr int64_t kMostVocabulary = 10'000'000, kMostWidth = 65'536, kMostLayers = 1'000, kMostPositions = 1'000'000,
-                  kMostTokenTypes = 1'000;
-
 class Config {
  public:
   explicit Config(const std::filesystem::path& path) : path_(path) {
@@ -59,7 +56,7 @@ class Config {
   }
 
   [[noreturn]] void refuse(const std::string& what) const {
-    throw DataError(fmt::format("{}: {}", path_.string(), what));
+    throw DataError(fmt::format("[read_bert_options] {}: {}", path_.string(), what));
   }
 
  private:
@@ -67,7 +64,36 @@ class Config {
   nlohmann::json json_;
 };
 
+// A size of BertOptions, its key in config.json and its range.
+struct Size {
+  int64_t BertOptions::*member;
+  const char* name;
+  const char* key;
+  int64_t least, most;
+};
+constexpr Size kSizes[] = {
+    {&BertOptions::vocabulary, "vocabulary", "vocab_size", 1, 10'000'000},
+    {&BertOptions::width, "width", "hidden_size", 1, 65'536},
+    {&BertOptions::layers, "layers", "num_hidden_layers", 1, 1'000},
+    {&BertOptions::heads, "heads", "num_attention_heads", 1, 65'536},
+    {&BertOptions::feed_forward, "feed_forward", "intermediate_size", 1, 1'000'000},
+    {&BertOptions::positions, "positions", "max_position_embeddings", 2, 1'000'000},
+    {&BertOptions::token_types, "token_types", "type_vocab_size", 1, 1'000},
+};
+
 }  // namespace
+
+void check(const BertOptions& options) {
+  for (const auto& [member, name, key, least, most] : kSizes)
+    if (options.*member < least || options.*member > most)
+      throw UsageError(fmt::format("[Bert] {}: {}; must be {} to {}", name, options.*member, least, most));
+  if (options.width % options.heads != 0)
+    throw UsageError(fmt::format("[Bert] heads: {}; must divide width, {}", options.heads, options.width));
+  if (!(options.norm_epsilon > 0 && options.norm_epsilon < 1))
+    throw UsageError(fmt::format("[Bert] norm_epsilon: {}; must be in (0, 1)", options.norm_epsilon));
+  if (options.padding < 0 || options.padding >= options.vocabulary)
+    throw UsageError(fmt::format("[Bert] padding: {}; must be 0 to {}", options.padding, options.vocabulary - 1));
+}
 
 BertOptions read_bert_options(const std::filesystem::path& path) {
   const Config config(path);
@@ -77,13 +103,7 @@ BertOptions read_bert_options(const std::filesystem::path& path) {
   config.check("is_decoder", false, false);
   config.check("add_cross_attention", false, false);
   BertOptions result;
-  result.vocabulary = config.size("vocab_size", 1, kMostVocabulary);
-  result.width = config.size("hidden_size", 1, kMostWidth);
-  result.layers = config.size("num_hidden_layers", 1, kMostLayers);
-  result.heads = config.size("num_attention_heads", 1, kMostWidth);
-  result.feed_forward = config.size("intermediate_size", 1, kMostWidth);
-  result.positions = config.size("max_position_embeddings", 2, kMostPositions);
-  result.token_types = config.size("type_vocab_size", 1, kMostTokenTypes);
+  for (const auto& [member, name, key, least, most] : kSizes) result.*member = config.size(key, least, most);
   result.norm_epsilon = config.norm_epsilon(result.norm_epsilon);
   result.padding = config.size("pad_token_id", 0, result.vocabulary - 1, 0);
   if (result.width % result.heads != 0)

@@ -18,6 +18,9 @@ struct BertOptions {
   int64_t padding = 0;  // the id of [PAD]
 };
 
+// Throws UsageError naming the first size that is out of range, as read_bert_options() has them.
+void check(const BertOptions& options);
+
 // Above this a configuration is refused unread.
 inline constexpr std::uintmax_t kMaxBertConfigBytes = 1 << 20;
 

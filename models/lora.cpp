@@ -18,12 +18,12 @@ Lora::Lora(torch::nn::Module& module, const LoraOptions& options)
   if (!std::isfinite(options.alpha) || options.alpha <= 0.0)
     throw UsageError(fmt::format("[Lora] alpha: {}; must be a finite number above 0", options.alpha));
   std::vector<std::string> names;
-  std::vector<std::shared_ptr<torch::nn::LinearImpl>> linears;
+  std::vector<std::shared_ptr<torch::nn::LinearImpl>> linears;  // each once, under the first of its names
   for (const auto& item : module.named_modules("", /*include_self=*/false)) {
-    if (auto linear = std::dynamic_pointer_cast<torch::nn::LinearImpl>(item.value())) {
-      names.push_back(item.key());
-      linears.push_back(std::move(linear));
-    }
+    auto linear = std::dynamic_pointer_cast<torch::nn::LinearImpl>(item.value());
+    if (linear == nullptr || std::ranges::find(linears, linear) != linears.end()) continue;
+    names.push_back(item.key());
+    linears.push_back(std::move(linear));
   }
   const std::vector<bool> wanted = matched("Lora targets", options.targets, names);
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -31,6 +31,9 @@ Lora::Lora(torch::nn::Module& module, const LoraOptions& options)
     const at::Tensor& weight = linears[i]->weight;
     if (linears[i]->named_parameters(false).contains("lora_A"))
       throw UsageError(fmt::format("[Lora] layer {} is adapted already", names[i]));
+    if (!weight.is_leaf())
+      throw UsageError(
+          fmt::format("[Lora] the weight of layer {} is computed from others; must be a parameter", names[i]));
     if (options.rank > std::min(weight.size(0), weight.size(1)))
       throw UsageError(fmt::format("[Lora] rank: {}; must be at most {}, the smaller size of the weight of layer {}",
                                    options.rank, std::min(weight.size(0), weight.size(1)), names[i]));
@@ -51,6 +54,12 @@ Lora::Lora(torch::nn::Module& module, const LoraOptions& options)
 }
 
 void Lora::apply() {
+  const auto is_trained = [](const Adapted& of) { return of.a.requires_grad() || of.b.requires_grad(); };
+  if (at::GradMode::is_enabled() && std::ranges::none_of(adapted_, is_trained))
+    throw UsageError(
+        "[Lora::apply] no factor is trained: they were frozen after they were made; name *lora_* among what is "
+        "trained, "
+        "or call merge()");
   for (Adapted& of : adapted_) of.linear->weight = at::addmm(of.base, of.b, of.a, 1.0, scale_);
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 // Low-rank adaptation (Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022) of the linear layers
 // of any module: a layer's weight becomes W + (alpha / rank) B A with W [p, d] frozen, B [p, rank] and A [rank, d]
-// trained. Private training sees both factors alone (optim/low_rank_use.h): nothing of the size of W is formed for a
-// record, and W has neither gradient nor state of an optimizer.
+// trained. Private training sees both factors alone (optim/low_rank_use.h): no gradient of the size of W is formed, and
+// W has no state of an optimizer. Every apply() makes one tensor of the size of each W.
 //
 //   models::train_only(*net, {"head.*"});                        // frozen.h
 //   models::Lora lora(*net, {.rank = 8, .alpha = 16, .targets = {"*query", "*value"}});
@@ -30,16 +30,18 @@ class Lora {
  public:
   // Registers lora_A (uniform in +-1 / sqrt(d), as a linear layer's weight is drawn) and lora_B (zeros) in every
   // target, so that they are parameters of `module`, and freezes the targets' weights. The other parameters stay as
-  // they are. Throws UsageError for options out of range, a pattern that matches no linear layer, and a layer that is
-  // adapted already.
+  // they are: freeze them before. A layer with several names is adapted once. Throws UsageError for options out of
+  // range, a pattern that matches no linear layer, a weight that is no parameter, and a layer that is adapted already;
+  // then nothing was changed.
   Lora(torch::nn::Module& module, const LoraOptions& options);
 
-  // Gives every target its weight of now. Before every forward pass, and after the module was moved to another device
-  // or dtype: without it the layers go on with the weight of an earlier call, and private training refuses the factors
-  // as parameters that no record meets.
+  // Gives every target its weight of now. In the losses, before every forward pass, and within a segment that is
+  // computed again (optim/checkpoint.h): without it the layers go on with the weight of an earlier call, which private
+  // training refuses. Throws UsageError when gradients are on and no factor is trained.
   void apply();
 
-  // Adds B A to the frozen weights, which the layers have again from then on, and sets B to 0.
+  // Adds (alpha / rank) B A to the frozen weights, which the layers have again from then on, and sets B to 0. The
+  // factors stay parameters of the module.
   void merge();
 
   double scale() const { return scale_; }

@@ -10,7 +10,7 @@
 namespace sotto::optim {
 namespace {
 
-// What both share: a product whose factors are small becomes one when the gradient is there.
+// Both wait for the gradient, make the narrow matrix from it, and are a matrix use from then on.
 class FactorUse : public ParameterUse {
  public:
   FactorUse(const OperatorCall& call, size_t activation, BatchPosition output, const at::Tensor& other, double scale)
@@ -97,7 +97,8 @@ std::optional<LowRankProduct> low_rank_product(const OperatorCall& call, size_t 
   std::optional<LowRankProduct> result;
   if (call.name == "aten::linear" && argument == 1) result = {0, false, 1.0};
   if (call.name == "aten::mm" && argument == 1) result = {0, true, 1.0};
-  if (call.name == "aten::addmm" && argument == 2 && !call.in_place) result = {1, true, call.number(4)};
+  if (call.name == "aten::addmm" && call.overload.empty() && argument == 2 && !call.in_place)
+    result = {1, true, call.number(4)};
   return result && call.position(result->activation) ? result : std::nullopt;
 }
 

@@ -3,7 +3,9 @@
 // gradient g_t of an output and its activation x_t, the gradients of both factors are sums of outer products of few
 // columns,
 //   dA = s sum_t (B^T g_t) x_t^T,   dB = s sum_t g_t (A x_t)^T,
-// so that a gradient of the size of W is never formed.
+// so that a gradient of the size of W is not formed where a linear layer, mm or addmm consumes the weight. Any other
+// use of it goes through the gradient of the whole. Under autocast, and with parameters in half precision, the factors'
+// products are not rounded as the operator rounds W's: gradients differ by that rounding, for norm and sum alike.
 
 #include <sotto/optim/parameter_use.h>
 

@@ -6,7 +6,9 @@ namespace {
 // addmm(W, B, A, beta, alpha) of two parameters as they are, and a constant.
 std::optional<LowRank> low_rank_of(const OperatorCall& call, const std::vector<size_t>& operands,
                                    const std::vector<ParameterExpression>& expressions) {
-  if (call.name != "aten::addmm" || call.in_place || operands.size() != 2 || operands[0] == operands[1]) return {};
+  if (call.name != "aten::addmm" || !call.overload.empty() || call.in_place || operands.size() != 2 ||
+      operands[0] == operands[1])
+    return {};
   for (size_t k = 0; k < 2; ++k) {
     const ParameterExpression& factor = expressions[operands[k]];
     const bool whole = factor.source == operands[k] && factor.parameters.size() == 1 && !factor.low_rank &&

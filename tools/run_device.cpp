@@ -11,8 +11,11 @@ optim::StepDevice run_device(const Device& device, std::ostream& err) {
   } catch (const UsageError& error) {
     if (!device.automatic) throw;
     say_processor(error.what(), err);
-    return {};
+  } catch (const kernels::DeviceError& error) {
+    if (!device.automatic) throw UsageError(error.what());
+    say_processor(error.what(), err);
   }
+  return {};
 }
 
 }  // namespace sotto::tools

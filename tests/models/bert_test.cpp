@@ -159,6 +159,33 @@ TEST(Bert, PerRecordGradientsAreThoseOfAutograd) {
   }
 }
 
+TEST(Bert, RefusesSizesThatDoNotFit) {
+  const auto refusal = [](const std::function<void(BertOptions&)>& spoil) {
+    BertOptions options = kSmall;
+    spoil(options);
+    try {
+      Bert bert(options);
+    } catch (const UsageError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(refusal([](BertOptions& o) { o.heads = 0; }), "[Bert] heads: 0; must be 1 to 65536");
+  EXPECT_EQ(refusal([](BertOptions& o) { o.heads = 3; }), "[Bert] heads: 3; must divide width, 8");
+  EXPECT_THAT(refusal([](BertOptions& o) { o.layers = -1; }), HasSubstr("layers: -1"));
+  EXPECT_THAT(refusal([](BertOptions& o) { o.norm_epsilon = -1; }), HasSubstr("norm_epsilon: -1"));
+  EXPECT_THAT(refusal([](BertOptions& o) { o.padding = 30; }), HasSubstr("padding: 30; must be 0 to 29"));
+}
+
+TEST(Bert, PaddingMayHaveAnotherId) {
+  BertOptions options = kSmall;
+  options.padding = 7;
+  torch::manual_seed(3);
+  Bert bert(options);
+  const Tensor ids = torch::tensor({{5, 0, 7, 7}}), alone = torch::tensor({{5, 0}});
+  EXPECT_TRUE(bert(ids).narrow(1, 0, 2).allclose(bert(alone), 1e-5, 1e-6));
+}
+
 TEST(Bert, RefusesTooManyTokens) {
   Bert bert = small();
   EXPECT_THROW(bert(torch::ones({2, 10}, torch::kLong)), UsageError);
@@ -275,8 +302,7 @@ TEST(PublishedBert, HasTheStatesOfItsReference) {
   const double tolerance = reference["suggested_tolerance"]["float32_absolute"];
   Bert bert(read_bert_options(folder / "config.json"));
   const auto start = std::chrono::steady_clock::now();
-  const auto left =
-      load_published(folder / "model.safetensors", named(bert), {"bert.", {"pooler.", "embeddings.position_ids"}});
+  const auto left = load_published(folder / "model.safetensors", named(bert), published_bert_names());
   RecordProperty(
       "loading_ms",
       static_cast<int>(

@@ -108,11 +108,12 @@ TEST(Lora, AddsTheProductOfItsFactorsAndMergesIt) {
   const Tensor expected =
       of->head(torch::tanh(hidden.mm((w2 + 3.0 * factors[3].tensor.mm(factors[2].tensor)).t()))).detach();
   EXPECT_TRUE(of(x).allclose(expected, 1e-12, 1e-12));
+  const Tensor merged = (w1 + 3.0 * factors[1].tensor.mm(factors[0].tensor)).detach();
   lora.merge();
   EXPECT_TRUE(of(x).allclose(expected, 1e-12, 1e-12));
   lora.apply();
   EXPECT_TRUE(of(x).allclose(expected, 1e-12, 1e-12));
-  EXPECT_TRUE(of->named_parameters()["first.weight"].allclose(w1 + 3.0 * (of->first->weight.detach() - w1) / 3.0));
+  EXPECT_TRUE(of->named_parameters()["first.weight"].allclose(merged, 1e-12, 1e-12));
 }
 
 TEST(Lora, PrivateGradientsAreThoseOfAutograd) {
@@ -152,8 +153,7 @@ TEST(Lora, AWeightThatIsUsedTwiceHasBothUses) {
 TEST(Lora, FormsNothingOfTheSizeOfTheWeightForARecord) {
   torch::manual_seed(1);
   nn::Sequential of(nn::Linear(512, 512), nn::Tanh());
-  train_only(*of, {"0.bias"});
-  freeze(*of, {"0.bias"});
+  freeze(*of, {"*"});
   Lora lora(*of, {.rank = 2, .targets = {"0"}});
   draw(lora);
   std::vector<optim::NamedParameter> parameters;
@@ -207,6 +207,24 @@ TEST(Lora, TrainsItsFactorsAndNothingElse) {
   }
 }
 
+TEST(Lora, ALayerWithTwoNamesIsAdaptedOnce) {
+  nn::Linear shared(5, 5);
+  nn::Sequential of;
+  of->push_back("zero", nn::Linear(5, 5));
+  of->push_back("one", shared);
+  of->push_back("two", shared);
+  EXPECT_THAT(Lora(*of, {.rank = 2, .targets = {"*"}}).targets(), ElementsAre("zero", "one"));
+}
+
+TEST(Lora, FactorsThatWereFrozenAfterwardsAreNotForgottenSilently) {
+  Net of = net();
+  Lora lora(*of, {.rank = 2, .targets = {"first"}});
+  train_only(*of, {"head.*"});
+  EXPECT_THROW(lora.apply(), UsageError);
+  const torch::NoGradGuard no_grad;
+  EXPECT_NO_THROW(lora.apply());
+}
+
 TEST(TextClassifier, TrainsWhatItsAdaptationSays) {
   const BertOptions small{.vocabulary = 30, .width = 8, .layers = 1, .heads = 2, .feed_forward = 12, .positions = 9};
   const auto names = [&](Adaptation adaptation) {
@@ -243,7 +261,12 @@ TEST(Lora, RefusesWhatItCannotAdapt) {
   EXPECT_THAT(refusal({.rank = 6, .targets = {"*"}}), HasSubstr("must be at most 5"));
   EXPECT_THAT(refusal({.alpha = 0.0, .targets = {"first"}}), HasSubstr("[Lora] alpha: 0"));
   EXPECT_THAT(refusal({.targets = {"query"}}), HasSubstr("'query' matches none of: first, second, head"));
+  const Tensor part = torch::randn({5, 9}, torch::kDouble).requires_grad_(), before = of->second->weight;
+  of->second->weight = part * 2.0;
+  EXPECT_THAT(refusal({.rank = 2, .targets = {"*"}}), HasSubstr("the weight of layer second is computed from others"));
+  of->second->weight = before;
   EXPECT_EQ(of->parameters().size(), 5U);  // a refusal adapts nothing
+  EXPECT_TRUE(of->first->weight.requires_grad());
   EXPECT_EQ(refusal({.rank = 2, .targets = {"first"}}), "");
   EXPECT_THAT(refusal({.rank = 2, .targets = {"first"}}), HasSubstr("layer first is adapted already"));
 }
