@@ -2,8 +2,7 @@
 // What labels mean: declared by the user, never learnt from the records. A rule is one line of text, in three forms:
 //
 //   negative, positive, drop neutral      classes by name: the class is the place among the names, from 0. A record
-//   whose
-//                                         label is named after 'drop' is left out.
+//                                         with a label that is named after 'drop' is left out.
 //   <0 -> 0, >0 -> 1, drop 0              classes by a number: each clause says which numbers are which class, or left
 //                                         out. Numbers are told by a value or by one or two of < <= > >= with values,
 //                                         such as >=-0.5 <0.5. No number may fit two clauses.

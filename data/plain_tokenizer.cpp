@@ -2,7 +2,6 @@
 #include <sotto/data/bert_characters.h>
 #include <sotto/data/code_points.h>
 #include <sotto/data/plain_tokenizer.h>
-#include <sotto/data/utf8.h>
 #include <sotto/privacy/error.h>
 
 #include <utility>
@@ -53,10 +52,7 @@ std::int32_t PlainTokenizer::id_of(std::string_view token) const {
 
 TokenIds PlainTokenizer::encode(std::string_view text, std::size_t most_tokens) const {
   if (most_tokens < 1) throw UsageError("[PlainTokenizer::encode] most_tokens 0; must be at least 1");
-  if (text.size() > kMaxTextBytes)
-    throw DataError(fmt::format("[PlainTokenizer::encode] a text longer than {} bytes", kMaxTextBytes));
-  if (const auto at = first_invalid_utf8(text))
-    throw DataError(fmt::format("[PlainTokenizer::encode] a text that is not UTF-8 at byte {}", *at));
+  check_text("PlainTokenizer::encode", text);
   TokenIds result;
   for (std::size_t at = 0;;) {
     const std::string_view token = next_token(text, unit_, at);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace sotto::data {
@@ -16,5 +17,8 @@ struct TokenIds {
 
 // Longer texts are refused.
 inline constexpr std::size_t kMaxTextBytes = 1 << 20;
+
+// Throws DataError for a text that is longer or not UTF-8; names `function` and a place, and nothing of the text.
+void check_text(std::string_view function, std::string_view text);
 
 }  // namespace sotto::data

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <sotto/data/bert_characters.h>
 #include <sotto/data/code_points.h>
-#include <sotto/data/utf8.h>
 #include <sotto/data/wordpiece.h>
 #include <sotto/privacy/error.h>
 
@@ -81,10 +80,7 @@ TokenIds WordPiece::encode(std::string_view text, std::size_t most_tokens) const
   if (most_tokens < 3)
     throw UsageError(
         fmt::format("[WordPiece::encode] most_tokens {}; must be at least 3: [CLS], one token, [SEP]", most_tokens));
-  if (text.size() > kMaxTextBytes)
-    throw DataError(fmt::format("[WordPiece::encode] a text longer than {} bytes", kMaxTextBytes));
-  if (const auto at = first_invalid_utf8(text))
-    throw DataError(fmt::format("[WordPiece::encode] a text that is not UTF-8 at byte {}", *at));
+  check_text("WordPiece::encode", text);
 
   const std::size_t most = most_tokens - 1;  // without [SEP]
   TokenIds result;

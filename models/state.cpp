@@ -69,6 +69,16 @@ at::Tensor values_of(const TensorView& stored) {
   return values;
 }
 
+std::string other_shape(const TensorView& stored, const at::Tensor& tensor) {
+  return fmt::format("'{}' has shape {} where the model has {}", stored.name, describe(stored.shape),
+                     describe(tensor.sizes()));
+}
+
+std::string other_type(const TensorView& stored, const at::Tensor& tensor) {
+  return fmt::format("'{}' is of type {} where the model has {}", stored.name, dtype_name(stored.dtype),
+                     c10::toString(tensor.scalar_type()));
+}
+
 // What keeps the file from being loaded into these tensors; empty when nothing does.
 std::vector<std::string> mismatches(const SafetensorsFile& file, const std::vector<NamedTensor>& tensors) {
   std::vector<std::string> result;
@@ -79,11 +89,9 @@ std::vector<std::string> mismatches(const SafetensorsFile& file, const std::vect
     if (stored == nullptr) {
       result.push_back(fmt::format("'{}' is missing", named.name));
     } else if (scalar_type(stored->dtype) != named.tensor.scalar_type()) {
-      result.push_back(fmt::format("'{}' is of type {} where the model has {}", named.name, dtype_name(stored->dtype),
-                                   c10::toString(named.tensor.scalar_type())));
+      result.push_back(other_type(*stored, named.tensor));
     } else if (named.tensor.sizes() != at::IntArrayRef(stored->shape)) {
-      result.push_back(fmt::format("'{}' has shape {} where the model has {}", named.name, describe(stored->shape),
-                                   describe(named.tensor.sizes())));
+      result.push_back(other_shape(*stored, named.tensor));
     }
   }
   for (const TensorView& stored : file.tensors())
@@ -140,12 +148,9 @@ std::vector<std::string> load_published(const std::filesystem::path& path, const
       continue;
     }
     used.insert(stored->name);
-    if (named.tensor.sizes() != at::IntArrayRef(stored->shape))
-      wrong.push_back(fmt::format("'{}' has shape {} where the model has {}", stored->name, describe(stored->shape),
-                                  describe(named.tensor.sizes())));
+    if (named.tensor.sizes() != at::IntArrayRef(stored->shape)) wrong.push_back(other_shape(*stored, named.tensor));
     if (at::isFloatingType(scalar_type(stored->dtype)) != named.tensor.is_floating_point())
-      wrong.push_back(fmt::format("'{}' is of type {} where the model has {}", stored->name, dtype_name(stored->dtype),
-                                  c10::toString(named.tensor.scalar_type())));
+      wrong.push_back(other_type(*stored, named.tensor));
   }
   std::vector<std::string> left_over;
   for (const TensorView& stored : file.tensors()) {

@@ -5,8 +5,8 @@ Never a dependency: run it in an environment that is thrown away afterwards.
 
     tools/fetch_data.sh minilm reviews
     cmake --build build/release --target tokenize_lines
-    python3 -m venv /tmp/tokenizers && /tmp/tokenizers/bin/pip install tokenizers==0.23.3
-    /tmp/tokenizers/bin/python tests/data/compare_tokenizers.py build/release/tests/data/tokenize_lines data-cache
+    python3 -m venv ENVIRONMENT && ENVIRONMENT/bin/pip install tokenizers==0.23.3
+    ENVIRONMENT/bin/python tests/data/compare_tokenizers.py build/release/tests/data/tokenize_lines data-cache
 
 With --golden as a third argument it writes tests/golden/wordpiece_vocab.txt and wordpiece_ids.txt instead.
 """
