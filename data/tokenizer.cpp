@@ -1,0 +1,31 @@
+#include <fmt/format.h>
+#include <sotto/data/tokenizer.h>
+#include <sotto/privacy/error.h>
+
+namespace sotto::data {
+
+TokenIds encode(const Tokenizer& tokenizer, std::string_view text, std::size_t most_tokens) {
+  return std::visit([&](const auto& t) { return t.encode(text, most_tokens); }, tokenizer);
+}
+
+std::int32_t vocabulary_size(const Tokenizer& tokenizer) {
+  return std::visit([](const auto& t) { return t.vocabulary_size(); }, tokenizer);
+}
+
+std::int32_t pad_id(const Tokenizer& tokenizer) {
+  return std::visit([](const auto& t) { return t.pad_id(); }, tokenizer);
+}
+
+std::filesystem::path tokenizer_file(const std::filesystem::path& folder) {
+  for (const char* name : {"tokenizer.json", "vocab.txt"}) {
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(folder / name, ignored)) return folder / name;
+  }
+  throw DataError(fmt::format("[tokenizer_file] {} holds neither tokenizer.json nor vocab.txt", folder.string()));
+}
+
+WordPiece read_word_piece(const std::filesystem::path& file) {
+  return file.extension() == ".json" ? WordPiece::from_tokenizer(file) : WordPiece::from_vocabulary(file);
+}
+
+}  // namespace sotto::data
