@@ -30,14 +30,14 @@ void check_figure(const char* field, const CertifiedFigure& figure, std::int64_t
   require(figure.delta > 0 && figure.delta < 1, field, fmt::format("delta {}", figure.delta), "must be in (0, 1)");
 }
 
-std::string_view neighbours(Adjacency adjacency) {
+std::string neighbours(Adjacency adjacency, std::string_view unit) {
   switch (adjacency) {
     case Adjacency::add_remove:
-      return "by the addition or removal of one record";
+      return fmt::format("by the addition or removal of one {}", unit);
     case Adjacency::zero_out:
-      return "by the replacement of one record by a null record";
+      return fmt::format("by the replacement of one {0} by a null {0}", unit);
     case Adjacency::replace_one:
-      return "by the replacement of one record by another";
+      return fmt::format("by the replacement of one {} by another", unit);
   }
   throw InternalError("[Certificate] unknown adjacency");
 }
@@ -98,16 +98,18 @@ std::string statement(const Certificate& c) {
   if (c.not_private)
     return fmt::format("NOT PRIVATE: {}. No privacy guarantee may be quoted for this run.", *c.not_private);
   const auto epsilon = [](double value) { return certificate_text::rounded_up(value); };
+  const std::string_view unit = c.group.empty() ? "record" : "group";
   std::string text = fmt::format(
       "Everything released from the noised gradient sums of this run, the trained model and all its checkpoints "
       "included, is ({}, {})-differentially private for the {} planned steps. Two data sets are neighbours when they "
-      "differ {}; the unit of privacy is one record. ",
-      epsilon(c.planned.epsilon), c.planned.delta, c.planned.steps, neighbours(*c.adjacency));
+      "differ {}; the unit of privacy is one {}. ",
+      epsilon(c.planned.epsilon), c.planned.delta, c.planned.steps, neighbours(*c.adjacency, unit), unit);
+  if (!c.group.empty()) text += fmt::format("A group is {}. ", c.group);
   text += fmt::format(
-      "Each step includes every record independently with probability {} ({} expected of {} declared), limits the "
-      "contribution of a record to norm {} by the rule {}, and adds Gaussian noise of standard deviation {} times that "
-      "norm to every coordinate of the sum. The epsilon is an upper bound computed by accountant {} version {}. ",
-      c.sampling_rate, c.expected_batch_size, c.dataset_size_declared, c.weight_rule_bound, c.weight_rule,
+      "Each step includes every {0} independently with probability {1} ({2} expected of {3} declared), limits the "
+      "contribution of a {0} to norm {4} by the rule {5}, and adds Gaussian noise of standard deviation {6} times that "
+      "norm to every coordinate of the sum. The epsilon is an upper bound computed by accountant {7} version {8}. ",
+      unit, c.sampling_rate, c.expected_batch_size, c.dataset_size_declared, c.weight_rule_bound, c.weight_rule,
       c.noise_multiplier, c.accountant_name, c.accountant_version);
   if (c.executed.steps == c.planned.steps)
     text += "All planned steps were executed. ";

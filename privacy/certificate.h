@@ -33,6 +33,7 @@ struct CertifiedFigure {
 struct Certificate {
   std::string sotto_version;
   std::optional<Adjacency> adjacency;
+  std::string group;  // what the unit of privacy is where it is no record but a group of them; a clause
   std::string accountant_name;
   std::string accountant_version;
   double noise_multiplier = std::numeric_limits<double>::quiet_NaN();     // noise std / weight_rule_bound; finite, > 0

@@ -28,6 +28,7 @@ Certificate from_json(const Json& json) {
   Certificate c;
   c.sotto_version = json.at("sotto_version").get<std::string>();
   c.adjacency = parse_adjacency(json.at("adjacency").get<std::string>());
+  if (json.contains("group")) c.group = json.at("group").get<std::string>();
   c.accountant_name = json.at("accountant").at("name").get<std::string>();
   c.accountant_version = json.at("accountant").at("version").get<std::string>();
   c.noise_multiplier = json.at("noise_multiplier").get<double>();
@@ -68,7 +69,8 @@ std::string to_json(const Certificate& c) {
   if (c.not_private) json["stamp"] = "NOT PRIVATE: " + *c.not_private;
   json["statement"] = statement(c);
   json["adjacency"] = to_string(*c.adjacency);
-  json["unit"] = "record";
+  json["unit"] = c.group.empty() ? "record" : "group";
+  if (!c.group.empty()) json["group"] = c.group;
   json["sampler"] = "poisson";
   json["accountant"] = {{"name", c.accountant_name}, {"version", c.accountant_version}};
   json["noise_multiplier"] = c.noise_multiplier;

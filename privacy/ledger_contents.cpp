@@ -79,6 +79,7 @@ class Reader {
     require(line.at("schema").get<int>() == ledger_text::kSchema, "written by another version: unknown schema");
     header.run = line.at("run").get<std::string>();
     header.adjacency = parse_adjacency(line.at("adjacency").get<std::string>());
+    header.unit_is_group = line.at("unit").get<std::string>() == "group";
     header.dataset_size = line.at("dataset_size").get<std::int64_t>();
     header.delta = number(line, "delta");
     header.event = event_of(line);

@@ -30,7 +30,8 @@ namespace sotto::privacy {
 struct LedgerHeader {
   std::string run = {};                                       // random identifier; drawn by Ledger::create when empty
   std::optional<Adjacency> adjacency;                         // mandatory
-  std::int64_t dataset_size = 0;                              // declared number of records, >= 1
+  bool unit_is_group = false;                                 // the unit of privacy: a group of records, or a record
+  std::int64_t dataset_size = 0;                              // declared number of these, >= 1
   double delta = std::numeric_limits<double>::quiet_NaN();    // 0 < delta < 1
   PoissonSampled event = {};                                  // of each planned step
   std::string weight_rule = {};                               // name, such as "flat"; not empty

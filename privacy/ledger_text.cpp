@@ -47,7 +47,7 @@ std::string header(const LedgerHeader& header, std::string_view previous) {
   line["schema"] = kSchema;
   line["run"] = header.run;
   line["adjacency"] = to_string(header.adjacency.value());
-  line["unit"] = "record";
+  line["unit"] = header.unit_is_group ? "group" : "record";
   line["dataset_size"] = header.dataset_size;
   line["delta"] = hexadecimal(header.delta);
   line["sampler"] = "poisson";
