@@ -31,6 +31,7 @@ privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensit
   if (!options.resume) {
     privacy::LedgerHeader header;
     header.adjacency = options.plan.adjacency();
+    header.unit_is_group = options.unit_is_group;
     header.dataset_size = options.plan.dataset_size();
     header.delta = options.plan.delta();
     header.event = options.plan.step_event();
@@ -45,7 +46,7 @@ privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensit
   }
   // Compared before it is opened, so that a run that is refused leaves no trace in it.
   const privacy::LedgerHeader header = privacy::read_ledger(options.ledger).header;
-  const bool same = header.adjacency == options.plan.adjacency() &&
+  const bool same = header.adjacency == options.plan.adjacency() && header.unit_is_group == options.unit_is_group &&
                     header.dataset_size == options.plan.dataset_size() && header.delta == options.plan.delta() &&
                     header.steps == options.plan.steps() && header.sensitivity == sensitivity &&
                     header.weight_rule == options.rule.name() && header.weight_rule_parameters == parameters &&
@@ -257,17 +258,17 @@ ClippedSum PrivateTraining::sum_of_sample(const Losses& losses, bool& empty) {
   }
   examine(losses);
   clipper_.discard();  // what an earlier call left when the fetch of a later physical batch threw
-  const std::vector<int64_t> sample = sampler_.sample(records_.count);
-  if (accepted_ && !sample.empty()) mechanism_.begin_charge(clipper_.rule().sensitivity(), ledger_);
+  std::vector<int64_t> sample = sampler_.sample(records_.count);
+  empty = sample.empty();
+  if (accepted_ && !empty) mechanism_.begin_charge(clipper_.rule().sensitivity(), ledger_);
   const auto per_pass = static_cast<size_t>(records_per_pass(options_.plan, options_.physical_batch));
   const auto size = static_cast<size_t>(size_of_pass());
-  for (size_t begin = 0; begin < sample.size(); begin += per_pass) {
-    const size_t count = std::min(per_pass, sample.size() - begin);
+  for (const std::vector<int64_t>& batch : physical_batches(std::move(sample), records_, per_pass)) {
     at::Tensor indices = at::empty({static_cast<int64_t>(size)}, at::kLong);
     std::vector<bool> active(size, false);
     for (size_t i = 0; i < size; ++i) {
-      active[i] = i < count;
-      indices.mutable_data_ptr<int64_t>()[i] = sample[begin + (active[i] ? i : 0)];
+      active[i] = i < batch.size();
+      indices.mutable_data_ptr<int64_t>()[i] = batch[active[i] ? i : 0];
     }
     std::vector<at::Tensor> inputs = records_.fetch(indices);
     for (at::Tensor& input : inputs) input = options_.tape.device.copy_of(input);
@@ -276,7 +277,6 @@ ClippedSum PrivateTraining::sum_of_sample(const Losses& losses, bool& empty) {
     if (is_private()) seed_generator_secretly();
     clipper_.add(inputs, losses, active);
   }
-  empty = sample.empty();
   return clipper_.take();
 }
 

@@ -46,6 +46,7 @@ struct PrivateTrainingOptions {
   privacy::PrivacyPlan plan;
   WeightRule rule;
   std::filesystem::path ledger;  // created, or continued when `resume`
+  bool unit_is_group = false;    // each record is a group of what the user calls records: for the ledger
   bool resume = false;
   // Records per forward pass at most; changes rounding, memory and speed alone. Where tape.memory_bytes is given and so
   // many cannot be held within it, as many as can (examine()).

@@ -2,7 +2,22 @@
 #include <sotto/optim/records.h>
 #include <sotto/privacy/error.h>
 
+#include <algorithm>
+
 namespace sotto::optim {
+
+std::vector<std::vector<int64_t>> physical_batches(std::vector<int64_t> sample, const Records& records, size_t most) {
+  SOTTO_ASSERT(most > 0);
+  const auto bucket = [&](int64_t index) { return records.bucket ? records.bucket(index) : 0; };
+  std::ranges::stable_sort(sample, {}, bucket);
+  std::vector<std::vector<int64_t>> result;
+  for (const int64_t index : sample) {
+    const bool fits = !result.empty() && result.back().size() < most && bucket(result.back()[0]) == bucket(index);
+    if (!fits) result.emplace_back();
+    result.back().push_back(index);
+  }
+  return result;
+}
 
 Records tensor_records(std::vector<at::Tensor> tensors) {
   if (tensors.empty()) throw UsageError("[tensor_records] no tensor given: at least one is needed");
@@ -20,6 +35,7 @@ Records tensor_records(std::vector<at::Tensor> tensors) {
             for (const at::Tensor& tensor : tensors) batch.push_back(tensor.index_select(0, indices));
             return batch;
           },
+          {},
           std::move(specs)};
 }
 

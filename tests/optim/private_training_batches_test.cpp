@@ -115,6 +115,36 @@ TEST_F(PrivateTrainingTest, EveryPassHasOneShape) {
   }
 }
 
+// Records of different buckets never meet in a pass, every pass of a bucket has one shape, and the sum is the same.
+TEST_F(PrivateTrainingTest, BucketsNeverShareAPass) {
+  Overrides overrides;
+  overrides.plan.expected_batch_size = kRecords;  // every record is drawn
+  overrides.physical_batch = 64;
+  const auto gradient = [&](bool buckets, const std::string& name) {
+    auto net = network(torch::kDouble);
+    torch::optim::SGD optimizer(net->parameters(), 0.1);
+    Records records = tensor_records(data(kRecords, torch::kDouble));
+    std::vector<int64_t> fetched;
+    if (buckets) {
+      records.bucket = [](int64_t index) { return index % 3; };
+      records.fetch = [&, inner = records.fetch](const Tensor& indices) {
+        EXPECT_TRUE((indices % 3).eq(indices[0] % 3).all().item<bool>());
+        EXPECT_EQ(indices.size(0), 50);  // 200 expected in four passes
+        for (int64_t i = 0; i < indices.size(0); ++i) fetched.push_back(indices[i].item<int64_t>());
+        return inner(indices);
+      };
+    }
+    PrivateTraining training(*net, optimizer, records, options(overrides, name));
+    training.compute_gradient(losses_of(net));
+    if (buckets) {
+      EXPECT_EQ(std::set<int64_t>(fetched.begin(), fetched.end()).size(), static_cast<size_t>(kRecords));
+    }
+    return flat(gradients(net));
+  };
+  const Tensor plain = gradient(false, "plain");
+  EXPECT_TRUE(gradient(true, "buckets").allclose(plain, 1e-12, 1e-12));
+}
+
 // From the second step on the charge is under way while the step computes. A step that fails then leaves its charge to
 // the call that repeats it: nothing is charged twice, and nothing less than every release.
 TEST_F(PrivateTrainingTest, FailedStepLeavesItsChargeToTheNext) {
