@@ -1,5 +1,4 @@
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
@@ -80,8 +79,7 @@ BertImpl::BertImpl(const BertOptions& o) : options(o) {
 }
 
 Tensor BertImpl::tokens(const Tensor& ids) const {
-  const Tensor first = at::arange(ids.size(1), ids.options()).eq(0);
-  return ids.ne(options.padding).logical_or(first);
+  return token_places(ids, options.padding);
 }
 
 Tensor BertImpl::hidden(const Tensor& tokens, const Tensor& like) {
@@ -107,12 +105,6 @@ Tensor BertImpl::forward(const Tensor& ids) {
 
 PublishedNames published_bert_names() {
   return {"bert.", {"pooler.", "cls.", "classifier.", "embeddings.position_ids"}};
-}
-
-Tensor pooled(const Tensor& states, const Tensor& tokens, Pooling pooling) {
-  if (pooling == Pooling::first) return states.select(1, 0);
-  const Tensor weights = tokens.to(states.scalar_type()).unsqueeze(-1);
-  return (states * weights).sum(1) / weights.sum(1);
 }
 
 }  // namespace sotto::models

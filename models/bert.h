@@ -7,6 +7,7 @@
 // and padding has no weight in attention and mean.
 
 #include <sotto/models/bert_options.h>
+#include <sotto/models/pooling.h>
 #include <sotto/models/state.h>
 #include <torch/nn/modules/embedding.h>
 #include <torch/nn/modules/linear.h>
@@ -31,8 +32,8 @@ TORCH_MODULE(BertLayer);
 struct BertImpl : torch::nn::Module {
   explicit BertImpl(const BertOptions& options);
 
-  // ids [B, T] (int64, 0 to vocabulary - 1, T at most positions) -> states [B, T, width]. Ids equal to padding are
-  // padding, except for the first of a text. Token types are 0. Throws UsageError when T is out of range.
+  // ids [B, T] (int64, 0 to vocabulary - 1, T at most positions) -> states [B, T, width]. Which places are tokens and
+  // which padding says pooling.h. Token types are 0. Throws UsageError when T is out of range.
   torch::Tensor forward(const torch::Tensor& ids);
 
   // The two halves of forward(). tokens: [B, T], false for padding.
@@ -49,9 +50,5 @@ TORCH_MODULE(Bert);
 
 // What else a published file may hold, for load_published() (state.h): the pooler and heads of other tasks.
 PublishedNames published_bert_names();
-
-// One vector per text, [B, width]: the mean of the states of its tokens, or the state of the first one.
-enum class Pooling { mean, first };
-torch::Tensor pooled(const torch::Tensor& states, const torch::Tensor& tokens, Pooling pooling);
 
 }  // namespace sotto::models

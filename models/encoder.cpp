@@ -1,4 +1,5 @@
 #include <sotto/models/encoder.h>
+#include <sotto/models/pooling.h>
 
 namespace sotto::models {
 
@@ -19,13 +20,15 @@ torch::Tensor EncoderImpl::forward(const torch::Tensor& tokens) {
   return head(encoded.mean(1));
 }
 
-MeanOfWordsImpl::MeanOfWordsImpl(int64_t vocabulary, int64_t width, int64_t classes) {
+MeanOfWordsImpl::MeanOfWordsImpl(int64_t vocabulary, int64_t width, int64_t classes, std::optional<int64_t> pad)
+    : padding(pad) {
   embedding = register_module("embedding", nn::Embedding(vocabulary, width));
   head = register_module("head", nn::Linear(width, classes));
 }
 
 torch::Tensor MeanOfWordsImpl::forward(const torch::Tensor& tokens) {
-  return head(embedding(tokens).mean(1));
+  const torch::Tensor vectors = embedding(tokens);
+  return head(padding ? pooled(vectors, token_places(tokens, *padding), Pooling::mean) : vectors.mean(1));
 }
 
 }  // namespace sotto::models

@@ -8,6 +8,7 @@
 #include <torch/nn/pimpl.h>
 
 #include <cstdint>
+#include <optional>
 
 namespace sotto::models {
 
@@ -32,10 +33,13 @@ struct EncoderImpl : torch::nn::Module {
 };
 TORCH_MODULE(Encoder);
 
-// tokens [B, T] (int64) -> logits [B, classes]: embedding, mean over T, linear.
+// tokens [B, T] (int64) -> logits [B, classes]: embedding, mean over the tokens of a text, linear. With the id
+// `padding` texts end as pooling.h says; without it all are of the length T.
 struct MeanOfWordsImpl : torch::nn::Module {
-  MeanOfWordsImpl(int64_t vocabulary, int64_t width, int64_t classes);
+  MeanOfWordsImpl(int64_t vocabulary, int64_t width, int64_t classes, std::optional<int64_t> pad = {});
   torch::Tensor forward(const torch::Tensor& tokens);
+
+  std::optional<int64_t> padding;
 
   torch::nn::Embedding embedding{nullptr};
   torch::nn::Linear head{nullptr};

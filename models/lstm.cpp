@@ -1,4 +1,5 @@
 #include <sotto/models/lstm.h>
+#include <sotto/models/pooling.h>
 
 #include <tuple>
 
@@ -6,7 +7,7 @@ namespace sotto::models {
 
 namespace nn = torch::nn;
 
-LstmClassifierImpl::LstmClassifierImpl(const LstmOptions& options) {
+LstmClassifierImpl::LstmClassifierImpl(const LstmOptions& options) : padding(options.padding) {
   embedding = register_module("embedding", nn::Embedding(options.vocabulary, options.embedding));
   lstm = register_module(
       "lstm",
@@ -15,7 +16,8 @@ LstmClassifierImpl::LstmClassifierImpl(const LstmOptions& options) {
 }
 
 torch::Tensor LstmClassifierImpl::forward(const torch::Tensor& tokens) {
-  return head(std::get<0>(lstm(embedding(tokens))).mean(1));
+  const torch::Tensor states = std::get<0>(lstm(embedding(tokens)));
+  return head(padding ? pooled(states, token_places(tokens, *padding), Pooling::mean) : states.mean(1));
 }
 
 }  // namespace sotto::models

@@ -7,6 +7,7 @@
 #include <torch/nn/pimpl.h>
 
 #include <cstdint>
+#include <optional>
 
 namespace sotto::models {
 
@@ -16,15 +17,18 @@ struct LstmOptions {
   int64_t hidden = 100;
   int64_t layers = 1;
   int64_t classes = 2;
+  std::optional<int64_t> padding = {};  // an id: texts end as pooling.h says; otherwise all are of the length T
 };
 
 // tokens [B, T] (int64) -> logits [B, classes]: embedding, LSTM (Hochreiter and Schmidhuber, 1997; torch.nn.LSTM, two
-// biases per gate), mean of its outputs over T, linear. Parameters: V E + 4 H (E + H + 2) + (layers - 1) 4 H (2 H + 2)
+// biases per gate), mean of its outputs over the tokens of a text, linear. Parameters: V E + 4 H (E + H + 2) + (layers
+// - 1) 4 H (2 H + 2)
 // + (H + 1) classes; 1,081,002 with the default sizes.
 struct LstmClassifierImpl : torch::nn::Module {
   explicit LstmClassifierImpl(const LstmOptions& options);
   torch::Tensor forward(const torch::Tensor& tokens);
 
+  std::optional<int64_t> padding;
   torch::nn::Embedding embedding{nullptr};
   torch::nn::LSTM lstm{nullptr};
   torch::nn::Linear head{nullptr};

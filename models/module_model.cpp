@@ -5,7 +5,7 @@ namespace {
 
 class ModuleModel : public TrainableModel {
  public:
-  explicit ModuleModel(std::shared_ptr<VisionModel> network) : network_(std::move(network)) {}
+  explicit ModuleModel(std::shared_ptr<Network> network) : network_(std::move(network)) {}
 
   at::Tensor forward(const at::Tensor& prepared) override { return network_->forward(prepared); }
 
@@ -38,12 +38,12 @@ class ModuleModel : public TrainableModel {
     return result;
   }
 
-  std::shared_ptr<VisionModel> network_;
+  std::shared_ptr<Network> network_;
 };
 
 }  // namespace
 
-std::unique_ptr<TrainableModel> make_module_model(std::shared_ptr<VisionModel> network) {
+std::unique_ptr<TrainableModel> make_module_model(std::shared_ptr<Network> network) {
   return std::make_unique<ModuleModel>(std::move(network));
 }
 

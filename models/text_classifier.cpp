@@ -16,7 +16,20 @@ TextClassifierImpl::TextClassifierImpl(const TextClassifierOptions& options) : p
 }
 
 torch::Tensor TextClassifierImpl::forward(const torch::Tensor& ids) {
-  return classifier(pooled(bert(ids), bert->tokens(ids), pooling));
+  return classifier(vectors(ids));
+}
+
+torch::Tensor TextClassifierImpl::vectors(const torch::Tensor& ids) {
+  return pooled(bert(ids), bert->tokens(ids), pooling);
+}
+
+TextClassifier load_text_classifier(const std::filesystem::path& folder, int64_t outputs, Pooling pooling) {
+  TextClassifier result(
+      TextClassifierOptions{.bert = read_bert_options(folder / "config.json"), .outputs = outputs, .pooling = pooling});
+  std::vector<NamedTensor> tensors;
+  for (const auto& item : result->bert->named_parameters()) tensors.push_back({item.key(), item.value()});
+  load_published(folder / "model.safetensors", tensors, published_bert_names());
+  return result;
 }
 
 const std::vector<std::string>& adaptations() {

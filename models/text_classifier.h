@@ -6,6 +6,7 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/pimpl.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,12 +23,19 @@ struct TextClassifierOptions {
 struct TextClassifierImpl : torch::nn::Module {
   explicit TextClassifierImpl(const TextClassifierOptions& options);
   torch::Tensor forward(const torch::Tensor& ids);
+  // The vectors that forward() puts into the linear layer, [B, width].
+  torch::Tensor vectors(const torch::Tensor& ids);
 
   Pooling pooling;
   Bert bert{nullptr};
   torch::nn::Linear classifier{nullptr};
 };
 TORCH_MODULE(TextClassifier);
+
+// The encoder of a published folder, config.json and model.safetensors, with a head that is drawn anew. Throws
+// DataError.
+TextClassifier load_text_classifier(const std::filesystem::path& folder, int64_t outputs,
+                                    Pooling pooling = Pooling::mean);
 
 // What is trained besides the classifier:
 //   full     all parameters

@@ -1,8 +1,7 @@
 #pragma once
 // Networks for pictures, without batch normalisation: every record's loss depends on that record alone.
 
-#include <ATen/core/Tensor.h>
-#include <torch/nn/module.h>
+#include <sotto/models/network.h>
 
 #include <cstdint>
 #include <memory>
@@ -23,17 +22,9 @@ struct ImageShape {
 // Throws UsageError for a size out of range.
 void check(const ImageShape& shape);
 
-// prepare(pictures) [batch, ...] -> logits [batch, classes].
-class VisionModel : public torch::nn::Module {
- public:
-  virtual at::Tensor forward(const at::Tensor& prepared) = 0;
-
-  // What forward() takes, from pictures [batch, channels, height, width] with values from -1 to 1: a fixed function of
-  // each picture alone, fitted to no data, so that it may be computed once for all steps. The pictures themselves
-  // unless prepares().
-  virtual at::Tensor prepare(const at::Tensor& pictures) const { return pictures; }
-  virtual bool prepares() const { return false; }
-};
+// As network.h has it: prepare(pictures) [batch, ...] -> logits [batch, classes], from pictures [batch, channels,
+// height, width] with values from -1 to 1.
+using VisionModel = Network;
 
 // The network of Tramer and Boneh, "Differentially Private Learning Needs Better Features", ICLR 2021, for MNIST and
 // Fashion-MNIST; 26,010 parameters at 28 x 28 with one channel and 10 classes:

@@ -1,0 +1,20 @@
+#pragma once
+// A network of this library: every record's loss depends on that record alone.
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+namespace sotto::models {
+
+// prepare(inputs) [batch, ...] -> scores [batch, classes].
+class Network : public torch::nn::Module {
+ public:
+  virtual at::Tensor forward(const at::Tensor& prepared) = 0;
+
+  // What forward() takes, from inputs [batch, ...]: a fixed function of each record alone, fitted to no data, so that
+  // it may be computed once for all steps. The inputs themselves unless prepares().
+  virtual at::Tensor prepare(const at::Tensor& inputs) const { return inputs; }
+  virtual bool prepares() const { return false; }
+};
+
+}  // namespace sotto::models

@@ -1,0 +1,185 @@
+// Networks of texts: what stands behind a text does not reach its scores, groups are their texts, and private gradients
+// are those of autograd.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sotto/models/record_losses.h>
+#include <sotto/models/text_network.h>
+#include <sotto/optim/clipper.h>
+#include <sotto/privacy/error.h>
+#include <torch/torch.h>
+
+#include "../optim/clipped_sum_access.h"
+#include "../optim/oracle.h"
+
+namespace sotto::models {
+namespace {
+
+using torch::Tensor;
+
+constexpr int64_t kVocabulary = 11, kPadding = 0, kMostTokens = 12;
+
+TextClassifier classifier(int64_t outputs = 3) {
+  return TextClassifier(TextClassifierOptions{.bert = {.vocabulary = kVocabulary,
+                                                       .width = 8,
+                                                       .layers = 2,
+                                                       .heads = 2,
+                                                       .feed_forward = 12,
+                                                       .positions = kMostTokens,
+                                                       .padding = kPadding},
+                                              .outputs = outputs});
+}
+
+struct Case {
+  std::string name;
+  std::shared_ptr<Network> network;
+};
+
+std::vector<Case> networks(int64_t outputs = 3) {
+  torch::manual_seed(3);
+  std::vector<Case> result;
+  for (const char* name : {"small-encoder", "lstm", "bag"})
+    result.push_back({name, make_text_network(name, {kVocabulary, kPadding, kMostTokens, outputs})});
+  for (const auto adaptation : {Adaptation::full, Adaptation::lora, Adaptation::bitfit})
+    result.push_back({adaptations()[static_cast<size_t>(adaptation)],
+                      make_adapted_network(classifier(outputs), adaptation, {.rank = 2, .alpha = 4})});
+  for (Case& of : result) {
+    of.network->to(torch::kDouble);
+    const torch::NoGradGuard no_grad;
+    for (const auto& item : of.network->named_parameters())
+      if (item.key().ends_with("lora_B")) item.value().normal_(0.0, 0.3);
+  }
+  return result;
+}
+
+// Rows of ids with these numbers of tokens, padded to `width`.
+Tensor ids(const std::vector<int64_t>& tokens, int64_t width) {
+  Tensor result = torch::full({static_cast<int64_t>(tokens.size()), width}, kPadding, torch::kLong);
+  torch::manual_seed(4);
+  for (size_t i = 0; i < tokens.size(); ++i)
+    result[static_cast<int64_t>(i)].slice(0, 0, tokens[i]).copy_(torch::randint(1, kVocabulary, {tokens[i]}));
+  return result;
+}
+
+TEST(TokenPlaces, EndBehindTheLastIdThatIsNoPadding) {
+  const Tensor rows = torch::tensor({{5, 0, 7, 0, 0}, {0, 0, 0, 0, 0}, {0, 3, 0, 0, 0}, {1, 2, 3, 4, 5}});
+  const Tensor expected =
+      torch::tensor({{1, 1, 1, 0, 0}, {1, 0, 0, 0, 0}, {1, 1, 0, 0, 0}, {1, 1, 1, 1, 1}}).to(torch::kBool);
+  EXPECT_TRUE(token_places(rows, 0).equal(expected));
+}
+
+TEST(TextNetwork, ScoresOfATextDoNotDependOnTheWidth) {
+  const torch::NoGradGuard no_grad;
+  const std::vector<int64_t> tokens = {5, 1, 3};
+  for (const Case& of : networks()) {
+    const Tensor narrow = of.network->forward(ids(tokens, 5)), wide = of.network->forward(ids(tokens, kMostTokens));
+    EXPECT_TRUE(narrow.allclose(wide, 1e-12, 1e-12)) << of.name;
+    const Tensor alone = of.network->forward(ids(tokens, 5).slice(0, 2, 3).slice(1, 0, 3));
+    EXPECT_TRUE(narrow.slice(0, 2, 3).allclose(alone, 1e-12, 1e-12)) << of.name;
+    EXPECT_FALSE(narrow[0].allclose(narrow[2], 1e-3, 1e-3)) << of.name << " says the same of all texts";
+  }
+}
+
+TEST(TextNetwork, GroupsAreTheirTexts) {
+  const torch::NoGradGuard no_grad;
+  const Tensor texts = ids({5, 1, 3, 4, 2, 6}, 6);
+  for (const Case& of : networks())
+    EXPECT_TRUE(
+        of.network->forward(texts.view({2, 3, 6})).allclose(of.network->forward(texts).view({2, 3, 3}), 1e-12, 1e-12))
+        << of.name;
+}
+
+TEST(TextNetwork, HeadOnPreparedVectorsIsTheWholeNetwork) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(3);
+  TextClassifier whole = classifier();
+  const auto head = make_adapted_network(whole, Adaptation::head);
+  ASSERT_TRUE(head->prepares());
+  const Tensor texts = ids({5, 1, 3, 4}, 6);
+  const Tensor vectors = head->prepare(texts);
+  EXPECT_EQ(vectors.sizes(), (torch::IntArrayRef{4, 8}));
+  EXPECT_FALSE(vectors.requires_grad());
+  EXPECT_TRUE(head->forward(vectors).equal(whole->forward(texts)));
+  EXPECT_TRUE(head->prepare(texts.view({2, 2, 6})).equal(vectors.view({2, 2, 8})));
+  std::vector<std::string> trained;
+  for (const auto& item : head->named_parameters())
+    if (item.value().requires_grad()) trained.push_back(item.key());
+  EXPECT_THAT(trained, ::testing::UnorderedElementsAre("classifier.weight", "classifier.bias"));
+}
+
+optim::testing::Model model_of(const Network& network, Tensor inputs, Tensor labels) {
+  optim::testing::Model model;
+  for (const auto& item : network.named_parameters()) {
+    // The same is added to all scores of a query: the gradient of this bias is zero, and nothing to compare with.
+    const bool of_keys = item.key().ends_with("self.key.bias");
+    if (of_keys) item.value().requires_grad_(false);
+    if (item.value().requires_grad())
+      model.parameters.push_back({item.key(), item.value()});
+    else
+      model.constants.push_back(item.value());
+  }
+  model.inputs = {std::move(inputs), std::move(labels)};
+  model.losses = [&network](const auto& x) { return record_losses(const_cast<Network&>(network).forward(x[0]), x[1]); };
+  return model;
+}
+
+void expect_exact(const optim::testing::Model& model, const std::string& name) {
+  const auto errors = optim::testing::compare(model);
+  EXPECT_LT(errors.norm, 1e-9) << name;
+  EXPECT_LT(errors.weighted, 1e-9) << name;
+  EXPECT_TRUE(errors.bounded) << name;
+}
+
+TEST(TextNetwork, GradientsOfTextsAreThoseOfAutograd) {
+  for (const Case& of : networks())
+    expect_exact(model_of(*of.network, ids({5, 1, 3, 6}, 6), torch::tensor({0, 2, 1, 1})), of.name);
+}
+
+// A group with fewer texts, and one whose texts have no label at all.
+TEST(TextNetwork, GradientsOfGroupsAreThoseOfAutograd) {
+  const Tensor labels = torch::tensor({{0L, 2L, kNoPart}, {1L, kNoPart, kNoPart}, {2L, 2L, 0L}});
+  for (const Case& of : networks())
+    expect_exact(model_of(*of.network, ids({5, 1, 0, 6, 0, 0, 2, 3, 4}, 6).view({3, 3, 6}), labels), of.name);
+}
+
+TEST(TextNetwork, GradientsOfARegressionAreThoseOfAutograd) {
+  for (const Case& of : networks(1))
+    expect_exact(model_of(*of.network, ids({5, 1, 3, 6}, 6), torch::tensor({0.5, -1.0, 0.25, 1.0}, torch::kDouble)),
+                 of.name);
+}
+
+// The declared sensitivity of a group is that of one record of the training: without the group, the sum lacks what the
+// group alone contributes, and that is at most the clip norm.
+TEST(TextNetwork, WithoutAGroupTheSumLacksAtMostTheClipNorm) {
+  constexpr double kClipNorm = 0.01;
+  const Tensor texts = ids({5, 1, 4, 6, 0, 0, 2, 3, 4}, 6).view({3, 3, 6});
+  const Tensor labels = torch::tensor({{0L, 2L, 1L}, {1L, kNoPart, kNoPart}, {2L, 2L, 0L}});
+  for (const Case& of : networks()) {
+    const auto sum = [&](const std::vector<int64_t>& groups) {
+      const Tensor places = torch::tensor(groups);
+      const optim::testing::Model model =
+          model_of(*of.network, texts.index_select(0, places), labels.index_select(0, places));
+      optim::Clipper clipper(model.parameters, model.constants, optim::WeightRule::flat(kClipNorm));
+      clipper.add(model.inputs, model.losses, std::vector<bool>(groups.size(), true));
+      const optim::ClippedSum taken = clipper.take();
+      std::vector<Tensor> parts;
+      for (const Tensor& part : optim::ClippedSumTestAccess::values(taken)) parts.push_back(part.flatten());
+      return torch::cat(parts);
+    };
+    for (int64_t left_out = 0; left_out < 3; ++left_out) {
+      std::vector<int64_t> others;
+      for (int64_t g = 0; g < 3; ++g)
+        if (g != left_out) others.push_back(g);
+      const Tensor difference = sum({0, 1, 2}) - sum(others);
+      EXPECT_LE(difference.norm().item<double>(), kClipNorm * (1 + 1e-9)) << of.name;
+      EXPECT_GT(difference.norm().item<double>(), kClipNorm / 2) << of.name << ": the test shows nothing";
+    }
+  }
+}
+
+TEST(TextNetwork, RefusesUnknownNames) {
+  EXPECT_THROW(make_text_network("gpt", {kVocabulary, kPadding, kMostTokens, 2}), UsageError);
+}
+
+}  // namespace
+}  // namespace sotto::models
