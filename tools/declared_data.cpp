@@ -29,11 +29,14 @@ const char* kind_text(Kind kind) {
       return "a folder of pictures (--train-images FOLDER, --class-names, --picture-shape)";
     case Kind::table:
       return "a table (--train-table, --table-schema)";
+    case Kind::texts:
+      return "texts (sotto train text)";
   }
   throw InternalError("[declared_data] unknown kind of data");
 }
 
 Kind kind_of(const TrainOptions& o) {
+  if (trains_texts(o)) return Kind::texts;
   if (!o.dataset.empty()) return Kind::preset;
   if (!o.train_table.empty()) return Kind::table;
   if (o.train_images.empty() && o.train_labels.empty())
@@ -44,6 +47,15 @@ Kind kind_of(const TrainOptions& o) {
   const bool folder =
       !o.class_names.empty() || !o.picture_shape.empty() || std::filesystem::is_directory(o.train_images, ignored);
   return folder ? Kind::folder : Kind::idx;
+}
+
+// A key of other runs, such as one of pictures in the configuration of a run of texts.
+void check_uses(const TrainOptions& o, Kind kind) {
+  const auto runs = kind == Kind::texts ? TrainKey::Use::texts : TrainKey::Use::pictures;
+  const TrainOptions defaults;
+  for (const TrainKey& key : train_keys())
+    if (!has(runs, key) && key.get(o) != key.get(defaults))
+      throw UsageError(fmt::format("[--{}] has no place with {}", key.name, kind_text(kind)));
 }
 
 // Where each flag of the data has a place.
@@ -132,12 +144,25 @@ void take_preset(const TrainOptions& o, DeclaredData& result) {
   result.classes = preset.classes;
 }
 
+void take_texts(const TrainOptions& o, DeclaredData& result) {
+  result.text = declared_text(o);
+  result.size = result.text->size;
+  result.classes = result.text->classes();
+  result.input_type.tokens = true;
+  if (!result.text->labels().is_range()) result.class_names = result.text->labels().class_names();
+}
+
 }  // namespace
 
 DeclaredData declared_data(const TrainOptions& o) {
   DeclaredData result;
   result.kind = kind_of(o);
   result.input_type = parse_input_type(o.input_type);
+  check_uses(o, result.kind);
+  if (result.kind == Kind::texts) {
+    take_texts(o, result);
+    return result;
+  }
   check_places(o, result.kind);
   check_complete(o, result.kind);
   if (result.kind != Kind::preset) {
@@ -165,15 +190,23 @@ DeclaredData declared_data(const TrainOptions& o) {
       read_schema(o, result);
       result.classes = result.schema.classes();
       break;
+    case Kind::texts:
+      throw InternalError("[declared_data] texts are taken elsewhere");
   }
   return result;
 }
 
 std::string name_of_data(const TrainOptions& o) {
-  return !o.dataset.empty() ? o.dataset : !o.train_table.empty() ? o.train_table : o.train_images;
+  return !o.dataset.empty()       ? o.dataset
+         : !o.data.empty()        ? o.data
+         : !o.train_table.empty() ? o.train_table
+                                  : o.train_images;
 }
 
 std::string input_scaling(const DeclaredData& data) {
+  if (data.text)
+    return fmt::format("texts to at most {} tokens by a public vocabulary, and by nothing computed from the records",
+                       data.text->max_tokens);
   if (data.input_type.tokens) return "not at all; tokens are taken as they are";
   if (data.kind == Kind::table)
     return fmt::format(

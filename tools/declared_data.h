@@ -4,6 +4,7 @@
 
 #include <sotto/data/csv_table.h>
 #include <sotto/data/picture.h>
+#include <sotto/tools/declared_text.h>
 #include <sotto/tools/model_flags.h>
 #include <sotto/tools/train_options.h>
 
@@ -18,17 +19,19 @@ namespace sotto::tools {
 inline constexpr const char* kPixelScaling = "x / 127.5 - 1";
 
 struct DeclaredData {
-  // idx: files of pictures, or of tokens; folder: PNG and JPEG pictures; table: CSV.
-  enum class Kind { preset, idx, folder, table };
+  // preset: of pictures; idx: files of pictures, or of tokens; folder: PNG and JPEG pictures; table: CSV; texts: files
+  // or a preset of these.
+  enum class Kind { preset, idx, folder, table, texts };
 
   Kind kind = Kind::preset;
-  std::int64_t size = 0;  // of the training data
-  std::int64_t classes = 0;
-  InputType input_type;
-  std::vector<std::string> class_names;  // folder: as many as classes
+  std::int64_t size = 0;                 // of the training data: units of privacy
+  std::int64_t classes = 0;              // 1 for a regression
+  InputType input_type;                  // of texts the vocabulary is 0 here: the tokenizer knows it
+  std::vector<std::string> class_names;  // folder, texts: as many as classes; none for a regression
   data::PictureShape picture;            // folder
   data::TableSchema schema;              // table
   std::string schema_sha256;             // table: of schema.text
+  std::optional<DeclaredText> text;      // texts
 };
 
 // Reads the schema of a table; of other files no more than whether --train-images is a folder. Throws UsageError for a

@@ -1,37 +1,47 @@
-#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <sotto/models/state.h>
-#include <sotto/privacy/certificate.h>
 #include <sotto/privacy/error.h>
-#include <sotto/privacy/ledger_contents.h>
 #include <sotto/tools/evaluate_run.h>
 #include <sotto/tools/run_device.h>
 #include <sotto/tools/run_folder.h>
+#include <sotto/tools/test_result.h>
+#include <sotto/tools/text_source.h>
+#include <sotto/tools/text_tensors.h>
+#include <sotto/tools/trained_model.h>
 #include <sotto/tools/training_data.h>
 
-#include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
-#include <sstream>
 
 namespace sotto::tools {
 namespace {
 
-// A run that was resumed and then killed has a ledger that says more than its certificate.
-void warn_of_stale_certificate(const RunFolder& folder, std::ostream& err) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(folder.ledger(), ignored) || !std::filesystem::exists(folder.certificate(), ignored))
-    return;
-  std::ifstream file(folder.certificate(), std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (privacy::parse_certificate(text.str()).ledger_head_hash == privacy::read_ledger(folder.ledger()).head_hash)
-    return;
-  err << fmt::format(
-      "sotto: warning: the ledger of {} went on after certificate.json and the model were written; "
-      "finish the run with 'sotto resume {}' before you quote either\n",
-      folder.path().string(), folder.path().string());
+struct LoadedRun {
+  RecordTensors test;
+  std::unique_ptr<models::TrainableModel> model;
+  RecordShape prepared;
+};
+
+LoadedRun load_run(const RunFolder& folder, const TrainOptions& options, const TrainingPlan& plan) {
+  std::optional<RecordTensors> test;
+  std::unique_ptr<models::TrainableModel> model;
+  RecordShape shape;
+  if (plan.data.text) {
+    const TextSource source = run_text_source(folder, options, *plan.data.text, false);
+    test = test_texts(*plan.data.text, options.dataset, source.tokenizer);
+    shape = text_shape(*plan.data.text, source.tokenizer);
+    if (test) model = make_text_model(source, options, plan);
+  } else {
+    test = read_test_data(options, plan);
+    if (test) shape = record_shape(*test, plan);
+    if (test) model = make_model(options.model, run_model_bytes(folder, options), shape);
+  }
+  if (!test)
+    throw UsageError(fmt::format("[evaluate] this run has no test data: give {}",
+                                 plan.data.text ? "--test-data" : "--test-images or --test-table"));
+  load_weights("evaluate", folder, shape, *model);
+  const RecordShape prepared = prepared_shape(*model, shape);
+  return {std::move(*test), std::move(model), prepared};
 }
 
 }  // namespace
@@ -39,43 +49,31 @@ void warn_of_stale_certificate(const RunFolder& folder, std::ostream& err) {
 void evaluate_run(const TrainingJob& job) {
   const optim::StepDevice device = run_device(job.device, *job.err);
   const TrainingPlan plan = make_training_plan(job.options);
-  auto test = read_test_data(job.options, plan);
-  if (!test) throw UsageError("[evaluate] this run has no test data: give --test-images or --test-table");
   const RunFolder folder(job.run);
-  std::error_code ignored;
-  if (!std::filesystem::exists(folder.model(), ignored))
-    throw UsageError(fmt::format("[evaluate] {} holds no model yet; finish the run with 'sotto resume {}'",
-                                 job.run.string(), job.run.string()));
+  require_model("evaluate", folder);
   warn_of_stale_certificate(folder, *job.err);
-  const RecordShape shape = record_shape(*test, plan);
-  const auto model = make_model(job.options.model, run_model_bytes(folder, job.options), shape);
-  {
-    const at::NoGradGuard no_grad;
-    try {
-      models::load_state(folder.model(), model->state());
-    } catch (const DataError& error) {
-      throw DataError(fmt::format("[evaluate] the model of this run does not take records of sizes [{}]: {}",
-                                  fmt::join(shape.sizes, ", "), error.what()));
-    }
-  }
-  const RecordShape prepared = prepared_shape(*model, shape);
-  prepare(*model, *test);
-  model->move_to(device.where());
-  output_sizes(*model, prepared, 2);
-  const int64_t records = test->labels.size(0);
-  models::Hits hits;
-  run_model(job.options.model, Told::whole, [&] { hits = count_hits(*model, *test); });
-  const double accuracy = static_cast<double>(hits.correct) / static_cast<double>(hits.labels);
+  LoadedRun run = load_run(folder, job.options, plan);
+  prepare(*run.model, run.test);
+  run.model->move_to(device.where());
+  output_sizes(*run.model, run.prepared, 2);
+  TestResult result;
+  run_model(job.options.model, Told::whole, [&] { result = measure(*run.model, run.test, plan.data); });
   if (job.json) {
-    nlohmann::ordered_json object = {
-        {"accuracy", accuracy}, {"correct", hits.correct}, {"test_records", records}, {"run", job.run.string()}};
+    nlohmann::ordered_json object;
+    add_to(object, result);
+    if (!result.regression) object["correct"] = result.hits.correct;
+    object["test_records"] = result.records;
+    object["run"] = job.run.string();
     if (!plan.not_private.empty()) object["not_private"] = plan.not_private;
     *job.out << object.dump(2) << '\n';
     return;
   }
   if (!plan.not_private.empty()) *job.out << "NOT PRIVATE: " << plan.not_private << '\n';
-  *job.out << fmt::format("test accuracy     {:.4f} ({} of {} {}, treated as public)\n", accuracy, hits.correct,
-                          hits.labels, hits.labels == records ? "records" : "tokens");
+  const models::Hits& hits = result.hits;
+  *job.out << aligned(result)
+           << (result.regression ? fmt::format(" ({} records, treated as public)\n", result.records)
+                                 : fmt::format(" ({} of {} {}, treated as public)\n", hits.correct, hits.labels,
+                                               hits.labels == result.records ? "records" : "tokens"));
 }
 
 }  // namespace sotto::tools

@@ -36,6 +36,18 @@ bool names_model_file(std::string_view text) {
   return text.ends_with(".ts") || text.ends_with(".pt") || text.find('/') != std::string_view::npos;
 }
 
+bool is_text_network(std::string_view text) {
+  return std::ranges::find(kTextNetworks, text) != kTextNetworks.end();
+}
+
+void require_text_model(const std::string& text) {
+  if (text == kMiniLm || is_text_network(text) || text.find('/') != std::string::npos) return;
+  throw UsageError(fmt::format(
+      "[--model] unknown value: '{}'; for texts allowed are {}, {}, and the folder of a published BERT model (with a "
+      "slash)",
+      text, kMiniLm, fmt::join(kTextNetworks, ", ")));
+}
+
 void require_model(const std::string& text) {
   if (names_model_file(text) || std::ranges::find(kReadyModels, text) != kReadyModels.end()) return;
   throw UsageError(

@@ -16,12 +16,24 @@ namespace sotto::tools {
 inline constexpr std::array<std::string_view, 6> kReadyModels = {
     "cnn", "mlp", "resnet20", "scattering-linear", "vit-tiny", "wide-resnet-16-4"};
 inline constexpr std::string_view kRowsModel = "mlp";
+// What --model takes for texts: a published model in the folder of that name (data/dataset.h says where it is looked
+// for), and networks from scratch; or a folder with a slash in its name.
+inline constexpr std::string_view kMiniLm = "minilm";
+inline constexpr std::array<std::string_view, 3> kTextNetworks = {"small-encoder", "lstm", "bag"};
+inline constexpr const char* kTextModelHelp =
+    "The folder of a published BERT model (with a slash), minilm (tools/fetch_data.sh minilm), or with --vocabulary a "
+    "network from scratch: small-encoder, lstm or bag";
 inline constexpr const char* kModelHelp =
     "cnn (Tramer and Boneh), mlp (1024, 1024; also for tables), resnet20, scattering-linear, vit-tiny, "
     "wide-resnet-16-4, or a TorchScript file (*.ts, *.pt, or with a slash)";
 
 // Whether a value of --model means a file and no ready network: it ends in .ts or .pt, or holds a slash.
 bool names_model_file(std::string_view text);
+
+// Whether a value of --model is one of kTextNetworks.
+bool is_text_network(std::string_view text);
+// Throws UsageError when a value of --model of a run of texts is neither a network from scratch nor a folder.
+void require_text_model(const std::string& text);
 
 // Throws UsageError when a value of --model is neither a file nor a ready network.
 void require_model(const std::string& text);

@@ -1,7 +1,10 @@
 #include <ATen/ops/randperm.h>
+#include <ATen/ops/tensor.h>
+#include <sotto/models/record_losses.h>
 #include <sotto/tools/plain_training.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace sotto::tools {
 
@@ -18,9 +21,12 @@ void PlainTraining::step() {
   if (position_ == 0) order_ = at::randperm(records_.count, at::kLong);
   const int64_t end = std::min(position_ + batch_, records_.count);
   const auto size = static_cast<double>(end - position_);
+  const at::Tensor sample = order_.slice(0, position_, end);
+  const int64_t* const indices = sample.const_data_ptr<int64_t>();
   optimizer_.zero_grad();
-  for (int64_t begin = position_; begin < end; begin += physical_batch_) {
-    auto inputs = records_.fetch(order_.slice(0, begin, std::min(begin + physical_batch_, end)));
+  for (const std::vector<int64_t>& batch : optim::physical_batches({indices, indices + sample.size(0)}, records_,
+                                                                   static_cast<std::size_t>(physical_batch_))) {
+    auto inputs = records_.fetch(at::tensor(batch, at::kLong));
     for (at::Tensor& input : inputs) input = device_.copy_of(input);
     models::record_losses(model_.forward(inputs[0]), inputs[1]).sum().div(size).backward();
   }

@@ -1,5 +1,5 @@
 #pragma once
-// The baseline without privacy: SGD on batches of shuffled records. NOT PRIVATE.
+// The baseline without privacy: plain steps on batches of shuffled records. NOT PRIVATE.
 
 #include <sotto/optim/step_device.h>
 #include <sotto/tools/record_tensors.h>

@@ -1,14 +1,17 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
 #include <sotto/tools/record_tensors.h>
 
 #include <algorithm>
+#include <memory>
+#include <numeric>
 
 namespace sotto::tools {
 namespace {
 
-constexpr int64_t kRecordsAtOnce = 500;
+constexpr std::size_t kRecordsAtOnce = 500;
 constexpr double kLargestPixel = 255;
 
 }  // namespace
@@ -43,46 +46,67 @@ at::Tensor as_model_input(const at::Tensor& inputs) {
   return inputs;
 }
 
+namespace {
+
+// Their count and buckets. Does not own the records.
+optim::Records bucketed(const RecordTensors& records) {
+  optim::Records result{.count = records.inputs.size(0), .fetch = {}};
+  if (records.widths.defined())
+    result.bucket = [widths = records.widths.const_data_ptr<int64_t>()](int64_t index) { return widths[index]; };
+  return result;
+}
+
+// The inputs of some records of one width.
+at::Tensor some_inputs(const RecordTensors& records, const at::Tensor& places) {
+  at::Tensor inputs = records.inputs.index_select(0, places);
+  if (records.widths.defined()) inputs = inputs.slice(-1, 0, records.widths[places[0].item<int64_t>()].item<int64_t>());
+  return as_model_input(inputs);
+}
+
+// Calls `of` with the places of some records of one width at a time, until all had their turn.
+void for_all(const RecordTensors& records, const std::function<void(const at::Tensor& places)>& of) {
+  std::vector<int64_t> all(static_cast<std::size_t>(records.inputs.size(0)));
+  std::iota(all.begin(), all.end(), 0);
+  for (const auto& batch : optim::physical_batches(std::move(all), bucketed(records), kRecordsAtOnce))
+    of(at::tensor(batch, at::kLong));
+}
+
+}  // namespace
+
 void prepare(const models::TrainableModel& model, RecordTensors& records) {
   if (!model.prepares()) return;
   const at::NoGradGuard no_grad;
-  const int64_t count = records.labels.size(0);
   at::Tensor prepared;
-  for (int64_t begin = 0; begin < count; begin += kRecordsAtOnce) {
-    const int64_t end = std::min(begin + kRecordsAtOnce, count);
-    const at::Tensor some = model.prepare(as_model_input(records.inputs.slice(0, begin, end)));
+  for_all(records, [&](const at::Tensor& places) {
+    const at::Tensor some = model.prepare(some_inputs(records, places));
     if (!prepared.defined()) {
       std::vector<int64_t> sizes = some.sizes().vec();
-      sizes[0] = count;
+      sizes[0] = records.inputs.size(0);
       prepared = at::empty(sizes, some.options());
     }
-    prepared.slice(0, begin, end).copy_(some);
-  }
+    prepared.index_copy_(0, places, some);
+  });
   records.inputs = std::move(prepared);
+  records.widths = at::Tensor();
 }
 
 optim::Records labelled_records(RecordTensors records) {
-  const int64_t count = records.labels.size(0);
-  return {count, [records = std::move(records)](const at::Tensor& indices) {
-            return std::vector<at::Tensor>{as_model_input(records.inputs.index_select(0, indices)),
-                                           records.labels.index_select(0, indices)};
-          }};
+  const auto shared = std::make_shared<const RecordTensors>(std::move(records));
+  optim::Records result = bucketed(*shared);
+  result.fetch = [shared](const at::Tensor& indices) {
+    return std::vector<at::Tensor>{some_inputs(*shared, indices), shared->labels.index_select(0, indices)};
+  };
+  return result;
 }
 
-models::Hits count_hits(models::TrainableModel& model, const RecordTensors& records) {
+void for_scores(models::TrainableModel& model, const RecordTensors& records,
+                const std::function<void(const at::Tensor& scores, const at::Tensor& places)>& of) {
   const at::NoGradGuard no_grad;
   model.set_evaluation(true);
   const at::Device device = model.trainable().at(0).tensor.device();
-  models::Hits hits;
-  for (int64_t begin = 0; begin < records.labels.size(0); begin += kRecordsAtOnce) {
-    const int64_t end = std::min(begin + kRecordsAtOnce, records.labels.size(0));
-    const at::Tensor scores = model.forward(as_model_input(records.inputs.slice(0, begin, end).to(device)));
-    const models::Hits some = models::count_hits(scores, records.labels.slice(0, begin, end).to(device));
-    hits.labels += some.labels;
-    hits.correct += some.correct;
-  }
+  for_all(records,
+          [&](const at::Tensor& places) { of(model.forward(some_inputs(records, places).to(device)), places); });
   model.set_evaluation(false);
-  return hits;
 }
 
 }  // namespace sotto::tools

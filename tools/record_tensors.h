@@ -5,18 +5,23 @@
 #include <sotto/data/csv_table.h>
 #include <sotto/data/idx.h>
 #include <sotto/data/token_sequences.h>
-#include <sotto/models/record_losses.h>
 #include <sotto/models/trainable_model.h>
 #include <sotto/optim/records.h>
 
 #include <cstdint>
+#include <functional>
 
 namespace sotto::tools {
 
 struct RecordTensors {
-  at::Tensor inputs;  // pictures [records, channels, height, width], bytes; tokens [records, length], int32; or floats,
-                      // such as the rows of a table, [records, features]
-  at::Tensor labels;  // [records] or [records, length], int64
+  at::Tensor
+      inputs;  // pictures [records, channels, height, width], bytes; tokens [records, length], int32, or of groups
+               // of texts [records, texts, length]; or floats, such as the rows of a table, [records, features]
+  at::Tensor labels;  // [records], [records, length] or [records, texts], int64, or float of a regression
+  // Of texts: the width that the record's longest text needs, [records], int64, rounded up so that there are few of
+  // them (text_tensors.h); what lies behind is padding, and is cut off. Records of different widths never share a
+  // batch. Otherwise undefined.
+  at::Tensor widths = {};
 };
 
 RecordTensors record_tensors(const data::LabelledImages& images);
@@ -29,10 +34,12 @@ at::Tensor as_model_input(const at::Tensor& inputs);
 // Replaces the inputs by what the model makes of them once; nothing happens where it prepares nothing.
 void prepare(const models::TrainableModel& model, RecordTensors& records);
 
-// Each fetch gives what the model takes, and labels.
+// Each fetch gives what the model takes, and labels. The width of a text is its bucket.
 optim::Records labelled_records(RecordTensors records);
 
-// How many of the labels the model finds, in evaluation mode.
-models::Hits count_hits(models::TrainableModel& model, const RecordTensors& records);
+// Calls `of` with the model's scores of some records at a time, in evaluation mode, and the places of these records.
+// Nothing is recorded for gradients.
+void for_scores(models::TrainableModel& model, const RecordTensors& records,
+                const std::function<void(const at::Tensor& scores, const at::Tensor& places)>& of);
 
 }  // namespace sotto::tools

@@ -10,6 +10,7 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   privacy::Certificate result;
   result.sotto_version = SOTTO_VERSION;
   result.adjacency = privacy.adjacency();
+  if (plan.data.text && plan.data.text->texts_per_group > 0) result.group = group_definition(*plan.data.text);
   result.accountant_name = ledger.header.accountant_name;
   result.accountant_version = ledger.header.accountant_version;
   result.noise_multiplier = privacy.noise_multiplier();
@@ -25,8 +26,8 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   result.not_covered = privacy::standard_exclusions();
   result.not_covered.push_back("the test records, which are treated as public");
   if (!model_sha256.empty())
-    result.not_covered.push_back(fmt::format(
-        "the model file with SHA-256 {}: its code and initial weights are treated as public", model_sha256));
+    result.not_covered.push_back(fmt::format("the model file with SHA-256 {}: {} are treated as public", model_sha256,
+                                             plan.data.text ? "its weights" : "its code and initial weights"));
   result.input_scaling = input_scaling(plan.data);
   if (plan.data.input_type.tokens)
     result.not_covered.push_back("the vocabulary and whatever made tokens of texts, which are treated as public");

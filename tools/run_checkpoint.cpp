@@ -1,28 +1,21 @@
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger_contents.h>
 #include <sotto/tools/numbers.h>
 #include <sotto/tools/run_checkpoint.h>
+#include <sotto/tools/run_optimizer.h>
 
 #include <fstream>
 
 namespace sotto::tools {
 namespace {
 
-// The momentum of each parameter; zeros, which mean the same as none, are made where there is none yet.
-std::vector<models::NamedTensor> state_tensors(const models::TrainableModel& model, torch::optim::SGD& optimizer) {
-  std::vector<models::NamedTensor> result;
-  for (const models::NamedTensor& named : model.trainable()) {
-    result.push_back({"model." + named.name, named.tensor});
-    auto& slot = optimizer.state()[named.tensor.unsafeGetTensorImpl()];
-    if (slot == nullptr) slot = std::make_unique<torch::optim::SGDParamState>();
-    auto& state = static_cast<torch::optim::SGDParamState&>(*slot);
-    if (!state.momentum_buffer().defined()) state.momentum_buffer(at::zeros_like(named.tensor.detach()));
-    result.push_back({"momentum." + named.name, state.momentum_buffer()});
-  }
+std::vector<models::NamedTensor> state_tensors(const models::TrainableModel& model,
+                                               torch::optim::Optimizer& optimizer) {
+  std::vector<models::NamedTensor> result = optimizer_tensors(optimizer, model);
+  for (const models::NamedTensor& named : model.trainable()) result.push_back({"model." + named.name, named.tensor});
   return result;
 }
 
@@ -36,7 +29,7 @@ const std::string& field(const models::Metadata& metadata, const char* name, con
 }  // namespace
 
 void save_run_checkpoint(const std::filesystem::path& path, const models::TrainableModel& model,
-                         torch::optim::SGD& optimizer, const RunCheckpoint& state) {
+                         torch::optim::Optimizer& optimizer, const RunCheckpoint& state) {
   models::save_state(path, state_tensors(model, optimizer),
                      {{"applied_steps", fmt::format("{}", state.applied_steps)},
                       {"ledger_head", state.ledger_head},
@@ -45,7 +38,7 @@ void save_run_checkpoint(const std::filesystem::path& path, const models::Traina
 }
 
 RunCheckpoint load_run_checkpoint(const std::filesystem::path& path, models::TrainableModel& model,
-                                  torch::optim::SGD& optimizer) {
+                                  torch::optim::Optimizer& optimizer) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored))
     throw UsageError(fmt::format("[resume] there is no checkpoint {}: this run cannot be continued", path.string()));
@@ -60,6 +53,7 @@ RunCheckpoint load_run_checkpoint(const std::filesystem::path& path, models::Tra
   } catch (const UsageError& error) {
     throw DataError(fmt::format("[checkpoint] {}: {}", path.string(), error.what()));
   }
+  set_updates(optimizer, model, state.applied_steps);
   return state;
 }
 

@@ -1,10 +1,10 @@
 #pragma once
-// The checkpoint of a run: model, momentum, lr, number of applied steps and the head of the ledger at that moment, and
-// whether a ledger goes on from there. Neither keys nor positions of noise or sampler are in it: a continued run draws
-// new ones.
+// The checkpoint of a run: model, what the optimizer keeps, lr, number of applied steps and the head of the ledger at
+// that moment, and whether a ledger goes on from there. Neither keys nor positions of noise or sampler are in it: a
+// continued run draws new ones.
 
 #include <sotto/models/trainable_model.h>
-#include <torch/optim/sgd.h>
+#include <torch/optim/optimizer.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -21,11 +21,11 @@ struct RunCheckpoint {
 
 // The file appears whole or not at all. Throws IoError.
 void save_run_checkpoint(const std::filesystem::path& path, const models::TrainableModel& model,
-                         torch::optim::SGD& optimizer, const RunCheckpoint& state);
+                         torch::optim::Optimizer& optimizer, const RunCheckpoint& state);
 
 // Fills model and optimizer. Throws UsageError when there is no such file and DataError when it does not fit.
 RunCheckpoint load_run_checkpoint(const std::filesystem::path& path, models::TrainableModel& model,
-                                  torch::optim::SGD& optimizer);
+                                  torch::optim::Optimizer& optimizer);
 
 // Throws LedgerError when the ledger is missing or damaged, or does not contain the line that the checkpoint anchors:
 // it was cut or belongs to another run.

@@ -47,8 +47,9 @@ bool RunFolder::claim() const {
 void RunFolder::discard(bool folder) const noexcept {
   std::error_code ignored;
   for (const auto& file : {config(), ledger(), metrics(), checkpoint(), model(), graph(), script(), schema(),
-                           certificate(), not_private()})
+                           vocabulary(), certificate(), not_private()})
     std::filesystem::remove(file, ignored);
+  std::filesystem::remove_all(encoder(), ignored);
   if (folder) std::filesystem::remove(path_, ignored);
 }
 

@@ -9,6 +9,8 @@
 //   graph.ts            the model file as it was given, of whose initial weights the run began; with --model FILE
 //   model.ts            the same file with the trained weights; with --model FILE
 //   table.schema        the schema of the tables as it was given; with --train-table
+//   encoder/            config.json and tokenizer of the published model; with texts and --model FOLDER
+//   vocabulary.txt      the public list of tokens; with texts and a network from scratch
 //   certificate.json    what may be said about the privacy of the run; absent for rule none
 //   NOT_PRIVATE.txt     the reason, when the run is NOT PRIVATE
 
@@ -30,6 +32,8 @@ class RunFolder {
   std::filesystem::path graph() const { return path_ / "graph.ts"; }
   std::filesystem::path script() const { return path_ / "model.ts"; }
   std::filesystem::path schema() const { return path_ / "table.schema"; }
+  std::filesystem::path encoder() const { return path_ / "encoder"; }
+  std::filesystem::path vocabulary() const { return path_ / "vocabulary.txt"; }
   std::filesystem::path certificate() const { return path_ / "certificate.json"; }
   std::filesystem::path not_private() const { return path_ / "NOT_PRIVATE.txt"; }
 

@@ -4,6 +4,7 @@
 #include <sotto/models/module_model.h>
 #include <sotto/models/record_losses.h>
 #include <sotto/models/script_model.h>
+#include <sotto/models/vision.h>
 #include <sotto/optim/libtorch_message.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/run_model.h>
@@ -75,6 +76,7 @@ std::vector<at::Tensor> constants(const models::TrainableModel& model) {
 std::vector<optim::InputSpec> record_specs(const RecordShape& shape) {
   optim::InputSpec input{.sizes = shape.sizes, .low = -1};
   if (shape.type.tokens) input = {.sizes = shape.sizes, .dtype = at::kLong, .vocabulary = shape.type.vocabulary};
+  if (shape.regression) return {input, {.sizes = shape.label_sizes, .low = -1}};
   return {input, {.sizes = shape.label_sizes, .dtype = at::kLong, .vocabulary = shape.classes}};
 }
 
@@ -82,7 +84,9 @@ RecordShape prepared_shape(const models::TrainableModel& model, const RecordShap
   if (!model.prepares()) return shape;
   const at::NoGradGuard no_grad;
   RecordShape result = shape;
-  result.sizes = model.prepare(optim::made_up_inputs(record_specs(shape), 1, 1)[0]).sizes().slice(1).vec();
+  const at::Tensor prepared = model.prepare(optim::made_up_inputs(record_specs(shape), 1, 1)[0]);
+  result.sizes = prepared.sizes().slice(1).vec();
+  if (prepared.is_floating_point()) result.type = {};
   return result;
 }
 
@@ -103,7 +107,8 @@ std::vector<int64_t> output_sizes(models::TrainableModel& model, const RecordSha
                     "for?",
                     describe(shape, records), optim::libtorch_message(error)));
   }
-  const bool classifier = sizes.size() == 2 || (sizes.size() == 3 && shape.type.tokens && sizes[1] == shape.sizes[0]);
+  const bool of_parts = shape.type.tokens || !shape.label_sizes.empty();
+  const bool classifier = sizes.size() == 2 || (sizes.size() == 3 && of_parts && sizes[1] == shape.sizes[0]);
   if (!classifier || sizes[0] != records || (shape.classes != 0 && sizes.back() != shape.classes))
     throw DataError(fmt::format("[--model] the model returns sizes [{}] for {}; must be [{}, {}]{}",
                                 fmt::join(sizes, ", "), describe(shape, records), records,

@@ -19,8 +19,9 @@ namespace sotto::tools {
 struct RecordShape {
   std::vector<int64_t> sizes;  // of one input
   InputType type;
-  std::vector<int64_t> label_sizes = {};  // {} for one label, {length} for one for each token
-  int64_t classes = 0;
+  std::vector<int64_t> label_sizes = {};  // {} for one label, {length} for one for each token, {texts} of a group
+  int64_t classes = 0;                    // scores of a label
+  bool regression = false;                // labels are numbers from -1 to 1, and classes is 1
 };
 
 // A ready network by name, made for pictures [channels, height, width] or, kRowsModel, rows [features]; or `bytes` of

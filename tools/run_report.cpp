@@ -15,7 +15,8 @@ std::int64_t seconds(const RunReport& report) {
 
 std::string to_json(const RunReport& report, bool finished) {
   nlohmann::ordered_json object;
-  object["accuracy"] = report.accuracy ? nlohmann::ordered_json(*report.accuracy) : nlohmann::ordered_json(nullptr);
+  object["accuracy"] = nullptr;
+  if (report.result) add_to(object, *report.result);
   object["epsilon"] = nullptr;
   object["epsilon_executed"] = nullptr;
   object["delta"] = nullptr;
@@ -49,9 +50,8 @@ std::string to_json(const RunReport& report, bool finished) {
 std::string to_text(const RunReport& report) {
   std::string text;
   if (!report.plan.not_private.empty()) text += fmt::format("NOT PRIVATE: {}\n", report.plan.not_private);
-  if (report.accuracy)
-    text += fmt::format("test accuracy     {:.4f} on {} records, treated as public\n", *report.accuracy,
-                        report.test_records);
+  if (report.result)
+    text += fmt::format("{} on {} records, treated as public\n", aligned(*report.result), report.result->records);
   if (report.training != nullptr && report.plan.not_private.empty())
     text += fmt::format("epsilon           {} at delta {}, for {} steps charged in the ledger\n",
                         shown_epsilon(report.job.options, report.training->epsilon()), report.plan.privacy->delta(),

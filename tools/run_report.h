@@ -3,6 +3,7 @@
 // which is longer the more there are.
 
 #include <sotto/optim/private_training.h>
+#include <sotto/tools/test_result.h>
 #include <sotto/tools/training_job.h>
 #include <sotto/tools/training_plan.h>
 
@@ -21,8 +22,7 @@ struct RunReport {
   bool model_file = false;                           // not a ready network
   const optim::PrivateTraining* training = nullptr;  // nothing: a run without privacy
   std::string device;                                // cpu or cuda:N
-  std::optional<double> accuracy;                    // on the test records
-  std::int64_t test_records = 0;
+  std::optional<TestResult> result;                  // on the test records
   std::int64_t steps = 0, applied_steps = 0;
   std::chrono::steady_clock::duration time{};
 };

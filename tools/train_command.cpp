@@ -1,8 +1,9 @@
+#include <fmt/format.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/config_file.h>
-#include <sotto/tools/cost_figures.h>
 #include <sotto/tools/model_flags.h>
 #include <sotto/tools/run_folder.h>
+#include <sotto/tools/run_options.h>
 #include <sotto/tools/train_command.h>
 #include <sotto/tools/training_library.h>
 #include <sotto/tools/training_plan.h>
@@ -22,7 +23,7 @@ struct Flags {
 };
 
 struct TestData {
-  std::string images, labels, table;
+  std::string images, labels, table, texts;
 };
 
 constexpr const char* kTrainExample = R"(Examples:
@@ -51,6 +52,26 @@ Ctrl-C finishes the step, writes a checkpoint and tells how to go on. Apart from
 from training records is shown except through the private steps.
 )";
 
+constexpr const char* kPresetHelp = "cifar10, fashion-mnist or mnist";
+constexpr const char* kTextPresetHelp = "movie-reviews or sms-spam";
+
+constexpr const char* kTrainTextExample = R"(Examples:
+  $ tools/fetch_data.sh minilm reviews
+  $ sotto train text movie-reviews --adapt lora --epsilon 8 --delta 1e-5
+  $ sotto train text --data notes.tsv --text-column note --label-column urgent --labels "no, yes" --test-fraction 0.2 --dataset-size 8000 --epsilon 3 --delta 1e-5
+  $ sotto train text --data posts.jsonl --text-column text --label-column stars --labels "range 1 5" --group-column author --max-per-group 8 --dataset-size 900 --batch 64 --epsilon 3 --delta 1e-4
+  $ sotto train text --data notes.csv --text-column note --label-column urgent --labels "no, yes" --dataset-size 8000 --model bag --vocabulary words.txt --epsilon 3 --delta 1e-5
+
+Texts are UTF-8, one record a line: TSV (no quoting), CSV (RFC 4180) or JSONL (one object a line). What labels mean is declared
+and never learnt from the records: 'negative, positive, drop neutral' names the classes, '<0 -> 0, >0 -> 1, drop 0' tells them
+by a number, 'range 1 5' is a regression. A vocabulary is public: that of the published model, or a list that you give.
+
+Who is protected is one record; with --group-column it is one group, all texts of a person or a document: sampling draws groups,
+a group's gradient is clipped as a whole, and --dataset-size and --batch count groups.
+
+Repeated texts, texts that were cut and lines that are refused are told here, on the terminal, and are in no file of the run.
+)";
+
 constexpr const char* kResumeExample = R"(Example:
   $ sotto resume runs/first
 
@@ -77,12 +98,18 @@ std::string absolute(const std::string& path) {
   return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
 }
 
-void add_keys(CLI::App& command, Flags& flags) {
-  const TrainOptions defaults;
+void add_keys(CLI::App& command, Flags& flags, TrainKey::Use runs) {
+  const TrainOptions defaults = default_options(runs);
+  const bool texts = runs == TrainKey::Use::texts;
   for (const TrainKey& key : train_keys()) {
+    if (!has(runs, key)) continue;
     const std::string name = key.name;
     if (name == "dataset") {
-      command.add_option("dataset", flags.texts[name], key.help)->type_name(key.value_name);
+      command.add_option("dataset", flags.texts[name], texts ? kTextPresetHelp : kPresetHelp)
+          ->type_name(key.value_name);
+    } else if (name == "model" && texts) {
+      command.add_option("--model", flags.texts[name], fmt::format("{} [{}]", kTextModelHelp, defaults.model))
+          ->type_name(key.value_name);
     } else if (key.kind() == TrainKey::Kind::flag) {
       command.add_flag("--" + name, flags.switches[name], key.help);
     } else {
@@ -93,25 +120,27 @@ void add_keys(CLI::App& command, Flags& flags) {
   }
 }
 
-// The options of a run that exists, which holds its own copy of the schema. Its strategies were chosen by its own
-// costs, or by built-in ones where it is of a version that had no others.
-TrainOptions options_of(const RunFolder& folder) {
-  folder.require_run();
-  TrainOptions options = train_options(read_config(folder.config()), {});
-  if (!options.table_schema.empty()) options.table_schema = folder.schema().string();
-  if (options.kernel_costs.empty()) options.kernel_costs = kBuiltInCosts;
-  return options;
+// What was asked of the wrong one of `sotto train` and `sotto train text`.
+void require_runs(const TrainOptions& options, TrainKey::Use runs) {
+  const bool texts = trains_texts(options);
+  if (texts && runs != TrainKey::Use::texts) throw UsageError("[train] these are texts: sotto train text ...");
+  if (!texts && runs == TrainKey::Use::texts)
+    throw UsageError(
+        "[train text] no texts: name a preset (movie-reviews or sms-spam), or give --data, --text-column, "
+        "--label-column, --labels and --dataset-size");
 }
 
-void train(const CLI::App& command, const Flags& flags, TrainingJob job, int& exit_code) {
-  TrainOptions options =
-      train_options(flags.config.empty() ? KeyTexts{} : read_config(flags.config), typed(command, flags));
+void train(const CLI::App& command, const Flags& flags, TrainKey::Use runs, TrainingJob job, int& exit_code) {
+  TrainOptions options = train_options(flags.config.empty() ? KeyTexts{} : read_config(flags.config),
+                                       typed(command, flags), default_options(runs));
+  require_runs(options, runs);
   // A run can be resumed from another folder.
-  for (std::string* path : {&options.train_images, &options.train_labels, &options.test_images, &options.test_labels,
-                            &options.train_table, &options.test_table, &options.table_schema})
+  for (std::string* path :
+       {&options.train_images, &options.train_labels, &options.test_images, &options.test_labels, &options.train_table,
+        &options.test_table, &options.table_schema, &options.data, &options.test_data, &options.vocabulary})
     *path = absolute(*path);
-  if (names_model_file(options.model)) options.model = absolute(options.model);
-  make_training_plan(options);  // refuses before LibTorch is loaded
+  if (names_model_file(options.model)) options.model = absolute(options.model);  // a folder of texts has a slash too
+  make_training_plan(options);                                                   // refuses before LibTorch is loaded
   if (command.count("--output") > 0 && flags.output.empty())
     throw UsageError("[--output] bad value: ''; must be a path (is a variable of your script unset?)");
   const std::string name = (options.dataset.empty() ? "own" : options.dataset) + "-" + options.rule;
@@ -138,15 +167,26 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
 
   CLI::App* command = app.add_subcommand("train", "Train a model under differential privacy");
   command->footer(kTrainExample);
-  add_keys(*command, *flags);
-  command
-      ->add_option("--config", flags->config,
+  const auto add_train = [=, &exit_code](CLI::App* to, TrainKey::Use runs) {
+    const auto typed_flags = std::make_shared<Flags>();
+    add_keys(*to, *typed_flags, runs);
+    to->add_option("--config", typed_flags->config,
                    "TOML file with the flags above as keys, paths from the current folder; flags win")
-      ->type_name("FILE");
-  command->add_option("--output", flags->output, "Folder for the run; must not hold one [runs/DATASET-RULE]")
-      ->type_name("RUN");
-  command->add_flag("--json", flags->json, "Print one JSON object on the standard output");
-  command->callback([=, &exit_code] { train(*command, *flags, job(), exit_code); });
+        ->type_name("FILE");
+    to->add_option("--output", typed_flags->output, "Folder for the run; must not hold one [runs/DATASET-RULE]")
+        ->type_name("RUN");
+    to->add_flag("--json", typed_flags->json, "Print one JSON object on the standard output");
+    to->callback([=, &exit_code] {
+      if (!to->get_subcommands().empty()) return;
+      TrainingJob train_job = job();
+      train_job.json = typed_flags->json;
+      train(*to, *typed_flags, runs, std::move(train_job), exit_code);
+    });
+  };
+  add_train(command, TrainKey::Use::pictures);
+  CLI::App* text = command->add_subcommand("text", "Train a model of texts: sotto train text --help");
+  text->footer(kTrainTextExample);
+  add_train(text, TrainKey::Use::texts);
 
   const auto run = std::make_shared<std::string>();
   command = app.add_subcommand("resume", "Continue a run that was stopped");
@@ -169,7 +209,7 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
     TrainingJob resume = job();
     resume.kind = TrainingJob::Kind::resume;
     resume.run = *run;
-    resume.options = options_of(RunFolder(*run));
+    resume.options = run_options(RunFolder(*run));
     take_key_again(*command, "threads", resume.options);
     take_key_again(*command, "matmul", resume.options);
     take_key_again(*command, "memory", resume.options);
@@ -189,6 +229,7 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
       ->add_option("--test-images", test->images, "Test pictures instead of those of the run, of the same kind of file")
       ->type_name("PATH");
   command->add_option("--test-labels", test->labels, "Their labels, with an IDX file")->type_name("FILE");
+  command->add_option("--test-data", test->texts, "Test texts instead of those of the run")->type_name("FILE");
   command->add_option("--test-table", test->table, "Test table instead of that of the run")->type_name("FILE");
   add_key_again(*command, "matmul");
   add_key_again(*command, "device");
@@ -197,13 +238,17 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
     TrainingJob evaluate = job();
     evaluate.kind = TrainingJob::Kind::evaluate;
     evaluate.run = *run;
-    evaluate.options = options_of(RunFolder(*run));
+    evaluate.options = run_options(RunFolder(*run));
     take_key_again(*command, "matmul", evaluate.options);
     take_key_again(*command, "device", evaluate.options);
     if (!test->images.empty() || !test->labels.empty() || !test->table.empty()) {
       evaluate.options.test_images = absolute(test->images);
       evaluate.options.test_labels = absolute(test->labels);
       evaluate.options.test_table = absolute(test->table);
+    }
+    if (!test->texts.empty()) {
+      evaluate.options.test_data = absolute(test->texts);
+      evaluate.options.test_fraction.reset();
     }
     evaluate.device = choose_device(evaluate.options.device, err);
     exit_code = run_training_job(evaluate);

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sotto/data/text_preset.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/cost_figures.h>
 #include <sotto/tools/device_choice.h>
@@ -27,11 +28,13 @@ template <typename Member>
 using ValueOf = typename Unwrapped<std::remove_reference_t<decltype(std::declval<TrainOptions&>().*Member{})>>::Type;
 
 // Giving one of a line unsets the others of that line.
-constexpr std::array<std::array<std::string_view, 2>, 7> kExclusive = {{{"epsilon", "noise-multiplier"},
+constexpr std::array<std::array<std::string_view, 2>, 9> kExclusive = {{{"epsilon", "noise-multiplier"},
                                                                         {"epochs", "steps"},
                                                                         {"dataset", "train-images"},
                                                                         {"dataset", "train-labels"},
                                                                         {"dataset", "train-table"},
+                                                                        {"dataset", "data"},
+                                                                        {"test-data", "test-fraction"},
                                                                         {"train-images", "train-table"},
                                                                         {"dataset", "dataset-size"}}};
 
@@ -91,24 +94,53 @@ std::optional<std::string> TrainKey::get(const TrainOptions& options) const {
 
 std::span<const TrainKey> train_keys() {
   using O = TrainOptions;
+  using enum TrainKey::Use;
   static const std::vector<TrainKey> keys = {
-      {"dataset", &O::dataset, "PRESET", "cifar10, fashion-mnist or mnist"},
+      {"dataset", &O::dataset, "PRESET", "cifar10, fashion-mnist or mnist; of texts movie-reviews or sms-spam"},
       {"train-images", &O::train_images, "PATH",
        "Training pictures of your own (or sequences of tokens), IDX, plain or gzip; or a folder of PNG and JPEG "
-       "pictures, PATH/CLASS/FILE"},
-      {"train-labels", &O::train_labels, "FILE", "Labels of an IDX file, IDX"},
-      {"test-images", &O::test_images, "PATH", "Test pictures or sequences, as --train-images; treated as public"},
-      {"test-labels", &O::test_labels, "FILE", "Labels of an IDX file, IDX; treated as public"},
-      {"class-names", &O::class_names, "NAMES", "Declared classes of a folder, in the order of the labels: cat,dog"},
+       "pictures, PATH/CLASS/FILE",
+       pictures},
+      {"train-labels", &O::train_labels, "FILE", "Labels of an IDX file, IDX", pictures},
+      {"test-images", &O::test_images, "PATH", "Test pictures or sequences, as --train-images; treated as public",
+       pictures},
+      {"test-labels", &O::test_labels, "FILE", "Labels of an IDX file, IDX; treated as public", pictures},
+      {"class-names", &O::class_names, "NAMES", "Declared classes of a folder, in the order of the labels: cat,dog",
+       pictures},
       {"picture-shape", &O::picture_shape, "SHAPE",
-       "Declared channels (1 or 3), height and width of a folder's pictures: 3x32x32"},
+       "Declared channels (1 or 3), height and width of a folder's pictures: 3x32x32", pictures},
       {"train-table", &O::train_table, "FILE",
-       "Training table of your own, CSV, plain or gzip; with --model mlp or a file"},
-      {"test-table", &O::test_table, "FILE", "Test table with the same columns; treated as public"},
-      {"table-schema", &O::table_schema, "FILE", "Declared columns of the tables: categories, ranges, label"},
-      {"table-schema-sha256", &O::table_schema_sha256, "HASH", "Refuse a schema file that has another SHA-256"},
-      {"dataset-size", &O::dataset_size, "N", "Declared number of training records; mandatory for your own data"},
-      {"classes", &O::classes, "N", "Number of classes of your own IDX files [10]"},
+       "Training table of your own, CSV, plain or gzip; with --model mlp or a file", pictures},
+      {"test-table", &O::test_table, "FILE", "Test table with the same columns; treated as public", pictures},
+      {"table-schema", &O::table_schema, "FILE", "Declared columns of the tables: categories, ranges, label", pictures},
+      {"table-schema-sha256", &O::table_schema_sha256, "HASH", "Refuse a schema file that has another SHA-256",
+       pictures},
+      {"data", &O::data, "FILE", "Training texts of your own: TSV, CSV or JSONL, plain or gzip", texts},
+      {"test-data", &O::test_data, "FILE", "Test texts of the same form; treated as public", texts},
+      {"test-fraction", &O::test_fraction, "F",
+       "Share of --data that is held back for tests, by a public rule; treated as public", texts},
+      {"split-seed", &O::split_seed, "SEED", "Public seed of that split, and of what stays of a group [1]", texts},
+      {"data-format", &O::data_format, "FORMAT", "tsv, csv or jsonl [by the file's ending]", texts},
+      {"no-header", &O::no_header, "", "The first line is a record: columns are numbers, from 1", texts},
+      {"text-column", &O::text_column, "COLUMN", "Name of the column of texts", texts},
+      {"label-column", &O::label_column, "COLUMN", "Name of the column of labels", texts},
+      {"labels", &O::labels, "RULE",
+       "Declared labels: 'negative, positive', or '<0 -> 0, >0 -> 1, drop 0' of a number, or 'range -4 4' for a "
+       "regression",
+       texts},
+      {"group-column", &O::group_column, "COLUMN",
+       "The unit of privacy is a group, all texts of a person or a document, and not one text", texts},
+      {"group-up-to", &O::group_up_to, "TEXT", "The group is the field up to the first of this text", texts},
+      {"max-per-group", &O::max_per_group, "K", "Texts of a group that are used, at most; mandatory with groups",
+       texts},
+      {"drop-repeats", &O::drop_repeats, "", "Leave out a text that an earlier one with the same label repeats", texts},
+      {"max-tokens", &O::max_tokens, "N", "Tokens of a text that are used, at most [128]", texts},
+      {"vocabulary", &O::vocabulary, "FILE",
+       "Public list of tokens, one a line, for a model from scratch; never one made from the records", texts},
+      {"tokenizer", &O::tokenizer, "KIND", "With --vocabulary: words or characters [words]", texts},
+      {"dataset-size", &O::dataset_size, "N",
+       "Declared number of training records (of groups, with groups); mandatory for your own data"},
+      {"classes", &O::classes, "N", "Number of classes of your own IDX files [10]", pictures},
       {"epsilon", &O::epsilon, "EPSILON", "Privacy budget; the noise follows from it"},
       {"noise-multiplier", &O::noise_multiplier, "SIGMA", "Noise standard deviation / clip norm, instead of --epsilon"},
       {"delta", &O::delta, "DELTA", "Probability of failure [1e-5 when that is below 1 / dataset size]"},
@@ -119,16 +151,31 @@ std::span<const TrainKey> train_keys() {
       {"per-group", &O::per_group, "", "Clip every layer on its own, to clip norm / sqrt(layers); rule flat only"},
       {"clip-norm", &O::clip_norm, "C", "Bound on the norm of a record's gradient"},
       {"model", &O::model, "MODEL", kModelHelp},
-      {"model-sha256", &O::model_sha256, "HASH", "Refuse a model file that has another SHA-256"},
-      {"input-type", &O::input_type, "TYPE", "float, or tokens:VOCABULARY for files of integers [records, length]"},
+      {"model-sha256", &O::model_sha256, "HASH", "Refuse a model file, or weights, of another SHA-256"},
+      {"adapt", &O::adapt, "WAY", "What is trained of a published model: full, lora, bitfit or head [head]", texts},
+      {"lora-rank", &O::lora_rank, "R", "Rank of --adapt lora [8]", texts},
+      {"lora-alpha", &O::lora_alpha, "ALPHA", "The product is scaled by alpha / rank [16]", texts},
+      {"lora-targets", &O::lora_targets, "NAMES", "Layers of --adapt lora, names with * and commas [*query,*value]",
+       texts},
+      {"pooling", &O::pooling, "WAY", "One vector of a text: mean of its states, or that of the first token [mean]",
+       texts},
+      {"input-type", &O::input_type, "TYPE", "float, or tokens:VOCABULARY for files of integers [records, length]",
+       pictures},
       {"fallback", &O::fallback, "WAY",
        "What to do with a model without rules: none (refuse it) or per-record (exact and slow)"},
       {"batch", &O::batch, "B", "Expected batch size; Poisson samples vary around it"},
       {"epochs", &O::epochs, "N", "Train for ceil(N * dataset size / batch) steps [40]"},
       {"steps", &O::steps, "T", "Train for T steps, instead of --epochs"},
-      {"lr", &O::lr, "RATE", "Learning rate of SGD [4; 0.1 for rule none]"},
-      {"lr-schedule", &O::lr_schedule, "SCHEDULE", "constant, or linear: falls from --lr in the first step towards 0"},
-      {"momentum", &O::momentum, "BETA", "Momentum of SGD"},
+      {"optimizer", &O::optimizer, "NAME", "sgd, adam or adamw"},
+      {"lr", &O::lr, "RATE",
+       "Learning rate [sgd 4, for rule none 0.1; adam and adamw 5e-4, 2e-3 where few parameters are adapted]"},
+      {"lr-schedule", &O::lr_schedule, "SCHEDULE",
+       "constant; linear or cosine: falls from --lr in the first step after the warm-up towards 0"},
+      {"warmup", &O::warmup, "STEPS", "Steps over which the learning rate rises to --lr"},
+      {"momentum", &O::momentum, "BETA", "Momentum of sgd"},
+      {"noise-correction", &O::noise_correction, "",
+       "With adam or adamw: subtract the variance of the noise from the mean of squares"},
+      {"weight-decay", &O::weight_decay, "DECAY", "Weight decay; decoupled from the gradient in adamw"},
       {"physical-batch", &O::physical_batch, "B", "Records per forward pass, at most; changes speed and memory only"},
       {"threads", &O::threads, "N", "Threads for arithmetic; 0: one per core"},
       {"matmul", &O::matmul, "WAY", kMatmulHelp},
@@ -148,7 +195,26 @@ const TrainKey* find_train_key(std::string_view name) {
   return key == keys.end() ? nullptr : &*key;
 }
 
-TrainOptions train_options(const KeyTexts& file, const KeyTexts& flags) {
+bool has(TrainKey::Use runs, const TrainKey& key) {
+  return key.use == TrainKey::Use::any || key.use == runs;
+}
+
+bool trains_texts(const TrainOptions& o) {
+  return !o.data.empty() || data::find_text_preset(o.dataset) != nullptr;
+}
+
+TrainOptions default_options(TrainKey::Use runs) {
+  TrainOptions options;
+  if (runs != TrainKey::Use::texts) return options;
+  options.model = kMiniLm;
+  options.batch = 512;
+  options.physical_batch = 64;
+  options.optimizer = "adam";
+  options.clip_norm = 1;
+  return options;
+}
+
+TrainOptions train_options(const KeyTexts& file, const KeyTexts& flags, TrainOptions options) {
   KeyTexts merged = file;
   for (const auto& [name, text] : flags) {
     for (const auto& pair : kExclusive) {
@@ -159,7 +225,6 @@ TrainOptions train_options(const KeyTexts& file, const KeyTexts& flags) {
     }
     merged[name] = text;
   }
-  TrainOptions options;
   for (const auto& [name, text] : merged) {
     const TrainKey* key = find_train_key(name);
     SOTTO_ASSERT(key != nullptr);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 
 namespace sotto::tools {
@@ -16,28 +17,49 @@ inline constexpr double kDefaultAutoSGamma = 0.01;
 inline constexpr double kDefaultNsgdR = 0.01;
 
 struct TrainOptions {
-  std::string dataset;                                               // a preset of data/dataset.h, or empty:
+  std::string dataset;  // a preset of data/dataset.h or data/text_preset.h, or empty:
   std::string train_images, train_labels, test_images, test_labels;  // files of the user, or folders of pictures
   std::string class_names, picture_shape;                            // of folders: "cat,dog", "3x32x32"
   std::string train_table, test_table, table_schema;                 // files of the user
   std::string table_schema_sha256;                                   // filled in when a run begins
-  std::optional<int64_t> dataset_size;                               // declared; mandatory without a preset
-  std::optional<int64_t> classes;                                    // of IDX files; 10 unless given
-  std::optional<double> epsilon, noise_multiplier;                   // exactly one, unless rule is "none"
+  std::string data, test_data;                                       // texts of the user, declared_text.h
+  std::string data_format;                        // tsv, csv, jsonl; empty: by the ending of the file
+  bool no_header = false;                         // of tsv and csv
+  std::string text_column, label_column, labels;  // labels: a rule of data/label_rule.h
+  std::string group_column, group_up_to;          // the unit of privacy is a group
+  std::optional<int64_t> max_per_group;           // mandatory with a group column
+  bool drop_repeats = false;
+  std::optional<double> test_fraction;              // a public split of `data`, data/public_split.h
+  std::optional<int64_t> split_seed;                // of the split and of what stays of a group; 1 unless given
+  std::string vocabulary;                           // a public list, for models from scratch
+  std::string tokenizer;                            // words or characters; words unless given
+  std::optional<int64_t> max_tokens;                // longer texts are cut; 128 unless given
+  std::string adapt;                                // of a published model: models/text_classifier.h
+  std::optional<int64_t> lora_rank;                 // 8 unless given
+  std::optional<double> lora_alpha;                 // 16 unless given
+  std::string lora_targets;                         // patterns of names with commas between them
+  std::string pooling;                              // mean or first; mean unless given
+  std::optional<int64_t> dataset_size;              // declared; mandatory without a preset
+  std::optional<int64_t> classes;                   // of IDX files; 10 unless given
+  std::optional<double> epsilon, noise_multiplier;  // exactly one, unless rule is "none"
   std::optional<double> delta;
   std::string rule = "psac";                           // psac, flat, auto-s, nsgd; none: NOT PRIVATE
   std::optional<double> psac_r, auto_s_gamma, nsgd_r;  // 0.1, 0.01, 0.01; each with its own rule only
   bool per_group = false;
   double clip_norm = 0.1;
-  std::string model = "cnn";             // kReadyModels of model_flags.h, or a TorchScript file
-  std::string model_sha256;              // of the file; filled in when a run begins
+  std::string model = "cnn";             // model_flags.h: a ready network, a file, or the folder of a published model
+  std::string model_sha256;              // of the file, or of the folder's weights; filled in when a run begins
   std::string input_type = "float";      // or tokens:VOCABULARY
   std::string fallback = "none";         // or per-record
   int64_t batch = 2048;                  // expected; a Poisson sample varies around it
   std::optional<int64_t> epochs, steps;  // at most one; 40 epochs unless given
-  std::optional<double> lr;              // 4, or 0.1 when rule is "none"
-  std::string lr_schedule = "constant";  // or linear: lr times (steps left / steps)
-  double momentum = 0.9;
+  std::string optimizer = "sgd";         // or adam, adamw
+  std::optional<double> lr;              // by optimizer and rule: training_plan.cpp
+  std::string lr_schedule = "constant";  // or linear, cosine: optim/lr_schedule.h
+  int64_t warmup = 0;                    // steps
+  double momentum = 0.9;                 // of sgd
+  double weight_decay = 0;
+  bool noise_correction = false;  // of adam and adamw: optim/corrected_adam.h
   int64_t physical_batch = 512;
   int64_t threads = 0;                        // 0: as many as there are cores
   std::string matmul = "stock";               // or fast: matmul_switch.h
@@ -54,10 +76,14 @@ struct TrainKey {
                    std::optional<int64_t> TrainOptions::*, std::optional<double> TrainOptions::*>;
   enum class Kind { text, flag, integer, real };
 
+  // Which runs have it: of pictures and tables, of texts, or both.
+  enum class Use { any, pictures, texts };
+
   const char* name;
   Member member;
   const char* value_name;
   const char* help;
+  Use use = Use::any;
 
   Kind kind() const;
   // Throws UsageError naming the key when `text` is not of its kind.
@@ -67,12 +93,17 @@ struct TrainKey {
 };
 
 std::span<const TrainKey> train_keys();
+bool has(TrainKey::Use runs, const TrainKey& key);  // whether such runs have the key
+// Whether the options are of a run of texts: they name such a preset, or files of texts.
+bool trains_texts(const TrainOptions& options);
+// What `sotto train` and `sotto train text` begin with.
+TrainOptions default_options(TrainKey::Use runs);
 const TrainKey* find_train_key(std::string_view name);  // null when there is none
 
 using KeyTexts = std::map<std::string, std::string>;
 
-// The options that `file` and `flags` give together, flags first. A flag also replaces the key that excludes it
-// (epsilon and noise-multiplier; epochs and steps; the preset and the user's own training files).
-TrainOptions train_options(const KeyTexts& file, const KeyTexts& flags);
+// The options that `file` and `flags` give together, flags first, over `defaults`. A flag also replaces the key that
+// excludes it (epsilon and noise-multiplier; epochs and steps; the preset and the user's own training files).
+TrainOptions train_options(const KeyTexts& file, const KeyTexts& flags, TrainOptions defaults = {});
 
 }  // namespace sotto::tools

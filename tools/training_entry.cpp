@@ -7,6 +7,7 @@
 #include <sotto/tools/evaluate_run.h>
 #include <sotto/tools/explain_job.h>
 #include <sotto/tools/machine_costs.h>
+#include <sotto/tools/predict_run.h>
 #include <sotto/tools/run_device.h>
 #include <sotto/tools/training_job.h>
 #include <sotto/tools/training_run.h>
@@ -45,6 +46,9 @@ ExitCode run(const TrainingJob& job) {
       return tools::TrainingRun(job).resume();
     case TrainingJob::Kind::evaluate:
       tools::evaluate_run(job);
+      return ExitCode::done;
+    case TrainingJob::Kind::predict:
+      tools::predict_run(job);
       return ExitCode::done;
     case TrainingJob::Kind::bench_step:
       bench_step(job);

@@ -37,14 +37,23 @@ struct ExplainFlags {
   std::string device = "cpu";
 };
 
+// Of `sotto predict`, as typed.
+struct PredictOptions {
+  std::string input;        // a file, or - for the standard input
+  std::string format;       // tsv, csv, jsonl; empty: one text a line
+  std::string text_column;  // of these
+  bool no_header = false;
+};
+
 struct TrainingJob {
-  enum class Kind { train, resume, evaluate, bench_step, bench_costs, explain };
+  enum class Kind { train, resume, evaluate, predict, bench_step, bench_costs, explain };
 
   Kind kind = Kind::train;
   TrainOptions options;       // of the run, as read from RUN/config.toml when it exists
   std::filesystem::path run;  // the folder of the run
   BenchOptions bench;         // kind == bench_step, bench_costs
   ExplainFlags explain;       // kind == explain
+  PredictOptions predict;     // kind == predict
   Device device;              // chosen by --device
   std::string began_on;       // kind == resume: the device that the run began on
   bool json = false;          // one JSON object on `out`, people's text on `err`
@@ -66,6 +75,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 9"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 10"
 
 }  // namespace sotto::tools

@@ -14,10 +14,10 @@ namespace {
 
 constexpr int64_t kDefaultEpochs = 40;
 constexpr double kDefaultDelta = 1e-5;
-constexpr double kDefaultLr = 4;
-constexpr double kDefaultPlainLr = 0.1;
+constexpr const char* kDefaultAdaptation = "head";
 constexpr int64_t kMaxPhysicalBatch = 1 << 20;
 constexpr int64_t kMaxThreads = 1024;
+constexpr int64_t kMaxLoraRank = 1 << 16;
 
 void check_choice(const char* flag, const std::string& value, std::initializer_list<const char*> allowed) {
   std::string list;
@@ -45,11 +45,47 @@ void check_rule_parameter(const TrainOptions& o, const char* flag, std::optional
     throw UsageError(fmt::format("[{}] has no effect: only --rule {} has this parameter", flag, rule));
 }
 
+void check_noise_correction(const TrainOptions& o) {
+  if (!o.noise_correction) return;
+  const auto refuse = [](const char* why) { throw UsageError(fmt::format("[--noise-correction] {}", why)); };
+  if (o.optimizer == "sgd") refuse("has no effect: only adam and adamw have a mean of squares");
+  if (o.rule == "none") refuse("has no effect: without privacy there is no noise");
+  if (o.optimizer == "adam" && o.weight_decay > 0)
+    refuse("and weight decay are for adamw: in adam the decay is a part of the gradient");
+}
+
+void check_sha256(const TrainOptions& o) {
+  if (!o.model_sha256.empty() && !privacy::is_sha256_hex(o.model_sha256))
+    throw UsageError(fmt::format("[--model-sha256] bad value: '{}'; must be 64 hexadecimal digits", o.model_sha256));
+}
+
+void check_text_model(const TrainOptions& o) {
+  require_text_model(o.model);
+  check_sha256(o);
+  const bool scratch = is_text_network(o.model);
+  const auto no_place = [&](const char* flag, bool given, const char* with) {
+    if (given) throw UsageError(fmt::format("[{}] has no place with {}", flag, with));
+  };
+  no_place("--adapt", scratch && !o.adapt.empty(), "a network from scratch, which is trained whole");
+  no_place("--pooling", scratch && !o.pooling.empty(), "a network from scratch, which takes the mean");
+  no_place("--model-sha256", scratch && !o.model_sha256.empty(), "a network from scratch");
+  if (!o.adapt.empty()) check_choice("--adapt", o.adapt, {"full", "lora", "bitfit", "head"});
+  if (!o.pooling.empty()) check_choice("--pooling", o.pooling, {"mean", "first"});
+  if (o.adapt != "lora") {
+    constexpr const char* kNeedsLora = "anything but --adapt lora";
+    no_place("--lora-rank", o.lora_rank.has_value(), kNeedsLora);
+    no_place("--lora-alpha", o.lora_alpha.has_value(), kNeedsLora);
+    no_place("--lora-targets", !o.lora_targets.empty(), kNeedsLora);
+  }
+  if (o.lora_rank) check_integer("--lora-rank", *o.lora_rank, 1, kMaxLoraRank);
+  if (o.lora_alpha) check_positive("--lora-alpha", *o.lora_alpha);
+}
+
 void check_model(const TrainOptions& o, const DeclaredData& data) {
+  if (data.text) return check_text_model(o);
   require_model(o.model);
   if (names_model_file(o.model)) {
-    if (!o.model_sha256.empty() && !privacy::is_sha256_hex(o.model_sha256))
-      throw UsageError(fmt::format("[--model-sha256] bad value: '{}'; must be 64 hexadecimal digits", o.model_sha256));
+    check_sha256(o);
   } else if (!o.model_sha256.empty()) {
     throw UsageError("[--model-sha256] has no effect: --model names no file");
   }
@@ -58,6 +94,11 @@ void check_model(const TrainOptions& o, const DeclaredData& data) {
   if (data.kind == DeclaredData::Kind::table && o.model != kRowsModel)
     throw UsageError(
         fmt::format("[--model] {} takes pictures; a table goes into {} or a TorchScript file", o.model, kRowsModel));
+}
+
+double default_lr(const TrainOptions& o, const std::string& adapt) {
+  if (o.optimizer != "sgd") return adapt.empty() || adapt == "full" ? kAdamLr : kFewParametersAdamLr;
+  return o.rule == "none" ? kPlainSgdLr : kSgdLr;
 }
 
 int64_t planned_steps(const TrainOptions& o, int64_t dataset_size) {
@@ -97,6 +138,24 @@ std::string rule_text(const TrainOptions& o) {
   return o.per_group ? "flat, each layer on its own" : o.rule;
 }
 
+std::string model_text(const TrainOptions& o, const TrainingPlan& plan) {
+  if (!plan.data.text) return o.model;
+  if (is_text_network(o.model)) return o.model + " from scratch";
+  return fmt::format("{}, adapted by {}", o.model, plan.adapt);
+}
+
+std::string optimizer_text(const TrainOptions& o, const TrainingPlan& plan) {
+  const char* const name = o.optimizer == "sgd" ? "SGD" : o.optimizer == "adam" ? "Adam" : "AdamW";
+  std::string text = fmt::format("{} with lr {}", name, plan.lr);
+  if (o.noise_correction) text += ", corrected for the noise";
+  if (o.warmup > 0) text += fmt::format(", rising over {} steps", o.warmup);
+  if (o.lr_schedule != "constant")
+    text += fmt::format(", falling {} to 0", o.lr_schedule == "linear" ? "linearly" : "as a cosine");
+  if (o.optimizer == "sgd") text += fmt::format(", momentum {}", o.momentum);
+  if (o.weight_decay > 0) text += fmt::format(", weight decay {}", o.weight_decay);
+  return text;
+}
+
 }  // namespace
 
 TrainingPlan make_training_plan(const TrainOptions& o) {
@@ -104,13 +163,18 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   plan.data = declared_data(o);
   check_choice("--rule", o.rule, {"psac", "flat", "auto-s", "nsgd", "none"});
   check_model(o, plan.data);
+  if (plan.data.text && !plan.data.text->from_scratch) plan.adapt = o.adapt.empty() ? kDefaultAdaptation : o.adapt;
   check_choice("--fallback", o.fallback, {"none", "per-record"});
   check_rule_parameter(o, "--psac-r", o.psac_r, "psac");
   check_rule_parameter(o, "--auto-s-gamma", o.auto_s_gamma, "auto-s");
   check_rule_parameter(o, "--nsgd-r", o.nsgd_r, "nsgd");
-  check_choice("--lr-schedule", o.lr_schedule, {"constant", "linear"});
+  check_choice("--optimizer", o.optimizer, {"sgd", "adam", "adamw"});
+  check_choice("--lr-schedule", o.lr_schedule, {"constant", "linear", "cosine"});
+  if (!(std::isfinite(o.weight_decay) && o.weight_decay >= 0))
+    throw UsageError(fmt::format("[--weight-decay] bad value: {}; must be finite and at least 0", o.weight_decay));
   check_choice("--matmul", o.matmul, {"stock", "fast"});
   check_device(o.device);
+  check_noise_correction(o);
   check_positive("--clip-norm", o.clip_norm);
   if (o.lr) check_positive("--lr", *o.lr);
   if (o.lr && *o.lr > std::numeric_limits<float>::max())
@@ -136,7 +200,8 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
                     plan.data.size));
   check_integer("--batch", o.batch, 1, plan.data.size);
   plan.steps = planned_steps(o, plan.data.size);
-  plan.lr = o.lr.value_or(plain ? kDefaultPlainLr : kDefaultLr);
+  check_integer("--warmup", o.warmup, 0, plan.steps - 1);
+  plan.lr = o.lr.value_or(default_lr(o, plan.adapt));
   if (plain) {
     if (o.epsilon || o.noise_multiplier || o.delta)
       throw UsageError(
@@ -157,12 +222,13 @@ std::string describe(const TrainOptions& o, const TrainingPlan& plan) {
   if (!plan.not_private.empty()) text += fmt::format("NOT PRIVATE: {}\n", plan.not_private);
   text += fmt::format("data              {}\n", name_of_data(o));
   text += fmt::format("scaling           {}\n", input_scaling(plan.data));
-  text += fmt::format("model             {}, SGD with lr {}{} and momentum {}\n", o.model, plan.lr,
-                      o.lr_schedule == "linear" ? ", falling linearly to 0," : "", o.momentum);
+  text += fmt::format("model             {}, {}\n", model_text(o, plan), optimizer_text(o, plan));
   if (plan.privacy) {
     const privacy::PrivacyPlan& p = *plan.privacy;
-    text += fmt::format("adjacency         {}: one record more or less\n", privacy::to_string(p.adjacency()));
-    text += "unit of privacy   one record\n";
+    const bool grouped = plan.data.text && plan.data.text->texts_per_group > 0;
+    text += fmt::format("adjacency         {}: one {} more or less\n", privacy::to_string(p.adjacency()),
+                        grouped ? "group" : "record");
+    text += fmt::format("unit of privacy   {}\n", plan.data.text ? unit_of_privacy(*plan.data.text) : "one record");
     text += fmt::format("sampling rate     {:.6g} = {} expected / {} declared, Poisson\n", p.sampling_rate(),
                         p.expected_batch_size(), p.dataset_size());
     text += fmt::format("steps             {}{}\n", p.steps(),
@@ -187,6 +253,7 @@ TrainOptions resolved(TrainOptions options, const TrainingPlan& plan) {
   options.steps = plan.steps;
   options.epochs.reset();
   options.lr = plan.lr;
+  options.adapt = plan.adapt;
   if (plan.data.kind == DeclaredData::Kind::idx) options.classes = plan.data.classes;
   options.table_schema_sha256 = plan.data.schema_sha256;
   if (plan.privacy) options.delta = plan.privacy->delta();

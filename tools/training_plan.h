@@ -12,10 +12,17 @@
 
 namespace sotto::tools {
 
+// Learning rates where none is given.
+inline constexpr double kSgdLr = 4;
+inline constexpr double kPlainSgdLr = 0.1;  // rule none
+inline constexpr double kAdamLr = 5e-4;
+inline constexpr double kFewParametersAdamLr = 2e-3;  // of head, bias and factors of low rank
+
 struct TrainingPlan {
   DeclaredData data;
   int64_t steps = 0;
   double lr = 0;
+  std::string adapt;                            // what is trained of a published model of texts; otherwise empty
   int64_t memory_bytes = 0;                     // 0: not said
   std::string kernel_costs;                     // cost_figures.h
   std::optional<privacy::PrivacyPlan> privacy;  // none for rule "none"

@@ -12,9 +12,11 @@
 #include <sotto/tools/progress.h>
 #include <sotto/tools/run_certificate.h>
 #include <sotto/tools/run_device.h>
+#include <sotto/tools/run_optimizer.h>
 #include <sotto/tools/run_report.h>
 #include <sotto/tools/slow_notice.h>
 #include <sotto/tools/stop_signal.h>
+#include <sotto/tools/text_tensors.h>
 #include <sotto/tools/training_data.h>
 #include <sotto/tools/training_run.h>
 #include <unistd.h>
@@ -39,12 +41,6 @@ optim::WeightRule weight_rule(const TrainOptions& o, size_t groups) {
   if (!o.per_group) return optim::WeightRule::flat(o.clip_norm);
   return optim::WeightRule::flat_per_group(
       std::vector<double>(groups, o.clip_norm / std::sqrt(static_cast<double>(groups))));
-}
-
-std::vector<at::Tensor> tensors_of(const std::vector<optim::NamedParameter>& parameters) {
-  std::vector<at::Tensor> result;
-  for (const optim::NamedParameter& parameter : parameters) result.push_back(parameter.tensor);
-  return result;
 }
 
 // Before the first weights are drawn.
@@ -81,23 +77,43 @@ TrainingRun::TrainingRun(const TrainingJob& job)
   if (job.options.threads > 0) at::set_num_threads(static_cast<int>(job.options.threads));
   if (plan_.privacy && job.options.fallback == "none")
     costs_ = chosen_costs(plan_.kernel_costs, job.options.matmul, text());
-  RecordTensors training = read_training_data(job.options, plan_);
-  test_ = read_test_data(job.options, plan_);
-  if (test_) require_same_sizes(job.options, training, *test_);
-  seed(job.options);
-  const RecordShape given = record_shape(training, plan_);
-  graph_ =
-      job.kind == TrainingJob::Kind::resume ? run_model_bytes(folder_, job.options) : given_model_bytes(job.options);
-  model_ = make_model(job.options.model, graph_, given);
+  const RecordShape given = plan_.data.text ? read_texts() : read_records();
   shape_ = prepared_shape(*model_, given);
-  optimizer_ = std::make_unique<torch::optim::SGD>(tensors_of(trainable_parameters(*model_)),
-                                                   torch::optim::SGDOptions(plan_.lr).momentum(job.options.momentum));
+  optimizer_ = make_optimizer(job.options, plan_, *model_);
+  schedule_.emplace(optim::LrSchedule::shape_of(job.options.lr_schedule), plan_.steps, job.options.warmup);
   if (model_->prepares()) {
-    prepare(*model_, training);
+    const SlowNotice notice(*job.err, fmt::format("preparing the records with {} ...", job.options.model));
+    prepare(*model_, training_);
     if (test_) prepare(*model_, *test_);
   }
   model_->move_to(device_.where());
-  records_ = labelled_records(std::move(training));
+  records_ = labelled_records(std::move(training_));
+}
+
+RecordShape TrainingRun::read_records() {
+  training_ = read_training_data(job_.options, plan_);
+  test_ = read_test_data(job_.options, plan_);
+  if (test_) require_same_sizes(job_.options, training_, *test_);
+  seed(job_.options);
+  const RecordShape given = record_shape(training_, plan_);
+  graph_ =
+      job_.kind == TrainingJob::Kind::resume ? run_model_bytes(folder_, job_.options) : given_model_bytes(job_.options);
+  model_ = make_model(job_.options.model, graph_, given);
+  return given;
+}
+
+RecordShape TrainingRun::read_texts() {
+  const TrainOptions& o = job_.options;
+  const DeclaredText& text = *plan_.data.text;
+  text_ = job_.kind == TrainingJob::Kind::resume ? run_text_source(folder_, o, text, true) : given_text_source(o, text);
+  training_ = training_texts(text, o.dataset, text_->tokenizer, *job_.err);
+  test_ = test_texts(text, o.dataset, text_->tokenizer);
+  if (!text_->has_licence)
+    *job_.err << fmt::format("sotto: note: the folder of {} says nothing of the terms under which it may be used\n",
+                             o.model);
+  seed(o);
+  model_ = make_text_model(*text_, o, plan_);
+  return text_shape(text, text_->tokenizer);
 }
 
 std::ostream& TrainingRun::text() const {
@@ -136,6 +152,7 @@ void TrainingRun::start(bool resume) {
       .plan = *plan_.privacy,
       .rule = weight_rule(o, groups.empty() ? 1 : *std::ranges::max_element(groups) + 1),
       .ledger = folder_.ledger(),
+      .unit_is_group = plan_.data.text && plan_.data.text->texts_per_group > 0,
       .resume = resume,
       .physical_batch = o.physical_batch,
       .constants = constants(*model_)};
@@ -160,9 +177,11 @@ ExitCode TrainingRun::train() {
     TrainOptions options = resolved(job_.options, plan_);
     options.device = device_.where().str();
     if (!graph_.empty()) options.model_sha256 = privacy::sha256_hex(graph_);
+    if (text_) options.model_sha256 = text_->weights_sha256;
     if (costs_) options.kernel_costs = to_text(*costs_);
     privacy::write_file_atomically(folder_.config(), format_config(options, heading));
     if (!graph_.empty()) privacy::write_file_atomically(folder_.graph(), graph_);
+    if (text_) keep(*text_, folder_);
     if (!plan_.data.schema.text.empty()) privacy::write_file_atomically(folder_.schema(), plan_.data.schema.text);
     if (!heading.empty()) privacy::write_file_atomically(folder_.not_private(), heading + "\n");
     start(false);
@@ -207,10 +226,7 @@ ExitCode TrainingRun::resume() {
 }
 
 void TrainingRun::step() {
-  if (job_.options.lr_schedule == "linear") {
-    const double left = 1 - static_cast<double>(steps_done()) / static_cast<double>(plan_.steps);
-    optimizer_->param_groups()[0].options().set_lr(plan_.lr * left);
-  }
+  set_lr(*optimizer_, plan_.lr * schedule_->factor(steps_done()));
   run_model(job_.options.model, private_ ? Told::without_its_words : Told::whole, [&] {
     if (private_) {
       private_->step(losses_of(*model_));
@@ -246,7 +262,7 @@ void TrainingRun::tell_folder() const {
 
 ExitCode TrainingRun::loop() {
   const StopSignal stop;
-  std::optional<double> accuracy;
+  std::optional<TestResult> result;
   {
     Progress progress(*job_.err, ::isatty(STDERR_FILENO) != 0, steps_done(), plan_.steps);
     const auto spent = [&]() -> std::string {
@@ -276,14 +292,14 @@ ExitCode TrainingRun::loop() {
       const int64_t done = steps_done();
       if (done < plan_.steps && done * kEvaluations / plan_.steps != (done - 1) * kEvaluations / plan_.steps) {
         if (const auto seen = evaluate())
-          progress.line(fmt::format("step {} of {}: test accuracy {:.4f}{}", done, plan_.steps, *seen, spent()));
+          progress.line(fmt::format("step {} of {}: {}{}", done, plan_.steps, to_text(*seen), spent()));
       }
     }
-    accuracy = evaluate();
+    result = evaluate();
   }
   write_artefacts();
   save(true);
-  report(accuracy, true);
+  report(result, true);
   return ExitCode::done;
 }
 
@@ -295,25 +311,21 @@ void TrainingRun::save(bool finished) {
                        .lr = plan_.lr});
 }
 
-std::optional<double> TrainingRun::evaluate() {
-  std::optional<double> accuracy;
-  if (test_) {
-    models::Hits hits;
-    run_model(job_.options.model, Told::whole, [&] { hits = count_hits(*model_, *test_); });
-    accuracy = static_cast<double>(hits.correct) / static_cast<double>(hits.labels);
-  }
+std::optional<TestResult> TrainingRun::evaluate() {
+  std::optional<TestResult> result;
+  if (test_) run_model(job_.options.model, Told::whole, [&] { result = measure(*model_, *test_, plan_.data); });
   nlohmann::ordered_json line = {{"step", steps_done()}, {"epsilon_spent", nullptr}, {"accuracy", nullptr}};
   if (private_ && plan_.not_private.empty()) line["epsilon_spent"] = private_->epsilon();
-  if (accuracy) line["accuracy"] = *accuracy;
+  if (result) add_to(line, *result);
   if (!plan_.not_private.empty()) line["not_private"] = plan_.not_private;
   append_line(folder_.metrics(), line.dump());
-  return accuracy;
+  return result;
 }
 
 void TrainingRun::write_artefacts() const {
   models::Metadata metadata = {{"model", graph_.empty() ? job_.options.model : "graph.ts"}};
   metadata["input_scaling"] = input_scaling(plan_.data);
-  const std::string hash = graph_.empty() ? "" : privacy::sha256_hex(graph_);
+  const std::string hash = text_ ? text_->weights_sha256 : graph_.empty() ? "" : privacy::sha256_hex(graph_);
   if (!hash.empty()) metadata["model_file_sha256"] = hash;
   if (private_) {
     const privacy::Certificate certificate = run_certificate(job_.options, plan_, *private_, hash);
@@ -326,15 +338,14 @@ void TrainingRun::write_artefacts() const {
   if (model_->has_file()) model_->write_file(folder_.script());
 }
 
-void TrainingRun::report(std::optional<double> accuracy, bool finished) const {
+void TrainingRun::report(const std::optional<TestResult>& result, bool finished) const {
   const RunReport report{.job = job_,
                          .plan = plan_,
                          .folder = folder_.path(),
                          .model_file = !graph_.empty(),
                          .training = private_.get(),
                          .device = device_.where().str(),
-                         .accuracy = accuracy,
-                         .test_records = test_ ? test_->labels.size(0) : 0,
+                         .result = result,
                          .steps = steps_done(),
                          .applied_steps = applied_steps_,
                          .time = std::chrono::steady_clock::now() - start_};

@@ -1,6 +1,7 @@
 #pragma once
 // One run of `sotto train` or `sotto resume`, from its files to its artefacts.
 
+#include <sotto/optim/lr_schedule.h>
 #include <sotto/optim/private_training.h>
 #include <sotto/optim/step_device.h>
 #include <sotto/tools/cost_figures.h>
@@ -9,6 +10,8 @@
 #include <sotto/tools/run_checkpoint.h>
 #include <sotto/tools/run_folder.h>
 #include <sotto/tools/run_model.h>
+#include <sotto/tools/test_result.h>
+#include <sotto/tools/text_source.h>
 #include <sotto/tools/training_job.h>
 #include <sotto/tools/training_plan.h>
 
@@ -30,6 +33,8 @@ class TrainingRun {
   ExitCode resume();
 
  private:
+  RecordShape read_texts();
+  RecordShape read_records();
   void examine();
   void start(bool resume);
   ExitCode loop();
@@ -39,10 +44,10 @@ class TrainingRun {
   void require_finite() const;
   void tell_folder() const;
   void save(bool finished);
-  // Accuracy on the test records, which also goes to metrics.jsonl; nothing without test records.
-  std::optional<double> evaluate();
+  // On the test records; also goes to metrics.jsonl. Nothing without test records.
+  std::optional<TestResult> evaluate();
   void write_artefacts() const;
-  void report(std::optional<double> accuracy, bool finished) const;
+  void report(const std::optional<TestResult>& result, bool finished) const;
   int64_t steps_done() const;  // charged, or taken where nothing is charged
   std::ostream& text() const;  // for people
 
@@ -51,12 +56,15 @@ class TrainingRun {
   RunFolder folder_;
   TrainingPlan plan_;
   std::optional<CostFigures> costs_;  // nothing where no strategies are chosen
+  RecordTensors training_;            // until the model is made
   optim::Records records_;
   std::optional<RecordTensors> test_;
-  std::string graph_;  // the bytes of the model file; empty for a ready network
+  std::string graph_;               // the bytes of the model file; empty for a ready network
+  std::optional<TextSource> text_;  // of a run of texts
   RecordShape shape_;
   std::unique_ptr<models::TrainableModel> model_;
-  std::unique_ptr<torch::optim::SGD> optimizer_;
+  std::unique_ptr<torch::optim::Optimizer> optimizer_;
+  std::optional<optim::LrSchedule> schedule_;
   std::unique_ptr<optim::PrivateTraining> private_;
   std::unique_ptr<PlainTraining> plain_;
   int64_t applied_steps_ = 0;

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -30,6 +31,21 @@ using Words = std::vector<std::string>;
 
 inline Words operator+(Words words, const Words& more) {
   words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+// `words` with flags and their values, where one that is there already gets the new value.
+inline Words with_flags(Words words, const Words& flags) {
+  for (size_t i = 0; i < flags.size(); ++i) {
+    const bool has_value = i + 1 < flags.size() && !flags[i + 1].starts_with("--");
+    const auto found = std::find(words.begin(), words.end(), flags[i]);
+    if (has_value && found != words.end()) {
+      *(found + 1) = flags[++i];
+    } else {
+      words.push_back(flags[i]);
+      if (has_value) words.push_back(flags[++i]);
+    }
+  }
   return words;
 }
 

@@ -1,0 +1,277 @@
+// `sotto train text`, `resume`, `evaluate` and `predict`. Runs the real program on made-up texts.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sotto/models/bert.h>
+#include <sotto/models/state.h>
+#include <sotto/privacy/certificate.h>
+#include <sotto/privacy/ledger_contents.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <sstream>
+
+#include "program.h"
+#include "run_weights.h"
+
+namespace sotto::tools {
+namespace {
+
+using nlohmann::json;
+using testing::content, testing::Outcome, testing::run, testing::run_weights, testing::Words, testing::with_flags;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kWords[] = {"fine", "warm", "clever", "dull", "cold", "silly", "the", "film", "was", "a"};
+
+class TrainText : public ::testing::Test {
+ protected:
+  std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
+  std::string write(const std::string& name, const std::string& text) const {
+    return folder_.write(name, sotto::testing::Bytes(text.begin(), text.end())).string();
+  }
+  // Texts of good and bad words with the label that the first word has, and an id AUTHOR_NUMBER.
+  std::string write_texts(const std::string& name, int count) const {
+    std::mt19937 random(3);
+    std::string text = "id\ttext\tlabel\tscore\n";
+    for (int i = 0; i < count; ++i) {
+      const bool good = random() % 2 == 0;
+      text += "author" + std::to_string(i % 40) + "_" + std::to_string(i) + "\t";
+      for (unsigned w = 0; w < 3 + random() % 20; ++w)
+        text += std::string(w > 0 ? " " : "") + kWords[w % 3 == 0 ? random() % 3 + (good ? 0 : 3) : 6 + random() % 4];
+      text += good ? "\tyes\t4\n" : "\tno\t-4\n";
+    }
+    return write(name, text);
+  }
+  std::string write_words() const {
+    std::string list = "[PAD]\n[UNK]\n";
+    for (const char* word : kWords) list += std::string(word) + "\n";
+    return write("words.txt", list);
+  }
+  Words own(const std::string& output, const Words& more = {}) const {
+    const Words words{"train",         "text",      "--data",         write_texts("texts.tsv", 200),
+                      "--text-column", "text",      "--label-column", "label",
+                      "--labels",      "no, yes",   "--dataset-size", "200",
+                      "--model",       "bag",       "--vocabulary",   write_words(),
+                      "--max-tokens",  "32",        "--batch",        "50",
+                      "--lr",          "0.02",      "--threads",      "1",
+                      "--output",      path(output)};
+    return with_flags(words, more);
+  }
+  static Outcome done(const Words& words) {
+    Outcome outcome = run(words);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome;
+  }
+
+  sotto::testing::ScratchFolder folder_;
+};
+
+TEST_F(TrainText, TrainsNetworksFromScratchThatFindTheLabels) {
+  for (const char* model : {"bag", "lstm", "small-encoder"}) {
+    const Outcome outcome = done(own(model, {"--model", model, "--test-fraction", "0.3", "--delta", "1e-4", "--epsilon",
+                                             "20", "--steps", "60", "--json"}));
+    const json object = json::parse(outcome.out);
+    EXPECT_GT(object.at("accuracy").get<double>(), 0.9) << model;
+    EXPECT_GT(object.at("f1").get<double>(), 0.9) << model;
+    EXPECT_LE(object.at("epsilon").get<double>(), 10);
+  }
+}
+
+TEST_F(TrainText, PredictsAndEvaluates) {
+  done(own("run", {"--test-fraction", "0.3", "--delta", "1e-4", "--epsilon", "10", "--steps", "60"}));
+  const std::string texts = write("new.txt", "the film was fine and warm\ncold the dull silly film\n");
+  const Outcome lines = done({"predict", path("run"), "--input", texts});
+  EXPECT_THAT(lines.out, ::testing::MatchesRegex("yes\t[01]\\.[0-9]+\nno\t[01]\\.[0-9]+\n"));
+  const Outcome objects = done({"predict", path("run"), "--input", texts, "--json"});
+  std::istringstream stream(objects.out);
+  std::string line;
+  ASSERT_TRUE(std::getline(stream, line));
+  const json first = json::parse(line);
+  EXPECT_EQ(first.at("label"), "yes");
+  EXPECT_NEAR(first.at("probabilities").at("yes").get<double>() + first.at("probabilities").at("no").get<double>(), 1,
+              1e-6);
+  const Outcome table =
+      done({"predict", path("run"), "--input", path("texts.tsv"), "--data-format", "tsv", "--text-column", "text"});
+  EXPECT_EQ(std::ranges::count(table.out, '\n'), 200);
+  EXPECT_THAT(done({"evaluate", path("run")}).out, HasSubstr("F1 of yes"));
+}
+
+TEST_F(TrainText, PredictRefusesBadTextsWithTheirLine) {
+  done(own("run", {"--delta", "1e-4", "--epsilon", "10", "--steps", "2"}));
+  for (const char* bad : {"", " \t", "\xff"}) {
+    const Outcome outcome =
+        run({"predict", path("run"), "--input", write("bad.txt", "fine\n" + std::string(bad) + "\n")});
+    EXPECT_EQ(outcome.exit_code, 65) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("2"));
+  }
+}
+
+// The same coins: a run that was stopped and resumed goes on with the moments and counts of its optimizer. Without
+// noise and with every record in every step the weights are those of a run in one piece.
+TEST_F(TrainText, ResumedRunGoesOnWithItsOptimizer) {
+  for (const char* optimizer : {"adam", "adamw", "sgd"}) {
+    const auto words = [&](const std::string& output) {
+      return own(output, {"--rule", "none", "--batch", "200", "--optimizer", optimizer, "--insecure-test-seed", "5",
+                          "--lr-schedule", "cosine", "--warmup", "3", "--steps", "400"});
+    };
+    done(words(std::string(optimizer) + "-whole"));
+    testing::Program program(words(optimizer));
+    const std::string metrics = path(optimizer) + "/metrics.jsonl";
+    ASSERT_TRUE(program.signal_when([&] { return !content(metrics).empty(); }, SIGINT));
+    const Outcome stopped = program.finish();
+    if (stopped.exit_code == 0) GTEST_SKIP() << "the run was over before it could be stopped";
+    done({"resume", path(optimizer)});
+    const std::vector<float> a = run_weights(path(optimizer)), b = run_weights(path(std::string(optimizer) + "-whole"));
+    ASSERT_EQ(a.size(), b.size());
+    for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-4 * (1 + std::abs(b[i]))) << optimizer << ' ' << i;
+  }
+}
+
+TEST_F(TrainText, GroupsAreTheUnitOfPrivacy) {
+  done(own("run", {"--group-column", "id", "--group-up-to", "_", "--max-per-group", "3", "--dataset-size", "40",
+                   "--batch", "20", "--delta", "1e-4", "--noise-multiplier", "2", "--steps", "3"}));
+  const auto certificate = privacy::parse_certificate(content(path("run") + "/certificate.json"));
+  EXPECT_THAT(privacy::statement(certificate),
+              HasSubstr("the unit of privacy is one group. A group is all texts with "
+                        "the same id up to the first '_', of which at most 3 are used"));
+  EXPECT_THAT(content(path("run") + "/certificate.json"), HasSubstr("\"unit\": \"group\""));
+  EXPECT_TRUE(privacy::read_ledger(path("run") + "/ledger.jsonl").header.unit_is_group);
+  EXPECT_EQ(certificate.dataset_size_declared, 40);
+  EXPECT_EQ(certificate.weight_rule_bound, 1.0);  // of a whole group
+}
+
+TEST_F(TrainText, ARegressionTellsItsErrorInTheUnitOfTheLabels) {
+  const Outcome outcome = done(own("run", {"--label-column", "score", "--labels", "range -4 4", "--test-fraction",
+                                           "0.3", "--delta", "1e-4", "--epsilon", "10", "--steps", "80", "--json"}));
+  const double error = json::parse(outcome.out).at("root_mean_square_error").get<double>();
+  EXPECT_LT(error, 2.5);  // always saying 0 would be off by 4
+  EXPECT_GT(error, 0.01);
+  const Outcome said = done({"predict", path("run"), "--input", write("new.txt", "warm the film\ncold the film\n")});
+  std::istringstream numbers(said.out);
+  double warm = 0, cold = 0;
+  numbers >> warm >> cold;
+  EXPECT_GT(warm, 1);
+  EXPECT_LT(cold, -1);
+}
+
+// What the owner of the data is told of the records is in no file that leaves with the run.
+TEST_F(TrainText, WhatIsToldOfPrivateTextsStaysOnTheTerminal) {
+  const std::string lines = content(write_texts("base.tsv", 120)) + "author1_7\tfine fine fine fine fine\tyes\t4\n" +
+                            "author2_8\tfine fine fine fine fine\tyes\t4\n";
+  const std::string data = write("repeated.tsv", lines);
+  const Outcome outcome = done(own("run", {"--data", data, "--drop-repeats", "--max-tokens", "4", "--delta", "1e-4",
+                                           "--noise-multiplier", "2", "--steps", "3"}));
+  EXPECT_THAT(outcome.err, HasSubstr("122 records read"));
+  EXPECT_THAT(outcome.err, HasSubstr("lines 122, 123"));
+  EXPECT_THAT(outcome.err, HasSubstr("texts have more than 4 tokens"));
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path("run"))) {
+    if (!entry.is_regular_file() || entry.path().extension() == ".safetensors") continue;
+    const std::string text = content(entry.path());
+    for (const char* told : {"122 ", "121 ", " 122", " 121", "repeat of", "occur more than once", "have more than"})
+      EXPECT_THAT(text, Not(HasSubstr(told))) << entry.path();
+  }
+}
+
+// A folder as of a published model, small and with weights drawn here.
+class TrainPublished : public TrainText {
+ protected:
+  std::string write_model(const std::string& name) const {
+    const std::string folder = path(name);
+    std::filesystem::create_directories(folder);
+    std::string vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n";
+    for (const char* word : kWords) vocabulary += std::string(word) + "\n";
+    write(name + "/vocab.txt", vocabulary);
+    write(
+        name + "/config.json",
+        R"({"model_type": "bert", "vocab_size": 14, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+              "intermediate_size": 24, "max_position_embeddings": 64, "type_vocab_size": 2, "hidden_act": "gelu",
+              "layer_norm_eps": 1e-12, "pad_token_id": 0})");
+    torch::manual_seed(2);
+    models::Bert bert(models::BertOptions{
+        .vocabulary = 14, .width = 16, .layers = 2, .heads = 2, .feed_forward = 24, .positions = 64});
+    std::vector<models::NamedTensor> tensors;
+    for (const auto& item : bert->named_parameters()) tensors.push_back({item.key(), item.value().detach()});
+    models::save_state(folder + "/model.safetensors", tensors);
+    return folder;
+  }
+  Words published(const std::string& output, const std::string& folder, const Words& more = {}) const {
+    const Words words{"train",         "text",    "--data",         write_texts("texts.tsv", 200),
+                      "--text-column", "text",    "--label-column", "label",
+                      "--labels",      "no, yes", "--dataset-size", "200",
+                      "--model",       folder,    "--max-tokens",   "32",
+                      "--batch",       "100",     "--threads",      "1",
+                      "--delta",       "1e-4",    "--output",       path(output)};
+    return with_flags(words, more);
+  }
+};
+
+TEST_F(TrainPublished, AdaptsInEveryWayAndRunsWithoutTheFolderAfterwards) {
+  const std::string folder = write_model("model");
+  for (const char* way : {"head", "bitfit", "lora", "full"})
+    done(published(way, folder, {"--adapt", way, "--test-fraction", "0.3", "--noise-multiplier", "1", "--steps", "3"}));
+  const std::string texts = write("new.txt", "the film was fine\n");
+  std::filesystem::remove_all(folder);
+  for (const char* way : {"head", "bitfit", "lora", "full"}) {
+    EXPECT_THAT(done({"predict", path(way), "--input", texts}).out, HasSubstr("0."));
+    EXPECT_THAT(done({"evaluate", path(way)}).out, HasSubstr("test accuracy"));
+  }
+}
+
+std::string tensor_bytes(const models::SafetensorsFile& file, const std::string& name) {
+  const models::TensorView* view = file.find(name);
+  if (view == nullptr) return "no " + name;
+  return {reinterpret_cast<const char*>(view->bytes.data()), view->bytes.size()};
+}
+
+TEST_F(TrainPublished, FrozenWeightsStayThoseOfTheFolder) {
+  const std::string folder = write_model("model");
+  const auto published_of = models::SafetensorsFile::read(folder + "/model.safetensors");
+  for (const char* way : {"head", "bitfit", "lora"}) {
+    done(published(way, folder, {"--adapt", way, "--noise-multiplier", "1", "--steps", "3"}));
+    const auto trained = models::SafetensorsFile::read(path(way) + "/model.safetensors");
+    const std::string name = "encoder.layer.0.attention.self.query.";
+    EXPECT_EQ(tensor_bytes(trained, "bert." + name + "weight"), tensor_bytes(published_of, name + "weight")) << way;
+    const bool same_bias = tensor_bytes(trained, "bert." + name + "bias") == tensor_bytes(published_of, name + "bias");
+    EXPECT_EQ(same_bias, std::string(way) != "bitfit") << way;
+  }
+}
+
+TEST_F(TrainPublished, TheWeightsAreThoseOfTheHash) {
+  const std::string folder = write_model("model");
+  const Outcome outcome = run(
+      published("run", folder, {"--model-sha256", std::string(64, 'a'), "--noise-multiplier", "1", "--steps", "3"}));
+  EXPECT_EQ(outcome.exit_code, 65) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("SHA-256"));
+}
+
+TEST_F(TrainPublished, SaysThatTheFolderHasNoTerms) {
+  const std::string folder = write_model("model");
+  const Words words = {"--noise-multiplier", "1", "--steps", "1"};
+  EXPECT_THAT(done(published("without", folder, words)).err, HasSubstr("nothing of the terms"));
+  write("model/LICENSE", "public domain\n");
+  EXPECT_THAT(done(published("with", folder, words)).err, Not(HasSubstr("nothing of the terms")));
+}
+
+TEST_F(TrainPublished, RefusesFoldersThatAreNotWhole) {
+  const auto expect = [&](const std::string& folder, const std::string& what, int code = 65) {
+    const Outcome outcome = run(published("run", folder, {"--noise-multiplier", "1", "--steps", "1"}));
+    EXPECT_EQ(outcome.exit_code, code) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(what));
+    EXPECT_FALSE(std::filesystem::exists(path("run")));
+  };
+  expect("./nowhere", "there is no");
+  for (const char* missing : {"config.json", "model.safetensors", "vocab.txt"}) {
+    const std::string folder = write_model(std::string("without-") + missing);
+    std::filesystem::remove(folder + "/" + missing);
+    expect(folder, missing);
+  }
+  const std::string folder = write_model("larger");
+  write("larger/vocab.txt", content(folder + "/vocab.txt") + "more\n");
+  expect(folder, "of two models");
+}
+
+}  // namespace
+}  // namespace sotto::tools

@@ -1,0 +1,179 @@
+#include <fmt/format.h>
+#include <sotto/data/text_preset.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/event.h>
+#include <sotto/tools/declared_text.h>
+#include <sotto/tools/model_flags.h>
+
+#include <array>
+#include <string_view>
+
+namespace sotto::tools {
+namespace {
+
+constexpr int64_t kDefaultSeed = 1;
+constexpr int64_t kDefaultMaxTokens = 128;
+constexpr int64_t kMostTokens = 1 << 16;
+constexpr int64_t kMostPerGroup = 1 << 20;
+
+[[noreturn]] void refuse(const char* flag, const std::string& what) {
+  throw UsageError(fmt::format("[{}] {}", flag, what));
+}
+
+void check_range(const char* flag, int64_t value, int64_t least, int64_t most) {
+  if (value < least || value > most)
+    refuse(flag, fmt::format("bad value: {}; allowed is {} to {}", value, least, most));
+}
+
+data::TextFormat format_of(const TrainOptions& o) {
+  const auto by_name = [](std::string_view name) -> std::optional<data::TextFormat> {
+    if (name == "tsv") return data::TextFormat::tsv;
+    if (name == "csv") return data::TextFormat::csv;
+    if (name == "jsonl") return data::TextFormat::jsonl;
+    return std::nullopt;
+  };
+  if (!o.data_format.empty()) {
+    if (const auto format = by_name(o.data_format)) return *format;
+    refuse("--data-format", fmt::format("unknown value: '{}'; allowed are tsv, csv, jsonl", o.data_format));
+  }
+  std::filesystem::path path = o.data;
+  if (path.extension() == ".gz") path.replace_extension();
+  const std::string ending = path.extension().string();
+  if (!ending.empty())
+    if (const auto format = by_name(std::string_view(ending).substr(1))) return *format;
+  refuse("--data-format",
+         fmt::format("missing: the ending of {} is none of .tsv, .csv, .jsonl (or these with .gz)", o.data));
+}
+
+// What a preset declares may not be said again.
+void check_preset(const TrainOptions& o, const data::TextPreset& preset) {
+  const std::array<std::pair<const char*, bool>, 13> flags = {{{"--test-data", !o.test_data.empty()},
+                                                               {"--test-fraction", o.test_fraction.has_value()},
+                                                               {"--split-seed", o.split_seed.has_value()},
+                                                               {"--data-format", !o.data_format.empty()},
+                                                               {"--no-header", o.no_header},
+                                                               {"--text-column", !o.text_column.empty()},
+                                                               {"--label-column", !o.label_column.empty()},
+                                                               {"--labels", !o.labels.empty()},
+                                                               {"--group-column", !o.group_column.empty()},
+                                                               {"--group-up-to", !o.group_up_to.empty()},
+                                                               {"--max-per-group", o.max_per_group.has_value()},
+                                                               {"--drop-repeats", o.drop_repeats},
+                                                               {"--data", !o.data.empty()}}};
+  for (const auto& [flag, given] : flags)
+    if (given) refuse(flag, fmt::format("has no place with a preset: {} declares it", preset.name));
+  if (o.dataset_size && *o.dataset_size != preset.train_size)
+    refuse("--dataset-size", fmt::format("bad value: {}; {} is declared to have {} records", *o.dataset_size,
+                                         preset.name, preset.train_size));
+}
+
+void take_preset(const data::TextPreset& preset, DeclaredText& result) {
+  result.split.emplace(preset.test_fraction, preset.split_seed);
+  result.table = {.format = preset.format,
+                  .header = preset.header,
+                  .text_column = preset.text_column,
+                  .label_column = preset.label_column,
+                  .labels = data::LabelRule::parse(preset.labels),
+                  .drop_repeats = preset.drop_repeats};
+  result.size = preset.train_size;
+}
+
+void require(const char* flag, bool given, const char* reason) {
+  if (!given) refuse(flag, fmt::format("missing: {}", reason));
+}
+
+void take_groups(const TrainOptions& o, DeclaredText& result) {
+  if (o.group_column.empty()) {
+    if (o.max_per_group || !o.group_up_to.empty())
+      refuse(o.max_per_group ? "--max-per-group" : "--group-up-to", "has no effect without --group-column");
+    return;
+  }
+  require("--max-per-group", o.max_per_group.has_value(),
+          "how many texts of a group are used must be declared, because it may not follow from the largest group");
+  check_range("--max-per-group", *o.max_per_group, 1, kMostPerGroup);
+  result.table.group_column = o.group_column;
+  result.table.group_up_to = o.group_up_to;
+  result.table.max_per_group = *o.max_per_group;
+  result.texts_per_group = *o.max_per_group;
+}
+
+void take_own(const TrainOptions& o, DeclaredText& result) {
+  require("--text-column", !o.text_column.empty(), "which column holds the texts");
+  require("--label-column", !o.label_column.empty(), "which column holds the labels");
+  require("--labels", !o.labels.empty(),
+          "what labels mean must be declared, such as 'negative, positive', because it may not be learnt from the "
+          "records");
+  require("--dataset-size", o.dataset_size.has_value(),
+          "the size of your own data must be declared, because sampling rate, steps and delta may not depend on a "
+          "count of the private file");
+  check_range("--dataset-size", *o.dataset_size, 1, privacy::kMaxCount);
+  const int64_t seed = o.split_seed.value_or(kDefaultSeed);
+  check_range("--split-seed", seed, 0, privacy::kMaxCount);
+  if (o.test_fraction && !o.test_data.empty())
+    refuse("--test-fraction", "and --test-data exclude each other: test texts come from one place");
+  if (o.test_fraction && !(*o.test_fraction > 0 && *o.test_fraction < 1))
+    refuse("--test-fraction", fmt::format("bad value: {}; must be above 0 and below 1", *o.test_fraction));
+  result.train = o.data;
+  result.test = o.test_data;
+  if (o.test_fraction) result.split.emplace(*o.test_fraction, static_cast<std::uint64_t>(seed));
+  result.table = {.format = format_of(o),
+                  .header = !o.no_header,
+                  .text_column = o.text_column,
+                  .label_column = o.label_column,
+                  .labels = data::LabelRule::parse(o.labels),
+                  .group_seed = static_cast<std::uint64_t>(seed),
+                  .drop_repeats = o.drop_repeats};
+  result.size = *o.dataset_size;
+  take_groups(o, result);
+}
+
+void take_tokenizer(const TrainOptions& o, DeclaredText& result) {
+  result.max_tokens = o.max_tokens.value_or(kDefaultMaxTokens);
+  result.from_scratch = is_text_network(o.model);
+  const int64_t least = result.from_scratch ? 1 : 3;  // [CLS], a token, [SEP]
+  check_range("--max-tokens", result.max_tokens, least, kMostTokens);
+  if (!result.from_scratch) {
+    if (!o.vocabulary.empty() || !o.tokenizer.empty())
+      refuse(o.vocabulary.empty() ? "--tokenizer" : "--vocabulary",
+             fmt::format("has no effect: the folder of --model {} holds its own tokenizer", o.model));
+    return;
+  }
+  require("--vocabulary", !o.vocabulary.empty(),
+          "a network from scratch takes its tokens from a public list that you give; one made from the records would "
+          "tell which words occur in them");
+  if (o.tokenizer == "characters")
+    result.unit = data::PlainTokenizer::Unit::characters;
+  else if (!o.tokenizer.empty() && o.tokenizer != "words")
+    refuse("--tokenizer", fmt::format("unknown value: '{}'; allowed are words, characters", o.tokenizer));
+}
+
+}  // namespace
+
+int64_t DeclaredText::classes() const {
+  return labels().is_range() ? 1 : static_cast<int64_t>(labels().class_names().size());
+}
+
+DeclaredText declared_text(const TrainOptions& o) {
+  DeclaredText result;
+  if (const data::TextPreset* preset = data::find_text_preset(o.dataset)) {
+    check_preset(o, *preset);
+    take_preset(*preset, result);
+  } else {
+    take_own(o, result);
+  }
+  take_tokenizer(o, result);
+  return result;
+}
+
+std::string unit_of_privacy(const DeclaredText& text) {
+  return text.texts_per_group == 0 ? "one record" : "one group: " + group_definition(text);
+}
+
+std::string group_definition(const DeclaredText& text) {
+  const std::string end =
+      text.table.group_up_to.empty() ? "" : fmt::format(" up to the first '{}'", text.table.group_up_to);
+  return fmt::format("all texts with the same {}{}, of which at most {} are used", text.table.group_column, end,
+                     text.texts_per_group);
+}
+
+}  // namespace sotto::tools

@@ -1,0 +1,69 @@
+#include <fmt/format.h>
+#include <sotto/privacy/error.h>
+#include <sotto/tools/device_choice.h>
+#include <sotto/tools/predict_command.h>
+#include <sotto/tools/run_options.h>
+#include <sotto/tools/training_library.h>
+
+#include <memory>
+#include <string>
+
+namespace sotto::tools {
+namespace {
+
+constexpr const char* kExample = R"(Examples:
+  $ sotto predict runs/reviews --input new.txt
+  $ echo "A film to see twice." | sotto predict runs/reviews --input -
+  $ sotto predict runs/notes --input notes.tsv --data-format tsv --text-column note --json
+
+A line for each text, in order: the class and its probability, or the number of a regression. What the model says costs no
+privacy: it was paid for when the model was trained. The texts that you ask about are not protected by it.
+)";
+
+void check(const PredictOptions& options) {
+  if (options.input.empty()) throw UsageError("[--input] bad value: ''; must be a file, or - for the standard input");
+  const std::string& format = options.format;
+  if (!format.empty() && format != "tsv" && format != "csv" && format != "jsonl")
+    throw UsageError(fmt::format(
+        "[--data-format] unknown value: '{}'; allowed are tsv, csv, jsonl; without it a line is a text", format));
+  if (format.empty() != options.text_column.empty())
+    throw UsageError("[predict] --data-format and --text-column belong together: only one of them was given");
+  if (options.no_header && (format.empty() || format == "jsonl"))
+    throw UsageError("[--no-header] has no effect: only tsv and csv have a header");
+  if (options.input == "-" && !format.empty())
+    throw UsageError("[--data-format] has no place with --input -: the standard input is one text a line");
+}
+
+}  // namespace
+
+void add_predict_command(CLI::App& app, std::ostream& out, std::ostream& err, int& exit_code) {
+  const auto job = std::make_shared<TrainingJob>();
+  job->kind = TrainingJob::Kind::predict;
+  job->out = &out;
+  job->err = &err;
+  const auto run = std::make_shared<std::string>();
+  const auto device = std::make_shared<std::string>("cpu");
+
+  CLI::App* command = app.add_subcommand("predict", "What the model of a run of texts says of other texts");
+  command->footer(kExample);
+  command->add_option("run", *run, "Folder of the run")->type_name("RUN")->required();
+  command->add_option("--input", job->predict.input, "One text a line, plain or gzip; - for the standard input")
+      ->type_name("FILE")
+      ->required();
+  command->add_option("--data-format", job->predict.format, "tsv, csv or jsonl, with --text-column")
+      ->type_name("FORMAT");
+  command->add_option("--text-column", job->predict.text_column, "Name of the column of texts")->type_name("COLUMN");
+  command->add_flag("--no-header", job->predict.no_header,
+                    "The first line is a record: the column is a number, from 1");
+  command->add_option("--device", *device, std::string(kDeviceHelp) + " [cpu]")->type_name("DEVICE");
+  command->add_flag("--json", job->json, "Print one JSON object a line");
+  command->callback([=, &exit_code] {
+    check(job->predict);
+    job->run = *run;
+    job->options = run_options(RunFolder(*run));
+    job->device = choose_device(*device, *job->err);
+    exit_code = run_training_job(*job);
+  });
+}
+
+}  // namespace sotto::tools

@@ -1,0 +1,163 @@
+#include <fmt/format.h>
+#include <sotto/data/dataset.h>
+#include <sotto/models/module_model.h>
+#include <sotto/models/text_network.h>
+#include <sotto/privacy/atomic_file.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/sha256.h>
+#include <sotto/tools/text_source.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+namespace sotto::tools {
+namespace {
+
+constexpr int64_t kLoraRank = 8;
+constexpr double kLoraAlpha = 16;
+
+std::string bytes_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  if (!(file && bytes << file.rdbuf())) throw DataError(fmt::format("[--model] {} cannot be read", path.string()));
+  return std::move(bytes).str();
+}
+
+std::filesystem::path model_folder(const std::string& model) {
+  if (model != kMiniLm) return model;
+  std::string searched;
+  for (const std::filesystem::path& folder : data::data_folders()) {
+    std::filesystem::path candidate = folder / model;
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(candidate / "model.safetensors", ignored)) return candidate;
+    searched += (searched.empty() ? "" : ", ") + candidate.string();
+  }
+  throw DataError(fmt::format(
+      "[--model] {} is in none of: {}; 'tools/fetch_data.sh {}' fetches it, or set SOTTO_DATA to the folder "
+      "that holds {}/",
+      model, searched, model, model));
+}
+
+bool has_licence(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  return std::ranges::any_of(std::vector{"LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "README.md", "NOTICE"},
+                             [&](const char* name) { return std::filesystem::exists(folder / name, ignored); });
+}
+
+std::filesystem::path weights_of(const TrainOptions& options) {
+  std::filesystem::path path = model_folder(options.model) / "model.safetensors";
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored))
+    throw DataError(
+        fmt::format("[--model] there is no {}; a published model is a folder with config.json, model.safetensors and "
+                    "tokenizer.json or vocab.txt",
+                    path.string()));
+  return path;
+}
+
+std::string checked_sha256(const std::filesystem::path& weights, const TrainOptions& options) {
+  const std::string hash = privacy::sha256_hex(bytes_of(weights));
+  if (!options.model_sha256.empty() && hash != options.model_sha256)
+    throw DataError(fmt::format("[--model-sha256] {} has the SHA-256 {}; must be {}", weights.string(), hash,
+                                options.model_sha256));
+  return hash;
+}
+
+data::Tokenizer read_tokenizer(const std::filesystem::path& file, const DeclaredText& text) {
+  if (text.from_scratch) return data::PlainTokenizer::from_vocabulary(file, text.unit);
+  return data::read_word_piece(file);
+}
+
+std::vector<std::string> patterns(const std::string& text) {
+  std::vector<std::string> result;
+  std::istringstream names(text);
+  for (std::string name; std::getline(names, name, ',');) result.push_back(name);
+  return result;
+}
+
+models::LoraOptions lora_options(const TrainOptions& o) {
+  models::LoraOptions result{.rank = o.lora_rank.value_or(kLoraRank), .alpha = o.lora_alpha.value_or(kLoraAlpha)};
+  if (!o.lora_targets.empty()) result.targets = patterns(o.lora_targets);
+  return result;
+}
+
+std::vector<models::NamedTensor> parameters_of(const torch::nn::Module& module) {
+  std::vector<models::NamedTensor> result;
+  for (const auto& item : module.named_parameters()) result.push_back({item.key(), item.value()});
+  return result;
+}
+
+models::BertOptions checked_sizes(const TextSource& source, const DeclaredText& text) {
+  models::BertOptions sizes = models::read_bert_options(source.config);
+  const int64_t tokens = data::vocabulary_size(source.tokenizer);
+  if (tokens > sizes.vocabulary)
+    throw DataError(
+        fmt::format("[--model] {} has {} tokens, and {} says that the model knows {}: they are of two models",
+                    source.tokenizer_file.string(), tokens, source.config.string(), sizes.vocabulary));
+  if (text.max_tokens > sizes.positions)
+    throw UsageError(
+        fmt::format("[--max-tokens] bad value: {}; the model has {} positions", text.max_tokens, sizes.positions));
+  sizes.padding = data::pad_id(source.tokenizer);
+  return sizes;
+}
+
+}  // namespace
+
+TextSource given_text_source(const TrainOptions& options, const DeclaredText& text) {
+  if (text.from_scratch)
+    return {.tokenizer = read_tokenizer(options.vocabulary, text), .tokenizer_file = options.vocabulary};
+  const std::filesystem::path folder = model_folder(options.model), weights = weights_of(options);
+  const std::filesystem::path file = data::tokenizer_file(folder);
+  return {.tokenizer = read_tokenizer(file, text),
+          .tokenizer_file = file,
+          .config = folder / "config.json",
+          .weights = weights,
+          .weights_sha256 = checked_sha256(weights, options),
+          .has_licence = has_licence(folder)};
+}
+
+TextSource run_text_source(const RunFolder& folder, const TrainOptions& options, const DeclaredText& text, bool go_on) {
+  const std::filesystem::path file = text.from_scratch ? folder.vocabulary() : data::tokenizer_file(folder.encoder());
+  TextSource result{.tokenizer = read_tokenizer(file, text), .tokenizer_file = file};
+  if (text.from_scratch) return result;
+  result.config = folder.encoder() / "config.json";
+  if (!go_on) return result;
+  result.weights = weights_of(options);
+  result.weights_sha256 = checked_sha256(result.weights, options);
+  return result;
+}
+
+void keep(const TextSource& source, const RunFolder& folder) {
+  if (source.config.empty()) {
+    privacy::write_file_atomically(folder.vocabulary(), bytes_of(source.tokenizer_file));
+    return;
+  }
+  std::error_code error;
+  std::filesystem::create_directory(folder.encoder(), error);
+  if (error) throw IoError(fmt::format("[train] cannot make {}: {}", folder.encoder().string(), error.message()));
+  for (const std::filesystem::path& file : {source.tokenizer_file, source.config})
+    privacy::write_file_atomically(folder.encoder() / file.filename(), bytes_of(file));
+}
+
+std::unique_ptr<models::TrainableModel> make_text_model(const TextSource& source, const TrainOptions& options,
+                                                        const TrainingPlan& plan) {
+  const DeclaredText& text = *plan.data.text;
+  if (source.config.empty())
+    return models::make_module_model(
+        models::make_text_network(options.model, {.vocabulary = data::vocabulary_size(source.tokenizer),
+                                                  .padding = data::pad_id(source.tokenizer),
+                                                  .most_tokens = text.max_tokens,
+                                                  .outputs = text.classes()}));
+  models::TextClassifier classifier(models::TextClassifierOptions{
+      .bert = checked_sizes(source, text),
+      .outputs = text.classes(),
+      .pooling = options.pooling == "first" ? models::Pooling::first : models::Pooling::mean});
+  if (!source.weights.empty())
+    models::load_published(source.weights, parameters_of(*classifier->bert), models::published_bert_names());
+  return models::make_module_model(
+      models::make_adapted_network(classifier, models::adaptation_of(plan.adapt), lora_options(options)));
+}
+
+}  // namespace sotto::tools

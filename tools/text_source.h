@@ -1,0 +1,42 @@
+#pragma once
+// Where the model of a run of texts comes from: its tokenizer, sizes and weights.
+
+#include <sotto/data/tokenizer.h>
+#include <sotto/models/trainable_model.h>
+#include <sotto/tools/declared_text.h>
+#include <sotto/tools/run_folder.h>
+#include <sotto/tools/training_plan.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace sotto::tools {
+
+struct TextSource {
+  data::Tokenizer tokenizer;
+  std::filesystem::path tokenizer_file;
+  std::filesystem::path config = {};   // config.json of a published model; empty for a network from scratch
+  std::filesystem::path weights = {};  // model.safetensors of it; empty where a run has its own, and from scratch
+  std::string weights_sha256 = {};     // filled in by given_text_source()
+  bool has_licence = true;             // whether the folder holds a file that tells under what terms it may be used
+};
+
+// Of --model and --vocabulary, when a run begins. Throws DataError for a file that is missing or malformed, or weights
+// that have another SHA-256 than the options say.
+TextSource given_text_source(const TrainOptions& options, const DeclaredText& text);
+// Of a run that exists: tokenizer and sizes from its folder, weights (where the model is needed whole before it is
+// loaded, to go on) from --model.
+TextSource run_text_source(const RunFolder& folder, const TrainOptions& options, const DeclaredText& text, bool go_on);
+
+// Writes what run_text_source() reads. Throws IoError.
+void keep(const TextSource& source, const RunFolder& folder);
+
+// The network with its weights, where the source names any; otherwise with weights drawn anew. Throws DataError for
+// weights that do not fit the sizes or a vocabulary that does not fit the tokenizer; UsageError for more tokens than
+// the model has positions.
+std::unique_ptr<models::TrainableModel> make_text_model(const TextSource& source, const TrainOptions& options,
+                                                        const TrainingPlan& plan);
+
+}  // namespace sotto::tools

@@ -1,0 +1,49 @@
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sotto/privacy/certificate.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/ledger_contents.h>
+#include <sotto/tools/trained_model.h>
+
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+#include <sstream>
+
+namespace sotto::tools {
+
+void require_model(const std::string& command, const RunFolder& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder.model(), ignored))
+    throw UsageError(fmt::format("[{}] {} holds no model yet; finish the run with 'sotto resume {}'", command,
+                                 folder.path().string(), folder.path().string()));
+}
+
+void warn_of_stale_certificate(const RunFolder& folder, std::ostream& err) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder.ledger(), ignored) || !std::filesystem::exists(folder.certificate(), ignored))
+    return;
+  std::ifstream file(folder.certificate(), std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (privacy::parse_certificate(text.str()).ledger_head_hash == privacy::read_ledger(folder.ledger()).head_hash)
+    return;
+  err << fmt::format(
+      "sotto: warning: the ledger of {} went on after certificate.json and the model were written; "
+      "finish the run with 'sotto resume {}' before you quote either\n",
+      folder.path().string(), folder.path().string());
+}
+
+void load_weights(const std::string& command, const RunFolder& folder, const RecordShape& shape,
+                  const models::TrainableModel& model) {
+  const at::NoGradGuard no_grad;
+  try {
+    models::load_state(folder.model(), model.state());
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("[{}] the model of this run does not take records of sizes [{}]: {}", command,
+                                fmt::join(shape.sizes, ", "), error.what()));
+  }
+}
+
+}  // namespace sotto::tools
