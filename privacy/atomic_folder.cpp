@@ -1,0 +1,44 @@
+#include <sotto/privacy/atomic_file.h>
+#include <sotto/privacy/atomic_folder.h>
+#include <sotto/privacy/error.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <system_error>
+
+namespace sotto::privacy {
+namespace {
+
+[[noreturn]] void fail(const char* what, const std::filesystem::path& path) {
+  throw IoError("[AtomicFolder] cannot " + std::string(what) + " " + path.string() + ": " + std::strerror(errno));
+}
+
+}  // namespace
+
+AtomicFolder::AtomicFolder(const std::filesystem::path& target)
+    : target_(target.has_filename() ? target : target.parent_path()) {
+  std::error_code error;
+  if (!target_.has_filename() || target_.filename() == "." || target_.filename() == ".." ||
+      std::filesystem::symlink_status(target_, error).type() != std::filesystem::file_type::not_found)
+    throw UsageError("[AtomicFolder] '" + target.string() + "' is there already; must be the name of a new folder");
+  path_ = target_.string() + ".part." + std::to_string(::getpid());
+  if (::mkdir(path_.c_str(), 0777) != 0) fail("make the folder", path_);
+}
+
+AtomicFolder::~AtomicFolder() {
+  std::error_code ignored;
+  if (!published_) std::filesystem::remove_all(path_, ignored);
+}
+
+void AtomicFolder::publish() {
+  SOTTO_ASSERT(!published_);
+  if (std::rename(path_.c_str(), target_.c_str()) != 0) fail("rename a folder to", target_);
+  published_ = true;
+  flush_folder_of(target_);
+}
+
+}  // namespace sotto::privacy
