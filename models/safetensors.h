@@ -26,6 +26,8 @@ enum class Dtype { f64, f32, f16, bf16, i64, i32, u8 };
 std::size_t element_bytes(Dtype dtype);
 std::string_view dtype_name(Dtype dtype);  // as written in files: "F32"
 
+struct Header;  // safetensors_header.h
+
 using Metadata = std::map<std::string, std::string>;
 
 // A tensor whose bytes belong to somebody else. An empty shape is a scalar; a size of 0 is allowed.
@@ -46,19 +48,30 @@ inline constexpr std::uint64_t kMaxSafetensorsHeaderBytes = 100'000'000;
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
                        const Metadata& metadata = {});
 
-// A file that was read into memory whole and found to be well formed.
+// A file that was found to be well formed. Its header is parsed from a copy: what was checked is what is used.
 class SafetensorsFile {
  public:
-  // Throws DataError that says what is wrong with the file; IoError when the device fails.
+  // Reads the data into memory of its own: nothing that happens to the file afterwards matters. Throws DataError that
+  // says what is wrong with the file; IoError when the device fails or the file is cut meanwhile.
   static SafetensorsFile read(const std::filesystem::path& path);
+  // Maps the file privately instead: views are of the mapping, and nothing is read before it is used. Values are those
+  // of the file at the time of their use, and a file that is cut ends the process (file_bytes.h): for files that nobody
+  // writes in place. Errors as above.
+  static SafetensorsFile map(const std::filesystem::path& path);
+  // The same for the bytes of a file in memory of the caller. Throws DataError, without the name of a file.
+  static SafetensorsFile view(std::span<const std::byte> file);
 
-  const std::vector<TensorView>& tensors() const { return tensors_; }  // by name; valid as long as this object
+  const std::vector<TensorView>& tensors() const { return tensors_; }  // by name
   const TensorView* find(std::string_view name) const;                 // null when there is none
   const Metadata& metadata() const { return metadata_; }
 
+  // What keeps the bytes of the tensors, to be held where they are used longer than this object lives: they may be
+  // written to, and never reach the file. Null for view().
+  const std::shared_ptr<std::byte>& memory() const { return memory_; }
+
  private:
-  SafetensorsFile() = default;
-  std::unique_ptr<std::byte[]> data_;
+  SafetensorsFile(Header header, std::shared_ptr<std::byte> memory, const std::byte* data);
+  std::shared_ptr<std::byte> memory_;
   std::vector<TensorView> tensors_;
   Metadata metadata_;
 };

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -13,6 +15,8 @@ namespace sotto::models {
 namespace {
 
 using Json = nlohmann::json;
+
+static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian, and read as they are");
 
 constexpr const char* kMetadataKey = "__metadata__";
 constexpr int kDeepestNesting = 3;  // file, tensor, list
@@ -44,6 +48,8 @@ const DtypeFacts& facts(Dtype dtype) {
 // Parses, and refuses what the JSON library would let pass: repeated keys, and nesting that the format has no use for.
 Json parse_strictly(std::string_view text) {
   if (text.empty() || text.front() != '{') refuse("the header does not start with '{'");
+  // The library would end there, and whatever follows would go unread.
+  if (text.find('\0') != std::string_view::npos) refuse("the header is not JSON: it holds a zero byte");
   std::vector<std::set<std::string>> keys;
   const auto check = [&keys](int depth, Json::parse_event_t event, Json& value) {
     if (event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start) {
@@ -147,6 +153,16 @@ std::uint64_t tensor_bytes(Dtype dtype, std::span<const std::int64_t> shape, std
     bytes *= factor;
   }
   return bytes;
+}
+
+std::uint64_t header_length(std::span<const std::byte, kSafetensorsLengthBytes> beginning, std::uint64_t file_bytes) {
+  std::uint64_t length = 0;
+  std::memcpy(&length, beginning.data(), beginning.size());
+  if (length > kMaxSafetensorsHeaderBytes)
+    refuse(fmt::format("a header of {} bytes; at most {} are allowed", length, kMaxSafetensorsHeaderBytes));
+  if (file_bytes < kSafetensorsLengthBytes || length > file_bytes - kSafetensorsLengthBytes)
+    refuse(fmt::format("cut short: a header of {} bytes in a file of {}", length, file_bytes));
+  return length;
 }
 
 Header parse_header(std::string_view text, std::uint64_t data_bytes) {

@@ -3,6 +3,7 @@
 
 #include <sotto/models/safetensors.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -28,6 +29,13 @@ struct Header {
 // Bytes of a tensor of this shape, or a value larger than `limit` when there are more than that (no overflow).
 // Sizes must not be negative.
 std::uint64_t tensor_bytes(Dtype dtype, std::span<const std::int64_t> shape, std::uint64_t limit);
+
+// Bytes before the header, which hold its length.
+inline constexpr std::uint64_t kSafetensorsLengthBytes = 8;
+
+// The length of the header of a file that begins with these bytes and has file_bytes. Throws DataError, without the
+// name of the file, when the file ends before, or the header is larger than allowed.
+std::uint64_t header_length(std::span<const std::byte, kSafetensorsLengthBytes> beginning, std::uint64_t file_bytes);
 
 // Throws DataError, without the name of the file, unless the entries cover exactly data_bytes.
 Header parse_header(std::string_view text, std::uint64_t data_bytes);

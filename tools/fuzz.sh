@@ -28,3 +28,4 @@ fuzz() {
     -artifact_prefix=build/fuzz/failed- -print_final_stats=1 "${@:5}" "$found" "tests/$1/fuzz/$3"
 }
 fuzz data tokenizer_fuzz tokenizers 8192 "$@"
+fuzz models safetensors_fuzz safetensors 2048 "$@"

@@ -168,6 +168,8 @@ TEST_F(SafetensorsTest, RefusesWhatIsNotAJsonObject) {
   EXPECT_THAT(refusal("{", 0), HasSubstr("not JSON"));
   EXPECT_THAT(refusal("{} x", 0), HasSubstr("not JSON"));
   EXPECT_THAT(refusal("{\"\xff\":1}", 0), HasSubstr("not JSON"));
+  EXPECT_THAT(refusal(std::string("{}\0", 3), 0), HasSubstr("not JSON: it holds a zero byte"));
+  EXPECT_THAT(refusal(std::string("{}\0{\"a\"", 7), 0), HasSubstr("not JSON: it holds a zero byte"));
   EXPECT_THAT(refusal("{\"a\":" + std::string(100000, '['), 0), HasSubstr("nests deeper than 3 levels"));
 }
 
