@@ -1,39 +1,18 @@
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sotto/models/mapped_state.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <set>
 
 namespace sotto::models {
 namespace {
 
 constexpr std::size_t kMostListed = 5;
-
-at::ScalarType scalar_type(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::f64:
-      return at::kDouble;
-    case Dtype::f32:
-      return at::kFloat;
-    case Dtype::f16:
-      return at::kHalf;
-    case Dtype::bf16:
-      return at::kBFloat16;
-    case Dtype::i64:
-      return at::kLong;
-    case Dtype::i32:
-      return at::kInt;
-    case Dtype::u8:
-      return at::kByte;
-  }
-  throw InternalError("[state] a value outside of the enumeration Dtype");
-}
 
 Dtype file_type(const NamedTensor& named) {
   for (const Dtype dtype : {Dtype::f64, Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64, Dtype::i32, Dtype::u8})
@@ -61,12 +40,6 @@ void refuse_any(const char* function, const std::filesystem::path& path, std::ve
   }
   throw DataError(
       fmt::format("[{}] {} does not fit the model: {}; {}", function, path.string(), fmt::join(wrong, "; "), rule));
-}
-
-at::Tensor values_of(const TensorView& stored) {
-  at::Tensor values = at::empty(stored.shape, scalar_type(stored.dtype));
-  if (!stored.bytes.empty()) std::memcpy(values.mutable_data_ptr(), stored.bytes.data(), stored.bytes.size());
-  return values;
 }
 
 std::string other_shape(const TensorView& stored, const at::Tensor& tensor) {
@@ -128,7 +101,7 @@ Metadata load_state(const std::filesystem::path& path, const std::vector<NamedTe
   const SafetensorsFile file = SafetensorsFile::read(path);
   refuse_any("load_state", path, mismatches(file, tensors), "names, types and shapes must be the same");
   const at::NoGradGuard no_grad;
-  for (const NamedTensor& named : tensors) named.tensor.copy_(values_of(*file.find(named.name)));
+  for (const NamedTensor& named : tensors) named.tensor.copy_(tensor_over(*file.find(named.name), file.memory()));
   return file.metadata();
 }
 
@@ -165,7 +138,7 @@ std::vector<std::string> load_published(const std::filesystem::path& path, const
   }
   refuse_any("load_published", path, std::move(wrong), "all of the model must be there, in its shapes");
   const at::NoGradGuard no_grad;
-  for (size_t t = 0; t < tensors.size(); ++t) tensors[t].tensor.copy_(values_of(*sources[t]));
+  for (size_t t = 0; t < tensors.size(); ++t) tensors[t].tensor.copy_(tensor_over(*sources[t], file.memory()));
   return left_over;
 }
 

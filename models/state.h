@@ -23,8 +23,10 @@ bool can_save(const at::Tensor& tensor);
 void save_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                 const Metadata& metadata = {});
 
-// Copies the values of a file into the tensors and returns its metadata. The file must hold these names and no other,
-// each with the same element type and shape; otherwise DataError lists what is wrong, and no tensor was changed.
+// Copies the values of a file into the tensors and returns its metadata. They are copied out of memory that was read
+// and not out of a mapping: a file that is changed or cut meanwhile gives an error or what was checked, and never ends
+// the process with a ledger open (mapped_state.h has tensors without a copy). The file must hold these names and no
+// other, each with the same element type and shape; otherwise DataError lists what is wrong, and no tensor was changed.
 Metadata load_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors);
 
 // The file of a published network: a part of it is the model here.
