@@ -12,8 +12,7 @@
 
 namespace sotto::models {
 
-Lora::Lora(torch::nn::Module& module, const LoraOptions& options)
-    : scale_(options.alpha / static_cast<double>(options.rank)) {
+Lora::Lora(torch::nn::Module& module, const LoraOptions& options) : rank_(options.rank), alpha_(options.alpha) {
   if (options.rank < 1) throw UsageError(fmt::format("[Lora] rank: {}; must be at least 1", options.rank));
   if (!std::isfinite(options.alpha) || options.alpha <= 0.0)
     throw UsageError(fmt::format("[Lora] alpha: {}; must be a finite number above 0", options.alpha));
@@ -60,13 +59,14 @@ void Lora::apply() {
         "[Lora::apply] no factor is trained: they were frozen after they were made; name *lora_* among what is "
         "trained, "
         "or call merge()");
-  for (Adapted& of : adapted_) of.linear->weight = at::addmm(of.base, of.b, of.a, 1.0, scale_);
+  for (Adapted& of : adapted_) of.linear->weight = at::addmm(of.base, of.b, of.a, 1.0, scale());
 }
 
 void Lora::merge() {
   const at::NoGradGuard no_grad;
+  merged_ = true;
   for (Adapted& of : adapted_) {
-    of.base.addmm_(of.b, of.a, 1.0, scale_);
+    of.base.addmm_(of.b, of.a, 1.0, scale());
     of.b.zero_();
     of.linear->weight = of.base;
   }

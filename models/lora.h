@@ -44,7 +44,10 @@ class Lora {
   // factors stay parameters of the module.
   void merge();
 
-  double scale() const { return scale_; }
+  int64_t rank() const { return rank_; }
+  double alpha() const { return alpha_; }
+  double scale() const { return alpha_ / static_cast<double>(rank_); }
+  bool merged() const { return merged_; }  // the weights are no longer those that were adapted
   const std::vector<std::string>& targets() const { return names_; }  // names of the adapted layers
   // NAME.lora_A and NAME.lora_B of every target, in order.
   std::vector<NamedTensor> factors() const;
@@ -56,7 +59,9 @@ class Lora {
   };
   std::vector<Adapted> adapted_;
   std::vector<std::string> names_;
-  double scale_;
+  int64_t rank_;
+  double alpha_;
+  bool merged_ = false;
 };
 
 }  // namespace sotto::models

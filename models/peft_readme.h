@@ -1,0 +1,18 @@
+#pragma once
+// README.md of an adapter's folder: what lies there, and Python that computes the logits.
+
+#include <sotto/models/pooling.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sotto::models {
+
+// "mean" or "first", as classifier.safetensors and the README have it.
+std::string_view pooling_name(Pooling pooling);
+
+// `base_model` must be UTF-8 without control characters.
+std::string peft_readme(const std::string& base_model, Pooling pooling, int64_t outputs);
+
+}  // namespace sotto::models
