@@ -56,10 +56,6 @@ std::string norm_after(const std::string& convolution) {
   return fmt::format("{}.{}", convolution.substr(0, dot), place + 1);
 }
 
-int64_t doubled(int64_t side, int64_t doublings) {
-  return side << doublings;
-}
-
 }  // namespace
 
 MobileNetAdaptation mobilenet_adaptation(std::string_view name) {
@@ -75,7 +71,7 @@ MobileNet::Convolution MobileNet::convolution(const std::string& name, int64_t i
   result.weight =
       module->register_parameter("weight", at::empty({outputs, inputs / result.groups, size, size}, at::kFloat));
   result.bias = module->register_parameter("bias", at::zeros({outputs}, at::kFloat));
-  nn::init::kaiming_normal_(result.weight, 0, torch::kFanOut, torch::kReLU);
+  nn::init::kaiming_normal_(result.weight, 0, torch::kFanIn, torch::kReLU);
   return result;
 }
 
@@ -92,14 +88,17 @@ MobileNet::Block MobileNet::inverted_residual(const std::string& name, int64_t i
   return block;
 }
 
-MobileNet::MobileNet(const ImageShape& shape, MobileNetAdaptation adaptation) : adaptation_(adaptation) {
+MobileNet::MobileNet(const ImageShape& shape, MobileNetAdaptation adaptation, int64_t least_side)
+    : adaptation_(adaptation) {
   check(shape);
+  if (least_side < 1 || least_side > kMostLeastSide)
+    throw UsageError(fmt::format("[MobileNet] least side: {}; must be 1 to {}", least_side, kMostLeastSide));
   if (shape.channels != 1 && shape.channels != 3)
     throw UsageError(fmt::format("[MobileNet] pictures of {} channels; must be 1 or 3", shape.channels));
-  int64_t doublings = 0;
-  while (doubled(std::min(shape.height, shape.width), doublings) < kLeastSide) ++doublings;
-  height_ = doubled(shape.height, doublings);
-  width_ = doubled(shape.width, doublings);
+  int64_t factor = 1;
+  while (std::min(shape.height, shape.width) * factor < least_side) factor *= 2;
+  height_ = shape.height * factor;
+  width_ = shape.width * factor;
 
   struct Stage {
     int64_t expansion, channels, blocks, stride;

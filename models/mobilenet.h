@@ -27,13 +27,13 @@ MobileNetAdaptation mobilenet_adaptation(std::string_view name);  // throws Usag
 
 class MobileNet : public VisionModel {
  public:
-  // Weights are drawn (He et al., 2015), the biases and the classifier zero. Throws UsageError for channels other than
-  // 1 or 3, or a size out of range.
-  MobileNet(const ImageShape& shape, MobileNetAdaptation adaptation);
+  // Sides of pictures are doubled until both reach least_side. Weights are drawn (He et al., 2015), biases and the
+  // classifier are zero. Throws UsageError for channels other than 1 or 3, or a size out of range.
+  MobileNet(const ImageShape& shape, MobileNetAdaptation adaptation, int64_t least_side = kLeastSide);
 
   // Pictures [batch, channels, height, width] from -1 to 1 -> [batch, 1280]. A grey picture is one of three equal
-  // channels; sides are doubled (bilinear) until both reach kLeastSide; the colours are scaled as those of the
-  // published network, by public constants.
+  // channels; sides are doubled by linear interpolation; the colours are scaled as those of the published network, by
+  // public constants.
   at::Tensor features(const at::Tensor& pictures) const;
 
   // `head`: the features, and the classifier's scores of them. `bias`: the pictures, and scores of pictures.
@@ -44,7 +44,10 @@ class MobileNet : public VisionModel {
   // The published network's own function, of channels scaled already: [batch, 3, height, width] -> [batch, 1280].
   at::Tensor trunk(const at::Tensor& scaled) const;
 
-  static constexpr int64_t kFeatures = 1280, kLeastSide = 64;
+  static constexpr int64_t kFeatures = 1280;
+  // The published network was trained on sides of 224 and takes 32. Larger pictures give better features at a cost that
+  // grows with their pixels.
+  static constexpr int64_t kLeastSide = 128, kMostLeastSide = 1024;
 
  private:
   friend std::vector<std::string> load_published(const std::filesystem::path& path, MobileNet& network,

@@ -24,16 +24,22 @@ using torch::Tensor;
 namespace F = torch::nn::functional;
 
 constexpr ImageShape kShape = {.height = 64, .width = 64, .classes = 5, .channels = 3};
+constexpr int64_t kLeastSide = 64;
 
 MobileNet drawn(const ImageShape& shape, MobileNetAdaptation adaptation, torch::Dtype dtype = torch::kDouble) {
   torch::manual_seed(11);
-  MobileNet network(shape, adaptation);
+  MobileNet network(shape, adaptation, kLeastSide);
   const torch::NoGradGuard no_grad;
   for (const auto& item : network.named_parameters()) {
     if (item.key().starts_with("classifier.") || item.key().ends_with("bias")) item.value().normal_(0.0, 0.1);
   }
   network.to(dtype);
   return network;
+}
+
+// Fails where the features say nothing of the pictures, and a test of them would say nothing either.
+void expect_to_differ(const Tensor& features) {
+  EXPECT_GT(features.std(0).mean().item<double>(), 0.01);
 }
 
 Tensor pictures(int64_t count, const ImageShape& shape = kShape) {
@@ -127,7 +133,7 @@ TEST_F(MobileNetFiles, FoldedBatchNormsAreThoseOfLibTorchInEvaluationMode) {
   torch::manual_seed(5);
   Published published;
   const Tensor scaled = torch::randn({2, 3, 64, 64}, torch::kDouble), expected = published.features(scaled);
-  ASSERT_GT(expected.std().item<double>(), 0.01);  // neither dead nor saturated
+  expect_to_differ(expected);
   MobileNet network = drawn(kShape, MobileNetAdaptation::head);
   const auto left = load_published(path_of(published.file(1000)), network);
   EXPECT_EQ(left.size(), 54U);
@@ -196,24 +202,30 @@ TEST(MobileNet, TrainsTheClassifierAloneOrTheBiasesToo) {
   EXPECT_THROW(mobilenet_adaptation("lora"), UsageError);
 }
 
+// In double alone: in float the sums of several records and of one are rounded differently, and a unit at a bound of
+// ReLU6 passes its gradient in one of them and not in the other.
 TEST(MobileNet, PerRecordGradientsAreThoseOfAutograd) {
   for (const MobileNetAdaptation adaptation : {MobileNetAdaptation::head, MobileNetAdaptation::bias}) {
-    for (const torch::Dtype dtype : {torch::kDouble, torch::kFloat}) {
-      MobileNet network = drawn(kShape, adaptation, dtype);
-      optim::testing::Model model;
-      model.parameters = optim::testing::named(network);
-      for (const auto& item : network.named_parameters())
-        if (!item.value().requires_grad()) model.constants.push_back(item.value());
-      for (const Tensor& buffer : network.buffers()) model.constants.push_back(buffer);
-      model.inputs = {network.prepare(pictures(3).to(dtype)).detach(), torch::tensor({0, 3, 4})};
-      model.losses = [&](const std::vector<Tensor>& x) {
-        return F::cross_entropy(network.forward(x[0]), x[1], F::CrossEntropyFuncOptions().reduction(torch::kNone));
-      };
-      const optim::testing::Errors errors = optim::testing::compare(model);
-      EXPECT_LT(errors.norm, dtype == torch::kDouble ? 1e-9 : 1e-4);
-      EXPECT_LT(errors.weighted, dtype == torch::kDouble ? 1e-9 : 1e-4);
-      EXPECT_TRUE(errors.bounded);
+    MobileNet network = drawn(kShape, adaptation);
+    optim::testing::Model model;
+    model.parameters = optim::testing::named(network);
+    for (const auto& item : network.named_parameters())
+      if (!item.value().requires_grad()) model.constants.push_back(item.value());
+    for (const Tensor& buffer : network.buffers()) model.constants.push_back(buffer);
+    const Tensor x = pictures(3);
+    {
+      const torch::NoGradGuard no_grad;
+      expect_to_differ(network.features(x));
     }
+    model.inputs = {network.prepare(x).detach(), torch::tensor({0, 3, 4})};
+    model.losses = [&](const std::vector<Tensor>& batch) {
+      return F::cross_entropy(network.forward(batch[0]), batch[1],
+                              F::CrossEntropyFuncOptions().reduction(torch::kNone));
+    };
+    const optim::testing::Errors errors = optim::testing::compare(model);
+    EXPECT_LT(errors.norm, 1e-9);
+    EXPECT_LT(errors.weighted, 1e-9);
+    EXPECT_TRUE(errors.bounded);
   }
 }
 
@@ -223,6 +235,7 @@ TEST(MobileNet, FeaturesComputedOnceGiveTheScoresOfTheWholeNetwork) {
             whole = drawn(kShape, MobileNetAdaptation::bias, torch::kFloat);
   const Tensor x = pictures(35).to(torch::kFloat);  // more than are prepared at once
   EXPECT_EQ(once.prepare(x).sizes(), at::IntArrayRef({35, 1280}));
+  expect_to_differ(once.prepare(x));
   EXPECT_TRUE(torch::equal(whole.prepare(x), x));
   EXPECT_TRUE(once.forward(once.prepare(x)).allclose(whole.forward(x), 1e-4, 1e-4));
   EXPECT_TRUE(once.prepare(x)[34].allclose(once.prepare(x.slice(0, 34, 35))[0], 1e-4, 1e-4));
@@ -234,6 +247,7 @@ TEST(MobileNet, ColoursAreScaledAsThePublishedOnes) {
   const Tensor x = pictures(2), share = (x + 1) / 2, mean = torch::tensor({0.485, 0.456, 0.406}, torch::kDouble),
                deviation = torch::tensor({0.229, 0.224, 0.225}, torch::kDouble);
   const Tensor scaled = (share - mean.view({3, 1, 1})) / deviation.view({3, 1, 1});
+  expect_to_differ(network.features(x));
   EXPECT_TRUE(network.features(x).allclose(network.trunk(scaled), 1e-5, 1e-5));
 }
 
@@ -245,9 +259,11 @@ TEST(MobileNet, SmallAndGreyPicturesAreMadeWhatItTakes) {
   const Tensor by_hand = F::interpolate(
       x.expand({2, 3, 28, 40}),
       F::InterpolateFuncOptions().size(std::vector<int64_t>{112, 160}).mode(torch::kBilinear).align_corners(false));
+  expect_to_differ(small.features(x));
   EXPECT_TRUE(small.features(x).allclose(large.features(by_hand), 1e-6, 1e-6));
   EXPECT_THROW(MobileNet({.height = 64, .width = 64, .classes = 5, .channels = 2}, MobileNetAdaptation::head),
                UsageError);
+  EXPECT_THROW(MobileNet(kShape, MobileNetAdaptation::head, 0), UsageError);
   EXPECT_THROW(MobileNet({.height = 64, .width = 64, .classes = 1, .channels = 3}, MobileNetAdaptation::head),
                UsageError);
 }
@@ -264,7 +280,7 @@ TEST(PublishedMobileNet, HasTheScoresOfItsReference) {
   const double tolerance = reference["suggested_tolerance"]["float32_logits_absolute"];
 
   ASSERT_EQ(SafetensorsFile::read(weights).tensors().size(), 314U);
-  MobileNet network({.height = 64, .width = 64, .classes = 1000, .channels = 3}, MobileNetAdaptation::head);
+  MobileNet network({.height = 32, .width = 32, .classes = 1000, .channels = 3}, MobileNetAdaptation::head);
   const auto left = load_published(weights, network, true);
   EXPECT_EQ(left.size(), 52U);
   EXPECT_THAT(left, Each(HasSubstr("num_batches_tracked")));
