@@ -25,8 +25,8 @@ namespace {
 namespace nn = torch::nn;
 
 constexpr double kNormEpsilon = 1e-5;
-constexpr double kBound = 6;                     // of ReLU6
-constexpr int64_t kPixelsAtOnce = 32 * 64 * 64;  // in prepare(): bounds what the widest layer holds
+constexpr double kBound = 6;                // of ReLU6
+constexpr int64_t kPixelsAtOnce = 1 << 17;  // in prepare(): bounds what the widest layer holds
 
 // Of channels from 0 to 1, over ImageNet: what the published network was trained with.
 constexpr std::array<double, 3> kMean = {0.485, 0.456, 0.406}, kDeviation = {0.229, 0.224, 0.225};
