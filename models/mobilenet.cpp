@@ -95,8 +95,7 @@ MobileNet::MobileNet(const ImageShape& shape, MobileNetAdaptation adaptation, in
     throw UsageError(fmt::format("[MobileNet] least side: {}; must be 1 to {}", least_side, kMostLeastSide));
   if (shape.channels != 1 && shape.channels != 3)
     throw UsageError(fmt::format("[MobileNet] pictures of {} channels; must be 1 or 3", shape.channels));
-  int64_t factor = 1;
-  while (std::min(shape.height, shape.width) * factor < least_side) factor *= 2;
+  const int64_t side = std::min(shape.height, shape.width), factor = (least_side + side - 1) / side;
   height_ = shape.height * factor;
   width_ = shape.width * factor;
 

@@ -27,13 +27,14 @@ MobileNetAdaptation mobilenet_adaptation(std::string_view name);  // throws Usag
 
 class MobileNet : public VisionModel {
  public:
-  // Sides of pictures are doubled until both reach least_side. Weights are drawn (He et al., 2015), biases and the
-  // classifier are zero. Throws UsageError for channels other than 1 or 3, or a size out of range.
+  // Pictures are enlarged by the least whole factor with which both sides reach least_side. Weights are drawn (He et
+  // al., 2015), biases and the classifier are zero. Throws UsageError for channels other than 1 or 3, or a size out of
+  // range.
   MobileNet(const ImageShape& shape, MobileNetAdaptation adaptation, int64_t least_side = kLeastSide);
 
   // Pictures [batch, channels, height, width] from -1 to 1 -> [batch, 1280]. A grey picture is one of three equal
-  // channels; sides are doubled by linear interpolation; the colours are scaled as those of the published network, by
-  // public constants.
+  // channels; small ones are enlarged by linear interpolation; colours are scaled as those of the published network,
+  // by public constants.
   at::Tensor features(const at::Tensor& pictures) const;
 
   // `head`: the features, and the classifier's scores of them. `bias`: the pictures, and scores of pictures.

@@ -254,11 +254,11 @@ TEST(MobileNet, ColoursAreScaledAsThePublishedOnes) {
 TEST(MobileNet, SmallAndGreyPicturesAreMadeWhatItTakes) {
   const ImageShape grey = {.height = 28, .width = 40, .classes = 5};
   const MobileNet small = drawn(grey, MobileNetAdaptation::head);
-  const MobileNet large = drawn({.height = 112, .width = 160, .classes = 5, .channels = 3}, MobileNetAdaptation::head);
+  const MobileNet large = drawn({.height = 84, .width = 120, .classes = 5, .channels = 3}, MobileNetAdaptation::head);
   const Tensor x = pictures(2, grey);
   const Tensor by_hand = F::interpolate(
       x.expand({2, 3, 28, 40}),
-      F::InterpolateFuncOptions().size(std::vector<int64_t>{112, 160}).mode(torch::kBilinear).align_corners(false));
+      F::InterpolateFuncOptions().size(std::vector<int64_t>{84, 120}).mode(torch::kBilinear).align_corners(false));
   expect_to_differ(small.features(x));
   EXPECT_TRUE(small.features(x).allclose(large.features(by_hand), 1e-6, 1e-6));
   EXPECT_THROW(MobileNet({.height = 64, .width = 64, .classes = 5, .channels = 2}, MobileNetAdaptation::head),
