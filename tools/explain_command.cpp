@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sotto/privacy/error.h>
 #include <sotto/tools/cost_figures.h>
 #include <sotto/tools/explain_command.h>
 #include <sotto/tools/model_flags.h>
@@ -44,6 +45,9 @@ void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, in
       ->required();
   command->add_option("--input-type", job->explain.input_type, "float, or tokens:VOCABULARY [float]")
       ->type_name("TYPE");
+  CLI::Option* const adapt =
+      command->add_option("--adapt", job->explain.adapt, "What is trained of mobilenet: head or bias [head]")
+          ->type_name("WAY");
   command->add_flag("--strategy", job->explain.strategy,
                     "Print how each parameter's norms and sums are computed, what that holds and costs by the plan");
   const auto memory = std::make_shared<std::string>("0");
@@ -56,8 +60,10 @@ void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, in
   command->add_option("--device", job->explain.device, std::string(kDeviceHelp) + " [cpu]")->type_name("DEVICE");
   command->add_flag("--short", job->explain.short_form, "Print the verdict with its problems and notes alone");
   command->add_flag("--json", job->json, "Print one JSON object on the standard output");
-  command->callback([job, memory, &exit_code] {
+  command->callback([job, memory, adapt, &exit_code] {
     require_model(job->explain.model);
+    if (adapt->count() > 0 && job->explain.model != kMobileNet)
+      throw UsageError(fmt::format("[--adapt] has no place with --model {}", job->explain.model));
     job->explain.memory_bytes = parse_bytes("--memory", *memory);
     parse_cost_figures("--kernel-costs", job->explain.kernel_costs);
     parse_input_sizes(job->explain.input);  // refuses before LibTorch is loaded

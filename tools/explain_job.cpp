@@ -60,8 +60,8 @@ ExitCode explain_model_job(const TrainingJob& job) {
   if (!file) shape.classes = kReadyClasses;
   std::optional<SlowNotice> notice;
   notice.emplace(*job.err, fmt::format("examining {} on made-up records ...", job.explain.model));
-  const auto model =
-      make_model(job.explain.model, file ? models::read_model_file(job.explain.model) : std::string(), shape);
+  const auto model = make_model(job.explain.model, file ? models::read_model_file(job.explain.model) : std::string(),
+                                shape, job.explain.adapt);
   shape = prepared_shape(*model, shape);
   model->move_to(device.where());
   const std::vector<int64_t> output = output_sizes(*model, shape, input[0]);

@@ -49,10 +49,11 @@ void require_text_model(const std::string& text) {
 }
 
 void require_model(const std::string& text) {
-  if (names_model_file(text) || std::ranges::find(kReadyModels, text) != kReadyModels.end()) return;
-  throw UsageError(
-      fmt::format("[--model] unknown value: '{}'; allowed are {}, and a TorchScript file (*.ts, *.pt, or with a slash)",
-                  text, fmt::join(kReadyModels, ", ")));
+  if (names_model_file(text) || text == kMobileNet) return;
+  if (std::ranges::find(kReadyModels, text) != kReadyModels.end()) return;
+  throw UsageError(fmt::format(
+      "[--model] unknown value: '{}'; allowed are {}, {}, and a TorchScript file (*.ts, *.pt, or with a slash)", text,
+      fmt::join(kReadyModels, ", "), kMobileNet));
 }
 
 InputType parse_input_type(const std::string& text) {

@@ -16,6 +16,8 @@ namespace sotto::tools {
 inline constexpr std::array<std::string_view, 6> kReadyModels = {
     "cnn", "mlp", "resnet20", "scattering-linear", "vit-tiny", "wide-resnet-16-4"};
 inline constexpr std::string_view kRowsModel = "mlp";
+// A published network for pictures, which is adapted: models/mobilenet.h.
+inline constexpr std::string_view kMobileNet = "mobilenet";
 // What --model takes for texts: a published model in the folder of that name (data/dataset.h says where it is looked
 // for), and networks from scratch; or a folder with a slash in its name.
 inline constexpr std::string_view kMiniLm = "minilm";
@@ -25,7 +27,9 @@ inline constexpr const char* kTextModelHelp =
     "network from scratch: small-encoder, lstm or bag";
 inline constexpr const char* kModelHelp =
     "cnn (Tramer and Boneh), mlp (1024, 1024; also for tables), resnet20, scattering-linear, vit-tiny, "
-    "wide-resnet-16-4, or a TorchScript file (*.ts, *.pt, or with a slash)";
+    "wide-resnet-16-4, mobilenet (published weights: tools/fetch_data.sh mobilenet), or a TorchScript file (*.ts, "
+    "*.pt, "
+    "or with a slash)";
 
 // Whether a value of --model means a file and no ready network: it ends in .ts or .pt, or holds a slash.
 bool names_model_file(std::string_view text);

@@ -27,7 +27,7 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   result.not_covered.push_back("the test records, which are treated as public");
   if (!model_sha256.empty())
     result.not_covered.push_back(fmt::format("the model file with SHA-256 {}: {} are treated as public", model_sha256,
-                                             plan.data.text ? "its weights" : "its code and initial weights"));
+                                             plan.adapt.empty() ? "its code and initial weights" : "its weights"));
   result.input_scaling = input_scaling(plan.data);
   if (plan.data.input_type.tokens)
     result.not_covered.push_back("the vocabulary and whatever made tokens of texts, which are treated as public");
@@ -37,6 +37,10 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   if (options.model == "scattering-linear")
     result.not_covered.push_back(
         "the scattering features, which are a fixed function of each picture alone and were fitted to no record");
+  if (options.model == kMobileNet)
+    result.not_covered.push_back(
+        "the scaling of colours by the mean and deviation of the pictures that the published network was trained on, "
+        "which are constants of its publication");
   result.noise_generator = "ChaCha20, Box-Muller with a 64-bit radius, in double precision";
   result.key_source = training.is_private() ? "operating system, getrandom(2), new keys at every start"
                                             : "test seed, which can be repeated by anyone";

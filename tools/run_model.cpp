@@ -7,6 +7,7 @@
 #include <sotto/models/vision.h>
 #include <sotto/optim/libtorch_message.h>
 #include <sotto/privacy/error.h>
+#include <sotto/tools/picture_network.h>
 #include <sotto/tools/run_model.h>
 
 #include <algorithm>
@@ -22,8 +23,9 @@ std::string describe(const RecordShape& shape, int64_t records) {
 }  // namespace
 
 std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
-                                                   const RecordShape& shape) {
+                                                   const RecordShape& shape, const std::string& adapt) {
   if (names_model_file(name)) return models::load_script_model(bytes, name);
+  if (name == kMobileNet) return make_mobilenet(shape, adapt);
   std::vector<int64_t> sizes = shape.sizes;
   if (name == kRowsModel && sizes.size() == 1) sizes = {1, 1, sizes[0]};
   if (shape.type.tokens || sizes.size() != 3)

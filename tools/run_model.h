@@ -24,11 +24,11 @@ struct RecordShape {
   bool regression = false;                // labels are numbers from -1 to 1, and classes is 1
 };
 
-// A ready network by name, made for pictures [channels, height, width] or, kRowsModel, rows [features]; or `bytes` of
-// the file of that name (script_model.h). Throws UsageError for another name or sizes that a ready network cannot take,
-// DataError for a bad file.
+// A ready network by name, made for pictures [channels, height, width] or, kRowsModel, rows [features]; kMobileNet,
+// adapted as it says, with drawn weights; or `bytes` of the file of that name (script_model.h). Throws UsageError for
+// another name or sizes that a network cannot take, DataError for a bad file.
 std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
-                                                   const RecordShape& shape);
+                                                   const RecordShape& shape, const std::string& adapt = "");
 
 // Whether what a model says of its failure is shown: on private records its words may hold their values.
 enum class Told { whole, without_its_words };

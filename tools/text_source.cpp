@@ -1,10 +1,9 @@
 #include <fmt/format.h>
-#include <sotto/data/dataset.h>
 #include <sotto/models/module_model.h>
 #include <sotto/models/text_network.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
-#include <sotto/privacy/sha256.h>
+#include <sotto/tools/published_folder.h>
 #include <sotto/tools/text_source.h>
 
 #include <algorithm>
@@ -26,18 +25,7 @@ std::string bytes_of(const std::filesystem::path& path) {
 }
 
 std::filesystem::path model_folder(const std::string& model) {
-  if (model != kMiniLm) return model;
-  std::string searched;
-  for (const std::filesystem::path& folder : data::data_folders()) {
-    std::filesystem::path candidate = folder / model;
-    std::error_code ignored;
-    if (std::filesystem::is_regular_file(candidate / "model.safetensors", ignored)) return candidate;
-    searched += (searched.empty() ? "" : ", ") + candidate.string();
-  }
-  throw DataError(fmt::format(
-      "[--model] {} is in none of: {}; 'tools/fetch_data.sh {}' fetches it, or set SOTTO_DATA to the folder "
-      "that holds {}/",
-      model, searched, model, model));
+  return model == kMiniLm ? published_folder(model, "model.safetensors") : std::filesystem::path(model);
 }
 
 bool has_licence(const std::filesystem::path& folder) {
@@ -55,14 +43,6 @@ std::filesystem::path weights_of(const TrainOptions& options) {
                     "tokenizer.json or vocab.txt",
                     path.string()));
   return path;
-}
-
-std::string checked_sha256(const std::filesystem::path& weights, const TrainOptions& options) {
-  const std::string hash = privacy::sha256_hex(bytes_of(weights));
-  if (!options.model_sha256.empty() && hash != options.model_sha256)
-    throw DataError(fmt::format("[--model-sha256] {} has the SHA-256 {}; must be {}", weights.string(), hash,
-                                options.model_sha256));
-  return hash;
 }
 
 data::Tokenizer read_tokenizer(const std::filesystem::path& file, const DeclaredText& text) {
@@ -114,7 +94,7 @@ TextSource given_text_source(const TrainOptions& options, const DeclaredText& te
           .tokenizer_file = file,
           .config = folder / "config.json",
           .weights = weights,
-          .weights_sha256 = checked_sha256(weights, options),
+          .weights_sha256 = checked_weights_sha256(weights, options.model_sha256),
           .has_licence = has_licence(folder)};
 }
 
@@ -125,7 +105,7 @@ TextSource run_text_source(const RunFolder& folder, const TrainOptions& options,
   result.config = folder.encoder() / "config.json";
   if (!go_on) return result;
   result.weights = weights_of(options);
-  result.weights_sha256 = checked_sha256(result.weights, options);
+  result.weights_sha256 = checked_weights_sha256(result.weights, options.model_sha256);
   return result;
 }
 

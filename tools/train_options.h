@@ -34,7 +34,7 @@ struct TrainOptions {
   std::string vocabulary;                           // a public list, for models from scratch
   std::string tokenizer;                            // words or characters; words unless given
   std::optional<int64_t> max_tokens;                // longer texts are cut; 128 unless given
-  std::string adapt;                                // of a published model: models/text_classifier.h
+  std::string adapt;                                // of a published model: models/text_classifier.h, mobilenet.h
   std::optional<int64_t> lora_rank;                 // 8 unless given
   std::optional<double> lora_alpha;                 // 16 unless given
   std::string lora_targets;                         // patterns of names with commas between them

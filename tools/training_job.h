@@ -30,8 +30,9 @@ struct ExplainFlags {
   std::string model;
   std::string input;
   std::string input_type = "float";
-  bool short_form = false;  // the verdict, problems and notes alone
-  bool strategy = false;    // the strategies alone
+  std::string adapt = "head";  // of kMobileNet
+  bool short_form = false;     // the verdict, problems and notes alone
+  bool strategy = false;       // the strategies alone
   int64_t memory_bytes = 0;
   std::string kernel_costs = "measured";  // cost_figures.h
   std::string device = "cpu";
@@ -75,6 +76,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 10"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 11"
 
 }  // namespace sotto::tools

@@ -84,11 +84,15 @@ void check_text_model(const TrainOptions& o) {
 void check_model(const TrainOptions& o, const DeclaredData& data) {
   if (data.text) return check_text_model(o);
   require_model(o.model);
-  if (names_model_file(o.model)) {
+  const bool published = o.model == kMobileNet;
+  if (names_model_file(o.model) || published) {
     check_sha256(o);
   } else if (!o.model_sha256.empty()) {
     throw UsageError("[--model-sha256] has no effect: --model names no file");
   }
+  if (!o.adapt.empty() && !published)
+    throw UsageError(fmt::format("[--adapt] has no place with --model {}, which is trained as it is", o.model));
+  if (!o.adapt.empty()) check_choice("--adapt", o.adapt, {"head", "bias"});
   if (names_model_file(o.model)) return;
   if (data.input_type.tokens) throw UsageError("[--input-type] tokens are for a model of your own (--model FILE)");
   if (data.kind == DeclaredData::Kind::table && o.model != kRowsModel)
@@ -139,9 +143,8 @@ std::string rule_text(const TrainOptions& o) {
 }
 
 std::string model_text(const TrainOptions& o, const TrainingPlan& plan) {
-  if (!plan.data.text) return o.model;
-  if (is_text_network(o.model)) return o.model + " from scratch";
-  return fmt::format("{}, adapted by {}", o.model, plan.adapt);
+  if (!plan.adapt.empty()) return fmt::format("{}, adapted by {}", o.model, plan.adapt);
+  return plan.data.text ? o.model + " from scratch" : o.model;
 }
 
 std::string optimizer_text(const TrainOptions& o, const TrainingPlan& plan) {
@@ -163,7 +166,8 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   plan.data = declared_data(o);
   check_choice("--rule", o.rule, {"psac", "flat", "auto-s", "nsgd", "none"});
   check_model(o, plan.data);
-  if (plan.data.text && !plan.data.text->from_scratch) plan.adapt = o.adapt.empty() ? kDefaultAdaptation : o.adapt;
+  const bool published = plan.data.text ? !plan.data.text->from_scratch : o.model == kMobileNet;
+  if (published) plan.adapt = o.adapt.empty() ? kDefaultAdaptation : o.adapt;
   check_choice("--fallback", o.fallback, {"none", "per-record"});
   check_rule_parameter(o, "--psac-r", o.psac_r, "psac");
   check_rule_parameter(o, "--auto-s-gamma", o.auto_s_gamma, "auto-s");

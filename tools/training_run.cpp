@@ -96,6 +96,11 @@ RecordShape TrainingRun::read_records() {
   if (test_) require_same_sizes(job_.options, training_, *test_);
   seed(job_.options);
   const RecordShape given = record_shape(training_, plan_);
+  if (job_.options.model == kMobileNet) {
+    published_ = published_weights(job_.options);
+    model_ = make_mobilenet(given, plan_.adapt, published_->file);
+    return given;
+  }
   graph_ =
       job_.kind == TrainingJob::Kind::resume ? run_model_bytes(folder_, job_.options) : given_model_bytes(job_.options);
   model_ = make_model(job_.options.model, graph_, given);
@@ -178,6 +183,7 @@ ExitCode TrainingRun::train() {
     options.device = device_.where().str();
     if (!graph_.empty()) options.model_sha256 = privacy::sha256_hex(graph_);
     if (text_) options.model_sha256 = text_->weights_sha256;
+    if (published_) options.model_sha256 = published_->sha256;
     if (costs_) options.kernel_costs = to_text(*costs_);
     privacy::write_file_atomically(folder_.config(), format_config(options, heading));
     if (!graph_.empty()) privacy::write_file_atomically(folder_.graph(), graph_);
@@ -325,7 +331,10 @@ std::optional<TestResult> TrainingRun::evaluate() {
 void TrainingRun::write_artefacts() const {
   models::Metadata metadata = {{"model", graph_.empty() ? job_.options.model : "graph.ts"}};
   metadata["input_scaling"] = input_scaling(plan_.data);
-  const std::string hash = text_ ? text_->weights_sha256 : graph_.empty() ? "" : privacy::sha256_hex(graph_);
+  const std::string hash = text_            ? text_->weights_sha256
+                           : published_     ? published_->sha256
+                           : graph_.empty() ? ""
+                                            : privacy::sha256_hex(graph_);
   if (!hash.empty()) metadata["model_file_sha256"] = hash;
   if (private_) {
     const privacy::Certificate certificate = run_certificate(job_.options, plan_, *private_, hash);

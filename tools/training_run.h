@@ -5,6 +5,7 @@
 #include <sotto/optim/private_training.h>
 #include <sotto/optim/step_device.h>
 #include <sotto/tools/cost_figures.h>
+#include <sotto/tools/picture_network.h>
 #include <sotto/tools/plain_training.h>
 #include <sotto/tools/record_tensors.h>
 #include <sotto/tools/run_checkpoint.h>
@@ -59,8 +60,9 @@ class TrainingRun {
   RecordTensors training_;            // until the model is made
   optim::Records records_;
   std::optional<RecordTensors> test_;
-  std::string graph_;               // the bytes of the model file; empty for a ready network
-  std::optional<TextSource> text_;  // of a run of texts
+  std::string graph_;                          // the bytes of the model file; empty for a ready network
+  std::optional<TextSource> text_;             // of a run of texts
+  std::optional<PublishedWeights> published_;  // of --model mobilenet
   RecordShape shape_;
   std::unique_ptr<models::TrainableModel> model_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;

@@ -1,0 +1,18 @@
+#pragma once
+// Where the weights of a published model that --model names lie.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace sotto::tools {
+
+// MODEL/`weights` in the first folder of data/dataset.h that has it; the folder MODEL. Throws DataError that lists
+// where it was looked for.
+std::filesystem::path published_folder(std::string_view model, const std::string& weights);
+
+// The SHA-256 of the file. Throws DataError when it cannot be read, or has another one than `expected`, which may be
+// empty.
+std::string checked_weights_sha256(const std::filesystem::path& weights, const std::string& expected);
+
+}  // namespace sotto::tools
