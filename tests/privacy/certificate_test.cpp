@@ -80,9 +80,10 @@ TEST(Certificate, TheUnitOfAGroupRunIsTheGroup) {
   Certificate c = example();
   c.group = "all texts with the same author, of which at most 8 are used";
   const std::string text = statement(c);
-  EXPECT_NE(text.find("by the addition or removal of one group; the unit of privacy is one group. A group is all texts "
-                      "with the same author, of which at most 8 are used. Each step includes every group independently"),
-            std::string::npos)
+  EXPECT_NE(
+      text.find("by the addition or removal of one group; the unit of privacy is one group. A group is all texts "
+                "with the same author, of which at most 8 are used. Each step includes every group independently"),
+      std::string::npos)
       << text;
   EXPECT_EQ(text.find("one record"), std::string::npos) << text;
   EXPECT_EQ(parse_certificate(to_json(c)).group, c.group);

@@ -97,7 +97,7 @@ TEST_F(TrainUsage, RefusesMissingAndConflictingChoices) {
   expect_preset_error({"--epsilon", "3", "--per-group"}, "--per-group");
   expect_preset_error({"--epsilon", "3", "--rule", "clip"}, "'clip'");
   expect_preset_error({"--epsilon", "3", "--model", "resnet"}, "'resnet'");
-  expect_preset_error({"--epsilon", "3", "--lr-schedule", "cosine"}, "'cosine'");
+  expect_preset_error({"--epsilon", "3", "--lr-schedule", "step"}, "'step'");
   expect_preset_error({"--epsilon", "3", "--unknown"}, "--unknown");
   expect_preset_error({"--epsilon", "3", "--dataset-size", "59999"}, "60000");
   expect_error({"train", "fashion-minst", "--epsilon", "3"}, 64, "fashion-mnist");

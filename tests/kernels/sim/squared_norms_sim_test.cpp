@@ -54,7 +54,7 @@ TYPED_TEST(SquaredNormsOnDevice, WeightedSumMatchesLongDouble) {
     for (const std::size_t columns : kColumns) shapes.push_back({rows, columns});
   }
   for (const auto& shape : shapes) {
-    const std::size_t rows = shape.first, columns = shape.second; // clang 14 captures no structured bindings
+    const std::size_t rows = shape.first, columns = shape.second;  // clang 14 captures no structured bindings
     const std::size_t stride = columns + 3;
     const Exact<TypeParam> values(this->random(rows == 0 ? 0 : (rows - 1) * stride + columns));
     std::vector<TypeParam> weights = this->random(rows);
