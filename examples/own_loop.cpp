@@ -18,23 +18,25 @@
 
 using namespace sotto;
 
+constexpr double kRate = 0.02;
+
 int main(int argc, char** argv) try {
   torch::manual_seed(0);
-  const torch::Tensor ids = torch::randint(1, 50, {2000, 12}),
-                      labels = ids.slice(1, 0, 1).squeeze(1).gt(25).to(torch::kLong);
+  const torch::Tensor labels = torch::randint(2, {1500}, torch::kLong);
+  const torch::Tensor ids = torch::randint(1, 40, {1500, 8}) + labels.unsqueeze(1) * 10;
   const std::filesystem::path ledger = argc > 1 ? argv[1] : "own_loop-ledger.jsonl";
 
   models::TextClassifier net(models::TextClassifierOptions{
-      .bert = {.vocabulary = 50, .width = 16, .layers = 1, .heads = 2, .feed_forward = 32, .positions = 12}});
+      .bert = {.vocabulary = 50, .width = 16, .layers = 1, .heads = 2, .feed_forward = 32, .positions = 8}});
   models::train_only(*net, {"*bias", "*word_embeddings*", "classifier.*"});
-  torch::optim::SGD optimizer(models::trained(*net), torch::optim::SGDOptions(0.5).momentum(0.9));
+  torch::optim::Adam optimizer(models::trained(*net), torch::optim::AdamOptions(kRate));
 
   const privacy::PrivacyPlan plan({.adjacency = privacy::Adjacency::add_remove,
-                                   .dataset_size = 2000,
-                                   .expected_batch_size = 200,
-                                   .steps = 60,
+                                   .dataset_size = 1500,
+                                   .expected_batch_size = 300,
+                                   .steps = 45,
                                    .delta = 1e-5,
-                                   .epsilon = 8.0});
+                                   .epsilon = 3.0});
   const optim::LrSchedule schedule(optim::LrSchedule::Shape::cosine, plan.steps(), /*warmup=*/5);
   optim::PrivateTraining training(*net, optimizer, optim::tensor_records({ids, labels}),
                                   {.plan = plan, .rule = optim::WeightRule::psac(0.5), .ledger = ledger});
@@ -43,9 +45,9 @@ int main(int argc, char** argv) try {
     training.compute_gradient(
         [&](const auto& batch) { return torch::cross_entropy_loss(net(batch[0]), batch[1], {}, at::Reduction::None); });
     const double norm = net->classifier->weight.grad().norm().item<double>();  // of a private gradient: no secret
-    for (auto& group : optimizer.param_groups()) group.options().set_lr(0.5 * rate);
+    for (auto& group : optimizer.param_groups()) group.options().set_lr(kRate * rate);
     training.update();
-    if (training.steps_charged() % 20 == 0)
+    if (training.steps_charged() % 15 == 0)
       std::cout << "step " << training.steps_charged() << ", gradient of the head " << norm << '\n';
   }
   const double accuracy = net(ids).argmax(1).eq(labels).to(torch::kFloat).mean().item<double>();

@@ -1,0 +1,16 @@
+# run_finetune.cmake -DPROGRAM=FILE -DWRITER=FILE -DFOLDER=DIR: writes a small model with texts, and fine-tunes it.
+file(REMOVE_RECURSE "${FOLDER}")
+file(MAKE_DIRECTORY "${FOLDER}")
+execute_process(COMMAND "${WRITER}" "${FOLDER}" RESULT_VARIABLE status)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "${WRITER} ended with ${status}")
+endif()
+execute_process(COMMAND "${PROGRAM}" "${FOLDER}" "${FOLDER}/texts.tsv" 1500 "${FOLDER}/ledger.jsonl" OUTPUT_VARIABLE output
+  RESULT_VARIABLE status)
+message("${output}")
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "${PROGRAM} ended with ${status}")
+endif()
+if(NOT output MATCHES "accuracy 0\\.(8|9)[0-9]*, epsilon (7\\.[5-9][0-9]*|8) at delta 1e-05")
+  message(FATAL_ERROR "${PROGRAM}: unexpected result")
+endif()
