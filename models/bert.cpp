@@ -97,10 +97,19 @@ Tensor BertImpl::embed(const Tensor& ids) {
 }
 
 Tensor BertImpl::forward(const Tensor& ids) {
+  Tensor last;
+  each(ids, [&last](const Tensor& states) { last = states; });
+  return last;
+}
+
+void BertImpl::each(const Tensor& ids, const std::function<void(const Tensor& states)>& of) {
   Tensor states = embed(ids);
+  of(states);
   const Tensor mask = hidden(tokens(ids), states);
-  for (BertLayer& layer : layers) states = layer(states, mask);
-  return states;
+  for (BertLayer& layer : layers) {
+    states = layer(states, mask);
+    of(states);
+  }
 }
 
 PublishedNames published_bert_names() {

@@ -14,6 +14,7 @@
 #include <torch/nn/modules/normalization.h>
 #include <torch/nn/pimpl.h>
 
+#include <functional>
 #include <vector>
 
 namespace sotto::models {
@@ -35,6 +36,9 @@ struct BertImpl : torch::nn::Module {
   // ids [B, T] (int64, 0 to vocabulary - 1, T at most positions) -> states [B, T, width]. Which places are tokens and
   // which padding says pooling.h. Token types are 0. Throws UsageError when T is out of range.
   torch::Tensor forward(const torch::Tensor& ids);
+  // Hands over the states after the embedding and after every layer, the last of which forward() returns: layers + 1 of
+  // them.
+  void each(const torch::Tensor& ids, const std::function<void(const torch::Tensor& states)>& of);
 
   // The two halves of forward(). tokens: [B, T], false for padding.
   torch::Tensor embed(const torch::Tensor& ids);

@@ -108,6 +108,9 @@ void write_peft_adapter(const std::filesystem::path& folder, const TextClassifie
                         const std::string& base_model) {
   check_base_model(base_model);
   check_adapted(model, lora);
+  if (model.pooling == Pooling::layers)
+    throw UsageError(
+        "[write_peft_adapter] pooling: layers; must be mean or first, which the folder's README.md can tell");
   PeftConfig config{.base_model = base_model, .rank = lora.rank(), .alpha = lora.alpha(), .target_modules = {}};
   std::vector<NamedTensor> factors;
   const std::vector<NamedTensor> own = lora.factors();  // A and B of each target

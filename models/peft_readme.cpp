@@ -42,6 +42,8 @@ std::string_view pooling_name(Pooling pooling) {
   switch (pooling) {
     case Pooling::mean:
       return "mean";
+    case Pooling::layers:
+      return "layers";
     case Pooling::first:
       return "first";
   }

@@ -1,6 +1,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <sotto/models/pooling.h>
+#include <sotto/privacy/error.h>
 
 namespace sotto::models {
 
@@ -11,6 +12,7 @@ at::Tensor token_places(const at::Tensor& ids, int64_t padding) {
 }
 
 at::Tensor pooled(const at::Tensor& states, const at::Tensor& tokens, Pooling pooling) {
+  if (pooling == Pooling::layers) throw UsageError("[pooled] pooling: layers; must be mean or first");
   if (pooling == Pooling::first) return states.select(1, 0);
   const at::Tensor weights = tokens.to(states.scalar_type()).unsqueeze(-1);
   return (states * weights).sum(1) / weights.sum(1);

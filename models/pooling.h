@@ -11,9 +11,13 @@ namespace sotto::models {
 // always a token, and so is an id equal to `padding` that stands before others: it was in the text.
 at::Tensor token_places(const at::Tensor& ids, int64_t padding);
 
-// states [B, T, width], tokens [B, T] as above -> [B, width]: the mean of the states of the tokens, or the state of the
-// first one.
-enum class Pooling { mean, first };
+// One vector of a text from the states of an encoder:
+//   mean    the mean of the last states of its tokens, [B, width]
+//   first   the last state of its first token, [B, width]
+//   layers  the means after the embedding and after every layer, each scaled to length 1, side by side,
+//           [B, (layers + 1) width]
+enum class Pooling { mean, first, layers };
+// states [B, T, width], tokens [B, T] as above. Throws UsageError for `layers`, which needs more states than these.
 at::Tensor pooled(const at::Tensor& states, const at::Tensor& tokens, Pooling pooling);
 
 }  // namespace sotto::models

@@ -1,3 +1,5 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/models/frozen.h>
@@ -5,14 +7,21 @@
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace sotto::models {
+namespace {
+
+constexpr double kTinySquare = 1e-24;  // so that the vector 0 has a direction: 0
+
+}  // namespace
 
 TextClassifierImpl::TextClassifierImpl(const TextClassifierOptions& options) : pooling(options.pooling) {
   if (options.outputs < 1)
     throw UsageError(fmt::format("[TextClassifier] outputs: {}; must be at least 1", options.outputs));
   bert = register_module("bert", Bert(options.bert));
-  classifier = register_module("classifier", torch::nn::Linear(options.bert.width, options.outputs));
+  const int64_t vectors = pooling == Pooling::layers ? options.bert.layers + 1 : 1;
+  classifier = register_module("classifier", torch::nn::Linear(vectors * options.bert.width, options.outputs));
 }
 
 torch::Tensor TextClassifierImpl::forward(const torch::Tensor& ids) {
@@ -20,7 +29,14 @@ torch::Tensor TextClassifierImpl::forward(const torch::Tensor& ids) {
 }
 
 torch::Tensor TextClassifierImpl::vectors(const torch::Tensor& ids) {
-  return pooled(bert(ids), bert->tokens(ids), pooling);
+  const torch::Tensor tokens = bert->tokens(ids);
+  if (pooling != Pooling::layers) return pooled(bert(ids), tokens, pooling);
+  std::vector<torch::Tensor> means;
+  bert->each(ids, [&](const torch::Tensor& states) {
+    const torch::Tensor mean = pooled(states, tokens, Pooling::mean);
+    means.push_back(mean / mean.square().sum(1, /*keepdim=*/true).add(kTinySquare).sqrt());
+  });
+  return at::cat(means, 1);
 }
 
 TextClassifier load_text_classifier(const std::filesystem::path& folder, int64_t outputs, Pooling pooling) {

@@ -23,7 +23,7 @@ struct TextClassifierOptions {
 struct TextClassifierImpl : torch::nn::Module {
   explicit TextClassifierImpl(const TextClassifierOptions& options);
   torch::Tensor forward(const torch::Tensor& ids);
-  // The vectors that forward() puts into the linear layer, [B, width].
+  // The vectors that forward() puts into the linear layer, pooling.h.
   torch::Tensor vectors(const torch::Tensor& ids);
 
   Pooling pooling;

@@ -19,7 +19,7 @@ using torch::Tensor;
 
 constexpr int64_t kVocabulary = 11, kPadding = 0, kMostTokens = 12;
 
-TextClassifier classifier(int64_t outputs = 3) {
+TextClassifier classifier(int64_t outputs = 3, Pooling pooling = Pooling::mean) {
   return TextClassifier(TextClassifierOptions{.bert = {.vocabulary = kVocabulary,
                                                        .width = 8,
                                                        .layers = 2,
@@ -27,7 +27,8 @@ TextClassifier classifier(int64_t outputs = 3) {
                                                        .feed_forward = 12,
                                                        .positions = kMostTokens,
                                                        .padding = kPadding},
-                                              .outputs = outputs});
+                                              .outputs = outputs,
+                                              .pooling = pooling});
 }
 
 struct Case {
@@ -43,6 +44,9 @@ std::vector<Case> networks(int64_t outputs = 3) {
   for (const auto adaptation : {Adaptation::full, Adaptation::lora, Adaptation::bitfit})
     result.push_back({adaptations()[static_cast<size_t>(adaptation)],
                       make_adapted_network(classifier(outputs), adaptation, {.rank = 2, .alpha = 4})});
+  for (const auto adaptation : {Adaptation::full, Adaptation::lora})
+    result.push_back({"layers, " + adaptations()[static_cast<size_t>(adaptation)],
+                      make_adapted_network(classifier(outputs, Pooling::layers), adaptation, {.rank = 2, .alpha = 4})});
   for (Case& of : result) {
     of.network->to(torch::kDouble);
     const torch::NoGradGuard no_grad;
@@ -105,6 +109,24 @@ TEST(TextNetwork, HeadOnPreparedVectorsIsTheWholeNetwork) {
   for (const auto& item : head->named_parameters())
     if (item.value().requires_grad()) trained.push_back(item.key());
   EXPECT_THAT(trained, ::testing::UnorderedElementsAre("classifier.weight", "classifier.bias"));
+}
+
+TEST(TextNetwork, PoolingOfLayersIsTheDirectionOfEachMean) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(3);
+  TextClassifier net = classifier(3, Pooling::layers);
+  net->to(torch::kDouble);
+  const Tensor texts = ids({5, 1, 3}, 6);
+  const Tensor vectors = net->vectors(texts).view({3, 3, 8});
+  EXPECT_TRUE(vectors.norm(2, -1).allclose(torch::ones({3, 3}, torch::kDouble)));
+  EXPECT_EQ(net->classifier->weight.size(1), 24);
+  // The first and the last, token by token.
+  for (int64_t i = 0; i < 3; ++i) {
+    const Tensor text = texts.slice(0, i, i + 1).slice(1, 0, i == 0 ? 5 : i == 1 ? 1 : 3);
+    const Tensor first = net->bert->embed(text)[0].mean(0), last = net->bert->forward(text)[0].mean(0);
+    EXPECT_TRUE(vectors[i][0].allclose(first / first.norm(), 1e-10, 1e-10)) << i;
+    EXPECT_TRUE(vectors[i][2].allclose(last / last.norm(), 1e-10, 1e-10)) << i;
+  }
 }
 
 optim::testing::Model model_of(const Network& network, Tensor inputs, Tensor labels) {
