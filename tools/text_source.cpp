@@ -3,6 +3,7 @@
 #include <sotto/models/text_network.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
+#include <sotto/tools/file_text.h>
 #include <sotto/tools/published_folder.h>
 #include <sotto/tools/text_source.h>
 
@@ -16,13 +17,6 @@ namespace {
 
 constexpr int64_t kLoraRank = 8;
 constexpr double kLoraAlpha = 16;
-
-std::string bytes_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  if (!(file && bytes << file.rdbuf())) throw DataError(fmt::format("[--model] {} cannot be read", path.string()));
-  return std::move(bytes).str();
-}
 
 std::filesystem::path model_folder(const std::string& model) {
   return model == kMiniLm ? published_folder(model, "model.safetensors") : std::filesystem::path(model);
@@ -69,6 +63,11 @@ std::vector<models::NamedTensor> parameters_of(const torch::nn::Module& module) 
   return result;
 }
 
+models::Pooling pooling_of(const std::string& name) {
+  if (name == "first") return models::Pooling::first;
+  return name == "layers" ? models::Pooling::layers : models::Pooling::mean;
+}
+
 models::BertOptions checked_sizes(const TextSource& source, const DeclaredText& text) {
   models::BertOptions sizes = models::read_bert_options(source.config);
   const int64_t tokens = data::vocabulary_size(source.tokenizer);
@@ -111,14 +110,23 @@ TextSource run_text_source(const RunFolder& folder, const TrainOptions& options,
 
 void keep(const TextSource& source, const RunFolder& folder) {
   if (source.config.empty()) {
-    privacy::write_file_atomically(folder.vocabulary(), bytes_of(source.tokenizer_file));
+    privacy::write_file_atomically(folder.vocabulary(), file_text(source.tokenizer_file));
     return;
   }
   std::error_code error;
   std::filesystem::create_directory(folder.encoder(), error);
   if (error) throw IoError(fmt::format("[train] cannot make {}: {}", folder.encoder().string(), error.message()));
   for (const std::filesystem::path& file : {source.tokenizer_file, source.config})
-    privacy::write_file_atomically(folder.encoder() / file.filename(), bytes_of(file));
+    privacy::write_file_atomically(folder.encoder() / file.filename(), file_text(file));
+}
+
+PublishedText published_text(const TextSource& source, const TrainOptions& options, const TrainingPlan& plan) {
+  const DeclaredText& text = *plan.data.text;
+  models::TextClassifier classifier(models::TextClassifierOptions{
+      .bert = checked_sizes(source, text), .outputs = text.classes(), .pooling = pooling_of(options.pooling)});
+  if (!source.weights.empty())
+    models::load_published(source.weights, parameters_of(*classifier->bert), models::published_bert_names());
+  return {std::move(classifier), models::adaptation_of(plan.adapt), lora_options(options)};
 }
 
 std::unique_ptr<models::TrainableModel> make_text_model(const TextSource& source, const TrainOptions& options,
@@ -130,14 +138,8 @@ std::unique_ptr<models::TrainableModel> make_text_model(const TextSource& source
                                                   .padding = data::pad_id(source.tokenizer),
                                                   .most_tokens = text.max_tokens,
                                                   .outputs = text.classes()}));
-  models::TextClassifier classifier(models::TextClassifierOptions{
-      .bert = checked_sizes(source, text),
-      .outputs = text.classes(),
-      .pooling = options.pooling == "first" ? models::Pooling::first : models::Pooling::mean});
-  if (!source.weights.empty())
-    models::load_published(source.weights, parameters_of(*classifier->bert), models::published_bert_names());
-  return models::make_module_model(
-      models::make_adapted_network(classifier, models::adaptation_of(plan.adapt), lora_options(options)));
+  const PublishedText parts = published_text(source, options, plan);
+  return models::make_module_model(models::make_adapted_network(parts.classifier, parts.adaptation, parts.lora));
 }
 
 }  // namespace sotto::tools

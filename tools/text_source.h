@@ -2,6 +2,7 @@
 // Where the model of a run of texts comes from: its tokenizer, sizes and weights.
 
 #include <sotto/data/tokenizer.h>
+#include <sotto/models/text_classifier.h>
 #include <sotto/models/trainable_model.h>
 #include <sotto/tools/declared_text.h>
 #include <sotto/tools/run_folder.h>
@@ -32,6 +33,15 @@ TextSource run_text_source(const RunFolder& folder, const TrainOptions& options,
 
 // Writes what run_text_source() reads. Throws IoError.
 void keep(const TextSource& source, const RunFolder& folder);
+
+// A published model, not yet adapted, and how it is to be.
+struct PublishedText {
+  models::TextClassifier classifier;
+  models::Adaptation adaptation;
+  models::LoraOptions lora;
+};
+// With the weights of the source, where it names any. Throws as make_text_model(); the source names a config.
+PublishedText published_text(const TextSource& source, const TrainOptions& options, const TrainingPlan& plan);
 
 // The network with its weights, where the source names any; otherwise with weights drawn anew. Throws DataError for
 // weights that do not fit the sizes or a vocabulary that does not fit the tokenizer; UsageError for more tokens than

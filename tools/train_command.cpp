@@ -184,6 +184,9 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
     });
   };
   add_train(command, TrainKey::Use::pictures);
+  CLI::App* images = command->add_subcommand("images", "The same as sotto train: pictures and tables");
+  images->footer(kTrainExample);
+  add_train(images, TrainKey::Use::pictures);
   CLI::App* text = command->add_subcommand("text", "Train a model of texts: sotto train text --help");
   text->footer(kTrainTextExample);
   add_train(text, TrainKey::Use::texts);

@@ -38,7 +38,7 @@ struct TrainOptions {
   std::optional<int64_t> lora_rank;                 // 8 unless given
   std::optional<double> lora_alpha;                 // 16 unless given
   std::string lora_targets;                         // patterns of names with commas between them
-  std::string pooling;                              // mean or first; mean unless given
+  std::string pooling;                              // mean, first or layers; mean unless given
   std::optional<int64_t> dataset_size;              // declared; mandatory without a preset
   std::optional<int64_t> classes;                   // of IDX files; 10 unless given
   std::optional<double> epsilon, noise_multiplier;  // exactly one, unless rule is "none"

@@ -46,8 +46,15 @@ struct PredictOptions {
   bool no_header = false;
 };
 
+// Of `sotto export`, as typed.
+struct ExportOptions {
+  std::string to;          // peft, safetensors
+  std::string output;      // the folder, which must be new
+  std::string base_model;  // peft: what Python loads the encoder from; empty: --model of the run
+};
+
 struct TrainingJob {
-  enum class Kind { train, resume, evaluate, predict, bench_step, bench_costs, explain };
+  enum class Kind { train, resume, evaluate, predict, export_model, bench_step, bench_costs, explain };
 
   Kind kind = Kind::train;
   TrainOptions options;       // of the run, as read from RUN/config.toml when it exists
@@ -55,6 +62,7 @@ struct TrainingJob {
   BenchOptions bench;         // kind == bench_step, bench_costs
   ExplainFlags explain;       // kind == explain
   PredictOptions predict;     // kind == predict
+  ExportOptions exports;      // kind == export_model
   Device device;              // chosen by --device
   std::string began_on;       // kind == resume: the device that the run began on
   bool json = false;          // one JSON object on `out`, people's text on `err`
@@ -76,6 +84,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 11"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 12"
 
 }  // namespace sotto::tools

@@ -70,7 +70,7 @@ void check_text_model(const TrainOptions& o) {
   no_place("--pooling", scratch && !o.pooling.empty(), "a network from scratch, which takes the mean");
   no_place("--model-sha256", scratch && !o.model_sha256.empty(), "a network from scratch");
   if (!o.adapt.empty()) check_choice("--adapt", o.adapt, {"full", "lora", "bitfit", "head"});
-  if (!o.pooling.empty()) check_choice("--pooling", o.pooling, {"mean", "first"});
+  if (!o.pooling.empty()) check_choice("--pooling", o.pooling, {"mean", "first", "layers"});
   if (o.adapt != "lora") {
     constexpr const char* kNeedsLora = "anything but --adapt lora";
     no_place("--lora-rank", o.lora_rank.has_value(), kNeedsLora);
@@ -213,7 +213,7 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
                       o.epsilon ? "--epsilon"
                       : o.delta ? "--delta"
                                 : "--noise-multiplier"));
-    plan.not_private = "trained by plain SGD, without clipping and without noise";
+    plan.not_private = "trained without clipping and without noise";
     return plan;
   }
   plan.privacy = privacy_plan(o, plan);

@@ -72,7 +72,7 @@ class TrainText : public ::testing::Test {
 TEST_F(TrainText, TrainsNetworksFromScratchThatFindTheLabels) {
   for (const char* model : {"bag", "lstm", "small-encoder"}) {
     const Outcome outcome = done(own(model, {"--model", model, "--test-fraction", "0.3", "--delta", "1e-4", "--epsilon",
-                                             "20", "--steps", "60", "--json"}));
+                                             "10", "--steps", "60", "--json"}));
     const json object = json::parse(outcome.out);
     EXPECT_GT(object.at("accuracy").get<double>(), 0.9) << model;
     EXPECT_GT(object.at("f1").get<double>(), 0.9) << model;
@@ -237,6 +237,34 @@ TEST_F(TrainPublished, FrozenWeightsStayThoseOfTheFolder) {
     const bool same_bias = tensor_bytes(trained, "bert." + name + "bias") == tensor_bytes(published_of, name + "bias");
     EXPECT_EQ(same_bias, std::string(way) != "bitfit") << way;
   }
+}
+
+// The exported folder is a published model: its encoder says what the run said, and it can be trained again.
+TEST_F(TrainPublished, ExportedModelsAreWholeAndSayTheSame) {
+  const std::string folder = write_model("model");
+  done(published("run", folder, {"--adapt", "lora", "--lr", "0.05", "--noise-multiplier", "1", "--steps", "5"}));
+  done({"export", path("run"), "--to", "safetensors", "--output", path("whole")});
+  done({"export", path("run"), "--to", "peft", "--output", path("adapter")});
+  const auto before = models::SafetensorsFile::read(folder + "/model.safetensors");
+  const auto after = models::SafetensorsFile::read(path("whole") + "/model.safetensors");
+  const std::string query = "encoder.layer.1.attention.self.query.weight",
+                    key = "encoder.layer.1.attention.self.key.weight";
+  EXPECT_NE(tensor_bytes(after, "bert." + query), tensor_bytes(before, query));
+  EXPECT_EQ(tensor_bytes(after, "bert." + key), tensor_bytes(before, key));
+  for (const auto& view : after.tensors()) EXPECT_THAT(view.name, Not(HasSubstr("lora"))) << view.name;
+  for (const char* exported : {"whole", "adapter"})
+    EXPECT_EQ(content(path(exported) + "/certificate.json"), content(path("run") + "/certificate.json")) << exported;
+  EXPECT_TRUE(std::filesystem::exists(path("adapter") + "/adapter_model.safetensors"));
+  done(published("again", path("whole"), {"--adapt", "head", "--noise-multiplier", "1", "--steps", "2"}));
+
+  const auto refused = [&](const Words& words, const std::string& what) {
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.exit_code, 64) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(what));
+  };
+  refused({"export", path("run"), "--to", "safetensors", "--output", path("whole")}, "whole");
+  refused({"export", path("again"), "--to", "peft", "--output", path("new")}, "factors of low rank");
+  refused({"export", path("run"), "--to", "onnx", "--output", path("new")}, "--to");
 }
 
 TEST_F(TrainPublished, TheWeightsAreThoseOfTheHash) {

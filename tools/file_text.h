@@ -1,0 +1,12 @@
+#pragma once
+// A small file as text.
+
+#include <filesystem>
+#include <string>
+
+namespace sotto::tools {
+
+// All its bytes. Throws DataError when it cannot be read.
+std::string file_text(const std::filesystem::path& path);
+
+}  // namespace sotto::tools
