@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sotto/data/dataset.h>
 #include <sotto/data/public_split.h>
+#include <sotto/data/text_preset.h>
 #include <sotto/data/text_table.h>
 
 #include <algorithm>
@@ -149,6 +150,21 @@ TEST_F(PublishedTextsTest, ArticlesAreGroupsOfSentences) {
   const auto [least, most] = std::ranges::minmax(sizes | std::views::values);
   EXPECT_EQ(least, 3);
   EXPECT_EQ(most, 23);
+}
+
+// The declared size of a preset's training side; that of SHA-256 in another program for the same seed and fraction.
+TEST_F(PublishedTextsTest, PresetsHaveTheTrainingRecordsThatTheyDeclare) {
+  for (const TextPreset& preset : text_presets()) {
+    FIND_OR_SKIP(preset.folder + "/" + preset.file);
+    const TextTable table = read({.format = preset.format,
+                                  .header = preset.header,
+                                  .text_column = preset.text_column,
+                                  .label_column = preset.label_column,
+                                  .labels = LabelRule::parse(preset.labels),
+                                  .drop_repeats = preset.drop_repeats});
+    const auto sides = PublicSplit(preset.test_fraction, preset.split_seed).sides(table);
+    EXPECT_EQ(static_cast<std::int64_t>(sides.train.size()), preset.train_size) << preset.name;
+  }
 }
 
 }  // namespace
