@@ -28,9 +28,7 @@ sotto=${SOTTO:-build/release/tools/sotto}
 [ -x "$sotto" ] || { echo "accuracy_table: no program $sotto; build it, or set SOTTO" >&2; exit 64; }
 mkdir -p "$folder"
 
-# last RUN KEY: a number of the run's newest line of metrics
-last() { tail -n 1 "$1/metrics.jsonl" 2>/dev/null | sed -n "s/.*\"$2\":\([-0-9.e+]*\).*/\1/p"; }
-planned_steps() { sed -n 's/^steps = //p' "$1/config.toml"; }
+source benchmarks/run_figures.sh
 planned_epsilon() { sed -n '/^  "planned": {/,/}/s/^    "epsilon": \([-0-9.e+]*\),$/\1/p' "$1/certificate.json"; }
 noise_multiplier() { sed -n 's/^  "noise_multiplier": \([-0-9.e+]*\),$/\1/p' "$1/certificate.json"; }
 finished() { [ -s "$1/certificate.json" ] && [ "$(last "$1" step)" = "$(planned_steps "$1")" ]; }

@@ -29,9 +29,7 @@ sotto=${SOTTO:-build/release/tools/sotto}
 [ -x "$sotto" ] || { echo "finetune_table: no program $sotto; build it, or set SOTTO" >&2; exit 64; }
 mkdir -p "$folder"
 
-# last RUN KEY: a number of the run's newest line of metrics
-last() { tail -n 1 "$1/metrics.jsonl" 2>/dev/null | sed -n "s/.*\"$2\":\([-0-9.e+]*\).*/\1/p"; }
-planned_steps() { sed -n 's/^steps = //p' "$1/config.toml"; }
+source benchmarks/run_figures.sh
 finished() { [ -s "$1/model.safetensors" ] && [ "$(last "$1" step)" = "$(planned_steps "$1")" ]; }
 
 budgets=(none 8 3)

@@ -120,6 +120,17 @@ struct TextRecords::State {
   }
 };
 
+std::optional<TextFormat> format_with_columns(std::string_view name) {
+  if (name == "tsv") return TextFormat::tsv;
+  if (name == "csv") return TextFormat::csv;
+  if (name == "jsonl") return TextFormat::jsonl;
+  return std::nullopt;
+}
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
+}
+
 TextRecords::TextRecords(const std::filesystem::path& path, TextLayout layout, std::int64_t max_bytes) {
   check_columns(layout);
   if (max_bytes < 1) throw UsageError(fmt::format("[TextRecords] max_bytes: {}; must be positive", max_bytes));

@@ -17,11 +17,18 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sotto::data {
 
 enum class TextFormat { tsv, csv, jsonl, lines };
+
+// "tsv", "csv" and "jsonl", the formats that have columns; nothing for another name.
+std::optional<TextFormat> format_with_columns(std::string_view name);
+
+// Whether a text holds nothing but blanks, which readers of texts refuse as empty.
+bool is_blank(std::string_view text);
 
 inline constexpr std::int64_t kMaxTextFileBytes = 1LL << 34;
 

@@ -57,7 +57,7 @@ class Reading {
     if (table_.report.records == options_.max_records)
       records_.refuse(fmt::format("more than the limit of {} records", options_.max_records));
     ++table_.report.records;
-    if (fields[0].find_first_not_of(" \t\r\n\v\f") == std::string::npos) records_.refuse("the text is empty");
+    if (is_blank(fields[0])) records_.refuse("the text is empty");
     Verdict verdict;
     if (options_.labels) {
       verdict = options_.labels->judge(fields[1]);

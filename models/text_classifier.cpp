@@ -39,12 +39,16 @@ torch::Tensor TextClassifierImpl::vectors(const torch::Tensor& ids) {
   return at::cat(means, 1);
 }
 
+void load_encoder(const std::filesystem::path& weights, TextClassifierImpl& model) {
+  std::vector<NamedTensor> tensors;
+  for (const auto& item : model.bert->named_parameters()) tensors.push_back({item.key(), item.value()});
+  load_published(weights, tensors, published_bert_names());
+}
+
 TextClassifier load_text_classifier(const std::filesystem::path& folder, int64_t outputs, Pooling pooling) {
   TextClassifier result(
       TextClassifierOptions{.bert = read_bert_options(folder / "config.json"), .outputs = outputs, .pooling = pooling});
-  std::vector<NamedTensor> tensors;
-  for (const auto& item : result->bert->named_parameters()) tensors.push_back({item.key(), item.value()});
-  load_published(folder / "model.safetensors", tensors, published_bert_names());
+  load_encoder(folder / "model.safetensors", *result);
   return result;
 }
 

@@ -32,6 +32,9 @@ struct TextClassifierImpl : torch::nn::Module {
 };
 TORCH_MODULE(TextClassifier);
 
+// Copies a published encoder into that of the model; throws as load_published() (state.h).
+void load_encoder(const std::filesystem::path& weights, TextClassifierImpl& model);
+
 // The encoder of a published folder, config.json and model.safetensors, with a head that is drawn anew. Throws
 // DataError.
 TextClassifier load_text_classifier(const std::filesystem::path& folder, int64_t outputs,

@@ -26,21 +26,15 @@ void check_range(const char* flag, int64_t value, int64_t least, int64_t most) {
 }
 
 data::TextFormat format_of(const TrainOptions& o) {
-  const auto by_name = [](std::string_view name) -> std::optional<data::TextFormat> {
-    if (name == "tsv") return data::TextFormat::tsv;
-    if (name == "csv") return data::TextFormat::csv;
-    if (name == "jsonl") return data::TextFormat::jsonl;
-    return std::nullopt;
-  };
   if (!o.data_format.empty()) {
-    if (const auto format = by_name(o.data_format)) return *format;
+    if (const auto format = data::format_with_columns(o.data_format)) return *format;
     refuse("--data-format", fmt::format("unknown value: '{}'; allowed are tsv, csv, jsonl", o.data_format));
   }
   std::filesystem::path path = o.data;
   if (path.extension() == ".gz") path.replace_extension();
   const std::string ending = path.extension().string();
   if (!ending.empty())
-    if (const auto format = by_name(std::string_view(ending).substr(1))) return *format;
+    if (const auto format = data::format_with_columns(std::string_view(ending).substr(1))) return *format;
   refuse("--data-format",
          fmt::format("missing: the ending of {} is none of .tsv, .csv, .jsonl (or these with .gz)", o.data));
 }

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sotto/data/text_records.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/device_choice.h>
 #include <sotto/tools/predict_command.h>
@@ -23,7 +24,7 @@ privacy: it was paid for when the model was trained. The texts that you ask abou
 void check(const PredictOptions& options) {
   if (options.input.empty()) throw UsageError("[--input] bad value: ''; must be a file, or - for the standard input");
   const std::string& format = options.format;
-  if (!format.empty() && format != "tsv" && format != "csv" && format != "jsonl")
+  if (!format.empty() && !data::format_with_columns(format))
     throw UsageError(fmt::format(
         "[--data-format] unknown value: '{}'; allowed are tsv, csv, jsonl; without it a line is a text", format));
   if (format.empty() != options.text_column.empty())

@@ -23,25 +23,20 @@ namespace {
 
 constexpr std::size_t kTextsAtOnce = 512;
 
-bool is_blank(const std::string& text) {
-  return text.find_first_not_of(" \t\r\n\v\f") == std::string::npos;
-}
-
 // The next text, or nothing at the end.
 using Texts = std::function<std::optional<std::string>()>;
 
 Texts texts_of_file(const PredictOptions& options) {
-  using enum data::TextFormat;
-  data::TextLayout layout{.format = lines, .header = !options.no_header, .columns = {}};
-  if (!options.format.empty()) {
-    layout.format = options.format == "tsv" ? tsv : options.format == "csv" ? csv : jsonl;
+  data::TextLayout layout{.format = data::TextFormat::lines, .header = !options.no_header, .columns = {}};
+  if (const auto format = data::format_with_columns(options.format)) {
+    layout.format = *format;
     layout.columns = {options.text_column};
   }
   const auto records = std::make_shared<data::TextRecords>(options.input, layout);
   return [records]() -> std::optional<std::string> {
     auto fields = records->next();
     if (!fields) return std::nullopt;
-    if (is_blank((*fields)[0])) records->refuse("the text is empty");
+    if (data::is_blank((*fields)[0])) records->refuse("the text is empty");
     return std::move((*fields)[0]);
   };
 }
@@ -53,7 +48,8 @@ Texts texts_of_standard_input() {
     if (!std::getline(std::cin, text)) return std::nullopt;
     ++*line;
     if (text.ends_with('\r')) text.pop_back();
-    if (is_blank(text)) throw DataError(fmt::format("[predict] standard input, line {}: the text is empty", *line));
+    if (data::is_blank(text))
+      throw DataError(fmt::format("[predict] standard input, line {}: the text is empty", *line));
     try {
       data::check_text("predict", text);
     } catch (const DataError& error) {

@@ -8,7 +8,6 @@
 #include <sotto/tools/text_source.h>
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 #include <vector>
 
@@ -54,12 +53,6 @@ std::vector<std::string> patterns(const std::string& text) {
 models::LoraOptions lora_options(const TrainOptions& o) {
   models::LoraOptions result{.rank = o.lora_rank.value_or(kLoraRank), .alpha = o.lora_alpha.value_or(kLoraAlpha)};
   if (!o.lora_targets.empty()) result.targets = patterns(o.lora_targets);
-  return result;
-}
-
-std::vector<models::NamedTensor> parameters_of(const torch::nn::Module& module) {
-  std::vector<models::NamedTensor> result;
-  for (const auto& item : module.named_parameters()) result.push_back({item.key(), item.value()});
   return result;
 }
 
@@ -124,8 +117,7 @@ PublishedText published_text(const TextSource& source, const TrainOptions& optio
   const DeclaredText& text = *plan.data.text;
   models::TextClassifier classifier(models::TextClassifierOptions{
       .bert = checked_sizes(source, text), .outputs = text.classes(), .pooling = pooling_of(options.pooling)});
-  if (!source.weights.empty())
-    models::load_published(source.weights, parameters_of(*classifier->bert), models::published_bert_names());
+  if (!source.weights.empty()) models::load_encoder(source.weights, *classifier);
   return {std::move(classifier), models::adaptation_of(plan.adapt), lora_options(options)};
 }
 
