@@ -1,6 +1,28 @@
 # One function per kind of target. A room (top-level folder) is one static library; it sees the headers of the rooms it
 # links to and of no other, because every room has an include root of its own.
 
+# LibTorch's headers take longer to read than most sources take to compile. They are read once for all targets that are
+# compiled alike: the rooms share the headers of the first that asks, the tests have their own.
+# sotto_precompiled(TARGET KIND HEADERS ...)
+function(sotto_precompiled target kind)
+  if(NOT SOTTO_PRECOMPILED_HEADERS)
+    return()
+  endif()
+  set_property(TARGET ${target} PROPERTY SOTTO_PRECOMPILED ON)
+  get_property(owner GLOBAL PROPERTY sotto_precompiled_${kind})
+  if(owner)
+    target_precompile_headers(${target} REUSE_FROM ${owner})
+  else()
+    list(TRANSFORM ARGN REPLACE "(.+)" "<\\1>" OUTPUT_VARIABLE headers)
+    target_precompile_headers(${target} PRIVATE ${headers})
+    set_property(GLOBAL PROPERTY sotto_precompiled_${kind} ${target})
+  endif()
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>) # or ccache gives up
+endfunction()
+set(sotto_room_headers ATen/core/Tensor.h ATen/TensorOperators.h ATen/Parallel.h ATen/core/grad_mode.h
+  torch/csrc/autograd/variable.h torch/nn/module.h)
+set(sotto_test_headers torch/torch.h gtest/gtest.h)
+
 # sotto_room(NAME SOURCES ... [LINKS ...] [PRIVATE_LINKS ...] [BUILD_LINKS ...] [FOLDER folder])
 # Defines sotto_NAME (alias sotto::NAME). Headers are included as <sotto/NAME/file.h>, in the build as when installed.
 # FOLDER is for a part of a room that is a library of its own: its headers are <sotto/folder/file.h>.
@@ -28,6 +50,7 @@ function(sotto_room name)
   set(export sotto-targets)
   if("LibTorch::cpu" IN_LIST ROOM_LINKS)
     set(export sotto-training-targets)
+    sotto_precompiled(sotto_${name} room ${sotto_room_headers})
   endif()
   install(TARGETS sotto_${name} EXPORT ${export} ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/sotto/${ROOM_FOLDER}"
@@ -49,9 +72,18 @@ function(sotto_test name)
     set(TEST_TIMEOUT 300)
   endif()
   add_executable(${name} ${TEST_SOURCES})
+  if(SOTTO_SANITIZE AND TEST_LABEL STREQUAL slow)
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON) # hours under a sanitizer: built when asked for by name
+  endif()
   target_compile_options(${name} PRIVATE -O1) # tests of LibTorch code take minutes to compile otherwise
+  if(SOTTO_SANITIZE MATCHES undefined) # of the rooms, not of the tests themselves: that would take a third longer
+    target_compile_options(${name} PRIVATE -fno-sanitize=undefined)
+  endif()
   target_compile_definitions(${name} PRIVATE SOTTO_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden")
   target_link_libraries(${name} PRIVATE ${TEST_LINKS} sotto_warnings GTest::gtest_main)
+  if("sotto::optim" IN_LIST TEST_LINKS OR "sotto::models" IN_LIST TEST_LINKS)
+    sotto_precompiled(${name} test ${sotto_test_headers})
+  endif()
   if(TEST_WHOLE)
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES LABELS "${TEST_LABEL}" TIMEOUT ${TEST_TIMEOUT}

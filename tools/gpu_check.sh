@@ -28,7 +28,7 @@ mkdir -p build
 cmake --preset cuda >build/cuda.configure.log 2>&1 || { cat build/cuda.configure.log; exit 1; }
 steps='tape_oracle oracle_parameters oracle_layers oracle_functions oracle_attention oracle_recurrent step_device'
 cmake --build --preset cuda --target sotto_cuda cuda_plugin_test cuda_device_test cuda_kernels sotto_program \
-  $(printf '%s_sim_test ' $steps)
+  $(printf '%s_test ' $steps)
 
 printf '\n== devices\n'
 build/cuda/benchmarks/cuda_kernels --list

@@ -29,7 +29,7 @@ verdict=0
 stage() {
   local name=$1 began=$SECONDS result=passed
   shift
-  printf '\n== %s\n' "$name"
+  printf '\n== %s, after %d s\n' "$name" "$SECONDS"
   "$@" || result=FAILED
   summary+=("$(printf '%-7s %5d s  %s' "$result" $((SECONDS - began)) "$name")")
   if [ $result = FAILED ]; then verdict=1; return 1; fi

@@ -1,9 +1,9 @@
 #pragma once
 // The device that a test runs its private steps on.
 //
-// A program compiled with SOTTO_CUDA_LIBRARY runs the launchers of that library; it is the executor of kernels/sim,
-// whose launchers work on the processor's memory. With SOTTO_TEST_KERNELS in the environment, the path of
-// libsotto_cuda.so, the same program runs on the device cuda:0 of this machine.
+// By default the processor. With SOTTO_TEST_EXECUTOR in the environment, the path of the executor of kernels/sim, it
+// runs the launchers of that library, which work on the processor's memory; with SOTTO_TEST_KERNELS, the path of
+// libsotto_cuda.so, the device cuda:0 of this machine.
 
 #include <ATen/Context.h>
 #include <gtest/gtest.h>
@@ -28,11 +28,9 @@ inline const StepDevice& device_under_test() {
         at::globalContext().setFloat32Precision(at::Float32Backend::CUDA, op, at::Float32Precision::IEEE);
       return real;
     }
-#ifdef SOTTO_CUDA_LIBRARY
-    return StepDevice(kernels::open_cuda_backend(SOTTO_CUDA_LIBRARY), at::kCPU);
-#else
+    if (const char* executor = std::getenv("SOTTO_TEST_EXECUTOR"))
+      return StepDevice(kernels::open_cuda_backend(executor), at::kCPU);
     return StepDevice();
-#endif
   }();
   return device;
 }

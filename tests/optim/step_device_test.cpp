@@ -20,7 +20,10 @@ using testing::device_under_test, testing::moved;
 
 // Launchers that work on the processor's memory.
 const kernels::CudaBackend& table() {
-  return kernels::open_cuda_backend(SOTTO_CUDA_LIBRARY);
+  const char* executor = std::getenv("SOTTO_TEST_EXECUTOR");
+  if (executor == nullptr)
+    throw UsageError("[StepOnADevice] SOTTO_TEST_EXECUTOR must name the executor; ctest sets it");
+  return kernels::open_cuda_backend(executor);
 }
 
 class StepOnADevice : public PrivateTrainingTest {
