@@ -12,6 +12,11 @@ class ModuleModel : public TrainableModel {
   at::Tensor prepare(const at::Tensor& inputs) const override { return network_->prepare(inputs); }
   bool prepares() const override { return network_->prepares(); }
 
+  int64_t centred_width() const override { return network_->centred_width(); }
+  double centred_norm() const override { return network_->centred_norm(); }
+  at::Tensor centred_vectors(const at::Tensor& prepared) override { return network_->centred_vectors(prepared); }
+  void set_centre(const at::Tensor& centre) override { network_->set_centre(centre); }
+
   void move_to(at::Device device) override { network_->to(device); }
 
   std::vector<NamedTensor> trainable() const override { return parameters(true); }

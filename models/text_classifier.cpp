@@ -1,5 +1,8 @@
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/mv.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/models/frozen.h>
@@ -22,10 +25,18 @@ TextClassifierImpl::TextClassifierImpl(const TextClassifierOptions& options) : p
   bert = register_module("bert", Bert(options.bert));
   const int64_t vectors = pooling == Pooling::layers ? options.bert.layers + 1 : 1;
   classifier = register_module("classifier", torch::nn::Linear(vectors * options.bert.width, options.outputs));
+  if (!options.centred) return;
+  if (pooling != Pooling::layers)
+    throw UsageError("[TextClassifier] centred: needs Pooling::layers, whose vectors all have one norm");
+  centre = register_buffer("centre", at::zeros({vectors * options.bert.width}, at::kFloat));
 }
 
 torch::Tensor TextClassifierImpl::forward(const torch::Tensor& ids) {
-  return classifier(vectors(ids));
+  return scores(vectors(ids));
+}
+
+torch::Tensor TextClassifierImpl::scores(const torch::Tensor& vectors) {
+  return classifier(centre.defined() ? vectors - centre : vectors);
 }
 
 torch::Tensor TextClassifierImpl::vectors(const torch::Tensor& ids) {
@@ -37,6 +48,13 @@ torch::Tensor TextClassifierImpl::vectors(const torch::Tensor& ids) {
     means.push_back(mean / mean.square().sum(1, /*keepdim=*/true).add(kTinySquare).sqrt());
   });
   return at::cat(means, 1);
+}
+
+void fold_centre(TextClassifierImpl& model) {
+  if (!model.centre.defined()) return;
+  const at::NoGradGuard no_grad;
+  model.classifier->bias.sub_(at::mv(model.classifier->weight, model.centre));
+  model.centre.zero_();
 }
 
 void load_encoder(const std::filesystem::path& weights, TextClassifierImpl& model) {

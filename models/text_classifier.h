@@ -17,20 +17,28 @@ struct TextClassifierOptions {
   BertOptions bert = {};
   int64_t outputs = 2;  // classes, or 1 for a regression; at least 1
   Pooling pooling = Pooling::mean;
+  bool centred = false;  // with Pooling::layers: a centre is subtracted from the vectors
 };
 
 // ids [B, T] (int64, bert.h) -> [B, outputs]: states of the encoder, one vector per text, linear.
 struct TextClassifierImpl : torch::nn::Module {
   explicit TextClassifierImpl(const TextClassifierOptions& options);
   torch::Tensor forward(const torch::Tensor& ids);
-  // The vectors that forward() puts into the linear layer, pooling.h.
+  // The vectors of pooling.h, and what the linear layer makes of them, less the centre: forward() in two halves.
   torch::Tensor vectors(const torch::Tensor& ids);
+  torch::Tensor scores(const torch::Tensor& vectors);
 
   Pooling pooling;
   Bert bert{nullptr};
   torch::nn::Linear classifier{nullptr};
+  // [width of the vectors], 0 at first; a buffer, not defined unless options.centred. Vectors of texts have much in
+  // common: their mean fills most of a record's gradient, so that clipping leaves little of what tells texts apart.
+  torch::Tensor centre;
 };
 TORCH_MODULE(TextClassifier);
+
+// Moves the centre into the bias of the classifier, which then gives the same scores without one.
+void fold_centre(TextClassifierImpl& model);
 
 // Copies a published encoder into that of the model; throws as load_published() (state.h).
 void load_encoder(const std::filesystem::path& weights, TextClassifierImpl& model);

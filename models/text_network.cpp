@@ -6,6 +6,7 @@
 #include <sotto/models/text_network.h>
 #include <sotto/privacy/error.h>
 
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -29,10 +30,11 @@ class AdaptedNetwork : public Network {
     lora_ = adapt(*classifier_, adaptation, options);
     register_module("bert", classifier_->bert);
     register_module("classifier", classifier_->classifier);
+    if (classifier_->centre.defined()) register_buffer("centre", classifier_->centre);
   }
 
   at::Tensor forward(const at::Tensor& prepared) override {
-    if (prepares_) return classifier_->classifier(prepared);
+    if (prepares_) return classifier_->scores(prepared);
     if (lora_) lora_->apply();
     return by_text(prepared, [&](const at::Tensor& ids) { return classifier_->forward(ids); });
   }
@@ -42,6 +44,22 @@ class AdaptedNetwork : public Network {
     return by_text(inputs, [&](const at::Tensor& ids) { return classifier_->vectors(ids); });
   }
   bool prepares() const override { return prepares_; }
+
+  int64_t centred_width() const override { return classifier_->centre.defined() ? classifier_->centre.size(0) : 0; }
+  // Of vectors of length 1, side by side.
+  double centred_norm() const override { return std::sqrt(static_cast<double>(classifier_->bert->layers.size()) + 1); }
+  // Of a group, that of its first text.
+  at::Tensor centred_vectors(const at::Tensor& prepared) override {
+    const at::NoGradGuard no_grad;
+    const at::Tensor first = prepared.dim() == kTextsOfARecord ? prepared.select(1, 0) : prepared;
+    if (prepares_) return first;
+    if (lora_) lora_->apply();
+    return classifier_->vectors(first);
+  }
+  void set_centre(const at::Tensor& centre) override {
+    const at::NoGradGuard no_grad;
+    classifier_->centre.copy_(centre);
+  }
 
  private:
   mutable TextClassifier classifier_;

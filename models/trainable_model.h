@@ -25,6 +25,12 @@ class TrainableModel {
   virtual at::Tensor prepare(const at::Tensor& inputs) const { return inputs; }
   virtual bool prepares() const { return false; }
 
+  // As network.h: what is subtracted from a vector of each record. None where the width is 0.
+  virtual int64_t centred_width() const { return 0; }
+  virtual double centred_norm() const { return 0; }
+  virtual at::Tensor centred_vectors(const at::Tensor& prepared) { return prepared; }
+  virtual void set_centre(const at::Tensor&) {}
+
   // Moves everything that forward() reads to the device, in place: the tensors stay the objects that they are. What
   // prepare() reads moves too.
   virtual void move_to(at::Device device) = 0;

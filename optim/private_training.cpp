@@ -1,4 +1,7 @@
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <sotto/kernels/gaussian_noise.h>
 #include <sotto/optim/generator.h>
@@ -208,21 +211,23 @@ int64_t PrivateTraining::size_of_pass() const {
 
 void PrivateTraining::examine(const Losses& losses) {
   if (examined_) return;
-  const bool declared = !options_.inputs.empty();
-  const std::vector<InputSpec>& specs = declared ? options_.inputs : records_.specs;
   notes_.clear();
-  fit_memory(specs, losses);
+  fit_memory(options_.inputs.empty() ? records_.specs : options_.inputs, losses);
   std::vector<std::string> of_memory = std::move(notes_);
-  if (!options_.probe) {
-    notes_ = {"independence was not probed: switched off"};
-  } else if (specs.empty()) {
-    notes_ = {"independence was not probed: the inputs of the model are not declared"};
-  } else {
-    notes_ = preflight(clipper_.parameters(), options_.constants, specs, declared, options_.tape, losses,
-                       size_of_pass(), static_cast<double>(options_.plan.expected_batch_size()));
-  }
+  notes_ = probed(clipper_.parameters(), options_.constants, losses);
   notes_.insert(notes_.end(), of_memory.begin(), of_memory.end());
   examined_ = true;
+}
+
+// Notes; throws where the losses are refused.
+std::vector<std::string> PrivateTraining::probed(const std::vector<NamedParameter>& parameters,
+                                                 const std::vector<at::Tensor>& constants, const Losses& losses) const {
+  const bool declared = !options_.inputs.empty();
+  const std::vector<InputSpec>& specs = declared ? options_.inputs : records_.specs;
+  if (!options_.probe) return {"independence was not probed: switched off"};
+  if (specs.empty()) return {"independence was not probed: the inputs of the model are not declared"};
+  return preflight(parameters, constants, specs, declared, options_.tape, losses, size_of_pass(),
+                   static_cast<double>(options_.plan.expected_batch_size()));
 }
 
 // Before the probe, which tries a pass of the size that training will have.
@@ -248,19 +253,20 @@ void PrivateTraining::fit_memory(const std::vector<InputSpec>& specs, const Loss
                   std::exchange(options_.physical_batch, fit->batch), fit->batch, fit->bytes, allowed));
 }
 
+void PrivateTraining::require_budget() const {
+  if (!finished()) return;
+  throw BudgetExhausted(
+      fmt::format("[PrivateTraining::step] all {} planned steps are charged: another one would exceed the "
+                  "budget of epsilon {:.6g} at delta {:.6g}",
+                  options_.plan.steps(), options_.plan.epsilon(), options_.plan.delta()));
+}
+
 // The weighted sum over a new sample, and the start of its charge.
-ClippedSum PrivateTraining::sum_of_sample(const Losses& losses, bool& empty) {
-  if (finished()) {
-    throw BudgetExhausted(
-        fmt::format("[PrivateTraining::step] all {} planned steps are charged: another one would exceed the "
-                    "budget of epsilon {:.6g} at delta {:.6g}",
-                    options_.plan.steps(), options_.plan.epsilon(), options_.plan.delta()));
-  }
-  examine(losses);
-  clipper_.discard();  // what an earlier call left when the fetch of a later physical batch threw
+ClippedSum PrivateTraining::sum_of_sample(Clipper& clipper, const Losses& losses, bool& empty) {
+  clipper.discard();  // what an earlier call left when the fetch of a later physical batch threw
   std::vector<int64_t> sample = sampler_.sample(records_.count);
   empty = sample.empty();
-  if (accepted_ && !empty) mechanism_.begin_charge(clipper_.rule().sensitivity(), ledger_);
+  if (accepted_ && !empty) mechanism_.begin_charge(clipper.rule().sensitivity(), ledger_);
   const auto per_pass = static_cast<size_t>(records_per_pass(options_.plan, options_.physical_batch));
   const auto size = static_cast<size_t>(size_of_pass());
   for (const std::vector<int64_t>& batch : physical_batches(std::move(sample), records_, per_pass)) {
@@ -275,9 +281,9 @@ ClippedSum PrivateTraining::sum_of_sample(const Losses& losses, bool& empty) {
     ended("sample and fetch");
     // Afresh for every pass: a state that the model kept from an earlier one is told from this one.
     if (is_private()) seed_generator_secretly();
-    clipper_.add(inputs, losses, active);
+    clipper.add(inputs, losses, active);
   }
-  return clipper_.take();
+  return clipper.take();
 }
 
 void PrivateTraining::ended(std::string_view phase) const {
@@ -285,11 +291,43 @@ void PrivateTraining::ended(std::string_view phase) const {
 }
 
 void PrivateTraining::compute_gradient(const Losses& losses) {
+  require_budget();
+  examine(losses);
   bool empty = false;
-  ClippedSum sum = sum_of_sample(losses, empty);
+  ClippedSum sum = sum_of_sample(clipper_, losses, empty);
   written_ = mechanism_.release(std::move(sum), ledger_, options_.tape.device).write_to(clipper_.parameters());
   accepted_ = accepted_ || !empty;
   ended("charge and noise");
+}
+
+at::Tensor PrivateTraining::mean(const Losses& vectors, int64_t width, double length) {
+  const auto refuse = [](const std::string& why) { throw UsageError("[PrivateTraining::mean] " + why); };
+  int64_t trained = 0;
+  for (const NamedParameter& parameter : clipper_.parameters()) trained += parameter.tensor.numel();
+  if (options_.rule.per_group()) refuse("the rule is per group; a vector is one group");
+  // What check_missing_tail() allowed for a step.
+  if (width < 1 || width > trained)
+    refuse(fmt::format("width: {}; must be 1 to {}, the number of trained parameters", width, trained));
+  if (!std::isfinite(length) || length <= 0)
+    refuse(fmt::format("length: {}; must be finite and greater than 0", length));
+  require_budget();
+
+  // The gradient of -<vector, mean> is -vector, whatever the mean.
+  const at::Tensor mean = at::zeros({1, width}, at::TensorOptions(at::kFloat).device(options_.tape.device.where()));
+  mean.requires_grad_(true);
+  const std::vector<NamedParameter> parameters = {{"mean", mean}};
+  std::vector<at::Tensor> constants = options_.constants;
+  for (const NamedParameter& parameter : clipper_.parameters()) constants.push_back(parameter.tensor);
+  const Losses losses = [&](const std::vector<at::Tensor>& inputs) {
+    return at::linear(vectors(inputs), mean).squeeze(1).neg();
+  };
+  probed(parameters, constants, losses);
+  Clipper clipper(parameters, constants, options_.rule, {}, options_.tape);
+  bool empty = false;
+  ClippedSum sum = sum_of_sample(clipper, losses, empty);
+  const PrivateGradient released = mechanism_.release(std::move(sum), ledger_, options_.tape.device);
+  ended("charge and noise");
+  return released.values()[0].squeeze(0).neg().div(options_.rule.weight(length));
 }
 
 void PrivateTraining::update() {
@@ -310,8 +348,10 @@ void PrivateTraining::step(const Losses& losses) {
   }
   check_optimizer();
   written_.reset();
+  require_budget();
+  examine(losses);
   bool empty = false;
-  ClippedSum sum = sum_of_sample(losses, empty);
+  ClippedSum sum = sum_of_sample(clipper_, losses, empty);
   mechanism_.release_into(std::move(sum), ledger_, *fused);
   accepted_ = accepted_ || !empty;
   ended("charge, noise, update");

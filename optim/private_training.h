@@ -93,6 +93,14 @@ class PrivateTraining {
   // Throws UsageError otherwise.
   void update();
 
+  // The mean over the data of a vector that each record has, [B, width] of [B, ...] inputs, from one of the planned
+  // steps: sampled, weighted by the rule, noised and charged as any other, with the vector in the place of a record's
+  // gradient. `length` is the norm of all vectors: what the rule makes of that length is undone, so that the result is
+  // their mean and noise. Model and optimizer are left alone. Returns [width], float.
+  // Throws UsageError for a rule per group, a width below 1 or above the number of trained parameters, a length that is
+  // not finite and > 0, and vectors that mix records or are made of what is not known; BudgetExhausted as step().
+  at::Tensor mean(const Losses& vectors, int64_t width, double length);
+
   bool finished() const { return !ledger_.charging() && steps_charged() >= options_.plan.steps(); }
   int64_t steps_charged() const;
   // Upper bound, from the ledger, for the steps charged so far, at the plan's delta.
@@ -118,7 +126,10 @@ class PrivateTraining {
   };
   PrivateTraining(std::vector<NamedParameter> parameters, torch::optim::Optimizer& optimizer, Records records,
                   PrivateTrainingOptions options, std::vector<size_t> groups, Keys keys);
-  ClippedSum sum_of_sample(const Losses& losses, bool& empty);
+  ClippedSum sum_of_sample(Clipper& clipper, const Losses& losses, bool& empty);
+  void require_budget() const;
+  std::vector<std::string> probed(const std::vector<NamedParameter>& parameters,
+                                  const std::vector<at::Tensor>& constants, const Losses& losses) const;
   void ended(std::string_view phase) const;
   void fit_memory(const std::vector<InputSpec>& specs, const Losses& losses);
   void check_before_start() const;

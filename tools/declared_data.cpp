@@ -205,8 +205,9 @@ std::string name_of_data(const TrainOptions& o) {
 
 std::string input_scaling(const DeclaredData& data) {
   if (data.text)
-    return fmt::format("texts to at most {} tokens by a public vocabulary, and by nothing computed from the records",
-                       data.text->max_tokens);
+    return fmt::format("texts to at most {} tokens by a public vocabulary, and by nothing computed from the records{}",
+                       data.text->max_tokens,
+                       data.text->centred ? " but a mean of their vectors, a charged step of a private run" : "");
   if (data.input_type.tokens) return "not at all; tokens are taken as they are";
   if (data.kind == Kind::table)
     return fmt::format(

@@ -123,6 +123,7 @@ void take_own(const TrainOptions& o, DeclaredText& result) {
 
 void take_tokenizer(const TrainOptions& o, DeclaredText& result) {
   result.max_tokens = o.max_tokens.value_or(kDefaultMaxTokens);
+  result.centred = o.centre;
   result.from_scratch = is_text_network(o.model);
   const int64_t least = result.from_scratch ? 1 : 3;  // [CLS], a token, [SEP]
   check_range("--max-tokens", result.max_tokens, least, kMostTokens);

@@ -23,6 +23,7 @@ struct DeclaredText {
   int64_t texts_per_group = 0;             // at most; 0: the unit of privacy is a record
   int64_t max_tokens = 0;
   bool from_scratch = false;  // the tokenizer is a public list, and no folder's
+  bool centred = false;       // the mean of the records' vectors is released by a step, and subtracted
   data::PlainTokenizer::Unit unit = data::PlainTokenizer::Unit::words;
 
   const data::LabelRule& labels() const { return *table.labels; }

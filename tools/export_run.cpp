@@ -57,7 +57,9 @@ void export_run(const TrainingJob& job) {
   const at::NoGradGuard no_grad;
   std::vector<models::NamedTensor> state;
   for (const auto& item : parts.classifier->named_parameters()) state.push_back({item.key(), item.value()});
+  for (const auto& item : parts.classifier->named_buffers()) state.push_back({item.key(), item.value()});
   const models::Metadata metadata = models::load_state(run.model(), state);
+  models::fold_centre(*parts.classifier);
 
   const std::filesystem::path output = job.exports.output;
   if (peft) {

@@ -6,6 +6,8 @@
 #include <torch/optim/optimizer.h>
 
 #include <cstdint>
+#include <functional>
+#include <vector>
 
 namespace sotto::tools {
 
@@ -15,8 +17,12 @@ class PlainTraining {
   PlainTraining(models::TrainableModel& model, torch::optim::Optimizer& optimizer, optim::Records records,
                 int64_t batch, int64_t physical_batch, const optim::StepDevice& device);
   void step();
+  // The mean over all records of a vector that each has, [records, width] of inputs [records, ...].
+  at::Tensor mean(const std::function<at::Tensor(const std::vector<at::Tensor>& inputs)>& vectors, int64_t width);
 
  private:
+  std::vector<at::Tensor> fetch(const std::vector<int64_t>& batch) const;
+
   models::TrainableModel& model_;
   torch::optim::Optimizer& optimizer_;
   optim::Records records_;

@@ -115,8 +115,10 @@ void keep(const TextSource& source, const RunFolder& folder) {
 
 PublishedText published_text(const TextSource& source, const TrainOptions& options, const TrainingPlan& plan) {
   const DeclaredText& text = *plan.data.text;
-  models::TextClassifier classifier(models::TextClassifierOptions{
-      .bert = checked_sizes(source, text), .outputs = text.classes(), .pooling = pooling_of(options.pooling)});
+  models::TextClassifier classifier(models::TextClassifierOptions{.bert = checked_sizes(source, text),
+                                                                  .outputs = text.classes(),
+                                                                  .pooling = pooling_of(options.pooling),
+                                                                  .centred = options.centre});
   if (!source.weights.empty()) models::load_encoder(source.weights, *classifier);
   return {std::move(classifier), models::adaptation_of(plan.adapt), lora_options(options)};
 }

@@ -39,6 +39,7 @@ struct TrainOptions {
   std::optional<double> lora_alpha;                 // 16 unless given
   std::string lora_targets;                         // patterns of names with commas between them
   std::string pooling;                              // mean, first or layers; mean unless given
+  bool centre = false;                              // with layers: what all texts have in common is subtracted
   std::optional<int64_t> dataset_size;              // declared; mandatory without a preset
   std::optional<int64_t> classes;                   // of IDX files; 10 unless given
   std::optional<double> epsilon, noise_multiplier;  // exactly one, unless rule is "none"

@@ -71,6 +71,11 @@ void check_text_model(const TrainOptions& o) {
   no_place("--model-sha256", scratch && !o.model_sha256.empty(), "a network from scratch");
   if (!o.adapt.empty()) check_choice("--adapt", o.adapt, {"full", "lora", "bitfit", "head"});
   if (!o.pooling.empty()) check_choice("--pooling", o.pooling, {"mean", "first", "layers"});
+  if (o.centre) {
+    no_place("--centre", o.pooling != "layers", "anything but --pooling layers, whose vectors all have one norm");
+    no_place("--centre", o.per_group, "--per-group: a record's vector is one group");
+    no_place("--centre", o.steps && *o.steps < 2, "--steps 1: the first step finds the mean");
+  }
   if (o.adapt != "lora") {
     constexpr const char* kNeedsLora = "anything but --adapt lora";
     no_place("--lora-rank", o.lora_rank.has_value(), kNeedsLora);

@@ -175,6 +175,17 @@ void TrainingRun::start(bool resume) {
   for (const std::string& note : private_->notes()) text() << "note              " << note << '\n';
 }
 
+void TrainingRun::centre() {
+  const int64_t width = model_->centred_width();
+  if (width == 0) return;
+  const SlowNotice notice(*job_.err, "finding out what all records have in common ...");
+  const auto vectors = [&](const std::vector<at::Tensor>& inputs) { return model_->centred_vectors(inputs[0]); };
+  if (!private_) return model_->set_centre(plain_->mean(vectors, width));
+  model_->set_centre(private_->mean(vectors, width, model_->centred_norm()));
+  ++applied_steps_;
+  tell_folder();
+}
+
 ExitCode TrainingRun::train() {
   const bool made = folder_.claim();
   try {
@@ -191,6 +202,7 @@ ExitCode TrainingRun::train() {
     if (!plan_.data.schema.text.empty()) privacy::write_file_atomically(folder_.schema(), plan_.data.schema.text);
     if (!heading.empty()) privacy::write_file_atomically(folder_.not_private(), heading + "\n");
     start(false);
+    centre();
     if (private_ && private_->physical_batch() != options.physical_batch) {
       options.physical_batch = private_->physical_batch();
       privacy::write_file_atomically(folder_.config(), format_config(options, heading));
@@ -289,7 +301,7 @@ ExitCode TrainingRun::loop() {
         return *code;
       }
       step();
-      if (applied_steps_ == 1 && job_.kind == TrainingJob::Kind::train) tell_folder();
+      if (applied_steps_ == 1 && job_.kind == TrainingJob::Kind::train) tell_folder();  // if centre() has not
       progress.step(steps_done(), spent);
       if (const auto now = std::chrono::steady_clock::now(); now - saved > kCheckpointInterval) {
         save(false);

@@ -38,6 +38,9 @@ class TrainingRun {
   RecordShape read_records();
   void examine();
   void start(bool resume);
+  // Of a model that subtracts one (models/network.h), before its first step: from one planned step, or where nothing is
+  // charged, from all records.
+  void centre();
   ExitCode loop();
   void step();
   // The run has diverged when a parameter is infinite or not a number. Parameters are released in every step, so that

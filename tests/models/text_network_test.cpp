@@ -19,7 +19,7 @@ using torch::Tensor;
 
 constexpr int64_t kVocabulary = 11, kPadding = 0, kMostTokens = 12;
 
-TextClassifier classifier(int64_t outputs = 3, Pooling pooling = Pooling::mean) {
+TextClassifier classifier(int64_t outputs = 3, Pooling pooling = Pooling::mean, bool centred = false) {
   return TextClassifier(TextClassifierOptions{.bert = {.vocabulary = kVocabulary,
                                                        .width = 8,
                                                        .layers = 2,
@@ -28,7 +28,8 @@ TextClassifier classifier(int64_t outputs = 3, Pooling pooling = Pooling::mean) 
                                                        .positions = kMostTokens,
                                                        .padding = kPadding},
                                               .outputs = outputs,
-                                              .pooling = pooling});
+                                              .pooling = pooling,
+                                              .centred = centred});
 }
 
 struct Case {
@@ -44,9 +45,12 @@ std::vector<Case> networks(int64_t outputs = 3) {
   for (const auto adaptation : {Adaptation::full, Adaptation::lora, Adaptation::bitfit})
     result.push_back({adaptations()[static_cast<size_t>(adaptation)],
                       make_adapted_network(classifier(outputs), adaptation, {.rank = 2, .alpha = 4})});
-  for (const auto adaptation : {Adaptation::full, Adaptation::lora})
-    result.push_back({"layers, " + adaptations()[static_cast<size_t>(adaptation)],
-                      make_adapted_network(classifier(outputs, Pooling::layers), adaptation, {.rank = 2, .alpha = 4})});
+  for (const auto adaptation : {Adaptation::full, Adaptation::lora}) {
+    result.push_back(
+        {"layers, " + adaptations()[static_cast<size_t>(adaptation)],
+         make_adapted_network(classifier(outputs, Pooling::layers, true), adaptation, {.rank = 2, .alpha = 4})});
+    result.back().network->set_centre(torch::randn({24}));
+  }
   for (Case& of : result) {
     of.network->to(torch::kDouble);
     const torch::NoGradGuard no_grad;
@@ -140,6 +144,7 @@ optim::testing::Model model_of(const Network& network, Tensor inputs, Tensor lab
     else
       model.constants.push_back(item.value());
   }
+  for (const Tensor& buffer : network.buffers()) model.constants.push_back(buffer);
   model.inputs = {std::move(inputs), std::move(labels)};
   model.losses = [&network](const auto& x) { return record_losses(const_cast<Network&>(network).forward(x[0]), x[1]); };
   return model;
@@ -150,6 +155,41 @@ void expect_exact(const optim::testing::Model& model, const std::string& name) {
   EXPECT_LT(errors.norm, 1e-9) << name;
   EXPECT_LT(errors.weighted, 1e-9) << name;
   EXPECT_TRUE(errors.bounded) << name;
+}
+
+TEST(TextNetwork, ScoresAreThoseOfVectorsLessTheCentre) {
+  const Tensor texts = ids({3, 12, 1, 7}, kMostTokens), groups = texts.view({2, 2, kMostTokens});
+  torch::manual_seed(5);
+  const Tensor centre = torch::randn({24});
+  for (const auto adaptation : {Adaptation::head, Adaptation::full, Adaptation::lora}) {
+    torch::manual_seed(6);
+    TextClassifier parts = classifier(3, Pooling::layers, true);
+    const auto network = make_adapted_network(parts, adaptation);
+    const torch::NoGradGuard no_grad;
+    const auto scores = [&](const Tensor& of) {
+      return network->forward(network->prepares() ? network->prepare(of) : of);
+    };
+    const Tensor vectors = parts->vectors(texts), before = scores(texts);
+    EXPECT_TRUE(before.allclose(at::linear(vectors, parts->classifier->weight, parts->classifier->bias)));
+
+    ASSERT_EQ(network->centred_width(), 24);
+    const Tensor prepared = network->prepares() ? network->prepare(texts) : texts;
+    EXPECT_TRUE(network->centred_vectors(prepared).allclose(vectors));
+    EXPECT_TRUE(vectors.norm(2, 1).allclose(torch::full({4}, network->centred_norm())));
+    const Tensor of_groups = network->prepares() ? network->prepare(groups) : groups;
+    EXPECT_TRUE(network->centred_vectors(of_groups).allclose(vectors.index({torch::tensor({0, 2})}), 1e-4, 1e-6));
+
+    network->set_centre(centre);
+    const Tensor after = scores(texts);
+    EXPECT_TRUE(
+        after.allclose(at::linear(vectors - centre, parts->classifier->weight, parts->classifier->bias), 1e-4, 1e-5));
+    EXPECT_FALSE(after.allclose(before));
+    fold_centre(*parts);
+    EXPECT_TRUE(scores(texts).allclose(after, 1e-4, 1e-5));
+    EXPECT_TRUE(parts->centre.equal(torch::zeros({24})));
+  }
+  EXPECT_EQ(make_adapted_network(classifier(), Adaptation::head)->centred_width(), 0);
+  EXPECT_THROW(classifier(3, Pooling::mean, true), UsageError);
 }
 
 TEST(TextNetwork, GradientsOfTextsAreThoseOfAutograd) {

@@ -9,6 +9,8 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
@@ -236,6 +238,53 @@ TEST_F(TrainPublished, FrozenWeightsStayThoseOfTheFolder) {
     EXPECT_EQ(tensor_bytes(trained, "bert." + name + "weight"), tensor_bytes(published_of, name + "weight")) << way;
     const bool same_bias = tensor_bytes(trained, "bert." + name + "bias") == tensor_bytes(published_of, name + "bias");
     EXPECT_EQ(same_bias, std::string(way) != "bitfit") << way;
+  }
+}
+
+std::vector<float> floats(const models::SafetensorsFile& file, const std::string& name) {
+  const std::string bytes = tensor_bytes(file, name);
+  std::vector<float> result(bytes.size() / sizeof(float));
+  std::memcpy(result.data(), bytes.data(), result.size() * sizeof(float));
+  return result;
+}
+
+// The centre is found in the first of the planned steps; exported, it is a part of the head's bias.
+TEST_F(TrainPublished, TheCentreIsOneOfTheSteps) {
+  const std::string folder = write_model("model"), texts = write("new.txt", "the film was fine\n");
+  for (const char* way : {"head", "lora"}) {
+    done(published(way, folder,
+                   {"--adapt", way, "--pooling", "layers", "--centre", "--noise-multiplier", "1", "--steps", "3"}));
+    EXPECT_EQ(privacy::read_ledger(path(way) + "/ledger.jsonl").spent.at(0).count, 3);
+    EXPECT_THAT(content(path(way) + "/certificate.json"), HasSubstr("a mean of their vectors"));
+    const auto trained = models::SafetensorsFile::read(path(way) + "/model.safetensors");
+    const std::vector<float> centre = floats(trained, "centre"), weight = floats(trained, "classifier.weight");
+    ASSERT_EQ(centre.size(), 48U);
+    EXPECT_TRUE(std::ranges::any_of(centre, [](float x) { return x != 0; }));
+    EXPECT_THAT(done({"predict", path(way), "--input", texts}).out, HasSubstr("0."));
+
+    done({"export", path(way), "--to", "safetensors", "--output", path(std::string(way) + "-whole")});
+    const auto exported = models::SafetensorsFile::read(path(std::string(way) + "-whole") + "/model.safetensors");
+    EXPECT_EQ(exported.find("centre"), nullptr);
+    std::vector<float> bias = floats(trained, "classifier.bias");
+    for (size_t c = 0; c < bias.size(); ++c) {
+      double product = 0;
+      for (size_t i = 0; i < centre.size(); ++i)
+        product += static_cast<double>(weight[c * centre.size() + i]) * centre[i];
+      EXPECT_NEAR(floats(exported, "classifier.bias").at(c), bias[c] - product, 1e-5) << way;
+    }
+  }
+  Words words = published("plain", folder, {"--pooling", "layers", "--centre", "--rule", "none", "--steps", "3"});
+  const auto delta = std::ranges::find(words, "--delta");
+  words.erase(delta, delta + 2);
+  done(words);
+  const auto plain = models::SafetensorsFile::read(path("plain") + "/model.safetensors");
+  // The mean of three directions of length 1.
+  const std::vector<float> centre = floats(plain, "centre");
+  for (size_t layer = 0; layer < 3; ++layer) {
+    double square = 0;
+    for (size_t i = 0; i < 16; ++i) square += std::pow(centre.at(layer * 16 + i), 2);
+    EXPECT_GT(square, 0.1);
+    EXPECT_LE(square, 1.00001);
   }
 }
 

@@ -85,6 +85,9 @@ TEST_F(TrainTextUsage, RefusesWhatHasNoPlace) {
   expect_error(own({"--model", "./folder"}), "--vocabulary");
   const Words preset = {"movie-reviews", "--epsilon", "3"};
   expect_error(preset + Words{"--adapt", "prefix"}, "--adapt");
+  expect_error(preset + Words{"--centre"}, "--centre");
+  expect_error(preset + Words{"--centre", "--pooling", "layers", "--rule", "flat", "--per-group"}, "--centre");
+  expect_error(preset + Words{"--centre", "--pooling", "layers", "--steps", "1"}, "--centre");
   expect_error(preset + Words{"--adapt", "head", "--lora-rank", "4"}, "--lora-rank");
   expect_error(preset + Words{"--adapt", "lora", "--lora-rank", "0"}, "--lora-rank");
   expect_error(preset + Words{"--labels", "a, b"}, "--labels");
