@@ -31,7 +31,6 @@ mkdir -p "$folder"
 source benchmarks/run_figures.sh
 planned_epsilon() { sed -n '/^  "planned": {/,/}/s/^    "epsilon": \([-0-9.e+]*\),$/\1/p' "$1/certificate.json"; }
 noise_multiplier() { sed -n 's/^  "noise_multiplier": \([-0-9.e+]*\),$/\1/p' "$1/certificate.json"; }
-finished() { [ -s "$1/certificate.json" ] && [ "$(last "$1" step)" = "$(planned_steps "$1")" ]; }
 
 rules=(flat psac)
 for rule in "${rules[@]}"; do

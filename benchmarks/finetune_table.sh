@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 runs=3
 folder=runs/finetune
 preset=movie-reviews
-plain=(--pooling layers --optimizer adam --lr 0.01 --batch 512 --epochs 30)
+plain=(--pooling layers --centre --optimizer adam --lr 0.01 --batch 512 --epochs 30)
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
@@ -30,7 +30,6 @@ sotto=${SOTTO:-build/release/tools/sotto}
 mkdir -p "$folder"
 
 source benchmarks/run_figures.sh
-finished() { [ -s "$1/model.safetensors" ] && [ "$(last "$1" step)" = "$(planned_steps "$1")" ]; }
 
 budgets=(none 8 3)
 for budget in "${budgets[@]}"; do
