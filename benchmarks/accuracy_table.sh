@@ -9,40 +9,24 @@
 # (default: runs/accuracy). Environment: SOTTO=PROGRAM (default: the release build)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source benchmarks/table_runs.sh
 
 runs=3
 folder=runs/accuracy
-while [ $# -gt 0 ]; do
-  case $1 in
-    -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-    --runs) runs=${2:?"--runs needs a number"}; shift 2 ;;
-    --folder) folder=${2:?"--folder needs a path"}; shift 2 ;;
-    *) break ;;
-  esac
-done
+while common_option "$@"; do shift 2; done
 budget=(--epsilon 3)
 for option in "$@"; do
   case $option in --noise-multiplier*) budget=() ;; esac
 done
-sotto=${SOTTO:-build/release/tools/sotto}
-[ -x "$sotto" ] || { echo "accuracy_table: no program $sotto; build it, or set SOTTO" >&2; exit 64; }
-mkdir -p "$folder"
+find_sotto
 
-source benchmarks/run_figures.sh
 planned_epsilon() { sed -n '/^  "planned": {/,/}/s/^    "epsilon": \([-0-9.e+]*\),$/\1/p' "$1/certificate.json"; }
 noise_multiplier() { sed -n 's/^  "noise_multiplier": \([-0-9.e+]*\),$/\1/p' "$1/certificate.json"; }
 
 rules=(flat psac)
 for rule in "${rules[@]}"; do
   for ((n = 1; n <= runs; ++n)); do
-    run=$folder/$rule-$n
-    ! finished "$run" 2>/dev/null || continue
-    echo "accuracy_table: $rule, run $n of $runs" >&2
-    if [ -e "$run" ]; then
-      "$sotto" resume "$run" >&2
-    else
-      "$sotto" train fashion-mnist "${budget[@]}" --delta 1e-5 --rule "$rule" --output "$run" "$@" >&2
-    fi
+    finish "$folder/$rule-$n" train fashion-mnist "${budget[@]}" --delta 1e-5 --rule "$rule" "$@"
   done
 done
 

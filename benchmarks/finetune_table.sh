@@ -10,6 +10,7 @@
 # (default: runs/finetune). Environment: SOTTO=PROGRAM (default: the release build), SOTTO_DATA
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source benchmarks/table_runs.sh
 
 runs=3
 folder=runs/finetune
@@ -17,33 +18,20 @@ preset=movie-reviews
 plain=(--pooling layers --centre --optimizer adam --lr 0.01 --batch 512 --epochs 30)
 while [ $# -gt 0 ]; do
   case $1 in
-    -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-    --runs) runs=${2:?"--runs needs a number"}; shift 2 ;;
-    --folder) folder=${2:?"--folder needs a path"}; shift 2 ;;
-    --preset) preset=${2:?"--preset needs a name"}; shift 2 ;;
-    --plain) read -ra plain <<<"${2:?"--plain needs options"}"; shift 2 ;;
-    *) break ;;
+    --preset) preset=${2:?"--preset needs a name"} ;;
+    --plain) read -ra plain <<<"${2:?"--plain needs options"}" ;;
+    *) common_option "$@" || break ;;
   esac
+  shift 2
 done
-sotto=${SOTTO:-build/release/tools/sotto}
-[ -x "$sotto" ] || { echo "finetune_table: no program $sotto; build it, or set SOTTO" >&2; exit 64; }
-mkdir -p "$folder"
-
-source benchmarks/run_figures.sh
+find_sotto
 
 budgets=(none 8 3)
 for budget in "${budgets[@]}"; do
   for ((n = 1; n <= runs; ++n)); do
-    run=$folder/$budget-$n
-    ! finished "$run" 2>/dev/null || continue
-    echo "finetune_table: epsilon $budget, run $n of $runs" >&2
-    if [ -e "$run" ]; then
-      "$sotto" resume "$run" >&2
-    elif [ "$budget" = none ]; then
-      "$sotto" train text "$preset" --rule none --output "$run" "${plain[@]}" >&2
-    else
-      "$sotto" train text "$preset" --epsilon "$budget" --delta 1e-5 --output "$run" "$@" >&2
-    fi
+    options=(--epsilon "$budget" --delta 1e-5 "$@")
+    if [ "$budget" = none ]; then options=(--rule none "${plain[@]}"); fi
+    finish "$folder/$budget-$n" train text "$preset" "${options[@]}"
   done
 done
 

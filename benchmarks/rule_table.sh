@@ -9,36 +9,13 @@
 # (default: runs/rules). Environment: SOTTO=PROGRAM (default: the release build), SOTTO_DATA
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source benchmarks/table_runs.sh
 
 runs=3
 folder=runs/rules
-while [ $# -gt 0 ]; do
-  case $1 in
-    -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-    --runs) runs=${2:?"--runs needs a number"}; shift 2 ;;
-    --folder) folder=${2:?"--folder needs a path"}; shift 2 ;;
-    *) break ;;
-  esac
-done
-sotto=${SOTTO:-build/release/tools/sotto}
-[ -x "$sotto" ] || { echo "rule_table: no program $sotto; build it, or set SOTTO" >&2; exit 64; }
-options=(--adapt head --pooling layers --centre --batch 2048 --steps 60 --optimizer sgd --lr-schedule linear --delta 1e-5 "$@")
-
-source benchmarks/run_figures.sh
-
-# train RUN RULE OPTION ...
-train() {
-  local run=$1 rule=$2
-  shift 2
-  ! finished "$run" 2>/dev/null || return 0
-  echo "rule_table: $run" >&2
-  if [ -e "$run" ]; then
-    "$sotto" resume "$run" >&2
-  else
-    mkdir -p "$(dirname "$run")"
-    "$sotto" train text movie-reviews "${options[@]}" --rule "$rule" --output "$run" "$@" >&2
-  fi
-}
+while common_option "$@"; do shift 2; done
+find_sotto
+options=(train text movie-reviews --adapt head --pooling layers --centre --batch 2048 --steps 60 --optimizer sgd --lr-schedule linear --delta 1e-5 "$@")
 
 # parameters RULE: what is tried beside the rate; what the rule leaves of a gradient's norm is set by it
 parameters() {
@@ -57,14 +34,14 @@ for rule in flat auto-s psac; do
   for parameter in $(parameters $rule); do
     for lr in 5 10 20; do
       run=$folder/$rule/tuning$parameter-lr=$lr
-      train "$run" $rule --epsilon 8 "${fixed[@]}" --lr $lr "$parameter"
+      finish "$run" "${options[@]}" --rule $rule --epsilon 8 "${fixed[@]}" --lr $lr "$parameter"
       accuracy=$(last "$run" accuracy)
       if awk "BEGIN { exit !($accuracy > $best) }"; then best=$accuracy chosen=("$parameter" --lr $lr); fi
     done
   done
   for budget in 8 3; do
     for ((n = 1; n <= runs; ++n)); do
-      train "$folder/$rule/$budget-$n" $rule --epsilon $budget "${fixed[@]}" "${chosen[@]}"
+      finish "$folder/$rule/$budget-$n" "${options[@]}" --rule $rule --epsilon $budget "${fixed[@]}" "${chosen[@]}"
     done
     for ((n = 1; n <= runs; ++n)); do last "$folder/$rule/$budget-$n" accuracy; done | LC_ALL=C awk \
       -v rule=$rule -v budget=$budget -v chosen="${chosen[*]}" '

@@ -1,0 +1,37 @@
+# Sourced by the scripts that make tables of runs, in the root of the repository. Such a script says what it does in the
+# comment at its beginning, and sets `runs` and `folder` before common_option().
+
+# common_option "$@": whether the first argument is one that all these scripts have; --runs and --folder take two words
+common_option() {
+  case ${1:-} in
+    -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+    --runs) runs=${2:?"--runs needs a number"} ;;
+    --folder) folder=${2:?"--folder needs a path"} ;;
+    *) return 1 ;;
+  esac
+}
+
+# Sets `sotto`, the program.
+find_sotto() {
+  sotto=${SOTTO:-build/release/tools/sotto}
+  [ -x "$sotto" ] || { echo "$(basename "$0" .sh): no program $sotto; build it, or set SOTTO" >&2; exit 64; }
+}
+
+# last RUN KEY: a number of the run's newest line of metrics
+last() { tail -n 1 "$1/metrics.jsonl" 2>/dev/null | sed -n "s/.*\"$2\":\([-0-9.e+]*\).*/\1/p"; }
+planned_steps() { sed -n 's/^steps = //p' "$1/config.toml"; }
+finished() { [ -s "$1/model.safetensors" ] && [ "$(last "$1" step)" = "$(planned_steps "$1")" ]; }
+
+# finish RUN ARGUMENT ...: what is left of a run that `sotto ARGUMENT ... --output RUN` begins
+finish() {
+  local run=$1
+  shift
+  ! finished "$run" 2>/dev/null || return 0
+  echo "$(basename "$0" .sh): $run" >&2
+  if [ -e "$run" ]; then
+    "$sotto" resume "$run" >&2
+  else
+    mkdir -p "$(dirname "$run")"
+    "$sotto" "$@" --output "$run" >&2
+  fi
+}
