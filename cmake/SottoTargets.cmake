@@ -3,7 +3,11 @@
 
 # LibTorch's headers take longer to read than most sources take to compile. They are read once for all targets that are
 # compiled alike: the rooms share the headers of the first that asks, the tests have their own.
-# sotto_precompiled(TARGET KIND HEADERS ...)
+set(sotto_room_headers ATen/core/Tensor.h ATen/TensorOperators.h ATen/Parallel.h ATen/core/grad_mode.h
+  torch/csrc/autograd/variable.h torch/nn/module.h)
+set(sotto_test_headers torch/torch.h gtest/gtest.h)
+
+# sotto_precompiled(TARGET room|test)
 function(sotto_precompiled target kind)
   if(NOT SOTTO_PRECOMPILED_HEADERS)
     return()
@@ -13,15 +17,12 @@ function(sotto_precompiled target kind)
   if(owner)
     target_precompile_headers(${target} REUSE_FROM ${owner})
   else()
-    list(TRANSFORM ARGN REPLACE "(.+)" "<\\1>" OUTPUT_VARIABLE headers)
+    list(TRANSFORM sotto_${kind}_headers REPLACE "(.+)" "<\\1>" OUTPUT_VARIABLE headers)
     target_precompile_headers(${target} PRIVATE ${headers})
     set_property(GLOBAL PROPERTY sotto_precompiled_${kind} ${target})
   endif()
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>) # or ccache gives up
 endfunction()
-set(sotto_room_headers ATen/core/Tensor.h ATen/TensorOperators.h ATen/Parallel.h ATen/core/grad_mode.h
-  torch/csrc/autograd/variable.h torch/nn/module.h)
-set(sotto_test_headers torch/torch.h gtest/gtest.h)
 
 # sotto_room(NAME SOURCES ... [LINKS ...] [PRIVATE_LINKS ...] [BUILD_LINKS ...] [FOLDER folder])
 # Defines sotto_NAME (alias sotto::NAME). Headers are included as <sotto/NAME/file.h>, in the build as when installed.
@@ -50,7 +51,7 @@ function(sotto_room name)
   set(export sotto-targets)
   if("LibTorch::cpu" IN_LIST ROOM_LINKS)
     set(export sotto-training-targets)
-    sotto_precompiled(sotto_${name} room ${sotto_room_headers})
+    sotto_precompiled(sotto_${name} room)
   endif()
   install(TARGETS sotto_${name} EXPORT ${export} ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/sotto/${ROOM_FOLDER}"
@@ -82,7 +83,7 @@ function(sotto_test name)
   target_compile_definitions(${name} PRIVATE SOTTO_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden")
   target_link_libraries(${name} PRIVATE ${TEST_LINKS} sotto_warnings GTest::gtest_main)
   if("sotto::optim" IN_LIST TEST_LINKS OR "sotto::models" IN_LIST TEST_LINKS)
-    sotto_precompiled(${name} test ${sotto_test_headers})
+    sotto_precompiled(${name} test)
   endif()
   if(TEST_WHOLE)
     add_test(NAME ${name} COMMAND ${name})

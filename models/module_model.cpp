@@ -1,4 +1,8 @@
 #include <sotto/models/module_model.h>
+#include <sotto/models/module_state.h>
+
+#include <utility>
+#include <vector>
 
 namespace sotto::models {
 namespace {
@@ -12,10 +16,7 @@ class ModuleModel : public TrainableModel {
   at::Tensor prepare(const at::Tensor& inputs) const override { return network_->prepare(inputs); }
   bool prepares() const override { return network_->prepares(); }
 
-  int64_t centred_width() const override { return network_->centred_width(); }
-  double centred_norm() const override { return network_->centred_norm(); }
-  at::Tensor centred_vectors(const at::Tensor& prepared) override { return network_->centred_vectors(prepared); }
-  void set_centre(const at::Tensor& centre) override { network_->set_centre(centre); }
+  Centred* centred() override { return network_->centred(); }
 
   void move_to(at::Device device) override { network_->to(device); }
 
@@ -23,7 +24,7 @@ class ModuleModel : public TrainableModel {
 
   std::vector<NamedTensor> constants() const override {
     std::vector<NamedTensor> result = parameters(false);
-    for (const auto& item : network_->named_buffers()) result.push_back({item.key(), item.value()});
+    for (NamedTensor& buffer : module_buffers(*network_)) result.push_back(std::move(buffer));
     return result;
   }
 
@@ -37,9 +38,8 @@ class ModuleModel : public TrainableModel {
 
  private:
   std::vector<NamedTensor> parameters(bool trainable) const {
-    std::vector<NamedTensor> result;
-    for (const auto& item : network_->named_parameters())
-      if (item.value().requires_grad() == trainable) result.push_back({item.key(), item.value()});
+    std::vector<NamedTensor> result = module_parameters(*network_);
+    std::erase_if(result, [&](const NamedTensor& named) { return named.tensor.requires_grad() != trainable; });
     return result;
   }
 

@@ -2,6 +2,7 @@
 // A network of this library: every record's loss depends on that record alone.
 
 #include <ATen/core/Tensor.h>
+#include <sotto/models/centred.h>
 #include <torch/nn/module.h>
 
 namespace sotto::models {
@@ -16,12 +17,8 @@ class Network : public torch::nn::Module {
   virtual at::Tensor prepare(const at::Tensor& inputs) const { return inputs; }
   virtual bool prepares() const { return false; }
 
-  // A vector of each record from what forward() takes, [batch, width], all of one norm, whose mean over the data
-  // forward() subtracts once it is known: set_centre() copies it. No such vector where the width is 0.
-  virtual int64_t centred_width() const { return 0; }
-  virtual double centred_norm() const { return 0; }
-  virtual at::Tensor centred_vectors(const at::Tensor& prepared) { return prepared; }
-  virtual void set_centre(const at::Tensor&) {}
+  // Where forward() subtracts a mean over the data; null otherwise.
+  virtual Centred* centred() { return nullptr; }
 };
 
 }  // namespace sotto::models

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/models/frozen.h>
+#include <sotto/models/module_state.h>
 #include <sotto/models/text_classifier.h>
 #include <sotto/privacy/error.h>
 
@@ -58,9 +59,7 @@ void fold_centre(TextClassifierImpl& model) {
 }
 
 void load_encoder(const std::filesystem::path& weights, TextClassifierImpl& model) {
-  std::vector<NamedTensor> tensors;
-  for (const auto& item : model.bert->named_parameters()) tensors.push_back({item.key(), item.value()});
-  load_published(weights, tensors, published_bert_names());
+  load_published(weights, module_parameters(*model.bert), published_bert_names());
 }
 
 TextClassifier load_text_classifier(const std::filesystem::path& folder, int64_t outputs, Pooling pooling) {

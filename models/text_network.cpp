@@ -23,7 +23,7 @@ at::Tensor by_text(const at::Tensor& ids, Rows&& rows) {
   return result.view({ids.size(0), ids.size(1), result.size(1)});
 }
 
-class AdaptedNetwork : public Network {
+class AdaptedNetwork : public Network, private Centred {
  public:
   AdaptedNetwork(const TextClassifier& classifier, Adaptation adaptation, const LoraOptions& options)
       : classifier_(classifier), prepares_(adaptation == Adaptation::head) {
@@ -45,11 +45,14 @@ class AdaptedNetwork : public Network {
   }
   bool prepares() const override { return prepares_; }
 
-  int64_t centred_width() const override { return classifier_->centre.defined() ? classifier_->centre.size(0) : 0; }
+  Centred* centred() override { return classifier_->centre.defined() ? this : nullptr; }
+
+ private:
+  int64_t width() const override { return classifier_->centre.size(0); }
   // Of vectors of length 1, side by side.
-  double centred_norm() const override { return std::sqrt(static_cast<double>(classifier_->bert->layers.size()) + 1); }
+  double norm() const override { return std::sqrt(static_cast<double>(classifier_->bert->layers.size()) + 1); }
   // Of a group, that of its first text.
-  at::Tensor centred_vectors(const at::Tensor& prepared) override {
+  at::Tensor vectors(const at::Tensor& prepared) override {
     const at::NoGradGuard no_grad;
     const at::Tensor first = prepared.dim() == kTextsOfARecord ? prepared.select(1, 0) : prepared;
     if (prepares_) return first;
@@ -61,7 +64,6 @@ class AdaptedNetwork : public Network {
     classifier_->centre.copy_(centre);
   }
 
- private:
   mutable TextClassifier classifier_;
   std::unique_ptr<Lora> lora_;
   bool prepares_;

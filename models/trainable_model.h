@@ -2,6 +2,7 @@
 // A model as training sees it, wherever it came from: a network of this library, or a file (script_model.h).
 
 #include <ATen/core/Tensor.h>
+#include <sotto/models/centred.h>
 #include <sotto/models/state.h>
 
 #include <filesystem>
@@ -25,11 +26,8 @@ class TrainableModel {
   virtual at::Tensor prepare(const at::Tensor& inputs) const { return inputs; }
   virtual bool prepares() const { return false; }
 
-  // As network.h: what is subtracted from a vector of each record. None where the width is 0.
-  virtual int64_t centred_width() const { return 0; }
-  virtual double centred_norm() const { return 0; }
-  virtual at::Tensor centred_vectors(const at::Tensor& prepared) { return prepared; }
-  virtual void set_centre(const at::Tensor&) {}
+  // Where forward() subtracts a mean over the data; null otherwise.
+  virtual Centred* centred() { return nullptr; }
 
   // Moves everything that forward() reads to the device, in place: the tensors stay the objects that they are. What
   // prepare() reads moves too.

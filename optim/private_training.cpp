@@ -300,7 +300,7 @@ void PrivateTraining::compute_gradient(const Losses& losses) {
   ended("charge and noise");
 }
 
-at::Tensor PrivateTraining::mean(const Losses& vectors, int64_t width, double length) {
+at::Tensor PrivateTraining::mean(const Vectors& vectors, int64_t width, double length) {
   const auto refuse = [](const std::string& why) { throw UsageError("[PrivateTraining::mean] " + why); };
   int64_t trained = 0;
   for (const NamedParameter& parameter : clipper_.parameters()) trained += parameter.tensor.numel();

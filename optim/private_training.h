@@ -37,6 +37,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -62,6 +63,9 @@ struct PrivateTrainingOptions {
   // from it carries that stamp.
   std::optional<std::uint64_t> insecure_test_seed = std::nullopt;
 };
+
+// Maps a physical batch of B records to a vector of each, [B, width].
+using Vectors = std::function<at::Tensor(const std::vector<at::Tensor>& inputs)>;
 
 class PrivateTraining {
  public:
@@ -93,13 +97,13 @@ class PrivateTraining {
   // Throws UsageError otherwise.
   void update();
 
-  // The mean over the data of a vector that each record has, [B, width] of [B, ...] inputs, from one of the planned
-  // steps: sampled, weighted by the rule, noised and charged as any other, with the vector in the place of a record's
-  // gradient. `length` is the norm of all vectors: what the rule makes of that length is undone, so that the result is
-  // their mean and noise. Model and optimizer are left alone. Returns [width], float.
+  // The mean over the data of a vector that each record has, from one of the planned steps: sampled, weighted by the
+  // rule, noised and charged as any other, with the vector in the place of a record's gradient. `length` is the norm of
+  // all vectors: what the rule makes of that length is undone, so that the result is their mean and noise. Model and
+  // optimizer are left alone. Returns [width], float.
   // Throws UsageError for a rule per group, a width below 1 or above the number of trained parameters, a length that is
   // not finite and > 0, and vectors that mix records or are made of what is not known; BudgetExhausted as step().
-  at::Tensor mean(const Losses& vectors, int64_t width, double length);
+  at::Tensor mean(const Vectors& vectors, int64_t width, double length);
 
   bool finished() const { return !ledger_.charging() && steps_charged() >= options_.plan.steps(); }
   int64_t steps_charged() const;

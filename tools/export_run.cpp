@@ -1,5 +1,6 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
+#include <sotto/models/module_state.h>
 #include <sotto/models/peft_adapter.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/atomic_file.h>
@@ -13,6 +14,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <utility>
 #include <vector>
 
 namespace sotto::tools {
@@ -28,10 +30,10 @@ void write_certificate(const RunFolder& run, const std::filesystem::path& folder
 
 // The weights of the encoder and the head: not the factors, which were merged.
 std::vector<models::NamedTensor> merged_state(const models::TextClassifierImpl& classifier) {
-  std::vector<models::NamedTensor> result;
-  for (const auto& item : classifier.named_parameters())
-    if (!item.key().ends_with(".lora_A") && !item.key().ends_with(".lora_B"))
-      result.push_back({item.key(), item.value().detach()});
+  std::vector<models::NamedTensor> result = models::module_parameters(classifier);
+  std::erase_if(result, [](const models::NamedTensor& named) {
+    return named.name.ends_with(".lora_A") || named.name.ends_with(".lora_B");
+  });
   return result;
 }
 
@@ -55,9 +57,8 @@ void export_run(const TrainingJob& job) {
   PublishedText parts = published_text(source, job.options, plan);
   const auto lora = models::adapt(*parts.classifier, parts.adaptation, parts.lora);
   const at::NoGradGuard no_grad;
-  std::vector<models::NamedTensor> state;
-  for (const auto& item : parts.classifier->named_parameters()) state.push_back({item.key(), item.value()});
-  for (const auto& item : parts.classifier->named_buffers()) state.push_back({item.key(), item.value()});
+  std::vector<models::NamedTensor> state = models::module_parameters(*parts.classifier);
+  for (models::NamedTensor& buffer : models::module_buffers(*parts.classifier)) state.push_back(std::move(buffer));
   const models::Metadata metadata = models::load_state(run.model(), state);
   models::fold_centre(*parts.classifier);
 

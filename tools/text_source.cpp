@@ -118,7 +118,7 @@ PublishedText published_text(const TextSource& source, const TrainOptions& optio
   models::TextClassifier classifier(models::TextClassifierOptions{.bert = checked_sizes(source, text),
                                                                   .outputs = text.classes(),
                                                                   .pooling = pooling_of(options.pooling),
-                                                                  .centred = options.centre});
+                                                                  .centred = text.centred});
   if (!source.weights.empty()) models::load_encoder(source.weights, *classifier);
   return {std::move(classifier), models::adaptation_of(plan.adapt), lora_options(options)};
 }

@@ -176,12 +176,12 @@ void TrainingRun::start(bool resume) {
 }
 
 void TrainingRun::centre() {
-  const int64_t width = model_->centred_width();
-  if (width == 0) return;
+  models::Centred* const centred = model_->centred();
+  if (centred == nullptr) return;
   const SlowNotice notice(*job_.err, "finding out what all records have in common ...");
-  const auto vectors = [&](const std::vector<at::Tensor>& inputs) { return model_->centred_vectors(inputs[0]); };
-  if (!private_) return model_->set_centre(plain_->mean(vectors, width));
-  model_->set_centre(private_->mean(vectors, width, model_->centred_norm()));
+  const auto vectors = [&](const std::vector<at::Tensor>& inputs) { return centred->vectors(inputs[0]); };
+  if (!private_) return centred->set_centre(plain_->mean(vectors, centred->width()));
+  centred->set_centre(private_->mean(vectors, centred->width(), centred->norm()));
   ++applied_steps_;
   tell_folder();
 }
@@ -301,7 +301,7 @@ ExitCode TrainingRun::loop() {
         return *code;
       }
       step();
-      if (applied_steps_ == 1 && job_.kind == TrainingJob::Kind::train) tell_folder();  // if centre() has not
+      if (applied_steps_ == 1 && job_.kind == TrainingJob::Kind::train) tell_folder();  // or centre() did, in that step
       progress.step(steps_done(), spent);
       if (const auto now = std::chrono::steady_clock::now(); now - saved > kCheckpointInterval) {
         save(false);

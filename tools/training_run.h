@@ -38,7 +38,7 @@ class TrainingRun {
   RecordShape read_records();
   void examine();
   void start(bool resume);
-  // Of a model that subtracts one (models/network.h), before its first step: from one planned step, or where nothing is
+  // Of a model that subtracts one (models/centred.h), before its first step: from one planned step, or where nothing is
   // charged, from all records.
   void centre();
   ExitCode loop();

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sotto/models/bert.h>
+#include <sotto/models/module_state.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/error.h>
 #include <torch/torch.h>
@@ -34,9 +35,7 @@ Bert small(torch::Dtype dtype = torch::kDouble) {
 }
 
 std::vector<NamedTensor> named(const Bert& bert) {
-  std::vector<NamedTensor> result;
-  for (const auto& item : bert->named_parameters()) result.push_back({item.key(), item.value()});
-  return result;
+  return module_parameters(*bert);
 }
 
 // Of one text without padding: [T, width], by the formulas of the paper, one number at a time.

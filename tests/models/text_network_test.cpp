@@ -49,7 +49,7 @@ std::vector<Case> networks(int64_t outputs = 3) {
     result.push_back(
         {"layers, " + adaptations()[static_cast<size_t>(adaptation)],
          make_adapted_network(classifier(outputs, Pooling::layers, true), adaptation, {.rank = 2, .alpha = 4})});
-    result.back().network->set_centre(torch::randn({24}));
+    result.back().network->centred()->set_centre(torch::randn({24}));
   }
   for (Case& of : result) {
     of.network->to(torch::kDouble);
@@ -172,14 +172,16 @@ TEST(TextNetwork, ScoresAreThoseOfVectorsLessTheCentre) {
     const Tensor vectors = parts->vectors(texts), before = scores(texts);
     EXPECT_TRUE(before.allclose(at::linear(vectors, parts->classifier->weight, parts->classifier->bias)));
 
-    ASSERT_EQ(network->centred_width(), 24);
+    Centred* const centred = network->centred();
+    ASSERT_NE(centred, nullptr);
+    EXPECT_EQ(centred->width(), 24);
     const Tensor prepared = network->prepares() ? network->prepare(texts) : texts;
-    EXPECT_TRUE(network->centred_vectors(prepared).allclose(vectors));
-    EXPECT_TRUE(vectors.norm(2, 1).allclose(torch::full({4}, network->centred_norm())));
+    EXPECT_TRUE(centred->vectors(prepared).allclose(vectors));
+    EXPECT_TRUE(vectors.norm(2, 1).allclose(torch::full({4}, centred->norm())));
     const Tensor of_groups = network->prepares() ? network->prepare(groups) : groups;
-    EXPECT_TRUE(network->centred_vectors(of_groups).allclose(vectors.index({torch::tensor({0, 2})}), 1e-4, 1e-6));
+    EXPECT_TRUE(centred->vectors(of_groups).allclose(vectors.index({torch::tensor({0, 2})}), 1e-4, 1e-6));
 
-    network->set_centre(centre);
+    centred->set_centre(centre);
     const Tensor after = scores(texts);
     EXPECT_TRUE(
         after.allclose(at::linear(vectors - centre, parts->classifier->weight, parts->classifier->bias), 1e-4, 1e-5));
@@ -188,7 +190,7 @@ TEST(TextNetwork, ScoresAreThoseOfVectorsLessTheCentre) {
     EXPECT_TRUE(scores(texts).allclose(after, 1e-4, 1e-5));
     EXPECT_TRUE(parts->centre.equal(torch::zeros({24})));
   }
-  EXPECT_EQ(make_adapted_network(classifier(), Adaptation::head)->centred_width(), 0);
+  EXPECT_EQ(make_adapted_network(classifier(), Adaptation::head)->centred(), nullptr);
   EXPECT_THROW(classifier(3, Pooling::mean, true), UsageError);
 }
 

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sotto/models/bert.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/ledger_contents.h>
@@ -15,6 +14,7 @@
 #include <random>
 #include <sstream>
 
+#include "../support/small_bert.h"
 #include "program.h"
 #include "run_weights.h"
 
@@ -26,7 +26,7 @@ using testing::content, testing::Outcome, testing::run, testing::run_weights, te
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr const char* kWords[] = {"fine", "warm", "clever", "dull", "cold", "silly", "the", "film", "was", "a"};
+constexpr auto& kWords = sotto::testing::kSmallBertWords;
 
 class TrainText : public ::testing::Test {
  protected:
@@ -183,20 +183,7 @@ class TrainPublished : public TrainText {
   std::string write_model(const std::string& name) const {
     const std::string folder = path(name);
     std::filesystem::create_directories(folder);
-    std::string vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n";
-    for (const char* word : kWords) vocabulary += std::string(word) + "\n";
-    write(name + "/vocab.txt", vocabulary);
-    write(
-        name + "/config.json",
-        R"({"model_type": "bert", "vocab_size": 14, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
-              "intermediate_size": 24, "max_position_embeddings": 64, "type_vocab_size": 2, "hidden_act": "gelu",
-              "layer_norm_eps": 1e-12, "pad_token_id": 0})");
-    torch::manual_seed(2);
-    models::Bert bert(models::BertOptions{
-        .vocabulary = 14, .width = 16, .layers = 2, .heads = 2, .feed_forward = 24, .positions = 64});
-    std::vector<models::NamedTensor> tensors;
-    for (const auto& item : bert->named_parameters()) tensors.push_back({item.key(), item.value().detach()});
-    models::save_state(folder + "/model.safetensors", tensors);
+    sotto::testing::write_small_bert(folder);
     return folder;
   }
   Words published(const std::string& output, const std::string& folder, const Words& more = {}) const {
