@@ -40,7 +40,7 @@ int main(int argc, char** argv) try {
   const torch::Tensor ids = ids_of(table.texts, tokenizer), labels = torch::tensor(table.labels).to(torch::kLong);
 
   models::TextClassifier net = models::load_text_classifier(folder, /*outputs=*/2);
-  const auto lora = models::adapt(*net, models::Adaptation::lora, {.rank = 8, .alpha = 16});
+  const auto lora = models::adapt(*net, models::Adaptation::lora, {.lora = {.rank = 8, .alpha = 16}});
   torch::optim::AdamW optimizer(models::trained(*net), torch::optim::AdamWOptions(1e-2));
 
   const privacy::PrivacyPlan plan({.adjacency = privacy::Adjacency::add_remove,

@@ -97,19 +97,16 @@ Tensor BertImpl::embed(const Tensor& ids) {
 }
 
 Tensor BertImpl::forward(const Tensor& ids) {
-  Tensor last;
-  each(ids, [&last](const Tensor& states) { last = states; });
-  return last;
+  return through(0, options.layers, embed(ids), tokens(ids));
 }
 
-void BertImpl::each(const Tensor& ids, const std::function<void(const Tensor& states)>& of) {
-  Tensor states = embed(ids);
-  of(states);
-  const Tensor mask = hidden(tokens(ids), states);
-  for (BertLayer& layer : layers) {
-    states = layer(states, mask);
-    of(states);
+Tensor BertImpl::through(int64_t first, int64_t end, Tensor states, const Tensor& tokens, const Visit& visit) {
+  const Tensor mask = hidden(tokens, states);
+  for (int64_t l = first; l < end; ++l) {
+    states = layers[static_cast<std::size_t>(l)](states, mask);
+    if (visit) visit(states);
   }
+  return states;
 }
 
 PublishedNames published_bert_names() {

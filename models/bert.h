@@ -36,12 +36,13 @@ struct BertImpl : torch::nn::Module {
   // ids [B, T] (int64, 0 to vocabulary - 1, T at most positions) -> states [B, T, width]. Which places are tokens and
   // which padding says pooling.h. Token types are 0. Throws UsageError when T is out of range.
   torch::Tensor forward(const torch::Tensor& ids);
-  // Hands over the states after the embedding and after every layer, the last of which forward() returns: layers + 1 of
-  // them.
-  void each(const torch::Tensor& ids, const std::function<void(const torch::Tensor& states)>& of);
 
-  // The two halves of forward(). tokens: [B, T], false for padding.
+  // forward() is embed() and then all layers. tokens: [B, T], false for padding.
   torch::Tensor embed(const torch::Tensor& ids);
+  // Layers first, first + 1, ... of them, from states after `first` of them; hands over the states after each.
+  using Visit = std::function<void(const torch::Tensor& states)>;
+  torch::Tensor through(int64_t first, int64_t end, torch::Tensor states, const torch::Tensor& tokens,
+                        const Visit& visit = {});
   torch::Tensor tokens(const torch::Tensor& ids) const;
   static torch::Tensor hidden(const torch::Tensor& tokens, const torch::Tensor& like);
 

@@ -15,6 +15,7 @@ class ModuleModel : public TrainableModel {
 
   at::Tensor prepare(const at::Tensor& inputs) const override { return network_->prepare(inputs); }
   bool prepares() const override { return network_->prepares(); }
+  bool keeps_places() const override { return network_->keeps_places(); }
 
   Centred* centred() override { return network_->centred(); }
 

@@ -7,16 +7,51 @@
 #include <fmt/ranges.h>
 #include <sotto/models/frozen.h>
 #include <sotto/models/module_state.h>
+#include <sotto/models/name_pattern.h>
 #include <sotto/models/text_classifier.h>
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace sotto::models {
 namespace {
 
 constexpr double kTinySquare = 1e-24;  // so that the vector 0 has a direction: 0
+
+torch::Tensor direction(const torch::Tensor& states, const torch::Tensor& tokens) {
+  const torch::Tensor mean = pooled(states, tokens, Pooling::mean);
+  return mean / mean.square().sum(1, /*keepdim=*/true).add(kTinySquare).sqrt();
+}
+
+// Patterns of the names of embedding and layers that stay frozen.
+std::vector<std::string> frozen_below(const TextClassifierImpl& model, const AdaptationOptions& options) {
+  if (!options.layers) return {};
+  const auto all = static_cast<int64_t>(model.bert->layers.size());
+  if (*options.layers < 1 || *options.layers > all)
+    throw UsageError(
+        fmt::format("[adapt] layers: {}; must be from 1 to {}, those of the encoder", *options.layers, all));
+  std::vector<std::string> result = {"bert.embeddings.*"};
+  for (int64_t l = 0; l < all - *options.layers; ++l) result.push_back(fmt::format("bert.encoder.layer.{}.*", l));
+  return result;
+}
+
+// The names of those linear layers that the targets match and that are not frozen.
+std::vector<std::string> targets_above(const TextClassifierImpl& model, const std::vector<std::string>& targets,
+                                       const std::vector<std::string>& below) {
+  std::vector<std::string> names;
+  for (const auto& item : model.named_modules("", /*include_self=*/false))
+    if (std::dynamic_pointer_cast<torch::nn::LinearImpl>(item.value()) != nullptr) names.push_back(item.key());
+  const std::vector<bool> wanted = matched("Lora targets", targets, names);
+  std::vector<std::string> result;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (wanted[i] && std::ranges::none_of(below, [&](const std::string& p) { return matches(p, names[i]); }))
+      result.push_back(names[i]);
+  if (result.empty())
+    throw UsageError(fmt::format("[adapt] targets of LoRA: {} match frozen layers only", fmt::join(targets, ", ")));
+  return result;
+}
 
 }  // namespace
 
@@ -41,14 +76,41 @@ torch::Tensor TextClassifierImpl::scores(const torch::Tensor& vectors) {
 }
 
 torch::Tensor TextClassifierImpl::vectors(const torch::Tensor& ids) {
-  const torch::Tensor tokens = bert->tokens(ids);
-  if (pooling != Pooling::layers) return pooled(bert(ids), tokens, pooling);
+  const torch::Tensor tokens = bert->tokens(ids), states = bert->embed(ids);
   std::vector<torch::Tensor> means;
-  bert->each(ids, [&](const torch::Tensor& states) {
-    const torch::Tensor mean = pooled(states, tokens, Pooling::mean);
-    means.push_back(mean / mean.square().sum(1, /*keepdim=*/true).add(kTinySquare).sqrt());
-  });
+  if (pooling == Pooling::layers) means.push_back(direction(states, tokens));
+  return vectors_from(0, states, tokens, std::move(means));
+}
+
+torch::Tensor TextClassifierImpl::vectors_from(int64_t layer, const torch::Tensor& states, const torch::Tensor& tokens,
+                                               std::vector<torch::Tensor> means) {
+  const int64_t end = bert->options.layers;
+  if (pooling != Pooling::layers) return pooled(bert->through(layer, end, states, tokens), tokens, pooling);
+  bert->through(layer, end, states, tokens,
+                [&](const torch::Tensor& after) { means.push_back(direction(after, tokens)); });
   return at::cat(means, 1);
+}
+
+torch::Tensor TextClassifierImpl::states_below(const torch::Tensor& ids, int64_t layers) {
+  const torch::Tensor tokens = bert->tokens(ids);
+  std::vector<torch::Tensor> columns;
+  const auto visit = [&](const torch::Tensor& states) {
+    if (pooling == Pooling::layers) columns.push_back(direction(states, tokens).unsqueeze(2));
+  };
+  torch::Tensor states = bert->embed(ids);
+  visit(states);
+  states = bert->through(0, layers, states, tokens, visit);
+  columns.push_back(states.masked_fill(tokens.logical_not().unsqueeze(2), 0).transpose(1, 2));
+  return at::cat(columns, 2);
+}
+
+torch::Tensor TextClassifierImpl::vectors_above(const torch::Tensor& below, int64_t layers) {
+  const int64_t columns = pooling == Pooling::layers ? layers + 1 : 0;
+  const torch::Tensor states = below.slice(2, columns);
+  const torch::Tensor tokens = token_places(states.ne(0).to(at::kLong).amax(1), 0);
+  std::vector<torch::Tensor> means;
+  if (columns > 0) means.push_back(below.slice(2, 0, columns).transpose(1, 2).flatten(1));
+  return vectors_from(layers, states.transpose(1, 2).contiguous(), tokens, std::move(means));
 }
 
 void fold_centre(TextClassifierImpl& model) {
@@ -82,17 +144,23 @@ Adaptation adaptation_of(const std::string& name) {
   return static_cast<Adaptation>(found - adaptations().begin());
 }
 
-std::unique_ptr<Lora> adapt(TextClassifierImpl& model, Adaptation adaptation, const LoraOptions& options) {
+std::unique_ptr<Lora> adapt(TextClassifierImpl& model, Adaptation adaptation, const AdaptationOptions& options) {
+  const std::vector<std::string> below = frozen_below(model, options);
   switch (adaptation) {
     case Adaptation::full:
       thaw(model, {"*"});
+      if (!below.empty()) freeze(model, below);
       return nullptr;
     case Adaptation::bitfit:
       train_only(model, {"*bias", "classifier.*"});
+      if (!below.empty()) freeze(model, below);
       return nullptr;
-    case Adaptation::lora:
+    case Adaptation::lora: {
+      LoraOptions lora = options.lora;
+      if (!below.empty()) lora.targets = targets_above(model, lora.targets, below);
       train_only(model, {"classifier.*"});
-      return std::make_unique<Lora>(model, options);
+      return std::make_unique<Lora>(model, lora);
+    }
     case Adaptation::head:
       train_only(model, {"classifier.*"});
       return nullptr;

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ struct TextClassifierImpl : torch::nn::Module {
   // The vectors of pooling.h, and what the linear layer makes of them, less the centre: forward() in two halves.
   torch::Tensor vectors(const torch::Tensor& ids);
   torch::Tensor scores(const torch::Tensor& vectors);
+  // vectors() in two halves: what embedding and the first `layers` layers make of a text, [B, width, c + T], and what
+  // the others make of that. The first c = layers + 1 columns are means that Pooling::layers needs, none with another
+  // pooling; the others are states of tokens, and 0 for padding.
+  torch::Tensor states_below(const torch::Tensor& ids, int64_t layers);
+  torch::Tensor vectors_above(const torch::Tensor& below, int64_t layers);
 
   Pooling pooling;
   Bert bert{nullptr};
@@ -34,6 +40,10 @@ struct TextClassifierImpl : torch::nn::Module {
   // [width of the vectors], 0 at first; a buffer, not defined unless options.centred. Vectors of texts have much in
   // common: their mean fills most of a record's gradient, so that clipping leaves little of what tells texts apart.
   torch::Tensor centre;
+
+ private:
+  torch::Tensor vectors_from(int64_t layer, const torch::Tensor& states, const torch::Tensor& tokens,
+                             std::vector<torch::Tensor> means);
 };
 TORCH_MODULE(TextClassifier);
 
@@ -57,8 +67,16 @@ enum class Adaptation { full, lora, bitfit, head };
 Adaptation adaptation_of(const std::string& name);  // throws UsageError for another name
 const std::vector<std::string>& adaptations();
 
+struct AdaptationOptions {
+  LoraOptions lora = {};  // for Adaptation::lora
+  // The layers of the encoder that are adapted, counted from its end, at least 1; those below and the embedding stay
+  // frozen. All, and the embedding, unless given.
+  std::optional<int64_t> layers = {};
+};
+
 // Freezes and thaws the model's parameters accordingly. The factors for `lora`, whose apply() belongs in front of every
-// forward pass; otherwise nothing. Once for a model.
-std::unique_ptr<Lora> adapt(TextClassifierImpl& model, Adaptation adaptation, const LoraOptions& options = {});
+// forward pass; otherwise nothing. Once for a model. Throws UsageError for layers out of range, and for targets of LoRA
+// that match no layer, or only frozen ones.
+std::unique_ptr<Lora> adapt(TextClassifierImpl& model, Adaptation adaptation, const AdaptationOptions& options = {});
 
 }  // namespace sotto::models

@@ -7,26 +7,28 @@
 #include <sotto/privacy/error.h>
 
 #include <cmath>
+#include <optional>
 #include <utility>
 #include <vector>
 
 namespace sotto::models {
 namespace {
 
-constexpr int64_t kTextsOfARecord = 3;  // dimensions of [B, K, T]
+// Dimensions of [B, K, T] and [B, K, width, T], K texts of a record each.
+constexpr int64_t kTextsOfIds = 3, kTextsOfStates = 4;
 
-// Groups as rows of their own, and back.
+// Groups as rows of their own, and back. `texts`: dimensions of groups.
 template <class Rows>
-at::Tensor by_text(const at::Tensor& ids, Rows&& rows) {
-  if (ids.dim() != kTextsOfARecord) return rows(ids);
-  const at::Tensor result = rows(ids.view({ids.size(0) * ids.size(1), ids.size(2)}));
-  return result.view({ids.size(0), ids.size(1), result.size(1)});
+at::Tensor by_text(const at::Tensor& inputs, int64_t texts, Rows&& rows) {
+  if (inputs.dim() != texts) return rows(inputs);
+  return rows(inputs.flatten(0, 1)).unflatten(0, {inputs.size(0), inputs.size(1)});
 }
 
 class AdaptedNetwork : public Network, private Centred {
  public:
-  AdaptedNetwork(const TextClassifier& classifier, Adaptation adaptation, const LoraOptions& options)
-      : classifier_(classifier), prepares_(adaptation == Adaptation::head) {
+  AdaptedNetwork(const TextClassifier& classifier, Adaptation adaptation, const AdaptationOptions& options)
+      : classifier_(classifier), head_(adaptation == Adaptation::head) {
+    if (!head_ && options.layers) below_ = static_cast<int64_t>(classifier_->bert->layers.size()) - *options.layers;
     lora_ = adapt(*classifier_, adaptation, options);
     register_module("bert", classifier_->bert);
     register_module("classifier", classifier_->classifier);
@@ -34,16 +36,20 @@ class AdaptedNetwork : public Network, private Centred {
   }
 
   at::Tensor forward(const at::Tensor& prepared) override {
-    if (prepares_) return classifier_->scores(prepared);
+    if (head_) return classifier_->scores(prepared);
     if (lora_) lora_->apply();
-    return by_text(prepared, [&](const at::Tensor& ids) { return classifier_->forward(ids); });
+    return by_text(prepared, texts(), [&](const at::Tensor& inputs) { return classifier_->scores(from(inputs)); });
   }
 
   at::Tensor prepare(const at::Tensor& inputs) const override {
+    if (!prepares()) return inputs;
     const at::NoGradGuard no_grad;
-    return by_text(inputs, [&](const at::Tensor& ids) { return classifier_->vectors(ids); });
+    return by_text(inputs, kTextsOfIds, [&](const at::Tensor& ids) {
+      return below_ ? classifier_->states_below(ids, *below_) : classifier_->vectors(ids);
+    });
   }
-  bool prepares() const override { return prepares_; }
+  bool prepares() const override { return head_ || below_; }
+  bool keeps_places() const override { return below_.has_value(); }
 
   Centred* centred() override { return classifier_->centre.defined() ? this : nullptr; }
 
@@ -54,19 +60,26 @@ class AdaptedNetwork : public Network, private Centred {
   // Of a group, that of its first text.
   at::Tensor vectors(const at::Tensor& prepared) override {
     const at::NoGradGuard no_grad;
-    const at::Tensor first = prepared.dim() == kTextsOfARecord ? prepared.select(1, 0) : prepared;
-    if (prepares_) return first;
+    const at::Tensor first = prepared.dim() == texts() ? prepared.select(1, 0) : prepared;
+    if (head_) return first;
     if (lora_) lora_->apply();
-    return classifier_->vectors(first);
+    return from(first);
   }
   void set_centre(const at::Tensor& centre) override {
     const at::NoGradGuard no_grad;
     classifier_->centre.copy_(centre);
   }
 
+  // Of what forward() takes: dimensions of groups, and vectors of texts.
+  int64_t texts() const { return below_ ? kTextsOfStates : kTextsOfIds; }
+  at::Tensor from(const at::Tensor& inputs) {
+    return below_ ? classifier_->vectors_above(inputs, *below_) : classifier_->vectors(inputs);
+  }
+
   mutable TextClassifier classifier_;
   std::unique_ptr<Lora> lora_;
-  bool prepares_;
+  bool head_;
+  std::optional<int64_t> below_;  // layers that are prepared
 };
 
 // A module with forward(ids), under its own names.
@@ -75,7 +88,7 @@ class Scratch : public Network {
  public:
   explicit Scratch(Holder network) : network_(register_module("network", std::move(network))) {}
   at::Tensor forward(const at::Tensor& prepared) override {
-    if (prepared.dim() != kTextsOfARecord) return network_->forward(prepared);
+    if (prepared.dim() != kTextsOfIds) return network_->forward(prepared);
     // One after the other: the layer of an LSTM takes records along a dimension of their own.
     std::vector<at::Tensor> scores;
     for (int64_t k = 0; k < prepared.size(1); ++k) scores.push_back(network_->forward(prepared.select(1, k)));
@@ -101,8 +114,8 @@ TextClassifier small_encoder(const TextNetworkOptions& o) {
 }  // namespace
 
 std::shared_ptr<Network> make_adapted_network(const TextClassifier& classifier, Adaptation adaptation,
-                                              const LoraOptions& lora) {
-  return std::make_shared<AdaptedNetwork>(classifier, adaptation, lora);
+                                              const AdaptationOptions& options) {
+  return std::make_shared<AdaptedNetwork>(classifier, adaptation, options);
 }
 
 std::shared_ptr<Network> make_text_network(const std::string& name, const TextNetworkOptions& o) {

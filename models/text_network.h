@@ -14,10 +14,11 @@
 namespace sotto::models {
 
 // A published encoder with a head, adapted as said. With Adaptation::head the states of the frozen encoder are a fixed
-// function of each text, so that the network prepares() vectors, [..., width], and trains a linear layer on them. Names
-// of parameters are those of `classifier`.
+// function of each text, so that the network prepares() vectors, [..., width], and trains a linear layer on them. So
+// are states below the adapted layers, where AdaptationOptions::layers are given: [..., width, c + T], 0 behind the end
+// of a text (TextClassifierImpl::states_below). Names of parameters are those of `classifier`.
 std::shared_ptr<Network> make_adapted_network(const TextClassifier& classifier, Adaptation adaptation,
-                                              const LoraOptions& lora = {});
+                                              const AdaptationOptions& options = {});
 
 struct TextNetworkOptions {
   int64_t vocabulary = 0;   // ids are 0 to vocabulary - 1

@@ -25,6 +25,9 @@ class TrainableModel {
   // themselves unless prepares().
   virtual at::Tensor prepare(const at::Tensor& inputs) const { return inputs; }
   virtual bool prepares() const { return false; }
+  // Whether the last dimension of what prepare() returns is that of the inputs and a constant more, and may be cut, or
+  // filled with zeros, where that of the inputs may be cut, or filled with padding.
+  virtual bool keeps_places() const { return false; }
 
   // Where forward() subtracts a mean over the data; null otherwise.
   virtual Centred* centred() { return nullptr; }

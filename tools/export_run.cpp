@@ -55,7 +55,7 @@ void export_run(const TrainingJob& job) {
   warn_of_stale_certificate(run, *job.err);
   const TextSource source = run_text_source(run, job.options, *plan.data.text, false);
   PublishedText parts = published_text(source, job.options, plan);
-  const auto lora = models::adapt(*parts.classifier, parts.adaptation, parts.lora);
+  const auto lora = models::adapt(*parts.classifier, parts.adaptation, parts.options);
   const at::NoGradGuard no_grad;
   std::vector<models::NamedTensor> state = models::module_parameters(*parts.classifier);
   for (models::NamedTensor& buffer : models::module_buffers(*parts.classifier)) state.push_back(std::move(buffer));

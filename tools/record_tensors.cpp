@@ -2,7 +2,11 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+#include <sotto/privacy/error.h>
 #include <sotto/tools/record_tensors.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -13,6 +17,7 @@ namespace {
 
 constexpr std::size_t kRecordsAtOnce = 500;
 constexpr double kLargestPixel = 255;
+constexpr double kGiB = 1 << 30;
 
 }  // namespace
 
@@ -71,23 +76,41 @@ void for_all(const RecordTensors& records, const std::function<void(const at::Te
     of(at::tensor(batch, at::kLong));
 }
 
+// Beyond what the machine has, the operating system would end the program without a word.
+void require_memory(const std::vector<int64_t>& sizes, std::size_t bytes_of_one) {
+  double bytes = static_cast<double>(bytes_of_one);
+  for (const int64_t size : sizes) bytes *= static_cast<double>(size);
+  const double all = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  if (all > 0 && bytes > all)
+    throw UsageError(
+        fmt::format("[train] what is computed once for all records needs {:.1f} GiB, and this machine has {:.1f}; "
+                    "shorter texts (--max-tokens) or fewer records need less, and without --adapt-layers nothing of "
+                    "that size is kept",
+                    bytes / kGiB, all / kGiB));
+}
+
 }  // namespace
 
 void prepare(const models::TrainableModel& model, RecordTensors& records) {
   if (!model.prepares()) return;
   const at::NoGradGuard no_grad;
+  const bool cut = model.keeps_places() && records.widths.defined();
+  int64_t more = 0;  // places than the inputs have
   at::Tensor prepared;
   for_all(records, [&](const at::Tensor& places) {
-    const at::Tensor some = model.prepare(some_inputs(records, places));
+    const at::Tensor given = some_inputs(records, places), some = model.prepare(given);
     if (!prepared.defined()) {
       std::vector<int64_t> sizes = some.sizes().vec();
       sizes[0] = records.inputs.size(0);
-      prepared = at::empty(sizes, some.options());
+      if (cut) more = some.size(-1) - given.size(-1);
+      if (cut) sizes.back() = records.inputs.size(-1) + more;
+      require_memory(sizes, some.element_size());
+      prepared = at::zeros(sizes, some.options());
     }
-    prepared.index_copy_(0, places, some);
+    prepared.slice(-1, 0, some.size(-1)).index_copy_(0, places, some);
   });
   records.inputs = std::move(prepared);
-  records.widths = at::Tensor();
+  records.widths = cut ? records.widths + more : at::Tensor();
 }
 
 optim::Records labelled_records(RecordTensors records) {

@@ -14,9 +14,9 @@
 namespace sotto::tools {
 
 struct RecordTensors {
-  at::Tensor
-      inputs;  // pictures [records, channels, height, width], bytes; tokens [records, length], int32, or of groups
-               // of texts [records, texts, length]; or floats, such as the rows of a table, [records, features]
+  at::Tensor inputs;  // pictures [records, channels, height, width], bytes; tokens [records, length], int32, or of
+                      // groups of texts [records, texts, length]; or floats, such as the rows of a table, [records,
+                      // features], or what a network prepares
   at::Tensor labels;  // [records], [records, length] or [records, texts], int64, or float of a regression
   // Of texts: the width that the record's longest text needs, [records], int64, rounded up so that there are few of
   // them (text_tensors.h); what lies behind is padding, and is cut off. Records of different widths never share a

@@ -50,9 +50,13 @@ std::vector<std::string> patterns(const std::string& text) {
   return result;
 }
 
-models::LoraOptions lora_options(const TrainOptions& o) {
-  models::LoraOptions result{.rank = o.lora_rank.value_or(kLoraRank), .alpha = o.lora_alpha.value_or(kLoraAlpha)};
-  if (!o.lora_targets.empty()) result.targets = patterns(o.lora_targets);
+models::AdaptationOptions adaptation_options(const TrainOptions& o, int64_t layers) {
+  if (o.adapt_layers && *o.adapt_layers > layers)
+    throw UsageError(fmt::format("[--adapt-layers] bad value: {}; the model has {} layers", *o.adapt_layers, layers));
+  models::AdaptationOptions result{
+      .lora = {.rank = o.lora_rank.value_or(kLoraRank), .alpha = o.lora_alpha.value_or(kLoraAlpha)},
+      .layers = o.adapt_layers};
+  if (!o.lora_targets.empty()) result.lora.targets = patterns(o.lora_targets);
   return result;
 }
 
@@ -120,7 +124,8 @@ PublishedText published_text(const TextSource& source, const TrainOptions& optio
                                                                   .pooling = pooling_of(options.pooling),
                                                                   .centred = text.centred});
   if (!source.weights.empty()) models::load_encoder(source.weights, *classifier);
-  return {std::move(classifier), models::adaptation_of(plan.adapt), lora_options(options)};
+  const models::AdaptationOptions adaptation = adaptation_options(options, classifier->bert->options.layers);
+  return {std::move(classifier), models::adaptation_of(plan.adapt), adaptation};
 }
 
 std::unique_ptr<models::TrainableModel> make_text_model(const TextSource& source, const TrainOptions& options,
@@ -133,7 +138,7 @@ std::unique_ptr<models::TrainableModel> make_text_model(const TextSource& source
                                                   .most_tokens = text.max_tokens,
                                                   .outputs = text.classes()}));
   const PublishedText parts = published_text(source, options, plan);
-  return models::make_module_model(models::make_adapted_network(parts.classifier, parts.adaptation, parts.lora));
+  return models::make_module_model(models::make_adapted_network(parts.classifier, parts.adaptation, parts.options));
 }
 
 }  // namespace sotto::tools

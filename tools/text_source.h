@@ -38,7 +38,7 @@ void keep(const TextSource& source, const RunFolder& folder);
 struct PublishedText {
   models::TextClassifier classifier;
   models::Adaptation adaptation;
-  models::LoraOptions lora;
+  models::AdaptationOptions options;
 };
 // With the weights of the source, where it names any. Throws as make_text_model(); the source names a config.
 PublishedText published_text(const TextSource& source, const TrainOptions& options, const TrainingPlan& plan);

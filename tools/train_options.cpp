@@ -160,6 +160,10 @@ std::span<const TrainKey> train_keys() {
       {"lora-alpha", &O::lora_alpha, "ALPHA", "The product is scaled by alpha / rank [16]", texts},
       {"lora-targets", &O::lora_targets, "NAMES", "Layers of --adapt lora, names with * and commas [*query,*value]",
        texts},
+      {"adapt-layers", &O::adapt_layers, "N",
+       "Adapt the last N layers of the encoder alone; what those below make of a text is computed once and kept in "
+       "memory [all layers and the embedding]",
+       texts},
       {"pooling", &O::pooling, "WAY",
        "One vector of a text: mean of its last states, the first of them, or layers: the means of all layers [mean]",
        texts},

@@ -38,6 +38,7 @@ struct TrainOptions {
   std::optional<int64_t> lora_rank;                 // 8 unless given
   std::optional<double> lora_alpha;                 // 16 unless given
   std::string lora_targets;                         // patterns of names with commas between them
+  std::optional<int64_t> adapt_layers;              // of the encoder, from its end; all unless given
   std::string pooling;                              // mean, first or layers; mean unless given
   bool centre = false;                              // with layers: what all texts have in common is subtracted
   std::optional<int64_t> dataset_size;              // declared; mandatory without a preset

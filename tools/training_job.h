@@ -84,6 +84,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 13"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 14"
 
 }  // namespace sotto::tools

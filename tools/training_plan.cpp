@@ -17,7 +17,7 @@ constexpr double kDefaultDelta = 1e-5;
 constexpr const char* kDefaultAdaptation = "head";
 constexpr int64_t kMaxPhysicalBatch = 1 << 20;
 constexpr int64_t kMaxThreads = 1024;
-constexpr int64_t kMaxLoraRank = 1 << 16;
+constexpr int64_t kMaxLoraRank = 1 << 16, kMaxLayers = 1 << 16;
 
 void check_choice(const char* flag, const std::string& value, std::initializer_list<const char*> allowed) {
   std::string list;
@@ -82,6 +82,9 @@ void check_text_model(const TrainOptions& o) {
     no_place("--lora-alpha", o.lora_alpha.has_value(), kNeedsLora);
     no_place("--lora-targets", !o.lora_targets.empty(), kNeedsLora);
   }
+  no_place("--adapt-layers", o.adapt_layers && (scratch || o.adapt.empty() || o.adapt == "head"),
+           "anything but --adapt full, lora or bitfit");
+  if (o.adapt_layers) check_integer("--adapt-layers", *o.adapt_layers, 1, kMaxLayers);
   if (o.lora_rank) check_integer("--lora-rank", *o.lora_rank, 1, kMaxLoraRank);
   if (o.lora_alpha) check_positive("--lora-alpha", *o.lora_alpha);
 }

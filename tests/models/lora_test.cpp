@@ -229,7 +229,7 @@ TEST(TextClassifier, TrainsWhatItsAdaptationSays) {
   const BertOptions small{.vocabulary = 30, .width = 8, .layers = 1, .heads = 2, .feed_forward = 12, .positions = 9};
   const auto names = [&](Adaptation adaptation) {
     TextClassifier model(TextClassifierOptions{.bert = small});
-    const std::unique_ptr<Lora> lora = adapt(*model, adaptation, {.rank = 2});
+    const std::unique_ptr<Lora> lora = adapt(*model, adaptation, {.lora = {.rank = 2}});
     EXPECT_EQ(lora != nullptr, adaptation == Adaptation::lora);
     std::vector<std::string> result;
     for (const auto& item : model->named_parameters())

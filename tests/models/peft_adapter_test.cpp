@@ -58,7 +58,7 @@ TextClassifier classifier(Pooling pooling = Pooling::mean) {
 }
 
 std::unique_ptr<Lora> adapted(const TextClassifier& model, const LoraOptions& options) {
-  std::unique_ptr<Lora> lora = adapt(*model.ptr(), Adaptation::lora, options);
+  std::unique_ptr<Lora> lora = adapt(*model.ptr(), Adaptation::lora, {.lora = options});
   torch::manual_seed(12);
   const torch::NoGradGuard no_grad;
   for (const NamedTensor& factor : lora->factors()) factor.tensor.normal_(0.0, 0.5);

@@ -52,7 +52,7 @@ int main(int count, char** arguments) try {
   if (what == "write") {
     torch::manual_seed(17);
     lora = adapt(*model, Adaptation::lora,
-                 {.rank = 4, .alpha = 10.0, .targets = {"*query", "*value", "*layer.2.output.dense"}});
+                 {.lora = {.rank = 4, .alpha = 10.0, .targets = {"*query", "*value", "*layer.2.output.dense"}}});
     for (const NamedTensor& factor : lora->factors()) factor.tensor.normal_(0.0, 0.1);
     for (torch::Tensor& parameter : model->classifier->parameters()) parameter.normal_();
     write_peft_adapter(arguments[3], *model, *lora, std::filesystem::absolute(arguments[2]).string());

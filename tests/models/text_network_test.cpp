@@ -44,13 +44,18 @@ std::vector<Case> networks(int64_t outputs = 3) {
     result.push_back({name, make_text_network(name, {kVocabulary, kPadding, kMostTokens, outputs})});
   for (const auto adaptation : {Adaptation::full, Adaptation::lora, Adaptation::bitfit})
     result.push_back({adaptations()[static_cast<size_t>(adaptation)],
-                      make_adapted_network(classifier(outputs), adaptation, {.rank = 2, .alpha = 4})});
+                      make_adapted_network(classifier(outputs), adaptation, {.lora = {.rank = 2, .alpha = 4}})});
   for (const auto adaptation : {Adaptation::full, Adaptation::lora}) {
-    result.push_back(
-        {"layers, " + adaptations()[static_cast<size_t>(adaptation)],
-         make_adapted_network(classifier(outputs, Pooling::layers, true), adaptation, {.rank = 2, .alpha = 4})});
+    result.push_back({"layers, " + adaptations()[static_cast<size_t>(adaptation)],
+                      make_adapted_network(classifier(outputs, Pooling::layers, true), adaptation,
+                                           {.lora = {.rank = 2, .alpha = 4}})});
     result.back().network->centred()->set_centre(torch::randn({24}));
   }
+  for (const auto adaptation : {Adaptation::full, Adaptation::lora, Adaptation::bitfit})
+    for (const auto pooling : {Pooling::mean, Pooling::layers})
+      result.push_back({adaptations()[static_cast<size_t>(adaptation)] + " of the last layer",
+                        make_adapted_network(classifier(outputs, pooling), adaptation,
+                                             {.lora = {.rank = 2, .alpha = 4}, .layers = 1})});
   for (Case& of : result) {
     of.network->to(torch::kDouble);
     const torch::NoGradGuard no_grad;
@@ -80,9 +85,10 @@ TEST(TextNetwork, ScoresOfATextDoNotDependOnTheWidth) {
   const torch::NoGradGuard no_grad;
   const std::vector<int64_t> tokens = {5, 1, 3};
   for (const Case& of : networks()) {
-    const Tensor narrow = of.network->forward(ids(tokens, 5)), wide = of.network->forward(ids(tokens, kMostTokens));
+    const auto scores = [&](const Tensor& texts) { return of.network->forward(of.network->prepare(texts)); };
+    const Tensor narrow = scores(ids(tokens, 5)), wide = scores(ids(tokens, kMostTokens));
     EXPECT_TRUE(narrow.allclose(wide, 1e-12, 1e-12)) << of.name;
-    const Tensor alone = of.network->forward(ids(tokens, 5).slice(0, 2, 3).slice(1, 0, 3));
+    const Tensor alone = scores(ids(tokens, 5).slice(0, 2, 3).slice(1, 0, 3));
     EXPECT_TRUE(narrow.slice(0, 2, 3).allclose(alone, 1e-12, 1e-12)) << of.name;
     EXPECT_FALSE(narrow[0].allclose(narrow[2], 1e-3, 1e-3)) << of.name << " says the same of all texts";
   }
@@ -91,10 +97,10 @@ TEST(TextNetwork, ScoresOfATextDoNotDependOnTheWidth) {
 TEST(TextNetwork, GroupsAreTheirTexts) {
   const torch::NoGradGuard no_grad;
   const Tensor texts = ids({5, 1, 3, 4, 2, 6}, 6);
-  for (const Case& of : networks())
-    EXPECT_TRUE(
-        of.network->forward(texts.view({2, 3, 6})).allclose(of.network->forward(texts).view({2, 3, 3}), 1e-12, 1e-12))
-        << of.name;
+  for (const Case& of : networks()) {
+    const auto scores = [&](const Tensor& some) { return of.network->forward(of.network->prepare(some)); };
+    EXPECT_TRUE(scores(texts.view({2, 3, 6})).allclose(scores(texts).view({2, 3, 3}), 1e-12, 1e-12)) << of.name;
+  }
 }
 
 TEST(TextNetwork, HeadOnPreparedVectorsIsTheWholeNetwork) {
@@ -115,6 +121,50 @@ TEST(TextNetwork, HeadOnPreparedVectorsIsTheWholeNetwork) {
   EXPECT_THAT(trained, ::testing::UnorderedElementsAre("classifier.weight", "classifier.bias"));
 }
 
+TEST(TextNetwork, LayersOnPreparedStatesAreTheWholeNetwork) {
+  const torch::NoGradGuard no_grad;
+  const std::vector<int64_t> tokens = {5, 1, 3, 4};
+  const Tensor texts = ids(tokens, 6);
+  for (const auto pooling : {Pooling::mean, Pooling::first, Pooling::layers}) {
+    for (const int64_t layers : {1, 2}) {
+      torch::manual_seed(3);
+      TextClassifier whole = classifier(3, pooling);
+      const auto network = make_adapted_network(whole, Adaptation::full, {.layers = layers});
+      ASSERT_TRUE(network->prepares());
+      ASSERT_TRUE(network->keeps_places());
+      const Tensor states = network->prepare(texts);
+      EXPECT_FALSE(states.requires_grad());
+      EXPECT_TRUE(network->forward(states).allclose(whole->forward(texts), 1e-5, 1e-6));
+      // What is cut off or filled in behind the end of a text changes nothing.
+      const int64_t more = states.size(2) - texts.size(1);
+      EXPECT_EQ(more, pooling == Pooling::layers ? 3 - layers : 0);
+      const Tensor wide = network->prepare(ids(tokens, kMostTokens));
+      EXPECT_TRUE(wide.slice(2, 0, more + 6).allclose(states, 1e-5, 1e-6));
+      EXPECT_TRUE(wide.slice(2, more + 6).eq(0).all().item<bool>());
+      for (const auto& item : network->named_parameters()) {
+        const bool below = item.key().starts_with("bert.embeddings") ||
+                           (layers == 1 && item.key().starts_with("bert.encoder.layer.0."));
+        EXPECT_EQ(item.value().requires_grad(), !below) << item.key();
+      }
+    }
+  }
+}
+
+TEST(TextNetwork, OnlyLayersThatAreThereCanBeAdapted) {
+  for (const int64_t layers : {0, 3, -1})
+    EXPECT_THROW(make_adapted_network(classifier(), Adaptation::lora, {.layers = layers}), UsageError) << layers;
+  EXPECT_THROW(
+      make_adapted_network(classifier(), Adaptation::lora, {.lora = {.rank = 2, .targets = {"*.0.*"}}, .layers = 1}),
+      UsageError);
+  const auto network = make_adapted_network(classifier(), Adaptation::lora, {.lora = {.rank = 2}, .layers = 1});
+  for (const auto& item : network->named_parameters())
+    EXPECT_EQ(item.value().requires_grad(),
+              item.key().starts_with("classifier.") || item.key().find("lora_") != std::string::npos)
+        << item.key();
+  EXPECT_EQ(network->named_parameters().find("bert.encoder.layer.0.attention.self.query.lora_A"), nullptr);
+  EXPECT_NE(network->named_parameters().find("bert.encoder.layer.1.attention.self.query.lora_A"), nullptr);
+}
+
 TEST(TextNetwork, PoolingOfLayersIsTheDirectionOfEachMean) {
   const torch::NoGradGuard no_grad;
   torch::manual_seed(3);
@@ -133,7 +183,7 @@ TEST(TextNetwork, PoolingOfLayersIsTheDirectionOfEachMean) {
   }
 }
 
-optim::testing::Model model_of(const Network& network, Tensor inputs, Tensor labels) {
+optim::testing::Model model_of(const Network& network, const Tensor& inputs, Tensor labels) {
   optim::testing::Model model;
   for (const auto& item : network.named_parameters()) {
     // The same is added to all scores of a query: the gradient of this bias is zero, and nothing to compare with.
@@ -145,7 +195,7 @@ optim::testing::Model model_of(const Network& network, Tensor inputs, Tensor lab
       model.constants.push_back(item.value());
   }
   for (const Tensor& buffer : network.buffers()) model.constants.push_back(buffer);
-  model.inputs = {std::move(inputs), std::move(labels)};
+  model.inputs = {network.prepare(inputs), std::move(labels)};
   model.losses = [&network](const auto& x) { return record_losses(const_cast<Network&>(network).forward(x[0]), x[1]); };
   return model;
 }
@@ -161,25 +211,24 @@ TEST(TextNetwork, ScoresAreThoseOfVectorsLessTheCentre) {
   const Tensor texts = ids({3, 12, 1, 7}, kMostTokens), groups = texts.view({2, 2, kMostTokens});
   torch::manual_seed(5);
   const Tensor centre = torch::randn({24});
-  for (const auto adaptation : {Adaptation::head, Adaptation::full, Adaptation::lora}) {
+  using Way = std::pair<Adaptation, AdaptationOptions>;
+  for (const auto& [adaptation, options] : {Way{Adaptation::head, {}}, Way{Adaptation::full, {}},
+                                            Way{Adaptation::lora, {}}, Way{Adaptation::lora, {.layers = 1}}}) {
     torch::manual_seed(6);
     TextClassifier parts = classifier(3, Pooling::layers, true);
-    const auto network = make_adapted_network(parts, adaptation);
+    const auto network = make_adapted_network(parts, adaptation, options);
     const torch::NoGradGuard no_grad;
-    const auto scores = [&](const Tensor& of) {
-      return network->forward(network->prepares() ? network->prepare(of) : of);
-    };
+    const auto scores = [&](const Tensor& of) { return network->forward(network->prepare(of)); };
     const Tensor vectors = parts->vectors(texts), before = scores(texts);
     EXPECT_TRUE(before.allclose(at::linear(vectors, parts->classifier->weight, parts->classifier->bias)));
 
     Centred* const centred = network->centred();
     ASSERT_NE(centred, nullptr);
     EXPECT_EQ(centred->width(), 24);
-    const Tensor prepared = network->prepares() ? network->prepare(texts) : texts;
-    EXPECT_TRUE(centred->vectors(prepared).allclose(vectors));
+    EXPECT_TRUE(centred->vectors(network->prepare(texts)).allclose(vectors, 1e-4, 1e-6));
     EXPECT_TRUE(vectors.norm(2, 1).allclose(torch::full({4}, centred->norm())));
-    const Tensor of_groups = network->prepares() ? network->prepare(groups) : groups;
-    EXPECT_TRUE(centred->vectors(of_groups).allclose(vectors.index({torch::tensor({0, 2})}), 1e-4, 1e-6));
+    EXPECT_TRUE(
+        centred->vectors(network->prepare(groups)).allclose(vectors.index({torch::tensor({0, 2})}), 1e-4, 1e-6));
 
     centred->set_centre(centre);
     const Tensor after = scores(texts);

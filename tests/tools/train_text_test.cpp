@@ -235,6 +235,40 @@ std::vector<float> floats(const models::SafetensorsFile& file, const std::string
   return result;
 }
 
+// What is below is computed once: the run is that of the whole network, up to rounding.
+TEST_F(TrainPublished, LayersBelowStayFrozenAndAreComputedOnce) {
+  const std::string folder = write_model("model"), texts = write("new.txt", "the film was fine\nthe film was dull\n");
+  const auto published_of = models::SafetensorsFile::read(folder + "/model.safetensors");
+  const auto layer = [](const std::string& index) { return "encoder.layer." + index + ".output.dense.bias"; };
+  const std::string query = "*.1.attention.self.query";
+  const auto trained = [&](const std::string& name, Words more) {
+    for (const char* word : {"--noise-multiplier", "1", "--steps", "4", "--insecure-test-seed", "4", "--test-fraction",
+                             "0.3", "--lr", "0.1"})
+      more.emplace_back(word);
+    done(published(name, folder, more));
+    return models::SafetensorsFile::read(path(name) + "/model.safetensors");
+  };
+  const auto last = trained("last", {"--adapt", "full", "--adapt-layers", "1"});
+  EXPECT_EQ(tensor_bytes(last, "bert." + layer("0")), tensor_bytes(published_of, layer("0")));
+  EXPECT_NE(tensor_bytes(last, "bert." + layer("1")), tensor_bytes(published_of, layer("1")));
+
+  const auto once = trained("once", {"--adapt", "lora", "--adapt-layers", "1", "--lora-targets", "*query"}),
+             whole = trained("whole", {"--adapt", "lora", "--lora-targets", query});
+  for (const std::string name : {"classifier.weight", "bert.encoder.layer.1.attention.self.query.lora_B"}) {
+    const std::vector<float> a = floats(once, name), b = floats(whole, name);
+    ASSERT_FALSE(a.empty()) << name;
+    ASSERT_EQ(a.size(), b.size());
+    for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-4 * (1 + std::abs(b[i]))) << name;
+  }
+  for (const char* name : {"last", "once"}) {
+    EXPECT_THAT(done({"predict", path(name), "--input", texts}).out, HasSubstr("0."));
+    EXPECT_THAT(done({"evaluate", path(name)}).out, HasSubstr("test accuracy"));
+  }
+  const Outcome refused = run(published("none", folder, {"--adapt", "lora", "--adapt-layers", "3", "--epsilon", "3"}));
+  EXPECT_EQ(refused.exit_code, 64);
+  EXPECT_THAT(refused.err, HasSubstr("[--adapt-layers] bad value: 3; the model has 2 layers"));
+}
+
 // The centre is found in the first of the planned steps; exported, it is a part of the head's bias.
 TEST_F(TrainPublished, TheCentreIsOneOfTheSteps) {
   const std::string folder = write_model("model"), texts = write("new.txt", "the film was fine\n");

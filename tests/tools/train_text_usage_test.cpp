@@ -90,6 +90,11 @@ TEST_F(TrainTextUsage, RefusesWhatHasNoPlace) {
   expect_error(preset + Words{"--centre", "--pooling", "layers", "--steps", "1"}, "--centre");
   expect_error(preset + Words{"--adapt", "head", "--lora-rank", "4"}, "--lora-rank");
   expect_error(preset + Words{"--adapt", "lora", "--lora-rank", "0"}, "--lora-rank");
+  for (const char* way : {"head", "lora", "full"}) {
+    const std::string layers = std::string(way) == "head" ? "2" : "0";
+    expect_error(preset + Words{"--adapt", way, "--adapt-layers", layers}, "--adapt-layers");
+  }
+  expect_error(preset + Words{"--adapt-layers", "2"}, "--adapt-layers");
   expect_error(preset + Words{"--labels", "a, b"}, "--labels");
   expect_error(preset + Words{"--dataset-size", "9"}, "--dataset-size");
   expect_error(preset + Words{"--vocabulary", "words.txt"}, "--vocabulary");
