@@ -20,7 +20,12 @@ void check(const char* what, double value) {
 
 CorrectedAdam::CorrectedAdam(std::vector<at::Tensor> parameters, double noise_stddev,
                              torch::optim::AdamWOptions options, double floor)
-    : AdamW(std::move(parameters), options), variance_(noise_stddev * noise_stddev), floor_(floor) {
+    : CorrectedAdam(std::vector{torch::optim::OptimizerParamGroup(std::move(parameters))}, noise_stddev,
+                    std::move(options), floor) {}
+
+CorrectedAdam::CorrectedAdam(std::vector<torch::optim::OptimizerParamGroup> groups, double noise_stddev,
+                             torch::optim::AdamWOptions options, double floor)
+    : AdamW(std::move(groups), options), variance_(noise_stddev * noise_stddev), floor_(floor) {
   check("noise_stddev", noise_stddev);
   check("floor", floor);
   if (options.amsgrad()) throw UsageError("[CorrectedAdam] amsgrad: true; must be false, it has no correction");

@@ -21,6 +21,8 @@ class CorrectedAdam : public torch::optim::AdamW {
   // noise_stddev: of a coordinate of .grad, finite, at least 0. floor: of v - V, finite, at least 0, where 0 stands for
   // V sqrt(2 (1 - beta2) / (1 + beta2)): the standard deviation of v where there is noise alone. Throws UsageError for
   // values out of range and for amsgrad. Give it to PrivateTraining as any optimizer.
+  CorrectedAdam(std::vector<torch::optim::OptimizerParamGroup> groups, double noise_stddev,
+                torch::optim::AdamWOptions options = {}, double floor = 0);
   CorrectedAdam(std::vector<at::Tensor> parameters, double noise_stddev, torch::optim::AdamWOptions options = {},
                 double floor = 0);
 

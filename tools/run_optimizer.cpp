@@ -13,9 +13,14 @@ namespace {
 
 using torch::optim::Optimizer;
 
-std::vector<at::Tensor> parameters_of(const models::TrainableModel& model) {
-  std::vector<at::Tensor> result;
-  for (const models::NamedTensor& named : model.trainable()) result.push_back(named.tensor);
+using Groups = std::vector<torch::optim::OptimizerParamGroup>;
+
+Groups groups_of(const TrainingPlan& plan, const models::TrainableModel& model) {
+  std::vector<at::Tensor> first, second;
+  for (const models::NamedTensor& named : model.trainable())
+    (!plan.encoder_lr || named.name.starts_with("classifier.") ? first : second).push_back(named.tensor);
+  Groups result = {torch::optim::OptimizerParamGroup(first)};
+  if (!second.empty()) result.emplace_back(second);
   return result;
 }
 
@@ -56,26 +61,28 @@ bool is_adamw(const Optimizer& optimizer) {
 
 std::unique_ptr<Optimizer> make_optimizer(const TrainOptions& o, const TrainingPlan& plan,
                                           const models::TrainableModel& model) {
-  const std::vector<at::Tensor> parameters = parameters_of(model);
+  const Groups groups = groups_of(plan, model);
   if (o.noise_correction) {
     // The sensitivity of every rule is the clip norm.
     const double stddev = plan.privacy->noise_multiplier() * o.clip_norm / static_cast<double>(o.batch);
-    return std::make_unique<optim::CorrectedAdam>(parameters, stddev,
+    return std::make_unique<optim::CorrectedAdam>(groups, stddev,
                                                   torch::optim::AdamWOptions(plan.lr).weight_decay(o.weight_decay));
   }
   if (o.optimizer == "adam")
-    return std::make_unique<torch::optim::Adam>(parameters,
+    return std::make_unique<torch::optim::Adam>(groups,
                                                 torch::optim::AdamOptions(plan.lr).weight_decay(o.weight_decay));
   if (o.optimizer == "adamw")
-    return std::make_unique<torch::optim::AdamW>(parameters,
+    return std::make_unique<torch::optim::AdamW>(groups,
                                                  torch::optim::AdamWOptions(plan.lr).weight_decay(o.weight_decay));
   SOTTO_ASSERT(o.optimizer == "sgd");
   return std::make_unique<torch::optim::SGD>(
-      parameters, torch::optim::SGDOptions(plan.lr).momentum(o.momentum).weight_decay(o.weight_decay));
+      groups, torch::optim::SGDOptions(plan.lr).momentum(o.momentum).weight_decay(o.weight_decay));
 }
 
-void set_lr(Optimizer& optimizer, double lr) {
-  for (auto& group : optimizer.param_groups()) group.options().set_lr(lr);
+void set_lr(Optimizer& optimizer, const TrainingPlan& plan, double factor) {
+  auto& groups = optimizer.param_groups();
+  groups[0].options().set_lr(plan.lr * factor);
+  if (groups.size() > 1) groups[1].options().set_lr(*plan.encoder_lr * factor);
 }
 
 std::vector<models::NamedTensor> optimizer_tensors(Optimizer& optimizer, const models::TrainableModel& model) {

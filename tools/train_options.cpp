@@ -180,6 +180,8 @@ std::span<const TrainKey> train_keys() {
       {"optimizer", &O::optimizer, "NAME", "sgd, adam or adamw"},
       {"lr", &O::lr, "RATE",
        "Learning rate [sgd 4, for rule none 0.1; adam and adamw 5e-4, 2e-3 where few parameters are adapted]"},
+      {"encoder-lr", &O::encoder_lr, "RATE",
+       "Learning rate of what is adapted of the encoder, where its head has another, --lr [that of --lr]", texts},
       {"lr-schedule", &O::lr_schedule, "SCHEDULE",
        "constant; linear or cosine: falls from --lr in the first step after the warm-up towards 0"},
       {"warmup", &O::warmup, "STEPS", "Steps over which the learning rate rises to --lr"},

@@ -57,6 +57,7 @@ struct TrainOptions {
   std::optional<int64_t> epochs, steps;  // at most one; 40 epochs unless given
   std::string optimizer = "sgd";         // or adam, adamw
   std::optional<double> lr;              // by optimizer and rule: training_plan.cpp
+  std::optional<double> encoder_lr;      // of what is trained of an encoder beside its head; lr unless given
   std::string lr_schedule = "constant";  // or linear, cosine: optim/lr_schedule.h
   int64_t warmup = 0;                    // steps
   double momentum = 0.9;                 // of sgd

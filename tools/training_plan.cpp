@@ -59,6 +59,13 @@ void check_sha256(const TrainOptions& o) {
     throw UsageError(fmt::format("[--model-sha256] bad value: '{}'; must be 64 hexadecimal digits", o.model_sha256));
 }
 
+void check_lr(const char* flag, const std::optional<double>& lr) {
+  if (!lr) return;
+  check_positive(flag, *lr);
+  if (*lr > std::numeric_limits<float>::max())
+    throw UsageError(fmt::format("[{}] bad value: {}; must fit a float", flag, *lr));
+}
+
 void check_text_model(const TrainOptions& o) {
   require_text_model(o.model);
   check_sha256(o);
@@ -76,14 +83,16 @@ void check_text_model(const TrainOptions& o) {
     no_place("--centre", o.per_group, "--per-group: a record's vector is one group");
     no_place("--centre", o.steps && *o.steps < 2, "--steps 1: the first step finds the mean");
   }
+  constexpr const char* kNeedsEncoder = "anything but --adapt full, lora or bitfit";
   if (o.adapt != "lora") {
     constexpr const char* kNeedsLora = "anything but --adapt lora";
     no_place("--lora-rank", o.lora_rank.has_value(), kNeedsLora);
     no_place("--lora-alpha", o.lora_alpha.has_value(), kNeedsLora);
     no_place("--lora-targets", !o.lora_targets.empty(), kNeedsLora);
   }
-  no_place("--adapt-layers", o.adapt_layers && (scratch || o.adapt.empty() || o.adapt == "head"),
-           "anything but --adapt full, lora or bitfit");
+  const bool head = scratch || o.adapt.empty() || o.adapt == "head";
+  no_place("--adapt-layers", head && o.adapt_layers.has_value(), kNeedsEncoder);
+  no_place("--encoder-lr", head && o.encoder_lr.has_value(), kNeedsEncoder);
   if (o.adapt_layers) check_integer("--adapt-layers", *o.adapt_layers, 1, kMaxLayers);
   if (o.lora_rank) check_integer("--lora-rank", *o.lora_rank, 1, kMaxLoraRank);
   if (o.lora_alpha) check_positive("--lora-alpha", *o.lora_alpha);
@@ -158,6 +167,7 @@ std::string model_text(const TrainOptions& o, const TrainingPlan& plan) {
 std::string optimizer_text(const TrainOptions& o, const TrainingPlan& plan) {
   const char* const name = o.optimizer == "sgd" ? "SGD" : o.optimizer == "adam" ? "Adam" : "AdamW";
   std::string text = fmt::format("{} with lr {}", name, plan.lr);
+  if (plan.encoder_lr) text += fmt::format(" and, in the encoder, {}", *plan.encoder_lr);
   if (o.noise_correction) text += ", corrected for the noise";
   if (o.warmup > 0) text += fmt::format(", rising over {} steps", o.warmup);
   if (o.lr_schedule != "constant")
@@ -188,9 +198,8 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   check_device(o.device);
   check_noise_correction(o);
   check_positive("--clip-norm", o.clip_norm);
-  if (o.lr) check_positive("--lr", *o.lr);
-  if (o.lr && *o.lr > std::numeric_limits<float>::max())
-    throw UsageError(fmt::format("[--lr] bad value: {}; must fit a float", *o.lr));
+  check_lr("--lr", o.lr);
+  check_lr("--encoder-lr", o.encoder_lr);
   if (!(o.momentum >= 0 && o.momentum < 1))
     throw UsageError(fmt::format("[--momentum] bad value: {}; allowed is 0 <= momentum < 1", o.momentum));
   check_integer("--physical-batch", o.physical_batch, 1, kMaxPhysicalBatch);
@@ -214,6 +223,7 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   plan.steps = planned_steps(o, plan.data.size);
   check_integer("--warmup", o.warmup, 0, plan.steps - 1);
   plan.lr = o.lr.value_or(default_lr(o, plan.adapt));
+  plan.encoder_lr = o.encoder_lr;
   if (plain) {
     if (o.epsilon || o.noise_multiplier || o.delta)
       throw UsageError(

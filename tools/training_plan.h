@@ -22,6 +22,7 @@ struct TrainingPlan {
   DeclaredData data;
   int64_t steps = 0;
   double lr = 0;
+  std::optional<double> encoder_lr = {};
   std::string adapt;                            // what is trained of a published model; otherwise empty
   int64_t memory_bytes = 0;                     // 0: not said
   std::string kernel_costs;                     // cost_figures.h

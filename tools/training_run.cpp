@@ -244,7 +244,7 @@ ExitCode TrainingRun::resume() {
 }
 
 void TrainingRun::step() {
-  set_lr(*optimizer_, plan_.lr * schedule_->factor(steps_done()));
+  set_lr(*optimizer_, plan_, schedule_->factor(steps_done()));
   run_model(job_.options.model, private_ ? Told::without_its_words : Told::whole, [&] {
     if (private_) {
       private_->step(losses_of(*model_));

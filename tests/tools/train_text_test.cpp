@@ -235,6 +235,12 @@ std::vector<float> floats(const models::SafetensorsFile& file, const std::string
   return result;
 }
 
+float largest(const std::vector<float>& values) {
+  float result = 0;
+  for (const float value : values) result = std::max(result, std::abs(value));
+  return result;
+}
+
 // What is below is computed once: the run is that of the whole network, up to rounding.
 TEST_F(TrainPublished, LayersBelowStayFrozenAndAreComputedOnce) {
   const std::string folder = write_model("model"), texts = write("new.txt", "the film was fine\nthe film was dull\n");
@@ -267,6 +273,35 @@ TEST_F(TrainPublished, LayersBelowStayFrozenAndAreComputedOnce) {
   const Outcome refused = run(published("none", folder, {"--adapt", "lora", "--adapt-layers", "3", "--epsilon", "3"}));
   EXPECT_EQ(refused.exit_code, 64);
   EXPECT_THAT(refused.err, HasSubstr("[--adapt-layers] bad value: 3; the model has 2 layers"));
+}
+
+// Rates next to nothing leave what they belong to where it was.
+TEST_F(TrainPublished, EncoderAndHeadHaveTheirOwnRates) {
+  const std::string folder = write_model("model");
+  // Biases are 0 at first.
+  const std::string bias = "encoder.layer.1.output.dense.bias", head = "classifier.bias";
+  for (const char* optimizer : {"sgd", "adam", "adamw"}) {
+    const auto trained = [&](const std::string& name, const char* lr, const char* encoder_lr) {
+      const std::string output = std::string(optimizer) + name;
+      done(published(
+          output, folder,
+          {"--adapt", "bitfit", "--optimizer", optimizer, "--lr", lr, "--encoder-lr", encoder_lr, "--noise-multiplier",
+           "1", "--steps", "3", "--lr-schedule", "linear", "--insecure-test-seed", "4"}));
+      return models::SafetensorsFile::read(path(output) + "/model.safetensors");
+    };
+    const auto both = trained("both", "0.1", "0.1"), slow_encoder = trained("head", "0.1", "1e-30"),
+               slow_head = trained("encoder", "1e-30", "0.1");
+    EXPECT_GT(largest(floats(both, "bert." + bias)), 1e-4) << optimizer;
+    EXPECT_LT(largest(floats(slow_encoder, "bert." + bias)), 1e-20) << optimizer;
+    EXPECT_GT(largest(floats(slow_head, "bert." + bias)), 1e-4) << optimizer;
+    EXPECT_NE(tensor_bytes(slow_head, head), tensor_bytes(slow_encoder, head)) << optimizer;
+  }
+  const auto corrected = done(published("corrected", folder,
+                                        {"--adapt", "bitfit", "--optimizer", "adamw", "--noise-correction", "--lr",
+                                         "1e-30", "--encoder-lr", "0.1", "--noise-multiplier", "1", "--steps", "3"}));
+  EXPECT_THAT(corrected.out, HasSubstr("lr 1e-30 and, in the encoder, 0.1"));
+  EXPECT_GT(largest(floats(models::SafetensorsFile::read(path("corrected") + "/model.safetensors"), "bert." + bias)),
+            1e-4);
 }
 
 // The centre is found in the first of the planned steps; exported, it is a part of the head's bias.

@@ -95,6 +95,9 @@ TEST_F(TrainTextUsage, RefusesWhatHasNoPlace) {
     expect_error(preset + Words{"--adapt", way, "--adapt-layers", layers}, "--adapt-layers");
   }
   expect_error(preset + Words{"--adapt-layers", "2"}, "--adapt-layers");
+  expect_error(preset + Words{"--encoder-lr", "0.1"}, "--encoder-lr");
+  expect_error(preset + Words{"--adapt", "head", "--encoder-lr", "0.1"}, "--encoder-lr");
+  expect_error(preset + Words{"--adapt", "lora", "--encoder-lr", "0"}, "--encoder-lr");
   expect_error(preset + Words{"--labels", "a, b"}, "--labels");
   expect_error(preset + Words{"--dataset-size", "9"}, "--dataset-size");
   expect_error(preset + Words{"--vocabulary", "words.txt"}, "--vocabulary");
