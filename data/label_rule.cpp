@@ -89,6 +89,7 @@ void LabelRule::read_range(std::string_view ends) {
   const std::size_t blank = std::min(ends.find_first_of(kBlanks), ends.size());
   const auto low = finite(ends.substr(0, blank)), high = finite(trimmed(ends.substr(blank)));
   if (!low || !high || !(*low < *high)) refuse("a range needs two numbers, the first below the second");
+  if (!std::isfinite(2 * (*high - *low))) refuse("the range is wider than floating-point numbers can scale");
   clauses_.push_back({.low = *low, .high = *high});
 }
 

@@ -4,7 +4,8 @@
 // The side of a record depends on its number in the file alone, and where there are groups on the name of its group
 // alone, so that no group is on both sides and the side of one does not depend on the others. Hence the share of the
 // test side is close to the fraction, not equal to it: of n, about n f with a standard deviation of sqrt(n f (1 - f)).
-// To "remove a record" means to leave its number unused. Repeated texts may be on both sides unless they are left out.
+// To "remove a record" means to leave its number unused. Repeated texts may be on both sides unless they are left out
+// (TextTableOptions::is_test).
 
 #include <sotto/data/text_table.h>
 

@@ -34,7 +34,7 @@ std::span<const TextPreset> text_presets() {
        .drop_repeats = true,
        .test_fraction = 0.2,
        .split_seed = 1,
-       .train_size = 4160},
+       .train_size = 4090},
   }};
   return presets;
 }

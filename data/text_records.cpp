@@ -14,8 +14,6 @@
 namespace sotto::data {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-
 // The place, from 0, of a column that is told by its number.
 std::size_t numbered_place(const std::string& column) {
   std::size_t number = 0;

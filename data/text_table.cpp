@@ -22,6 +22,7 @@ void check(const TextTableOptions& options) {
     refuse("the end of a group's name and the most of its records need a group column");
   if (!options.group_column.empty() && options.max_per_group < 1)
     refuse(fmt::format("max_per_group: {}; a group column needs at least 1", options.max_per_group));
+  if (options.is_test && !options.group_column.empty()) refuse("is_test has no place with a group column");
   if (options.max_records < 1) refuse(fmt::format("max_records: {}; must be positive", options.max_records));
 }
 
@@ -113,10 +114,13 @@ std::int64_t keep(const std::vector<bool>& stays, TextTable& table) {
   return static_cast<std::int64_t>(stays.size() - table.texts.size());
 }
 
-// Whether each record is no repeat of an earlier one.
-std::vector<bool> first_of_its_kind(const TextTable& table, const std::vector<std::vector<std::size_t>>& repeats) {
+// Whether each record is no repeat of an earlier one; every test counts as earlier than what is none.
+std::vector<bool> first_of_its_kind(const TextTable& table, std::vector<std::vector<std::size_t>> repeats,
+                                    const TextTableOptions& options) {
   std::vector<bool> stays(table.texts.size(), true);
-  for (const std::vector<std::size_t>& same : repeats) {
+  for (std::vector<std::size_t>& same : repeats) {
+    if (options.is_test)
+      std::ranges::stable_partition(same, [&](std::size_t i) { return options.is_test(table.numbers[i]); });
     std::set<std::pair<double, std::int64_t>> seen;
     for (const std::size_t i : same)
       stays[i] =
@@ -133,12 +137,12 @@ TextTable read_text_table(const std::filesystem::path& path, const TextTableOpti
   TextTable table = reading.take_table();
   TextReport& report = table.report;
 
-  auto repeats = repeated_texts(table.texts);
+  const auto repeats = repeated_texts(table.texts);
   for (const std::vector<std::size_t>& same : repeats) {
     std::vector<std::int64_t>& lines = report.repeats.emplace_back();
     for (const std::size_t i : same) lines.push_back(reading.lines()[i]);
   }
-  if (options.drop_repeats) report.dropped_repeats = keep(first_of_its_kind(table, repeats), table);
+  if (options.drop_repeats) report.dropped_repeats = keep(first_of_its_kind(table, repeats, options), table);
   if (options.max_per_group > 0)
     report.dropped_beyond_bound =
         keep(bounded_groups(table.groups, table.group_names, options.max_per_group, options.group_seed), table);

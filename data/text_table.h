@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,6 +43,10 @@ struct TextTableOptions {
   // repeats can be left out for free: were a text left out for being in another group, or under another label, then
   // removing one record would bring back another.
   bool drop_repeats = false;
+  // Whether the record of a number is a public test (public_split.h): it is left out for repeating another test alone,
+  // and what repeats a test is left out wherever it stands. Otherwise the tests would tell of records that are none.
+  // No record is one unless given; has no place with a group column, where the side of a copy is that of its group.
+  std::function<bool(std::int64_t number)> is_test = {};
 
   std::int64_t max_bytes = kMaxTextFileBytes;
   std::int64_t max_records = kMaxTextRecords;

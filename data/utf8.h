@@ -8,6 +8,9 @@
 
 namespace sotto::data {
 
+// May stand in front of a text, and is no part of it.
+inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
 // Where the first sequence begins that is not well-formed, as an offset from 0; nothing when all is. Linear.
 std::optional<std::size_t> first_invalid_utf8(std::string_view bytes);
 

@@ -16,8 +16,8 @@ class Centred {
   virtual double norm() const = 0;
   virtual at::Tensor vectors(const at::Tensor& prepared) = 0;
 
-  // From now on [width] is subtracted; 0 before. Copies it.
-  virtual void set_centre(const at::Tensor& centre) = 0;
+  // What is subtracted, [width]; 0 at first. The tensor itself, to be filled.
+  virtual at::Tensor centre() const = 0;
 };
 
 }  // namespace sotto::models

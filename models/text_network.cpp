@@ -65,10 +65,7 @@ class AdaptedNetwork : public Network, private Centred {
     if (lora_) lora_->apply();
     return from(first);
   }
-  void set_centre(const at::Tensor& centre) override {
-    const at::NoGradGuard no_grad;
-    classifier_->centre.copy_(centre);
-  }
+  at::Tensor centre() const override { return classifier_->centre; }
 
   // Of what forward() takes: dimensions of groups, and vectors of texts.
   int64_t texts() const { return below_ ? kTextsOfStates : kTextsOfIds; }

@@ -156,6 +156,8 @@ DeclaredText declared_text(const TrainOptions& o) {
   } else {
     take_own(o, result);
   }
+  if (result.split && result.table.group_column.empty())
+    result.table.is_test = [split = *result.split](std::int64_t number) { return split.tests_record(number); };
   take_tokenizer(o, result);
   return result;
 }

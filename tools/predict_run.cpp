@@ -2,6 +2,7 @@
 #include <ATen/ops/softmax.h>
 #include <fmt/format.h>
 #include <sotto/data/text_records.h>
+#include <sotto/data/utf8.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/predict_run.h>
 #include <sotto/tools/run_device.h>
@@ -10,6 +11,7 @@
 #include <sotto/tools/trained_model.h>
 #include <sotto/tools/training_plan.h>
 
+#include <exception>
 #include <functional>
 #include <iostream>
 #include <memory>
@@ -48,13 +50,10 @@ Texts texts_of_standard_input() {
     if (!std::getline(std::cin, text)) return std::nullopt;
     ++*line;
     if (text.ends_with('\r')) text.pop_back();
-    if (data::is_blank(text))
-      throw DataError(fmt::format("[predict] standard input, line {}: the text is empty", *line));
-    try {
-      data::check_text("predict", text);
-    } catch (const DataError& error) {
-      throw DataError(fmt::format("[predict] standard input, line {}: {}", *line, error.what()));
-    }
+    if (*line == 1 && text.starts_with(data::kByteOrderMark)) text.erase(0, data::kByteOrderMark.size());
+    const std::string place = fmt::format("predict, standard input, line {}", *line);
+    if (data::is_blank(text)) throw DataError(fmt::format("[{}] the text is empty", place));
+    data::check_text(place, text);
     return text;
   };
 }
@@ -125,19 +124,26 @@ void predict_run(const TrainingJob& job) {
 
   const Texts next = job.predict.input == "-" ? texts_of_standard_input() : texts_of_file(job.predict);
   const Writer writer(job, text);
+  std::exception_ptr refusal;
   for (bool more = true; more;) {
     std::vector<std::string> texts;
-    while (texts.size() < kTextsAtOnce && more) {
-      if (auto one = next())
-        texts.push_back(std::move(*one));
-      else
-        more = false;
+    try {
+      while (texts.size() < kTextsAtOnce && more) {
+        if (auto one = next())
+          texts.push_back(std::move(*one));
+        else
+          more = false;
+      }
+    } catch (...) {
+      refusal = std::current_exception();  // of a text; those before it come first
+      more = false;
     }
     if (texts.empty()) continue;
     RecordTensors records = token_tensors(texts, source.tokenizer, text.max_tokens);
     prepare(*model, records);
     writer.write(scores_of(*model, records));
   }
+  if (refusal) std::rethrow_exception(refusal);
 }
 
 }  // namespace sotto::tools

@@ -3,7 +3,6 @@
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
-#include <fmt/format.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/record_tensors.h>
 #include <unistd.h>
@@ -17,7 +16,6 @@ namespace {
 
 constexpr std::size_t kRecordsAtOnce = 500;
 constexpr double kLargestPixel = 255;
-constexpr double kGiB = 1 << 30;
 
 }  // namespace
 
@@ -76,17 +74,17 @@ void for_all(const RecordTensors& records, const std::function<void(const at::Te
     of(at::tensor(batch, at::kLong));
 }
 
-// Beyond what the machine has, the operating system would end the program without a word.
+// Beyond what the machine has, the operating system would end the program without a word. Says no number, which would
+// tell that of the records.
 void require_memory(const std::vector<int64_t>& sizes, std::size_t bytes_of_one) {
   double bytes = static_cast<double>(bytes_of_one);
   for (const int64_t size : sizes) bytes *= static_cast<double>(size);
   const double all = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
   if (all > 0 && bytes > all)
     throw UsageError(
-        fmt::format("[train] what is computed once for all records needs {:.1f} GiB, and this machine has {:.1f}; "
-                    "shorter texts (--max-tokens) or fewer records need less, and without --adapt-layers nothing of "
-                    "that size is kept",
-                    bytes / kGiB, all / kGiB));
+        "[prepare] what the frozen part of the model makes of all records, computed once, does not fit into this "
+        "machine's memory; less is kept of smaller inputs (of texts: --max-tokens), with --adapt-layers also of "
+        "shorter ones, and nothing where the whole model is adapted");
 }
 
 }  // namespace
@@ -94,11 +92,12 @@ void require_memory(const std::vector<int64_t>& sizes, std::size_t bytes_of_one)
 void prepare(const models::TrainableModel& model, RecordTensors& records) {
   if (!model.prepares()) return;
   const at::NoGradGuard no_grad;
+  const at::Device device = model.trainable().at(0).tensor.device();
   const bool cut = model.keeps_places() && records.widths.defined();
   int64_t more = 0;  // places than the inputs have
   at::Tensor prepared;
   for_all(records, [&](const at::Tensor& places) {
-    const at::Tensor given = some_inputs(records, places), some = model.prepare(given);
+    const at::Tensor given = some_inputs(records, places), some = model.prepare(given.to(device)).cpu();
     if (!prepared.defined()) {
       std::vector<int64_t> sizes = some.sizes().vec();
       sizes[0] = records.inputs.size(0);

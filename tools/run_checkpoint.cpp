@@ -12,10 +12,10 @@
 namespace sotto::tools {
 namespace {
 
-std::vector<models::NamedTensor> state_tensors(const models::TrainableModel& model,
-                                               torch::optim::Optimizer& optimizer) {
+std::vector<models::NamedTensor> state_tensors(models::TrainableModel& model, torch::optim::Optimizer& optimizer) {
   std::vector<models::NamedTensor> result = optimizer_tensors(optimizer, model);
   for (const models::NamedTensor& named : model.trainable()) result.push_back({"model." + named.name, named.tensor});
+  if (const models::Centred* const centred = model.centred()) result.push_back({"centre", centred->centre()});
   return result;
 }
 
@@ -28,10 +28,11 @@ const std::string& field(const models::Metadata& metadata, const char* name, con
 
 }  // namespace
 
-void save_run_checkpoint(const std::filesystem::path& path, const models::TrainableModel& model,
+void save_run_checkpoint(const std::filesystem::path& path, models::TrainableModel& model,
                          torch::optim::Optimizer& optimizer, const RunCheckpoint& state) {
   models::save_state(path, state_tensors(model, optimizer),
                      {{"applied_steps", fmt::format("{}", state.applied_steps)},
+                      {"updates", fmt::format("{}", state.updates)},
                       {"ledger_head", state.ledger_head},
                       {"finished", state.finished ? "yes" : "no"},
                       {"lr", fmt::format("{}", state.lr)}});
@@ -49,11 +50,12 @@ RunCheckpoint load_run_checkpoint(const std::filesystem::path& path, models::Tra
   state.finished = field(metadata, "finished", path) == "yes";
   try {
     state.applied_steps = parse_integer("applied_steps", field(metadata, "applied_steps", path));
+    state.updates = parse_integer("updates", field(metadata, "updates", path));
     state.lr = parse_real("lr", field(metadata, "lr", path));
   } catch (const UsageError& error) {
     throw DataError(fmt::format("[checkpoint] {}: {}", path.string(), error.what()));
   }
-  set_updates(optimizer, model, state.applied_steps);
+  set_updates(optimizer, model, state.updates);
   return state;
 }
 

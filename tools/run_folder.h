@@ -4,7 +4,7 @@
 //   config.toml         every option, as `sotto train --config` takes them
 //   ledger.jsonl        the privacy ledger; absent when the run is NOT PRIVATE by rule none
 //   metrics.jsonl       one JSON object per evaluation: step, epsilon spent so far, test accuracy
-//   checkpoint.safetensors  model, momentum and step number, for `sotto resume`
+//   checkpoint.safetensors  what is trained, momentum and step number, for `sotto resume` (run_checkpoint.h)
 //   model.safetensors   the model
 //   graph.ts            the model file as it was given, of whose initial weights the run began; with --model FILE
 //   model.ts            the same file with the trained weights; with --model FILE

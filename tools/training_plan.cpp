@@ -81,7 +81,6 @@ void check_text_model(const TrainOptions& o) {
   if (o.centre) {
     no_place("--centre", o.pooling != "layers", "anything but --pooling layers, whose vectors all have one norm");
     no_place("--centre", o.per_group, "--per-group: a record's vector is one group");
-    no_place("--centre", o.steps && *o.steps < 2, "--steps 1: the first step finds the mean");
   }
   constexpr const char* kNeedsEncoder = "anything but --adapt full, lora or bitfit";
   if (o.adapt != "lora") {
@@ -221,6 +220,9 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
                     plan.data.size));
   check_integer("--batch", o.batch, 1, plan.data.size);
   plan.steps = planned_steps(o, plan.data.size);
+  if (o.centre && !plain && plan.steps < 2)
+    throw UsageError(
+        "[--centre] has no place with a single planned step: the first one finds the mean, and trains nothing");
   check_integer("--warmup", o.warmup, 0, plan.steps - 1);
   plan.lr = o.lr.value_or(default_lr(o, plan.adapt));
   plan.encoder_lr = o.encoder_lr;

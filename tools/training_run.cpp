@@ -178,12 +178,19 @@ void TrainingRun::start(bool resume) {
 void TrainingRun::centre() {
   models::Centred* const centred = model_->centred();
   if (centred == nullptr) return;
-  const SlowNotice notice(*job_.err, "finding out what all records have in common ...");
-  const auto vectors = [&](const std::vector<at::Tensor>& inputs) { return centred->vectors(inputs[0]); };
-  if (!private_) return centred->set_centre(plain_->mean(vectors, centred->width()));
-  centred->set_centre(private_->mean(vectors, centred->width(), centred->norm()));
-  ++applied_steps_;
-  tell_folder();
+  {
+    const SlowNotice notice(*job_.err, "finding out what all records have in common ...");
+    const auto vectors = [&](const std::vector<at::Tensor>& inputs) { return centred->vectors(inputs[0]); };
+    const int64_t width = centred->width();
+    const at::Tensor mean = private_ ? private_->mean(vectors, width, centred->norm()) : plain_->mean(vectors, width);
+    const at::NoGradGuard no_grad;
+    centred->centre().copy_(mean);
+  }
+  if (private_) {
+    ++applied_steps_;
+    tell_folder();
+  }
+  save(false);
 }
 
 ExitCode TrainingRun::train() {
@@ -202,12 +209,12 @@ ExitCode TrainingRun::train() {
     if (!plan_.data.schema.text.empty()) privacy::write_file_atomically(folder_.schema(), plan_.data.schema.text);
     if (!heading.empty()) privacy::write_file_atomically(folder_.not_private(), heading + "\n");
     start(false);
-    centre();
     if (private_ && private_->physical_batch() != options.physical_batch) {
       options.physical_batch = private_->physical_batch();
       privacy::write_file_atomically(folder_.config(), format_config(options, heading));
     }
     save(false);
+    centre();
     text() << describe(job_.options, plan_) << std::flush;
     return loop();
   } catch (...) {
@@ -223,6 +230,7 @@ ExitCode TrainingRun::resume() {
         fmt::format("[resume] {} is finished: all {} planned steps were taken", folder_.path().string(), plan_.steps));
   if (plan_.privacy) check_anchor(folder_.ledger(), state);
   applied_steps_ = state.applied_steps;
+  updates_ = state.updates;
   start(true);
   text() << describe(job_.options, plan_)
          << fmt::format("run               {}, {} of {} steps {}\n", folder_.path().string(), steps_done(), plan_.steps,
@@ -240,6 +248,7 @@ ExitCode TrainingRun::resume() {
         "charge stays\n",
         lost, lost == 1 ? "" : "s", lost == 1 ? "it" : "them");
   text().flush();
+  if (applied_steps_ == 0) centre();
   return loop();
 }
 
@@ -253,6 +262,7 @@ void TrainingRun::step() {
     }
   });
   ++applied_steps_;
+  ++updates_;
   require_finite();
 }
 
@@ -324,6 +334,7 @@ ExitCode TrainingRun::loop() {
 void TrainingRun::save(bool finished) {
   save_run_checkpoint(folder_.checkpoint(), *model_, *optimizer_,
                       {.applied_steps = applied_steps_,
+                       .updates = updates_,
                        .ledger_head = private_ ? private_->ledger().head_hash() : "",
                        .finished = finished,
                        .lr = plan_.lr});

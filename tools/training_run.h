@@ -72,7 +72,7 @@ class TrainingRun {
   std::optional<optim::LrSchedule> schedule_;
   std::unique_ptr<optim::PrivateTraining> private_;
   std::unique_ptr<PlainTraining> plain_;
-  int64_t applied_steps_ = 0;
+  int64_t applied_steps_ = 0, updates_ = 0;  // run_checkpoint.h
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

@@ -121,6 +121,7 @@ TEST(LabelRuleTest, WrongRulesAreRefused) {
   EXPECT_THAT(refused("range 4 -4"), HasSubstr("the first below the second"));
   EXPECT_THAT(refused("range 4 4"), HasSubstr("the first below the second"));
   EXPECT_THAT(refused("range nan 4"), HasSubstr("a range needs two numbers"));
+  EXPECT_THAT(refused("range -1e308 1e308"), HasSubstr("wider than floating-point numbers can scale"));
   EXPECT_THAT(refused("range 0 inf"), HasSubstr("a range needs two numbers"));
   EXPECT_THAT(refused("range 0 1 2"), HasSubstr("a range needs two numbers"));
 }

@@ -4,6 +4,7 @@
 #include <sotto/data/text_table.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "text_files.h"
@@ -96,6 +97,11 @@ TEST_F(TextTableTest, OptionsThatContradictEachOtherAreRefused) {
   EXPECT_THAT(wrong({.text_column = "text", .label_column = "text", .labels = rule}), HasSubstr("named twice"));
   EXPECT_THAT(wrong({.text_column = "text", .group_up_to = "_"}), HasSubstr("need a group column"));
   EXPECT_THAT(wrong({.text_column = "text", .max_per_group = 1}), HasSubstr("need a group column"));
+  EXPECT_THAT(wrong({.text_column = "text",
+                     .group_column = "id",
+                     .max_per_group = 1,
+                     .is_test = [](std::int64_t) { return false; }}),
+              HasSubstr("is_test has no place"));
   for (const std::int64_t most : {0, -1})
     EXPECT_THAT(wrong({.text_column = "text", .group_column = "id", .max_per_group = most}),
                 HasSubstr("a group column needs at least 1"));
@@ -176,6 +182,39 @@ TEST_F(TextTableTest, OnlyRepeatsWithTheSameLabelAndGroupAreLeftOut) {
   t = table("id\ttext\nu_1\ta\nv_1\ta\nu_2\ta\n", options);
   EXPECT_THAT(t.groups, ElementsAre(0, 1));
   EXPECT_THAT(t.report.repeats, ElementsAre(ElementsAre(2, 3, 4)));
+}
+
+// Whatever is removed of the records that are no tests: the tests stay, and at most one of the others goes.
+TEST_F(TextTableTest, RepeatsOnBothSidesStayTestsWhateverTheOthersAre) {
+  TextTableOptions options = labelled();
+  options.drop_repeats = true;
+  const std::vector<std::string> records = {"yes\ta", "no\tb", "yes\ta", "yes\tc", "yes\ta", "no\ta", "no\tb"};
+  const std::set<std::size_t> tests = {2, 4, 6};
+  const auto kept = [&](std::size_t removed) {
+    std::string text = "label\ttext\n";
+    std::vector<bool> is_test;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      if (i == removed) continue;
+      text += records[i] + "\n";
+      is_test.push_back(tests.contains(i));
+    }
+    options.is_test = [&](std::int64_t number) { return is_test.at(static_cast<std::size_t>(number) - 1); };
+    const TextTable t = table(text, options);
+    std::array<std::multiset<std::pair<std::string, double>>, 2> sides;
+    for (std::size_t i = 0; i < t.texts.size(); ++i)
+      sides[options.is_test(t.numbers[i]) ? 1 : 0].emplace(t.texts[i], t.labels[i]);
+    return sides;
+  };
+  const auto all = kept(records.size());
+  EXPECT_THAT(all[1], ::testing::UnorderedElementsAre(std::pair("a", 1.0), std::pair("b", 0.0)));
+  EXPECT_THAT(all[0], ::testing::UnorderedElementsAre(std::pair("a", 0.0), std::pair("c", 1.0)));
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (tests.contains(i)) continue;
+    const auto rest = kept(i);
+    EXPECT_EQ(rest[1], all[1]) << i;
+    EXPECT_TRUE(std::ranges::includes(all[0], rest[0])) << i;
+    EXPECT_LE(all[0].size() - rest[0].size(), 1) << i;
+  }
 }
 
 TEST_F(TextTableTest, RemovingOneRecordChangesAtMostOneOfThoseThatStay) {

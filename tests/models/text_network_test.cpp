@@ -49,7 +49,7 @@ std::vector<Case> networks(int64_t outputs = 3) {
     result.push_back({"layers, " + adaptations()[static_cast<size_t>(adaptation)],
                       make_adapted_network(classifier(outputs, Pooling::layers, true), adaptation,
                                            {.lora = {.rank = 2, .alpha = 4}})});
-    result.back().network->centred()->set_centre(torch::randn({24}));
+    result.back().network->centred()->centre().copy_(torch::randn({24}));
   }
   for (const auto adaptation : {Adaptation::full, Adaptation::lora, Adaptation::bitfit})
     for (const auto pooling : {Pooling::mean, Pooling::layers})
@@ -230,7 +230,7 @@ TEST(TextNetwork, ScoresAreThoseOfVectorsLessTheCentre) {
     EXPECT_TRUE(
         centred->vectors(network->prepare(groups)).allclose(vectors.index({torch::tensor({0, 2})}), 1e-4, 1e-6));
 
-    centred->set_centre(centre);
+    centred->centre().copy_(centre);
     const Tensor after = scores(texts);
     EXPECT_TRUE(
         after.allclose(at::linear(vectors - centre, parts->classifier->weight, parts->classifier->bias), 1e-4, 1e-5));

@@ -107,7 +107,8 @@ TEST_F(TrainText, PredictRefusesBadTextsWithTheirLine) {
     const Outcome outcome =
         run({"predict", path("run"), "--input", write("bad.txt", "fine\n" + std::string(bad) + "\n")});
     EXPECT_EQ(outcome.exit_code, 65) << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr("2"));
+    EXPECT_THAT(outcome.err, HasSubstr("line 2"));
+    EXPECT_EQ(std::ranges::count(outcome.out, '\n'), 1) << outcome.out;  // of the text before it
   }
 }
 
@@ -273,6 +274,24 @@ TEST_F(TrainPublished, LayersBelowStayFrozenAndAreComputedOnce) {
   const Outcome refused = run(published("none", folder, {"--adapt", "lora", "--adapt-layers", "3", "--epsilon", "3"}));
   EXPECT_EQ(refused.exit_code, 64);
   EXPECT_THAT(refused.err, HasSubstr("[--adapt-layers] bad value: 3; the model has 2 layers"));
+}
+
+// What the first step found is in the checkpoint, and no update of the optimizer.
+TEST_F(TrainPublished, AStoppedRunGoesOnWithItsCentre) {
+  const std::string folder = write_model("model");
+  testing::Program program(published("run", folder,
+                                     {"--adapt", "lora", "--optimizer", "adam", "--pooling", "layers", "--centre",
+                                      "--noise-multiplier", "8", "--test-fraction", "0.3", "--steps", "300"}));
+  const std::string metrics = path("run") + "/metrics.jsonl";
+  ASSERT_TRUE(program.signal_when([&] { return !content(metrics).empty(); }, SIGINT));
+  ASSERT_EQ(program.finish().exit_code, 130);
+  const auto checkpoint = models::SafetensorsFile::read(path("run") + "/checkpoint.safetensors");
+  const std::vector<float> centre = floats(checkpoint, "centre");
+  ASSERT_EQ(centre.size(), 48U);
+  EXPECT_TRUE(std::ranges::any_of(centre, [](float x) { return x != 0; }));
+  EXPECT_EQ(std::stoi(checkpoint.metadata().at("updates")), std::stoi(checkpoint.metadata().at("applied_steps")) - 1);
+  done({"resume", path("run")});
+  EXPECT_EQ(floats(models::SafetensorsFile::read(path("run") + "/model.safetensors"), "centre"), centre);
 }
 
 // Rates next to nothing leave what they belong to where it was.

@@ -88,6 +88,7 @@ TEST_F(TrainTextUsage, RefusesWhatHasNoPlace) {
   expect_error(preset + Words{"--centre"}, "--centre");
   expect_error(preset + Words{"--centre", "--pooling", "layers", "--rule", "flat", "--per-group"}, "--centre");
   expect_error(preset + Words{"--centre", "--pooling", "layers", "--steps", "1"}, "--centre");
+  expect_error(preset + Words{"--centre", "--pooling", "layers", "--epochs", "1", "--batch", "8471"}, "--centre");
   expect_error(preset + Words{"--adapt", "head", "--lora-rank", "4"}, "--lora-rank");
   expect_error(preset + Words{"--adapt", "lora", "--lora-rank", "0"}, "--lora-rank");
   for (const char* way : {"head", "lora", "full"}) {
