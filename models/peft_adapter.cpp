@@ -104,8 +104,8 @@ at::Tensor unfilled(at::IntArrayRef shape, const at::Tensor& like) {
 
 }  // namespace
 
-void write_peft_adapter(const std::filesystem::path& folder, const TextClassifierImpl& model, const Lora& lora,
-                        const std::string& base_model) {
+void write_peft_files(const std::filesystem::path& folder, const TextClassifierImpl& model, const Lora& lora,
+                      const std::string& base_model) {
   check_base_model(base_model);
   check_adapted(model, lora);
   if (model.pooling == Pooling::layers)
@@ -119,16 +119,20 @@ void write_peft_adapter(const std::filesystem::path& folder, const TextClassifie
     factors.push_back({factor_name(config.target_modules.back(), 'A'), own[2 * i].tensor});
     factors.push_back({factor_name(config.target_modules.back(), 'B'), own[2 * i + 1].tensor});
   }
-  const std::string settings = format_peft_config(config);  // refuses what is not UTF-8 before a folder is made
+  const std::string settings = format_peft_config(config);  // refuses what is not UTF-8 before a file is written
 
   const torch::nn::LinearImpl& head = *model.classifier;
-  privacy::AtomicFolder made(folder);
-  save_state(made.path() / kFactors, factors, {{"format", "pt"}});
-  save_state(made.path() / kHead, {{"weight", head.weight}, {"bias", head.bias}},
+  save_state(folder / kFactors, factors, {{"format", "pt"}});
+  save_state(folder / kHead, {{"weight", head.weight}, {"bias", head.bias}},
              {{"format", "pt"}, {"pooling", std::string(pooling_name(model.pooling))}});
-  privacy::write_file_atomically(made.path() / kConfig, settings);
-  privacy::write_file_atomically(made.path() / "README.md",
-                                 peft_readme(base_model, model.pooling, head.weight.size(0)));
+  privacy::write_file_atomically(folder / kConfig, settings);
+  privacy::write_file_atomically(folder / "README.md", peft_readme(base_model, model.pooling, head.weight.size(0)));
+}
+
+void write_peft_adapter(const std::filesystem::path& folder, const TextClassifierImpl& model, const Lora& lora,
+                        const std::string& base_model) {
+  privacy::AtomicFolder made(folder);
+  write_peft_files(made.path(), model, lora, base_model);
   made.publish();
 }
 

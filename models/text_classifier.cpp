@@ -18,8 +18,6 @@
 namespace sotto::models {
 namespace {
 
-constexpr double kTinySquare = 1e-24;  // so that the vector 0 has a direction: 0
-
 torch::Tensor direction(const torch::Tensor& states, const torch::Tensor& tokens) {
   const torch::Tensor mean = pooled(states, tokens, Pooling::mean);
   return mean / mean.square().sum(1, /*keepdim=*/true).add(kTinySquare).sqrt();

@@ -14,6 +14,9 @@
 
 namespace sotto::models {
 
+// Added to the square of a vector's length, so that the vector 0 has a direction: 0.
+inline constexpr double kTinySquare = 1e-24;
+
 struct TextClassifierOptions {
   BertOptions bert = {};
   int64_t outputs = 2;  // classes, or 1 for a regression; at least 1
