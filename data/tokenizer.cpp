@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sotto/data/tokenizer.h>
+#include <sotto/data/tokenizer_config.h>
 #include <sotto/privacy/error.h>
 
 namespace sotto::data {
@@ -24,8 +25,18 @@ std::filesystem::path tokenizer_file(const std::filesystem::path& folder) {
   throw DataError(fmt::format("[tokenizer_file] {} holds neither tokenizer.json nor vocab.txt", folder.string()));
 }
 
+std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& file) {
+  std::vector<std::filesystem::path> result = {file};
+  const std::filesystem::path settings = file.parent_path() / kTokenizerConfig;
+  std::error_code ignored;
+  if (file.extension() != ".json" && std::filesystem::exists(settings, ignored)) result.push_back(settings);
+  return result;
+}
+
 WordPiece read_word_piece(const std::filesystem::path& file) {
-  return file.extension() == ".json" ? WordPiece::from_tokenizer(file) : WordPiece::from_vocabulary(file);
+  if (file.extension() == ".json") return WordPiece::from_tokenizer(file);
+  const std::vector<std::filesystem::path> files = tokenizer_files(file);
+  return WordPiece::from_vocabulary(file, files.size() > 1 ? read_tokenizer_config(files[1]) : BertTextSettings{});
 }
 
 }  // namespace sotto::data

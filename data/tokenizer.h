@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace sotto::data {
 
@@ -22,7 +23,9 @@ std::int32_t pad_id(const Tokenizer& tokenizer);
 // The file in the folder of a published model that says how its tokenizer works: tokenizer.json, or else vocab.txt.
 // Throws DataError when there is neither.
 std::filesystem::path tokenizer_file(const std::filesystem::path& folder);
-// From such a file, by its name.
+// What belongs to such a file: itself, and beside vocab.txt tokenizer_config.json, where there is one.
+std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& file);
+// From such a file, by its name; vocab.txt with the settings of tokenizer_config.h, where there are any.
 WordPiece read_word_piece(const std::filesystem::path& file);
 
 }  // namespace sotto::data

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sotto/data/input_file.h>
+#include <sotto/data/json_node.h>
 #include <sotto/data/tokenizer_file.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/strict_json.h>
@@ -12,91 +13,11 @@
 namespace sotto::data {
 namespace {
 
-using privacy::JsonMember;
 using privacy::JsonValue;
 
-constexpr std::size_t kShownBytes = 40;
+using Node = JsonNode;
 
-// What a message may repeat of a file that could hold anything.
-std::string shown(const std::string& text) {
-  std::string result = text.substr(0, kShownBytes);
-  for (char& c : result)
-    if (c < ' ' || c > '~') c = '?';
-  return result == text ? "'" + result + "'" : "'" + result + "...'";
-}
-
-std::string shown(const JsonValue& value) {
-  if (const auto* text = std::get_if<std::string>(&value.value)) return shown(*text);
-  if (const auto* number = std::get_if<std::int64_t>(&value.value)) return std::to_string(*number);
-  if (const auto* truth = std::get_if<bool>(&value.value)) return *truth ? "true" : "false";
-  return std::string(privacy::kind_of(value));
-}
-
-// An object of the file and its place in it. Keys are taken one by one; what is left is refused.
-class Node {
- public:
-  Node(const std::filesystem::path& file, std::string place, const JsonValue& value)
-      : file_(file), place_(std::move(place)), object_(std::get_if<JsonValue::Object>(&value.value)) {
-    if (object_ == nullptr) refuse(fmt::format("is {}; an object is needed", privacy::kind_of(value)));
-    taken_.resize(object_->size());
-  }
-
-  // Null when there is none.
-  const JsonValue* take(std::string_view key) {
-    const auto found = std::ranges::find(*object_, key, &JsonMember::key);
-    if (found == object_->end()) return nullptr;
-    taken_[static_cast<std::size_t>(found - object_->begin())] = true;
-    return &found->value;
-  }
-  const JsonValue& need(std::string_view key) {
-    if (const JsonValue* value = take(key)) return *value;
-    refuse(fmt::format("has no key '{}'; it is needed", key));
-  }
-  template <typename Value>
-  const Value& need(std::string_view key, std::string_view what) {
-    const JsonValue& value = need(key);
-    if (const auto* inside = std::get_if<Value>(&value.value)) return *inside;
-    refuse(key, fmt::format("is {}; {} is needed", shown(value), what));
-  }
-  bool flag(std::string_view key) { return need<bool>(key, "true or false"); }
-  Node inside(std::string_view key) { return {file_, name(key), need(key)}; }
-  Node element(std::string_view key, std::size_t number, const JsonValue& value) const {
-    return {file_, fmt::format("{}[{}]", name(key), number), value};
-  }
-
-  // The value must be this one.
-  template <typename Value>
-  void demand(std::string_view key, const Value& allowed) {
-    const JsonValue& value = need(key);
-    const auto* got = std::get_if<Value>(&value.value);
-    if (got == nullptr || *got != allowed)
-      refuse(key, fmt::format("is {}; only {} is done here", shown(value), shown(JsonValue{allowed})));
-  }
-  void demand(std::string_view key, const char* allowed) { demand(key, std::string(allowed)); }
-
-  void end() const {
-    for (std::size_t i = 0; i < taken_.size(); ++i)
-      if (!taken_[i]) refuse(fmt::format("has the key {}, which is not known here", shown((*object_)[i].key)));
-  }
-
-  [[noreturn]] void refuse(const std::string& what) const {
-    throw DataError(
-        fmt::format("[read_tokenizer_file] {}: {} {}", file_.string(), place_.empty() ? "the file" : place_, what));
-  }
-  [[noreturn]] void refuse(std::string_view key, const std::string& what) const {
-    throw DataError(fmt::format("[read_tokenizer_file] {}: {} {}", file_.string(), name(key), what));
-  }
-
- private:
-  std::string name(std::string_view key) const {
-    return place_.empty() ? std::string(key) : fmt::format("{}.{}", place_, key);
-  }
-
-  const std::filesystem::path& file_;
-  std::string place_;
-  const JsonValue::Object* object_;
-  std::vector<bool> taken_;
-};
+constexpr const char* kFunction = "read_tokenizer_file";
 
 BertTextSettings normaliser(Node node) {
   BertTextSettings settings;
@@ -153,7 +74,7 @@ bool is_part(const JsonValue& part, std::string_view kind, std::string_view name
   if (object == nullptr || object->size() != 1 || object->front().key != kind) return false;
   const auto* inside = std::get_if<JsonValue::Object>(&object->front().value.value);
   if (inside == nullptr) return false;
-  const auto id = std::ranges::find(*inside, "id", &JsonMember::key);
+  const auto id = std::ranges::find(*inside, "id", &privacy::JsonMember::key);
   if (id == inside->end()) return false;
   const auto* text = std::get_if<std::string>(&id->value.value);
   return text != nullptr && *text == name;
@@ -212,12 +133,12 @@ TokenizerFile parse_tokenizer_file(const std::filesystem::path& path, const std:
     refuse(fmt::format("longer than {} bytes; no vocabulary that is allowed needs as many", kMaxVocabularyBytes));
   JsonValue document;
   try {
-    document = privacy::read_strict_json("read_tokenizer_file", text, kMaxVocabularyTokens);
+    document = privacy::read_strict_json(kFunction, text, kMaxVocabularyTokens);
   } catch (const UsageError& error) {
     throw DataError(fmt::format("{} (in {})", error.what(), path.string()));
   }
 
-  Node root(path, "", document);
+  Node root(kFunction, path, "", document);
   root.demand("version", "1.0");
   Vocabulary tokens = vocabulary(path, root.inside("model"));
   TokenizerFile file{.vocabulary = std::move(tokens), .text = normaliser(root.inside("normalizer")), .added = {}};

@@ -1,0 +1,126 @@
+#include <fmt/format.h>
+#include <sotto/data/input_file.h>
+#include <sotto/data/json_node.h>
+#include <sotto/data/tokenizer_config.h>
+#include <sotto/privacy/error.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace sotto::data {
+namespace {
+
+using privacy::JsonValue;
+
+constexpr const char* kFunction = "read_tokenizer_config";
+constexpr std::size_t kMostKeys = 1000;
+
+// Settings that decide nothing about the ids of one text without padding.
+constexpr std::array<std::string_view, 21> kReadOver = {"backend",
+                                                        "clean_up_tokenization_spaces",
+                                                        "from_slow",
+                                                        "full_tokenizer_file",
+                                                        "is_local",
+                                                        "max_len",
+                                                        "max_length",
+                                                        "model_input_names",
+                                                        "model_max_length",
+                                                        "name_or_path",
+                                                        "pad_to_multiple_of",
+                                                        "pad_token_type_id",
+                                                        "padding_side",
+                                                        "processor_class",
+                                                        "special_tokens_map_file",
+                                                        "stride",
+                                                        "tokenizer_file",
+                                                        "transformers_version",
+                                                        "truncation_side",
+                                                        "truncation_strategy",
+                                                        "use_fast"};
+
+constexpr std::pair<const char*, const char*> kTokens[] = {{"unk_token", "[UNK]"},
+                                                           {"sep_token", "[SEP]"},
+                                                           {"pad_token", "[PAD]"},
+                                                           {"cls_token", "[CLS]"},
+                                                           {"mask_token", "[MASK]"}};
+
+// A text, or the object of a token, whose flags must be those of a token of BERT.
+std::string token_of(const JsonNode& root, std::string_view key, const JsonValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value.value)) return *text;
+  if (!std::holds_alternative<JsonValue::Object>(value.value))
+    root.refuse(key, fmt::format("is {}; a text is needed", shown(value)));
+  JsonNode token = root.inside(key, value);
+  const auto content = token.need<std::string>("content", "a text");
+  if (token.take("__type") != nullptr) token.demand("__type", "AddedToken");
+  for (const char* unused : {"special", "normalized", "id"}) token.take(unused);
+  for (const char* flag : {"single_word", "lstrip", "rstrip"})
+    if (token.take(flag) != nullptr) token.demand(flag, false);
+  token.end();
+  return content;
+}
+
+void check_added(JsonNode& root) {
+  const JsonValue* added = root.take("added_tokens_decoder");
+  if (added == nullptr || is_off(*added)) return;
+  const JsonNode node = root.inside("added_tokens_decoder", *added);
+  for (const auto& [id, value] : node.members()) {
+    const std::string content = token_of(node, id, value);
+    if (std::ranges::none_of(kTokens, [&](const auto& token) { return content == token.second; }))
+      node.refuse(id, fmt::format("adds the token {}; only [UNK], [SEP], [PAD], [CLS] and [MASK] are added here",
+                                  shown(content)));
+  }
+}
+
+}  // namespace
+
+BertTextSettings parse_tokenizer_config(const std::filesystem::path& path, const std::string& text) {
+  if (text.size() > kMaxTokenizerConfigBytes)
+    throw DataError(fmt::format("[{}] {}: longer than {} bytes", kFunction, path.string(), kMaxTokenizerConfigBytes));
+  JsonValue document;
+  try {
+    document = privacy::read_strict_json(kFunction, text, kMostKeys);
+  } catch (const UsageError& error) {
+    throw DataError(fmt::format("{} (in {})", error.what(), path.string()));
+  }
+  JsonNode root(kFunction, path, "", document);
+  BertTextSettings settings;
+  settings.lowercase = root.flag("do_lower_case", settings.lowercase);
+  settings.handle_chinese_chars = root.flag("tokenize_chinese_chars", settings.handle_chinese_chars);
+  if (const JsonValue* strip = root.take("strip_accents")) {
+    if (const auto* chosen = std::get_if<bool>(&strip->value))
+      settings.strip_accents = *chosen;
+    else if (!std::holds_alternative<std::nullptr_t>(strip->value))
+      root.refuse("strip_accents", fmt::format("is {}; true, false or null is needed", shown(*strip)));
+  }
+  if (root.take("do_basic_tokenize") != nullptr) root.demand("do_basic_tokenize", true);
+  if (const JsonValue* kind = root.take("tokenizer_class")) {
+    const auto* name = std::get_if<std::string>(&kind->value);
+    if (!is_off(*kind) && (name == nullptr || (*name != "BertTokenizer" && *name != "BertTokenizerFast")))
+      root.refuse("tokenizer_class",
+                  fmt::format("is {}; only 'BertTokenizer' and 'BertTokenizerFast' are done here", shown(*kind)));
+  }
+  for (const auto& [key, name] : kTokens) {
+    const JsonValue* value = root.take(key);
+    if (value == nullptr || is_off(*value)) continue;
+    if (const std::string token = token_of(root, key, *value); token != name)
+      root.refuse(key, fmt::format("is {}; only '{}' is done here", shown(token), name));
+  }
+  check_added(root);
+  for (const std::string_view unused : kReadOver) root.take(unused);
+  root.end(/*off=*/true);
+  return settings;
+}
+
+BertTextSettings read_tokenizer_config(const std::filesystem::path& path) {
+  InputFile file(path);
+  std::string text(std::min<std::uint64_t>(file.max_content_bytes(), kMaxTokenizerConfigBytes + 1), '\0');
+  text.resize(file.read(std::span(reinterpret_cast<std::uint8_t*>(text.data()), text.size())));
+  return parse_tokenizer_config(path, text);
+}
+
+}  // namespace sotto::data
