@@ -55,7 +55,7 @@ std::string token_of(const JsonNode& root, std::string_view key, const JsonValue
   if (!std::holds_alternative<JsonValue::Object>(value.value))
     root.refuse(key, fmt::format("is {}; a text is needed", shown(value)));
   JsonNode token = root.inside(key, value);
-  const auto content = token.need<std::string>("content", "a text");
+  auto content = token.need<std::string>("content", "a text");
   if (token.take("__type") != nullptr) token.demand("__type", "AddedToken");
   for (const char* unused : {"special", "normalized", "id"}) token.take(unused);
   for (const char* flag : {"single_word", "lstrip", "rstrip"})

@@ -110,7 +110,7 @@ Tensor BertImpl::through(int64_t first, int64_t end, Tensor states, const Tensor
 }
 
 PublishedNames published_bert_names() {
-  return {"bert.", {"pooler.", "cls.", "classifier.", "embeddings.position_ids"}};
+  return {"bert.", {"pooler.", "cls.", "classifier.", "embeddings.position_ids", "embeddings.token_type_ids"}};
 }
 
 }  // namespace sotto::models

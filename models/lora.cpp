@@ -4,6 +4,7 @@
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <sotto/models/lora.h>
+#include <sotto/models/module_state.h>
 #include <sotto/models/name_pattern.h>
 #include <sotto/privacy/error.h>
 
@@ -78,6 +79,14 @@ std::vector<NamedTensor> Lora::factors() const {
     result.push_back({names_[i] + ".lora_A", adapted_[i].a});
     result.push_back({names_[i] + ".lora_B", adapted_[i].b});
   }
+  return result;
+}
+
+std::vector<NamedTensor> merged_parameters(const torch::nn::Module& module) {
+  std::vector<NamedTensor> result = module_parameters(module);
+  std::erase_if(result, [](const NamedTensor& named) {
+    return named.name.ends_with(".lora_A") || named.name.ends_with(".lora_B");
+  });
   return result;
 }
 

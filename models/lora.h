@@ -64,4 +64,8 @@ class Lora {
   bool merged_ = false;
 };
 
+// The parameters of a module without the factors that were registered in it: after merge(), those of the module as it
+// was before it was adapted, with the new weights.
+std::vector<NamedTensor> merged_parameters(const torch::nn::Module& module);
+
 }  // namespace sotto::models

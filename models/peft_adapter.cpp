@@ -136,7 +136,7 @@ void write_peft_adapter(const std::filesystem::path& folder, const TextClassifie
   made.publish();
 }
 
-PeftAdapter read_peft_adapter(const std::filesystem::path& folder, TextClassifierImpl& model) {
+PeftAdapter read_peft_factors(const std::filesystem::path& folder, TextClassifierImpl& model) {
   const PeftConfig config = read_peft_config(folder / kConfig);
   const std::vector<std::string> layers = adapted_layers(model, config, folder / kConfig);
 
@@ -151,6 +151,16 @@ PeftAdapter read_peft_adapter(const std::filesystem::path& folder, TextClassifie
     options.targets.push_back(std::string(kEncoder) + layer);
   }
   load_published(folder / kFactors, factors, {});
+
+  PeftAdapter result{std::make_unique<Lora>(model, options), config.base_model};
+  SOTTO_ASSERT(result.lora->targets() == options.targets);
+  const at::NoGradGuard no_grad;
+  const std::vector<NamedTensor> own = result.lora->factors();
+  for (std::size_t i = 0; i < own.size(); ++i) own[i].tensor.copy_(factors[i].tensor);
+  return result;
+}
+
+PeftAdapter read_peft_adapter(const std::filesystem::path& folder, TextClassifierImpl& model) {
   const torch::nn::LinearImpl& head = *model.classifier;
   const std::vector<NamedTensor> stored = {{"weight", unfilled(head.weight.sizes(), head.weight)},
                                            {"bias", unfilled(head.bias.sizes(), head.bias)}};
@@ -161,15 +171,30 @@ PeftAdapter read_peft_adapter(const std::filesystem::path& folder, TextClassifie
     throw DataError(fmt::format("[read_peft_adapter] {}: its metadata say pooling '{}'; the model's is '{}'",
                                 (folder / kHead).string(), pooling == metadata.end() ? "" : pooling->second,
                                 pooling_name(model.pooling)));
-
-  PeftAdapter result{std::make_unique<Lora>(model, options), config.base_model};
-  SOTTO_ASSERT(result.lora->targets() == options.targets);
+  PeftAdapter result = read_peft_factors(folder, model);
   const at::NoGradGuard no_grad;
-  const std::vector<NamedTensor> own = result.lora->factors();
-  for (std::size_t i = 0; i < own.size(); ++i) own[i].tensor.copy_(factors[i].tensor);
   head.weight.copy_(stored[0].tensor);
   head.bias.copy_(stored[1].tensor);
   return result;
+}
+
+std::optional<PeftHead> read_peft_head(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / kHead;
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return std::nullopt;
+  const SafetensorsFile file = SafetensorsFile::read(path);
+  const auto refuse = [&](const std::string& what) {
+    throw DataError(fmt::format("[read_peft_head] {}: {}", path.string(), what));
+  };
+  const TensorView* weight = file.find("weight");
+  if (weight == nullptr || weight->shape.size() != 2 || weight->shape[0] < 1)
+    refuse("has no weight [outputs, width] with at least one output");
+  const auto pooling = file.metadata().find("pooling");
+  const std::string named = pooling == file.metadata().end() ? "" : pooling->second;
+  for (const Pooling one : {Pooling::mean, Pooling::first})
+    if (named == pooling_name(one)) return PeftHead{weight->shape[0], one};
+  refuse(fmt::format("its metadata say pooling '{}'; must be mean or first", named));
+  return std::nullopt;
 }
 
 }  // namespace sotto::models

@@ -18,6 +18,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace sotto::models {
@@ -47,5 +48,16 @@ struct PeftAdapter {
 // tensors that are missing, left over or of another shape, another pooling than the model's; UsageError for a layer
 // that is adapted already. Then nothing was changed.
 PeftAdapter read_peft_adapter(const std::filesystem::path& folder, TextClassifierImpl& model);
+// The factors alone: a folder without classifier.safetensors will do, and the model's head stays as it is.
+PeftAdapter read_peft_factors(const std::filesystem::path& folder, TextClassifierImpl& model);
+
+// What a model needs that takes the head of a folder.
+struct PeftHead {
+  int64_t outputs;
+  Pooling pooling;
+};
+// Nothing when the folder has no classifier.safetensors. Throws DataError for one whose weight is no matrix or whose
+// metadata name no pooling of such folders.
+std::optional<PeftHead> read_peft_head(const std::filesystem::path& folder);
 
 }  // namespace sotto::models

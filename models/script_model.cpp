@@ -1,21 +1,14 @@
 #include <ATen/core/grad_mode.h>
-#include <caffe2/serialize/inline_container.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sotto/models/script_attributes.h>
+#include <sotto/models/script_file.h>
 #include <sotto/models/script_graph.h>
 #include <sotto/models/script_model.h>
-#include <sotto/optim/libtorch_message.h>
-#include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
-#include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
-#include <set>
-#include <sstream>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -23,66 +16,8 @@
 namespace sotto::models {
 namespace {
 
-constexpr std::uintmax_t kMaxModelBytes = std::uintmax_t{1} << 34;
-constexpr const char* kExportHint =
-    "export it in Python with torch.jit.script(model).save(FILE), or torch.jit.trace(model, input).save(FILE)";
-
 [[noreturn]] void refuse(const std::string& name, const std::string& what) {
   throw DataError(fmt::format("[--model] {}: {}", name, what));
-}
-
-// What torch.save() writes: a pickle in a zip file without code, or, as it was long ago, a bare pickle.
-bool is_saved_without_code(const std::string& bytes) {
-  constexpr const char* kPickleProtocol2 = "\x80\x02";  // PEP 307
-  if (bytes.starts_with(kPickleProtocol2)) return true;
-  std::istringstream stream(bytes);
-  try {
-    caffe2::serialize::PyTorchStreamReader reader(&stream);
-    return reader.hasRecord("data.pkl") && !reader.hasRecord("constants.pkl");
-  } catch (const std::exception&) {
-    return false;
-  }
-}
-
-// LibTorch's parser calls itself for every bracket.
-void check_nesting(const std::string& bytes, const std::string& name) {
-  constexpr int kDeepest = 1000;
-  try {
-    std::istringstream stream(bytes);
-    caffe2::serialize::PyTorchStreamReader reader(&stream);
-    for (const std::string& record : reader.getAllRecords()) {
-      if (!record.starts_with("code/") || !record.ends_with(".py")) continue;
-      const auto [data, size] = reader.getRecord(record);
-      int depth = 0;
-      for (const char c : std::string_view(static_cast<const char*>(data.get()), size)) {
-        depth += c == '(' || c == '[' || c == '{' ? 1 : c == ')' || c == ']' || c == '}' ? -1 : 0;
-        if (depth > kDeepest)
-          refuse(name,
-                 fmt::format("nests brackets more than {} deep in its code; save it again from Python", kDeepest));
-      }
-    }
-  } catch (const c10::Error&) {
-    return;  // no zip file: told when it is loaded
-  }
-}
-
-torch::jit::Module load(const std::string& bytes, const std::string& name) {
-  check_nesting(bytes, name);
-  std::istringstream stream(bytes);
-  try {
-    return torch::jit::load(stream, c10::Device(c10::kCPU));
-  } catch (const std::exception& error) {  // c10::Error, or the ErrorReport of the compiler
-    if (is_saved_without_code(bytes))
-      refuse(name, fmt::format("not a TorchScript file, but weights or a pickled module as torch.save() writes them, "
-                               "without the code; make the module in Python, load them, and {}",
-                               kExportHint));
-    const std::string why = optim::libtorch_message(error);
-    for (const char* missing :
-         {"Unknown builtin op", "Unknown type name", "Unknown custom class", "class for", "Could not find schema"})
-      if (why.find(missing) != std::string::npos)
-        refuse(name, fmt::format("needs an operator or a class that is not in this LibTorch ({})", why));
-    refuse(name, fmt::format("not a TorchScript file ({}); {}", why, kExportHint));
-  }
 }
 
 // Tensors of one place in memory become one tensor: they are tied, and a file does not always say so.
@@ -149,7 +84,7 @@ class OnProcessor {
 
 class ScriptModel : public TrainableModel {
  public:
-  ScriptModel(const std::string& bytes, std::string name) : name_(std::move(name)), module_(load(bytes, name_)) {
+  ScriptModel(const std::string& bytes, std::string name) : name_(std::move(name)), module_(load_script(bytes, name_)) {
     check_code();
     tie(module_);
     for (const torch::jit::Module& part : module_.modules())
@@ -205,12 +140,8 @@ class ScriptModel : public TrainableModel {
   bool has_file() const override { return true; }
 
   void write_file(const std::filesystem::path& path) const override {
-    std::ostringstream stream;
-    {
-      const OnProcessor here({&trainable_, &constants_});
-      module_.save(stream);
-    }
-    privacy::write_file_atomically(path, stream.view());
+    const OnProcessor here({&trainable_, &constants_});
+    write_script(path, module_);
   }
 
  private:
@@ -274,21 +205,6 @@ class ScriptModel : public TrainableModel {
 };
 
 }  // namespace
-
-std::string read_model_file(const std::filesystem::path& path) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error))
-    refuse(path.string(), std::filesystem::exists(path, error) ? "is no regular file" : "there is no such file");
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) refuse(path.string(), fmt::format("cannot be read: {}", error.message()));
-  if (size == 0 || size > kMaxModelBytes)
-    refuse(path.string(), fmt::format("holds {} bytes; a TorchScript file has 1 to {}", size, kMaxModelBytes));
-  std::string bytes(size, '\0');
-  std::ifstream file(path, std::ios::binary);
-  if (!file.read(bytes.data(), static_cast<std::streamsize>(size)))
-    refuse(path.string(), "cannot be read; check its permissions");
-  return bytes;
-}
 
 std::unique_ptr<TrainableModel> load_script_model(const std::string& bytes, const std::string& name) {
   return std::make_unique<ScriptModel>(bytes, name);

@@ -8,19 +8,15 @@
 
 #include <sotto/models/trainable_model.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
 namespace sotto::models {
 
-// The bytes of a model file, up to 16 GiB. Throws DataError when it is missing, empty, too large or no regular file.
-std::string read_model_file(const std::filesystem::path& path);
-
-// `bytes` as read_model_file() returns them; `name` is for messages. Throws DataError when they are not TorchScript,
-// need an operator or a class that is not there, have no trainable parameter or no forward method of one tensor, or
-// hold what private training cannot follow: fork and wait, tolist() and print() of tensors, calls through interfaces,
-// tensors that share a part of their memory, tensors that are not dense.
+// `bytes` as read_model_file() (script_file.h) returns them; `name` is for messages. Throws DataError when they are not
+// TorchScript, need an operator or a class that is not there, have no trainable parameter or no forward method of one
+// tensor, or hold what private training cannot follow: fork and wait, tolist() and print() of tensors, calls through
+// interfaces, tensors that share a part of their memory, tensors that are not dense.
 //
 // forward() throws DataError when the model has changed an attribute of its own (a counter, a list): what a batch
 // leaves behind reaches the next one without noise. What changes inside a tensor is the recorder's to see.

@@ -26,12 +26,16 @@ void check_dense(const NamedTensor& named, const char* function) {
     throw UsageError(fmt::format("[{}] tensor '{}' is undefined or not dense", function, named.name));
 }
 
+// As files name it, where they have a name for it.
+std::string type_of(const at::Tensor& tensor) {
+  return can_save(tensor) ? std::string(dtype_name(file_type({"", tensor}))) : c10::toString(tensor.scalar_type());
+}
+
 std::string describe(const at::IntArrayRef& shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
-void refuse_any(const char* function, const std::filesystem::path& path, std::vector<std::string> wrong,
-                const char* rule) {
+void refuse_any(const char* function, const std::string& source, std::vector<std::string> wrong, const char* rule) {
   if (wrong.empty()) return;
   const std::size_t total = wrong.size();
   if (total > kMostListed) {
@@ -39,35 +43,46 @@ void refuse_any(const char* function, const std::filesystem::path& path, std::ve
     wrong.push_back(fmt::format("and {} more", total - kMostListed));
   }
   throw DataError(
-      fmt::format("[{}] {} does not fit the model: {}; {}", function, path.string(), fmt::join(wrong, "; "), rule));
+      fmt::format("[{}] {} does not fit the model: {}; {}", function, source, fmt::join(wrong, "; "), rule));
 }
 
-std::string other_shape(const TensorView& stored, const at::Tensor& tensor) {
-  return fmt::format("'{}' has shape {} where the model has {}", stored.name, describe(stored.shape),
+std::string other_shape(const NamedTensor& stored, const at::Tensor& tensor) {
+  return fmt::format("'{}' has shape {} where the model has {}", stored.name, describe(stored.tensor.sizes()),
                      describe(tensor.sizes()));
 }
 
-std::string other_type(const TensorView& stored, const at::Tensor& tensor) {
-  return fmt::format("'{}' is of type {} where the model has {}", stored.name, dtype_name(stored.dtype),
+std::string other_type(const NamedTensor& stored, const at::Tensor& tensor) {
+  return fmt::format("'{}' is of type {} where the model has {}", stored.name, type_of(stored.tensor),
                      c10::toString(tensor.scalar_type()));
 }
 
+std::vector<NamedTensor> tensors_of(const SafetensorsFile& file) {
+  std::vector<NamedTensor> result;
+  for (const TensorView& stored : file.tensors()) result.push_back({stored.name, tensor_over(stored, file.memory())});
+  return result;
+}
+
+const NamedTensor* find(const std::vector<NamedTensor>& stored, const std::string& name) {
+  const auto found = std::ranges::find(stored, name, &NamedTensor::name);
+  return found == stored.end() ? nullptr : &*found;
+}
+
 // What keeps the file from being loaded into these tensors; empty when nothing does.
-std::vector<std::string> mismatches(const SafetensorsFile& file, const std::vector<NamedTensor>& tensors) {
+std::vector<std::string> mismatches(const std::vector<NamedTensor>& file, const std::vector<NamedTensor>& tensors) {
   std::vector<std::string> result;
   std::set<std::string> names;
   for (const NamedTensor& named : tensors) {
     names.insert(named.name);
-    const TensorView* stored = file.find(named.name);
+    const NamedTensor* stored = find(file, named.name);
     if (stored == nullptr) {
       result.push_back(fmt::format("'{}' is missing", named.name));
-    } else if (scalar_type(stored->dtype) != named.tensor.scalar_type()) {
+    } else if (stored->tensor.scalar_type() != named.tensor.scalar_type()) {
       result.push_back(other_type(*stored, named.tensor));
-    } else if (named.tensor.sizes() != at::IntArrayRef(stored->shape)) {
+    } else if (named.tensor.sizes() != stored->tensor.sizes()) {
       result.push_back(other_shape(*stored, named.tensor));
     }
   }
-  for (const TensorView& stored : file.tensors())
+  for (const NamedTensor& stored : file)
     if (!names.contains(stored.name)) result.push_back(fmt::format("'{}' is not in the model", stored.name));
   return result;
 }
@@ -96,49 +111,63 @@ void save_state(const std::filesystem::path& path, const std::vector<NamedTensor
   write_safetensors(path, views, metadata);
 }
 
+std::vector<NamedTensor> read_state(const std::filesystem::path& path) {
+  return tensors_of(SafetensorsFile::read(path));
+}
+
 Metadata load_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors) {
   for (const NamedTensor& named : tensors) check_dense(named, "load_state");
   const SafetensorsFile file = SafetensorsFile::read(path);
-  refuse_any("load_state", path, mismatches(file, tensors), "names, types and shapes must be the same");
+  const std::vector<NamedTensor> stored = tensors_of(file);
+  refuse_any("load_state", path.string(), mismatches(stored, tensors), "names, types and shapes must be the same");
   const at::NoGradGuard no_grad;
-  for (const NamedTensor& named : tensors) named.tensor.copy_(tensor_over(*file.find(named.name), file.memory()));
+  for (const NamedTensor& named : tensors) named.tensor.copy_(find(stored, named.name)->tensor);
   return file.metadata();
 }
 
 std::vector<std::string> load_published(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                                         const PublishedNames& names) {
+  return load_published(path.string(), read_state(path), tensors, names);
+}
+
+std::vector<std::string> load_published(const std::string& source, const std::vector<NamedTensor>& stored,
+                                        const std::vector<NamedTensor>& tensors, const PublishedNames& names) {
   for (const NamedTensor& named : tensors) check_dense(named, "load_published");
-  const SafetensorsFile file = SafetensorsFile::read(path);
-  std::vector<const TensorView*> sources;
+  std::vector<const NamedTensor*> sources;
   std::vector<std::string> wrong;
   std::set<std::string> used;
   for (const NamedTensor& named : tensors) {
-    const TensorView* stored = file.find(named.name);
-    if (stored == nullptr) stored = file.find(names.prefix + named.name);
-    sources.push_back(stored);
-    if (stored == nullptr) {
+    const NamedTensor* found = find(stored, named.name);
+    if (found == nullptr) found = find(stored, names.prefix + named.name);
+    sources.push_back(found);
+    if (found == nullptr) {
       wrong.push_back(fmt::format("'{}' is missing", named.name));
       continue;
     }
-    used.insert(stored->name);
-    if (named.tensor.sizes() != at::IntArrayRef(stored->shape)) wrong.push_back(other_shape(*stored, named.tensor));
-    if (at::isFloatingType(scalar_type(stored->dtype)) != named.tensor.is_floating_point())
-      wrong.push_back(other_type(*stored, named.tensor));
+    used.insert(found->name);
+    if (!found->tensor.defined() || found->tensor.layout() != at::kStrided) {
+      wrong.push_back(fmt::format("'{}' is not dense", found->name));
+      continue;
+    }
+    if (named.tensor.sizes() != found->tensor.sizes()) wrong.push_back(other_shape(*found, named.tensor));
+    if (found->tensor.is_floating_point() != named.tensor.is_floating_point())
+      wrong.push_back(other_type(*found, named.tensor));
   }
   std::vector<std::string> left_over;
-  for (const TensorView& stored : file.tensors()) {
-    if (used.contains(stored.name)) continue;
+  for (const NamedTensor& other : stored) {
+    if (used.contains(other.name)) continue;
     const bool known = std::ranges::any_of(names.left_over, [&](const std::string& part) {
-      return stored.name.starts_with(part) || stored.name.starts_with(names.prefix + part);
+      return other.name.starts_with(part) || other.name.starts_with(names.prefix + part);
     });
     if (known)
-      left_over.push_back(stored.name);
+      left_over.push_back(other.name);
     else
-      wrong.push_back(fmt::format("'{}' is not in the model", stored.name));
+      wrong.push_back(fmt::format("'{}' is not in the model", other.name));
   }
-  refuse_any("load_published", path, std::move(wrong), "all of the model must be there, in its shapes");
+  refuse_any("load_published", source, std::move(wrong), "all of the model must be there, in its shapes");
+  std::ranges::sort(left_over);
   const at::NoGradGuard no_grad;
-  for (size_t t = 0; t < tensors.size(); ++t) tensors[t].tensor.copy_(tensor_over(*sources[t], file.memory()));
+  for (size_t t = 0; t < tensors.size(); ++t) tensors[t].tensor.copy_(sources[t]->tensor);
   return left_over;
 }
 

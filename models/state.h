@@ -23,6 +23,9 @@ bool can_save(const at::Tensor& tensor);
 void save_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                 const Metadata& metadata = {});
 
+// The tensors of a file, by name, in memory that was read. Throws as SafetensorsFile::read().
+std::vector<NamedTensor> read_state(const std::filesystem::path& path);
+
 // Copies the values of a file into the tensors and returns its metadata. They are copied out of memory that was read
 // and not out of a mapping: a file that is changed or cut meanwhile gives an error or what was checked, and never ends
 // the process with a ledger open (mapped_state.h has tensors without a copy). The file must hold these names and no
@@ -40,5 +43,8 @@ struct PublishedNames {
 // shape, and besides only what PublishedNames says; otherwise DataError lists what is wrong, and no tensor was changed.
 std::vector<std::string> load_published(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                                         const PublishedNames& names);
+// The same for tensors that were read from another kind of file; `source` names it in messages.
+std::vector<std::string> load_published(const std::string& source, const std::vector<NamedTensor>& stored,
+                                        const std::vector<NamedTensor>& tensors, const PublishedNames& names);
 
 }  // namespace sotto::models

@@ -1,14 +1,12 @@
 #include <fmt/format.h>
 #include <sotto/models/module_state.h>
 #include <sotto/models/text_script.h>
-#include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/jit/frontend/resolver.h>
 #include <torch/csrc/jit/frontend/sugared_value.h>
 
 #include <initializer_list>
 #include <memory>
-#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -76,7 +74,7 @@ def direction(self, states, tokens):
 class Classes {
  public:
   ClassTypePtr add(const std::string& name, const std::vector<Attribute>& attributes, const std::string& code) const {
-    const auto type = c10::ClassType::create("__torch__.sotto." + name, unit_, /*is_module=*/true);
+    auto type = c10::ClassType::create("__torch__.sotto." + name, unit_, /*is_module=*/true);
     unit_->register_type(type);
     type->addAttribute("training", c10::BoolType::get());
     for (const auto& [attribute, of] : attributes)
@@ -172,10 +170,6 @@ ClassTypePtr classifier_class(const Classes& classes, const TextClassifierImpl& 
                          forward_code(model.bert->options.layers, model.pooling));
 }
 
-bool is_factor(const std::string& name) {
-  return name.ends_with(".lora_A") || name.ends_with(".lora_B");
-}
-
 void check_plain(const TextClassifierImpl& model) {
   for (const NamedTensor& named : module_parameters(model))
     if (named.name.ends_with(".lora_B") && named.tensor.any().item<bool>())
@@ -200,18 +194,10 @@ torch::jit::Module text_script(const TextClassifierImpl& model) {
   check_plain(model);
   const Classes classes;
   const auto root = classes.make(classifier_class(classes, model));
-  for (const NamedTensor& named : module_parameters(model))
-    if (!is_factor(named.name)) set(root, named);
+  for (const NamedTensor& named : merged_parameters(model)) set(root, named);
   torch::jit::Module result(root);
   for (const auto& named : result.named_parameters()) SOTTO_ASSERT(named.value.defined());
   return result;
-}
-
-void write_script(const std::filesystem::path& file, const torch::jit::Module& module,
-                  const std::map<std::string, std::string>& texts) {
-  std::ostringstream stream;
-  module.save(stream, {texts.begin(), texts.end()});
-  privacy::write_file_atomically(file, stream.view());
 }
 
 }  // namespace sotto::models

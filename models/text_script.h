@@ -11,20 +11,11 @@
 #include <sotto/models/text_classifier.h>
 #include <torch/csrc/jit/api/module.h>
 
-#include <filesystem>
-#include <map>
-#include <string>
-
 namespace sotto::models {
 
 // Holds the weights of `model` themselves, not copies; which of them require grad is kept. In evaluation mode, which
 // computes what training mode does. Throws UsageError when factors of low rank are not merged or the centre is not
 // folded into the head: they have no place there.
 torch::jit::Module text_script(const TextClassifierImpl& model);
-
-// Writes the module, and beside its code texts under names, which Python reads with
-// torch.jit.load(FILE, _extra_files={NAME: ""}). The file appears whole or not at all. Throws IoError.
-void write_script(const std::filesystem::path& file, const torch::jit::Module& module,
-                  const std::map<std::string, std::string>& texts = {});
 
 }  // namespace sotto::models

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sotto/models/script_model.h>
+#include <sotto/models/script_file.h>
 #include <sotto/tools/explain_job.h>
 #include <sotto/tools/machine_costs.h>
 #include <sotto/tools/run_device.h>

@@ -2,7 +2,7 @@
 #include <sotto/data/csv_table.h>
 #include <sotto/data/dataset.h>
 #include <sotto/data/image_folder.h>
-#include <sotto/models/script_model.h>
+#include <sotto/models/script_file.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/training_data.h>

@@ -6,6 +6,7 @@
 #include <sotto/models/frozen.h>
 #include <sotto/models/module_state.h>
 #include <sotto/models/record_losses.h>
+#include <sotto/models/script_file.h>
 #include <sotto/models/script_model.h>
 #include <sotto/models/text_script.h>
 #include <sotto/privacy/error.h>

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sotto/models/record_losses.h>
 #include <sotto/models/safetensors.h>
+#include <sotto/models/script_file.h>
 #include <sotto/models/script_model.h>
 #include <sotto/privacy/poisson_sampler.h>
 #include <sotto/privacy/sha256.h>
