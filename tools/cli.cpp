@@ -4,6 +4,7 @@
 #include <sotto/tools/cli.h>
 #include <sotto/tools/explain_command.h>
 #include <sotto/tools/export_command.h>
+#include <sotto/tools/import_command.h>
 #include <sotto/tools/predict_command.h>
 #include <sotto/tools/train_command.h>
 
@@ -31,6 +32,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
     add_train_commands(app, out, err, exit_code);
     add_predict_command(app, out, err, exit_code);
     add_export_command(app, out, err, exit_code);
+    add_import_command(app, out, err, exit_code);
     add_explain_command(app, out, err, exit_code);
     add_bench_command(app, out, err, exit_code);
     try {

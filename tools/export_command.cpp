@@ -13,9 +13,12 @@ namespace {
 constexpr const char* kExample = R"(Examples:
   $ sotto export runs/notes --to peft --base-model sentence-transformers/all-MiniLM-L6-v2 --output notes-adapter
   $ sotto export runs/notes --to safetensors --output notes-model
+  $ sotto export runs/notes --to torchscript --output notes-script
 
 peft: factors of low rank and the head, for Python's PEFT; the folder's README.md says how to use them there.
 safetensors: the whole model, factors merged, with its config.json and tokenizer; sotto train text --model takes the folder.
+torchscript: the same as model.ts, which torch.jit.load opens without any class of a model: ids [B, T], padded with the id of
+[PAD], become scores [B, outputs]. Of a run with --model FILE.ts, its model.ts.
 The certificate of the run lies in the folder: what was spent for the model stays spent.
 )";
 
@@ -28,10 +31,10 @@ void add_export_command(CLI::App& app, std::ostream& out, std::ostream& err, int
   job->err = &err;
   const auto run = std::make_shared<std::string>();
 
-  CLI::App* command = app.add_subcommand("export", "The model of a run of texts for other programs");
+  CLI::App* command = app.add_subcommand("export", "The model of a run for other programs");
   command->footer(kExample);
   command->add_option("run", *run, "Folder of the run")->type_name("RUN")->required();
-  command->add_option("--to", job->exports.to, "peft or safetensors")->type_name("FORM")->required();
+  command->add_option("--to", job->exports.to, "peft, safetensors or torchscript")->type_name("FORM")->required();
   command->add_option("--output", job->exports.output, "Folder to make; must not exist")
       ->type_name("FOLDER")
       ->required();
@@ -41,8 +44,9 @@ void add_export_command(CLI::App& app, std::ostream& out, std::ostream& err, int
       ->type_name("NAME");
   command->callback([=, &exit_code] {
     const ExportOptions& options = job->exports;
-    if (options.to != "peft" && options.to != "safetensors")
-      throw UsageError(fmt::format("[--to] unknown value: '{}'; allowed are peft, safetensors", options.to));
+    if (options.to != "peft" && options.to != "safetensors" && options.to != "torchscript")
+      throw UsageError(
+          fmt::format("[--to] unknown value: '{}'; allowed are peft, safetensors, torchscript", options.to));
     if (options.to != "peft" && !options.base_model.empty())
       throw UsageError("[--base-model] has no effect: only --to peft names one");
     if (options.output.empty()) throw UsageError("[--output] bad value: ''; must be a path");

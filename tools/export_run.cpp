@@ -1,18 +1,22 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
+#include <sotto/models/frozen.h>
 #include <sotto/models/module_state.h>
 #include <sotto/models/peft_adapter.h>
+#include <sotto/models/script_file.h>
 #include <sotto/models/state.h>
-#include <sotto/privacy/atomic_file.h>
+#include <sotto/models/text_script.h>
 #include <sotto/privacy/atomic_folder.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/export_run.h>
 #include <sotto/tools/file_text.h>
+#include <sotto/tools/model_folder.h>
 #include <sotto/tools/text_source.h>
 #include <sotto/tools/trained_model.h>
 #include <sotto/tools/training_plan.h>
 
-#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <ostream>
 #include <utility>
 #include <vector>
@@ -20,62 +24,90 @@
 namespace sotto::tools {
 namespace {
 
-void write_certificate(const RunFolder& run, const std::filesystem::path& folder) {
-  for (const std::filesystem::path& file : {run.certificate(), run.not_private()}) {
-    std::error_code ignored;
-    if (std::filesystem::exists(file, ignored))
-      privacy::write_file_atomically(folder / file.filename(), file_text(file));
-  }
+using Folder = std::filesystem::path;
+
+// The model of a run of texts, with its weights and a head that needs no centre.
+struct Trained {
+  TextSource source;
+  PublishedText parts;
+  std::unique_ptr<models::Lora> lora;
+  models::Metadata metadata;
+};
+
+Trained trained_text(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& run) {
+  const at::NoGradGuard no_grad;
+  TextSource source = run_text_source(run, job.options, *plan.data.text, false);
+  PublishedText parts = published_text(source, job.options, plan);
+  Trained result{std::move(source), std::move(parts), nullptr, {}};
+  models::TextClassifierImpl& classifier = *result.parts.classifier;
+  result.lora = models::adapt(classifier, result.parts.adaptation, result.parts.lora);
+  std::vector<models::NamedTensor> state = models::module_parameters(classifier);
+  for (models::NamedTensor& buffer : models::module_buffers(classifier)) state.push_back(std::move(buffer));
+  result.metadata = models::load_state(run.model(), state);
+  models::fold_centre(classifier);
+  return result;
 }
 
-// The weights of the encoder and the head: not the factors, which were merged.
-std::vector<models::NamedTensor> merged_state(const models::TextClassifierImpl& classifier) {
-  std::vector<models::NamedTensor> result = models::module_parameters(classifier);
-  std::erase_if(result, [](const models::NamedTensor& named) {
-    return named.name.ends_with(".lora_A") || named.name.ends_with(".lora_B");
-  });
-  return result;
+void write_safetensors_folder(const Trained& trained, const Folder& folder) {
+  models::save_state(folder / "model.safetensors", models::merged_parameters(*trained.parts.classifier),
+                     trained.metadata);
+}
+
+void write_script_folder(const Trained& trained, const RunFolder& run, const Folder& folder) {
+  const models::TextClassifier classifier = trained.parts.classifier;
+  if (trained.lora)
+    for (const std::string& layer : trained.lora->targets()) models::thaw(*classifier.ptr(), {layer + ".weight"});
+  std::map<std::string, std::string> texts = {{"metadata.json", nlohmann::json(trained.metadata).dump(2)}};
+  for (const std::filesystem::path& file : certificate_files(run.path())) texts[file.filename()] = file_text(file);
+  models::write_script(folder / "model.ts", models::text_script(*classifier), texts);
+}
+
+void export_text(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& run, const Folder& folder) {
+  const std::string& to = job.exports.to;
+  if (to == "peft" && plan.adapt != "lora")
+    throw UsageError(fmt::format("[--to] peft is for factors of low rank; this run was adapted by {}", plan.adapt));
+  const Trained trained = trained_text(job, plan, run);
+  if (to == "peft") {
+    models::write_peft_files(folder, *trained.parts.classifier, *trained.lora,
+                             job.exports.base_model.empty() ? job.options.model : job.exports.base_model);
+    return;
+  }
+  if (trained.lora) trained.lora->merge();
+  if (to == "torchscript")
+    write_script_folder(trained, run, folder);
+  else
+    write_safetensors_folder(trained, folder);
+  copy_files(published_files(trained.source), folder);
+}
+
+void export_script(const TrainingJob& job, const RunFolder& run, const Folder& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(run.script(), ignored))
+    throw UsageError(fmt::format(
+        "[export] the model of {} is neither a published model of texts nor a TorchScript file; its weights "
+        "are in {}",
+        run.path().string(), run.model().string()));
+  if (job.exports.to != "torchscript")
+    throw UsageError(fmt::format("[--to] bad value: {}; the model of {} is a TorchScript file, must be torchscript",
+                                 job.exports.to, run.path().string()));
+  copy_files({run.script()}, folder);
 }
 
 }  // namespace
 
 void export_run(const TrainingJob& job) {
   const TrainingPlan plan = make_training_plan(job.options);
-  if (!plan.data.text || plan.data.text->from_scratch)
-    throw UsageError(
-        fmt::format("[export] the model of {} is no published model of texts; its weights are in model.safetensors, "
-                    "and where it was "
-                    "a TorchScript file, in model.ts",
-                    job.run.string()));
-  const bool peft = job.exports.to == "peft";
-  if (peft && plan.adapt != "lora")
-    throw UsageError(fmt::format("[--to] peft is for factors of low rank; this run was adapted by {}", plan.adapt));
   const RunFolder run(job.run);
   require_model("export", run);
   warn_of_stale_certificate(run, *job.err);
-  const TextSource source = run_text_source(run, job.options, *plan.data.text, false);
-  PublishedText parts = published_text(source, job.options, plan);
-  const auto lora = models::adapt(*parts.classifier, parts.adaptation, parts.options);
-  const at::NoGradGuard no_grad;
-  std::vector<models::NamedTensor> state = models::module_parameters(*parts.classifier);
-  for (models::NamedTensor& buffer : models::module_buffers(*parts.classifier)) state.push_back(std::move(buffer));
-  const models::Metadata metadata = models::load_state(run.model(), state);
-  models::fold_centre(*parts.classifier);
-
   const std::filesystem::path output = job.exports.output;
-  if (peft) {
-    models::write_peft_adapter(output, *parts.classifier, *lora,
-                               job.exports.base_model.empty() ? job.options.model : job.exports.base_model);
-    write_certificate(run, output);
-  } else {
-    if (lora) lora->merge();
-    privacy::AtomicFolder folder(output);
-    models::save_state(folder.path() / "model.safetensors", merged_state(*parts.classifier), metadata);
-    for (const std::filesystem::path& file : {source.config, source.tokenizer_file})
-      privacy::write_file_atomically(folder.path() / file.filename(), file_text(file));
-    write_certificate(run, folder.path());
-    folder.publish();
-  }
+  privacy::AtomicFolder folder(output);
+  if (plan.data.text && !plan.data.text->from_scratch)
+    export_text(job, plan, run, folder.path());
+  else
+    export_script(job, run, folder.path());
+  copy_files(certificate_files(run.path()), folder.path());
+  folder.publish();
   *job.out << fmt::format("{}\n", output.string());
 }
 

@@ -2,6 +2,7 @@
 #include <sotto/data/dataset.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/sha256.h>
+#include <sotto/tools/model_flags.h>
 #include <sotto/tools/published_folder.h>
 
 #include <fstream>
@@ -21,6 +22,10 @@ std::filesystem::path published_folder(std::string_view model, const std::string
       "[--model] {} is in none of: {}; 'tools/fetch_data.sh {}' fetches it, or set SOTTO_DATA to the folder "
       "that holds {}/",
       model, searched, model, model));
+}
+
+std::filesystem::path text_model_folder(const std::string& model) {
+  return model == kMiniLm ? published_folder(model, "model.safetensors") : std::filesystem::path(model);
 }
 
 std::string checked_weights_sha256(const std::filesystem::path& weights, const std::string& expected) {

@@ -4,10 +4,10 @@
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/file_text.h>
+#include <sotto/tools/model_folder.h>
 #include <sotto/tools/published_folder.h>
 #include <sotto/tools/text_source.h>
 
-#include <algorithm>
 #include <sstream>
 #include <vector>
 
@@ -17,18 +17,8 @@ namespace {
 constexpr int64_t kLoraRank = 8;
 constexpr double kLoraAlpha = 16;
 
-std::filesystem::path model_folder(const std::string& model) {
-  return model == kMiniLm ? published_folder(model, "model.safetensors") : std::filesystem::path(model);
-}
-
-bool has_licence(const std::filesystem::path& folder) {
-  std::error_code ignored;
-  return std::ranges::any_of(std::vector{"LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "README.md", "NOTICE"},
-                             [&](const char* name) { return std::filesystem::exists(folder / name, ignored); });
-}
-
 std::filesystem::path weights_of(const TrainOptions& options) {
-  std::filesystem::path path = model_folder(options.model) / "model.safetensors";
+  std::filesystem::path path = text_model_folder(options.model) / "model.safetensors";
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored))
     throw DataError(
@@ -66,32 +56,43 @@ models::Pooling pooling_of(const std::string& name) {
 }
 
 models::BertOptions checked_sizes(const TextSource& source, const DeclaredText& text) {
-  models::BertOptions sizes = models::read_bert_options(source.config);
-  const int64_t tokens = data::vocabulary_size(source.tokenizer);
-  if (tokens > sizes.vocabulary)
-    throw DataError(
-        fmt::format("[--model] {} has {} tokens, and {} says that the model knows {}: they are of two models",
-                    source.tokenizer_file.string(), tokens, source.config.string(), sizes.vocabulary));
+  const models::BertOptions sizes = published_sizes(source, "--model");
   if (text.max_tokens > sizes.positions)
     throw UsageError(
         fmt::format("[--max-tokens] bad value: {}; the model has {} positions", text.max_tokens, sizes.positions));
-  sizes.padding = data::pad_id(source.tokenizer);
   return sizes;
 }
 
 }  // namespace
 
+std::vector<std::filesystem::path> published_files(const TextSource& source) {
+  std::vector<std::filesystem::path> result = data::tokenizer_files(source.tokenizer_file);
+  result.push_back(source.config);
+  return result;
+}
+
+models::BertOptions published_sizes(const TextSource& source, const char* flag) {
+  models::BertOptions sizes = models::read_bert_options(source.config);
+  const int64_t tokens = data::vocabulary_size(source.tokenizer);
+  if (tokens > sizes.vocabulary)
+    throw DataError(fmt::format("[{}] {} has {} tokens, and {} says that the model knows {}: they are of two models",
+                                flag, source.tokenizer_file.string(), tokens, source.config.string(),
+                                sizes.vocabulary));
+  sizes.padding = data::pad_id(source.tokenizer);
+  return sizes;
+}
+
 TextSource given_text_source(const TrainOptions& options, const DeclaredText& text) {
   if (text.from_scratch)
     return {.tokenizer = read_tokenizer(options.vocabulary, text), .tokenizer_file = options.vocabulary};
-  const std::filesystem::path folder = model_folder(options.model), weights = weights_of(options);
+  const std::filesystem::path folder = text_model_folder(options.model), weights = weights_of(options);
   const std::filesystem::path file = data::tokenizer_file(folder);
   return {.tokenizer = read_tokenizer(file, text),
           .tokenizer_file = file,
           .config = folder / "config.json",
           .weights = weights,
           .weights_sha256 = checked_weights_sha256(weights, options.model_sha256),
-          .has_licence = has_licence(folder)};
+          .has_licence = !licence_files(folder).empty()};
 }
 
 TextSource run_text_source(const RunFolder& folder, const TrainOptions& options, const DeclaredText& text, bool go_on) {
@@ -113,8 +114,7 @@ void keep(const TextSource& source, const RunFolder& folder) {
   std::error_code error;
   std::filesystem::create_directory(folder.encoder(), error);
   if (error) throw IoError(fmt::format("[train] cannot make {}: {}", folder.encoder().string(), error.message()));
-  for (const std::filesystem::path& file : {source.tokenizer_file, source.config})
-    privacy::write_file_atomically(folder.encoder() / file.filename(), file_text(file));
+  copy_files(published_files(source), folder.encoder());
 }
 
 PublishedText published_text(const TextSource& source, const TrainOptions& options, const TrainingPlan& plan) {

@@ -10,8 +10,8 @@
 
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
 namespace sotto::tools {
 
@@ -30,6 +30,11 @@ TextSource given_text_source(const TrainOptions& options, const DeclaredText& te
 // Of a run that exists: tokenizer and sizes from its folder, weights (where the model is needed whole before it is
 // loaded, to go on) from --model.
 TextSource run_text_source(const RunFolder& folder, const TrainOptions& options, const DeclaredText& text, bool go_on);
+
+// config.json and the files of the tokenizer; the source names a config.
+std::vector<std::filesystem::path> published_files(const TextSource& source);
+// The sizes of its config, with the padding of its tokenizer. Throws DataError, for `flag`, when the two do not fit.
+models::BertOptions published_sizes(const TextSource& source, const char* flag);
 
 // Writes what run_text_source() reads. Throws IoError.
 void keep(const TextSource& source, const RunFolder& folder);

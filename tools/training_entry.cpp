@@ -7,6 +7,7 @@
 #include <sotto/tools/evaluate_run.h>
 #include <sotto/tools/explain_job.h>
 #include <sotto/tools/export_run.h>
+#include <sotto/tools/import_model.h>
 #include <sotto/tools/machine_costs.h>
 #include <sotto/tools/predict_run.h>
 #include <sotto/tools/run_device.h>
@@ -53,6 +54,9 @@ ExitCode run(const TrainingJob& job) {
       return ExitCode::done;
     case TrainingJob::Kind::export_model:
       tools::export_run(job);
+      return ExitCode::done;
+    case TrainingJob::Kind::import_model:
+      tools::import_model(job);
       return ExitCode::done;
     case TrainingJob::Kind::bench_step:
       bench_step(job);

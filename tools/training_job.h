@@ -48,13 +48,22 @@ struct PredictOptions {
 
 // Of `sotto export`, as typed.
 struct ExportOptions {
-  std::string to;          // peft, safetensors
+  std::string to;          // peft, safetensors, torchscript
   std::string output;      // the folder, which must be new
   std::string base_model;  // peft: what Python loads the encoder from; empty: --model of the run
 };
 
+// Of `sotto import`, as typed.
+struct ImportOptions {
+  std::string from;       // the folder of an adapter, or a file of weights
+  std::string base;       // of an adapter: the model that it adapts
+  std::string config;     // of a file: config.json
+  std::string tokenizer;  // of a file: tokenizer.json or vocab.txt
+  std::string output;     // the folder, which must be new
+};
+
 struct TrainingJob {
-  enum class Kind { train, resume, evaluate, predict, export_model, bench_step, bench_costs, explain };
+  enum class Kind { train, resume, evaluate, predict, export_model, import_model, bench_step, bench_costs, explain };
 
   Kind kind = Kind::train;
   TrainOptions options;       // of the run, as read from RUN/config.toml when it exists
@@ -63,6 +72,7 @@ struct TrainingJob {
   ExplainFlags explain;       // kind == explain
   PredictOptions predict;     // kind == predict
   ExportOptions exports;      // kind == export_model
+  ImportOptions imports;      // kind == import_model
   Device device;              // chosen by --device
   std::string began_on;       // kind == resume: the device that the run began on
   bool json = false;          // one JSON object on `out`, people's text on `err`

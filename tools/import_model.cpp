@@ -1,0 +1,152 @@
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sotto/models/bert.h>
+#include <sotto/models/module_state.h>
+#include <sotto/models/peft_adapter.h>
+#include <sotto/models/peft_readme.h>
+#include <sotto/models/script_file.h>
+#include <sotto/privacy/atomic_file.h>
+#include <sotto/privacy/atomic_folder.h>
+#include <sotto/privacy/error.h>
+#include <sotto/tools/file_text.h>
+#include <sotto/tools/import_model.h>
+#include <sotto/tools/model_folder.h>
+#include <sotto/tools/published_folder.h>
+#include <sotto/tools/text_source.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sotto::tools {
+namespace {
+
+using Path = std::filesystem::path;
+using Tensors = std::vector<models::NamedTensor>;
+
+struct Imported {
+  const char* form;
+  TextSource source;
+  Tensors tensors = {};
+  std::vector<std::string> left_out = {};  // tensors of the file that are no part of the encoder
+  std::optional<models::PeftHead> head = {};
+  std::string base_model = {};  // as an adapter names it
+  std::vector<Path> licence = {}, certificate = {}, base_certificate = {};
+};
+
+TextSource source_of(const Path& tokenizer, const Path& config) {
+  return {.tokenizer = data::read_word_piece(tokenizer), .tokenizer_file = tokenizer, .config = config};
+}
+
+Imported import_adapter(const ImportOptions& options) {
+  const Path folder = options.from, base = text_model_folder(options.base);
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder / "adapter_config.json", ignored))
+    throw DataError(
+        fmt::format("[import] {} holds no adapter_config.json; a folder must be an adapter of PEFT, and a "
+                    "file of weights is named itself",
+                    folder.string()));
+  Imported result{.form = "peft", .source = source_of(data::tokenizer_file(base), base / "config.json")};
+  result.head = models::read_peft_head(folder);
+  models::TextClassifierOptions sizes{.bert = published_sizes(result.source, "--base")};
+  if (result.head) {
+    sizes.outputs = result.head->outputs;
+    sizes.pooling = result.head->pooling;
+  }
+  models::TextClassifier model(sizes);
+  models::load_encoder(base / "model.safetensors", *model);
+  const models::PeftAdapter adapter =
+      result.head ? models::read_peft_adapter(folder, *model) : models::read_peft_factors(folder, *model);
+  adapter.lora->merge();
+  result.base_model = adapter.base_model;
+  result.tensors = result.head ? models::merged_parameters(*model) : models::merged_parameters(*model->bert);
+  result.licence = licence_files(base);
+  result.certificate = certificate_files(folder);
+  result.base_certificate = certificate_files(base);
+  return result;
+}
+
+Tensors script_tensors(const Path& file) {
+  const torch::jit::Module module =
+      models::load_script(models::read_model_file(file, "import"), file.string(), "import");
+  Tensors result;
+  for (const auto& named : module.named_parameters()) result.push_back({named.name, named.value});
+  for (const auto& named : module.named_buffers()) result.push_back({named.name, named.value});
+  return result;
+}
+
+// Names of normalisations as files of TensorFlow's time have them.
+std::string of_today(const std::string& name) {
+  for (const auto& [old, now] : {std::pair{"LayerNorm.gamma", "weight"}, {"LayerNorm.beta", "bias"}})
+    if (name.ends_with(old)) return name.substr(0, name.rfind('.') + 1) + now;
+  return name;
+}
+
+Imported import_file(const ImportOptions& options) {
+  const Path file = options.from;
+  const bool script = file.extension() != ".safetensors";
+  Imported result{.form = script ? "torchscript" : "safetensors",
+                  .source = source_of(options.tokenizer, options.config)};
+  const models::Bert bert(published_sizes(result.source, "import"));
+  Tensors stored = script ? script_tensors(file) : models::read_state(file);
+  for (models::NamedTensor& named : stored) named.name = of_today(named.name);
+  result.tensors = models::module_parameters(*bert);
+  result.left_out = models::load_published(file.string(), stored, result.tensors, models::published_bert_names());
+  result.licence = licence_files(file.parent_path());
+  result.certificate = certificate_files(file.parent_path());
+  return result;
+}
+
+void write(const Imported& imported, const Path& folder) {
+  models::save_state(folder / "model.safetensors", imported.tensors, {{"format", "pt"}});
+  const TextSource& source = imported.source;
+  const bool json = source.tokenizer_file.extension() == ".json";
+  privacy::write_file_atomically(folder / "config.json", file_text(source.config));
+  std::vector<Path> tokenizer = data::tokenizer_files(source.tokenizer_file);
+  privacy::write_file_atomically(folder / (json ? "tokenizer.json" : "vocab.txt"), file_text(tokenizer.front()));
+  tokenizer.erase(tokenizer.begin());
+  copy_files(tokenizer, folder);
+  copy_files(imported.licence, folder);
+  copy_files(imported.certificate, folder);
+  for (const Path& file : imported.base_certificate)
+    privacy::write_file_atomically(folder / ("base-" + file.filename().string()), file_text(file));
+}
+
+nlohmann::ordered_json report(const Imported& imported, const Path& folder) {
+  nlohmann::ordered_json json = {{"folder", folder.string()},
+                                 {"form", imported.form},
+                                 {"tensors", imported.tensors.size()},
+                                 {"left_out", imported.left_out}};
+  if (!imported.base_model.empty()) json["base_model"] = imported.base_model;
+  if (imported.head)
+    json["head"] = {{"outputs", imported.head->outputs}, {"pooling", models::pooling_name(imported.head->pooling)}};
+  json["licence_files"] = nlohmann::json::array();
+  for (const Path& file : imported.licence) json["licence_files"].push_back(file.filename().string());
+  return json;
+}
+
+}  // namespace
+
+void import_model(const TrainingJob& job) {
+  const at::NoGradGuard no_grad;
+  const ImportOptions& options = job.imports;
+  const Path output = options.output;
+  privacy::AtomicFolder folder(output);
+  std::error_code ignored;
+  const Imported imported =
+      std::filesystem::is_directory(options.from, ignored) ? import_adapter(options) : import_file(options);
+  write(imported, folder.path());
+  folder.publish();
+  if (!imported.left_out.empty())
+    *job.err << fmt::format("sotto: note: left out, no part of the encoder: {}\n", fmt::join(imported.left_out, ", "));
+  if (imported.licence.empty())
+    *job.err << fmt::format("sotto: note: there is no licence file for {}: it says nothing of the terms of its use\n",
+                            output.string());
+  *job.out << (job.json ? report(imported, output).dump(2) : output.string()) << '\n';
+}
+
+}  // namespace sotto::tools

@@ -1,0 +1,34 @@
+#include <sotto/privacy/atomic_file.h>
+#include <sotto/tools/file_text.h>
+#include <sotto/tools/model_folder.h>
+#include <sotto/tools/run_folder.h>
+
+namespace sotto::tools {
+namespace {
+
+std::vector<std::filesystem::path> there(const std::vector<std::filesystem::path>& files) {
+  std::vector<std::filesystem::path> result;
+  std::error_code ignored;
+  for (const std::filesystem::path& file : files)
+    if (std::filesystem::is_regular_file(file, ignored)) result.push_back(file);
+  return result;
+}
+
+}  // namespace
+
+std::vector<std::filesystem::path> licence_files(const std::filesystem::path& folder) {
+  return there({folder / "LICENSE", folder / "LICENSE.txt", folder / "LICENSE.md", folder / "LICENCE",
+                folder / "README.md", folder / "NOTICE"});
+}
+
+std::vector<std::filesystem::path> certificate_files(const std::filesystem::path& folder) {
+  const RunFolder run(folder);
+  return there({run.certificate(), run.not_private()});
+}
+
+void copy_files(const std::vector<std::filesystem::path>& files, const std::filesystem::path& folder) {
+  for (const std::filesystem::path& file : files)
+    privacy::write_file_atomically(folder / file.filename(), file_text(file));
+}
+
+}  // namespace sotto::tools
