@@ -35,17 +35,4 @@ for budget in "${budgets[@]}"; do
   done
 done
 
-printf '| epsilon | runs | mean accuracy | lowest | highest | mean F1 | steps |\n'
-printf '|---|---|---|---|---|---|---|\n'
-for budget in "${budgets[@]}"; do
-  for ((n = 1; n <= runs; ++n)); do
-    run=$folder/$budget-$n
-    echo "$(last "$run" accuracy) $(last "$run" f1) $(last "$run" step)"
-  done | LC_ALL=C awk -v budget="$budget" '
-    NR == 1 { low = high = $1 }
-    { sum += $1; f1 += $2; if ($1 < low) low = $1; if ($1 > high) high = $1 }
-    END {
-      printf "| %s | %d | %.2f %% | %.2f %% | %.2f %% | %.4f | %d |\n", budget == "none" ? "no privacy" : budget, NR,
-        100 * sum / NR, 100 * low, 100 * high, f1 / NR, $3
-    }'
-done
+budget_table "${budgets[@]}"

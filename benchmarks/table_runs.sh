@@ -35,3 +35,22 @@ finish() {
     "$sotto" "$@" --output "$run" >&2
   fi
 }
+
+# budget_table BUDGET ...: of the runs FOLDER/BUDGET-1 and so on, where `none` is no privacy
+budget_table() {
+  printf '| epsilon | runs | mean accuracy | lowest | highest | mean F1 | steps |\n'
+  printf '|---|---|---|---|---|---|---|\n'
+  local budget n run
+  for budget in "$@"; do
+    for ((n = 1; n <= runs; ++n)); do
+      run=$folder/$budget-$n
+      echo "$(last "$run" accuracy) $(last "$run" f1) $(last "$run" step)"
+    done | LC_ALL=C awk -v budget="$budget" '
+      NR == 1 { low = high = $1 }
+      { sum += $1; f1 += $2; if ($1 < low) low = $1; if ($1 > high) high = $1 }
+      END {
+        printf "| %s | %d | %.2f %% | %.2f %% | %.2f %% | %.4f | %d |\n", budget == "none" ? "no privacy" : budget, NR,
+          100 * sum / NR, 100 * low, 100 * high, f1 / NR, $3
+      }'
+  done
+}

@@ -233,17 +233,14 @@ TEST_F(ReviewReplay, WithoutAReviewTheReleasedSumLacksAtMostTheClipNorm) {
 
   for (const char* adapt : {"head", "lora"}) {
     const auto after = [&](int left_out) {
-      return weights(written(left_out), kReviews, kReviews, {"--model",         model.parent_path().string(),
-                                                             "--label-column",  "sentiment",
-                                                             "--labels",        "<0 -> 0, >0 -> 1, drop 0",
-                                                             "--group-column",  "id",
-                                                             "--group-up-to",   "_",
-                                                             "--max-per-group", std::to_string(kMostSentences),
-                                                             "--pooling",       "layers",
-                                                             "--max-tokens",    "64",
-                                                             "--adapt",         adapt,
-                                                             "--rule",          "flat",
-                                                             "--steps",         "1"});
+      const std::string texts = written(left_out), most = std::to_string(kMostSentences);
+      return weights(texts, kReviews, kReviews,
+                     {"--physical-batch", "8",         "--model",       model.parent_path().string(),
+                      "--label-column",   "sentiment", "--labels",      "<0 -> 0, >0 -> 1, drop 0",
+                      "--group-column",   "id",        "--group-up-to", "_",
+                      "--max-per-group",  most,        "--pooling",     "layers",
+                      "--max-tokens",     "64",        "--adapt",       adapt,
+                      "--rule",           "flat",      "--steps",       "1"});
     };
     const std::vector<float> with_all = after(0);
     for (const int left_out : {longest, longest == kReviews ? 1 : kReviews}) {
