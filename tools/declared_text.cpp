@@ -5,7 +5,6 @@
 #include <sotto/tools/declared_text.h>
 #include <sotto/tools/model_flags.h>
 
-#include <array>
 #include <string_view>
 
 namespace sotto::tools {
@@ -39,23 +38,18 @@ data::TextFormat format_of(const TrainOptions& o) {
          fmt::format("missing: the ending of {} is none of .tsv, .csv, .jsonl (or these with .gz)", o.data));
 }
 
-// What a preset declares may not be said again.
+// Keys of what a preset declares.
+constexpr const char* kDeclaredByPreset[] = {
+    "data",         "test-data", "test-fraction", "split-seed",  "data-format",   "no-header",   "text-column",
+    "label-column", "labels",    "group-column",  "group-up-to", "max-per-group", "drop-repeats"};
+
 void check_preset(const TrainOptions& o, const data::TextPreset& preset) {
-  const std::array<std::pair<const char*, bool>, 13> flags = {{{"--test-data", !o.test_data.empty()},
-                                                               {"--test-fraction", o.test_fraction.has_value()},
-                                                               {"--split-seed", o.split_seed.has_value()},
-                                                               {"--data-format", !o.data_format.empty()},
-                                                               {"--no-header", o.no_header},
-                                                               {"--text-column", !o.text_column.empty()},
-                                                               {"--label-column", !o.label_column.empty()},
-                                                               {"--labels", !o.labels.empty()},
-                                                               {"--group-column", !o.group_column.empty()},
-                                                               {"--group-up-to", !o.group_up_to.empty()},
-                                                               {"--max-per-group", o.max_per_group.has_value()},
-                                                               {"--drop-repeats", o.drop_repeats},
-                                                               {"--data", !o.data.empty()}}};
-  for (const auto& [flag, given] : flags)
-    if (given) refuse(flag, fmt::format("has no place with a preset: {} declares it", preset.name));
+  for (const char* name : kDeclaredByPreset) {
+    const TrainKey* key = find_train_key(name);
+    SOTTO_ASSERT(key != nullptr);
+    if (key->get(o))
+      refuse(fmt::format("--{}", name).c_str(), fmt::format("has no place with a preset: {} declares it", preset.name));
+  }
   if (o.dataset_size && *o.dataset_size != preset.train_size)
     refuse("--dataset-size", fmt::format("bad value: {}; {} is declared to have {} records", *o.dataset_size,
                                          preset.name, preset.train_size));
