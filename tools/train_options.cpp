@@ -189,7 +189,8 @@ std::span<const TrainKey> train_keys() {
       {"noise-correction", &O::noise_correction, "",
        "With adam or adamw: subtract the variance of the noise from the mean of squares"},
       {"weight-decay", &O::weight_decay, "DECAY", "Weight decay; decoupled from the gradient in adamw"},
-      {"physical-batch", &O::physical_batch, "B", "Records per forward pass, at most; changes speed and memory only"},
+      {"physical-batch", &O::physical_batch, "B",
+       "Records per forward pass, at most; changes speed and memory only [512; 64 of texts and of --adapt bias]"},
       {"threads", &O::threads, "N", "Threads for arithmetic; 0: one per core"},
       {"matmul", &O::matmul, "WAY", kMatmulHelp},
       {"memory", &O::memory, "BYTES",
@@ -221,7 +222,6 @@ TrainOptions default_options(TrainKey::Use runs) {
   if (runs != TrainKey::Use::texts) return options;
   options.model = kMiniLm;
   options.batch = 512;
-  options.physical_batch = 64;
   options.optimizer = "adam";
   options.clip_norm = 1;
   return options;

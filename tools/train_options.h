@@ -62,8 +62,8 @@ struct TrainOptions {
   int64_t warmup = 0;                    // steps
   double momentum = 0.9;                 // of sgd
   double weight_decay = 0;
-  bool noise_correction = false;  // of adam and adamw: optim/corrected_adam.h
-  int64_t physical_batch = 512;
+  bool noise_correction = false;              // of adam and adamw: optim/corrected_adam.h
+  std::optional<int64_t> physical_batch;      // by model: training_plan.cpp
   int64_t threads = 0;                        // 0: as many as there are cores
   std::string matmul = "stock";               // or fast: matmul_switch.h
   std::string memory;                         // bytes of a private physical batch, with or without unit

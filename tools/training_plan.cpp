@@ -16,6 +16,8 @@ constexpr int64_t kDefaultEpochs = 40;
 constexpr double kDefaultDelta = 1e-5;
 constexpr const char* kDefaultAdaptation = "head";
 constexpr int64_t kMaxPhysicalBatch = 1 << 20;
+constexpr int64_t kPhysicalBatch = 512;
+constexpr int64_t kLargePassPhysicalBatch = 64;  // of networks that hold much for each record
 constexpr int64_t kMaxThreads = 1024;
 constexpr int64_t kMaxLoraRank = 1 << 16, kMaxLayers = 1 << 16;
 
@@ -184,7 +186,9 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   check_choice("--rule", o.rule, {"psac", "flat", "auto-s", "nsgd", "none"});
   check_model(o, plan.data);
   const bool published = plan.data.text ? !plan.data.text->from_scratch : o.model == kMobileNet;
-  if (published) plan.adapt = o.adapt.empty() ? kDefaultAdaptation : o.adapt;
+  plan.adapt = published && o.adapt.empty() ? kDefaultAdaptation : o.adapt;
+  plan.physical_batch =
+      o.physical_batch.value_or(plan.data.text || plan.adapt == "bias" ? kLargePassPhysicalBatch : kPhysicalBatch);
   check_choice("--fallback", o.fallback, {"none", "per-record"});
   check_rule_parameter(o, "--psac-r", o.psac_r, "psac");
   check_rule_parameter(o, "--auto-s-gamma", o.auto_s_gamma, "auto-s");
@@ -201,7 +205,7 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   check_lr("--encoder-lr", o.encoder_lr);
   if (!(o.momentum >= 0 && o.momentum < 1))
     throw UsageError(fmt::format("[--momentum] bad value: {}; allowed is 0 <= momentum < 1", o.momentum));
-  check_integer("--physical-batch", o.physical_batch, 1, kMaxPhysicalBatch);
+  check_integer("--physical-batch", plan.physical_batch, 1, kMaxPhysicalBatch);
   check_integer("--threads", o.threads, 0, kMaxThreads);
   if (!o.memory.empty()) plan.memory_bytes = parse_bytes("--memory", o.memory);
   if (!o.memory.empty() && plan.memory_bytes == 0)
@@ -289,3 +293,4 @@ std::string shown_epsilon(const TrainOptions& options, double epsilon) {
 }
 
 }  // namespace sotto::tools
+  options.physical_batch = plan.physical_batch;

@@ -23,7 +23,8 @@ struct TrainingPlan {
   int64_t steps = 0;
   double lr = 0;
   std::optional<double> encoder_lr = {};
-  std::string adapt;                            // what is trained of a published model; otherwise empty
+  std::string adapt;  // what is trained of a published model or a file; empty: as it is
+  int64_t physical_batch = 0;
   int64_t memory_bytes = 0;                     // 0: not said
   std::string kernel_costs;                     // cost_figures.h
   std::optional<privacy::PrivacyPlan> privacy;  // none for rule "none"

@@ -148,7 +148,7 @@ void TrainingRun::start(bool resume) {
   notice.emplace(*job_.err, fmt::format("examining {} on made-up records ...", o.model));
   output_sizes(*model_, shape_, 2);
   if (!plan_.privacy) {
-    plain_ = std::make_unique<PlainTraining>(*model_, *optimizer_, records_, o.batch, o.physical_batch, device_);
+    plain_ = std::make_unique<PlainTraining>(*model_, *optimizer_, records_, o.batch, plan_.physical_batch, device_);
     return;
   }
   const std::vector<optim::NamedParameter> parameters = trainable_parameters(*model_);
@@ -159,7 +159,7 @@ void TrainingRun::start(bool resume) {
       .ledger = folder_.ledger(),
       .unit_is_group = plan_.data.text && plan_.data.text->texts_per_group > 0,
       .resume = resume,
-      .physical_batch = o.physical_batch,
+      .physical_batch = plan_.physical_batch,
       .constants = constants(*model_)};
   options.inputs = record_specs(shape_);
   options.tape.memory_bytes = plan_.memory_bytes;

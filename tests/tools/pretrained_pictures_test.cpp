@@ -8,6 +8,7 @@
 #include <sotto/privacy/certificate.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -115,6 +116,21 @@ TEST_F(PretrainedPictures, OnlyWhatIsAdaptedMoves) {
   for (const models::TensorView& tensor : head.tensors()) {
     if (!tensor.name.starts_with("features.")) continue;
     EXPECT_EQ(same(tensor.name), !tensor.name.ends_with(".bias")) << tensor.name;
+  }
+}
+
+// With the gradients of all layers a pass holds much for each record.
+TEST_F(PretrainedPictures, BiasesAreTrainedInSmallerPassesUnlessToldOtherwise) {
+  for (const auto& [adapt, expected] : {std::pair<std::string, int>{"head", 512}, {"bias", 64}}) {
+    Words words = train(adapt, {"--adapt", adapt, "--rule", "none", "--steps", "1"});
+    for (const char* flag : {"--physical-batch", "--delta"}) {
+      const auto at = std::ranges::find(words, flag);
+      words.erase(at, at + 2);
+    }
+    const Outcome outcome = sotto(words);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(content(path(adapt) + "/config.toml"),
+                HasSubstr("physical-batch = " + std::to_string(expected) + "\n"));
   }
 }
 
