@@ -1,7 +1,4 @@
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/addmm.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <sotto/models/lora.h>
 #include <sotto/models/module_state.h>
@@ -9,14 +6,11 @@
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace sotto::models {
 
 Lora::Lora(torch::nn::Module& module, const LoraOptions& options) : rank_(options.rank), alpha_(options.alpha) {
-  if (options.rank < 1) throw UsageError(fmt::format("[Lora] rank: {}; must be at least 1", options.rank));
-  if (!std::isfinite(options.alpha) || options.alpha <= 0.0)
-    throw UsageError(fmt::format("[Lora] alpha: {}; must be a finite number above 0", options.alpha));
+  check_sizes(options);
   std::vector<std::string> names;
   std::vector<std::shared_ptr<torch::nn::LinearImpl>> linears;  // each once, under the first of its names
   for (const auto& item : module.named_modules("", /*include_self=*/false)) {
@@ -31,53 +25,46 @@ Lora::Lora(torch::nn::Module& module, const LoraOptions& options) : rank_(option
     const at::Tensor& weight = linears[i]->weight;
     if (linears[i]->named_parameters(false).contains("lora_A"))
       throw UsageError(fmt::format("[Lora] layer {} is adapted already", names[i]));
-    if (!weight.is_leaf())
-      throw UsageError(
-          fmt::format("[Lora] the weight of layer {} is computed from others; must be a parameter", names[i]));
-    if (options.rank > std::min(weight.size(0), weight.size(1)))
-      throw UsageError(fmt::format("[Lora] rank: {}; must be at most {}, the smaller size of the weight of layer {}",
-                                   options.rank, std::min(weight.size(0), weight.size(1)), names[i]));
+    check_weight(options, names[i], weight);
   }
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (!wanted[i]) continue;
     torch::nn::LinearImpl& linear = *linears[i];
-    const at::Tensor base = linear.weight;
-    base.requires_grad_(false);
-    const at::TensorOptions like = base.options();
-    const double bound = 1.0 / std::sqrt(static_cast<double>(base.size(1)));
-    const at::Tensor a =
-        linear.register_parameter("lora_A", at::empty({options.rank, base.size(1)}, like).uniform_(-bound, bound));
-    const at::Tensor b = linear.register_parameter("lora_B", at::zeros({base.size(0), options.rank}, like));
-    adapted_.push_back({linears[i], base, a, b});
+    LoraFactors factors = draw_factors(linear.weight, options.rank);
+    factors.a = linear.register_parameter("lora_A", factors.a);
+    factors.b = linear.register_parameter("lora_B", factors.b);
+    adapted_.push_back({linears[i], factors});
     names_.push_back(names[i]);
   }
 }
 
 void Lora::apply() {
-  const auto is_trained = [](const Adapted& of) { return of.a.requires_grad() || of.b.requires_grad(); };
+  const auto is_trained = [](const Adapted& of) {
+    return of.factors.a.requires_grad() || of.factors.b.requires_grad();
+  };
   if (at::GradMode::is_enabled() && std::ranges::none_of(adapted_, is_trained))
     throw UsageError(
         "[Lora::apply] no factor is trained: they were frozen after they were made; name *lora_* among what is "
         "trained, "
         "or call merge()");
-  for (Adapted& of : adapted_) of.linear->weight = at::addmm(of.base, of.b, of.a, 1.0, scale());
+  for (Adapted& of : adapted_) of.linear->weight = of.factors.weight(scale());
 }
 
 void Lora::merge() {
   const at::NoGradGuard no_grad;
   merged_ = true;
   for (Adapted& of : adapted_) {
-    of.base.addmm_(of.b, of.a, 1.0, scale());
-    of.b.zero_();
-    of.linear->weight = of.base;
+    of.factors.base.addmm_(of.factors.b, of.factors.a, 1.0, scale());
+    of.factors.b.zero_();
+    of.linear->weight = of.factors.base;
   }
 }
 
 std::vector<NamedTensor> Lora::factors() const {
   std::vector<NamedTensor> result;
   for (std::size_t i = 0; i < adapted_.size(); ++i) {
-    result.push_back({names_[i] + ".lora_A", adapted_[i].a});
-    result.push_back({names_[i] + ".lora_B", adapted_[i].b});
+    result.push_back({names_[i] + ".lora_A", adapted_[i].factors.a});
+    result.push_back({names_[i] + ".lora_B", adapted_[i].factors.b});
   }
   return result;
 }

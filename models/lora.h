@@ -1,14 +1,16 @@
 #pragma once
 // Low-rank adaptation (Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022) of the linear layers
-// of any module: a layer's weight becomes W + (alpha / rank) B A with W [p, d] frozen, B [p, rank] and A [rank, d]
-// trained. Private training sees both factors alone (optim/low_rank_use.h): no gradient of the size of W is formed, and
-// W has no state of an optimizer. Every apply() makes one tensor of the size of each W.
+// of any module, and in script_lora.h of a TorchScript file: a layer's weight becomes W + (alpha / rank) B A with W
+// [p, d] frozen, B [p, rank] and A [rank, d] trained. Private training sees both factors alone
+// (optim/low_rank_use.h): no gradient of the size of W is formed, and W has no state of an optimizer. Every apply()
+// makes one tensor of the size of each W.
 //
 //   models::train_only(*net, {"head.*"});                        // frozen.h
 //   models::Lora lora(*net, {.rank = 8, .alpha = 16, .targets = {"*query", "*value"}});
 //   torch::optim::AdamW optimizer(models::trained(*net));
 //   ... losses: [&](const auto& x) { lora.apply(); return losses_of(net->forward(x[0]), x[1]); }
 
+#include <sotto/models/lora_factors.h>
 #include <sotto/models/state.h>
 #include <torch/nn/module.h>
 #include <torch/nn/modules/linear.h>
@@ -19,12 +21,6 @@
 #include <vector>
 
 namespace sotto::models {
-
-struct LoraOptions {
-  int64_t rank = 8;                                         // 1 to the smaller size of each weight
-  double alpha = 16.0;                                      // finite, above 0
-  std::vector<std::string> targets = {"*query", "*value"};  // patterns (name_pattern.h) of names of linear layers
-};
 
 class Lora {
  public:
@@ -55,7 +51,7 @@ class Lora {
  private:
   struct Adapted {
     std::shared_ptr<torch::nn::LinearImpl> linear;
-    torch::Tensor base, a, b;
+    LoraFactors factors;
   };
   std::vector<Adapted> adapted_;
   std::vector<std::string> names_;

@@ -3,12 +3,15 @@
 #include <sotto/models/script_attributes.h>
 #include <sotto/models/script_file.h>
 #include <sotto/models/script_graph.h>
+#include <sotto/models/script_lora.h>
 #include <sotto/models/script_model.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -84,9 +87,11 @@ class OnProcessor {
 
 class ScriptModel : public TrainableModel {
  public:
-  ScriptModel(const std::string& bytes, std::string name) : name_(std::move(name)), module_(load_script(bytes, name_)) {
+  ScriptModel(const std::string& bytes, std::string name, const std::optional<LoraOptions>& lora)
+      : name_(std::move(name)), module_(load_script(bytes, name_)) {
     check_code();
     tie(module_);
+    if (lora) lora_.emplace(module_, *lora);
     for (const torch::jit::Module& part : module_.modules())
       if (part.hasattr("training")) exported_mode_.emplace_back(part, part.attr("training").toBool());
     sort_tensors();
@@ -97,6 +102,8 @@ class ScriptModel : public TrainableModel {
 
   at::Tensor forward(const at::Tensor& input) override {
     const torch::jit::GraphOptimizerEnabledGuard as_written(false);
+    std::optional<ScriptLora::Applied> adapted;
+    if (lora_) adapted.emplace(*lora_, ScriptLora::For::pass);
     const std::string before = state_of(held_);
     const c10::IValue output = module_.forward({input});
     if (state_of(held_) != before)
@@ -141,6 +148,8 @@ class ScriptModel : public TrainableModel {
 
   void write_file(const std::filesystem::path& path) const override {
     const OnProcessor here({&trainable_, &constants_});
+    std::optional<ScriptLora::Applied> merged;
+    if (lora_) merged.emplace(*lora_, ScriptLora::For::file);
     write_script(path, module_);
   }
 
@@ -168,6 +177,8 @@ class ScriptModel : public TrainableModel {
       (tensor.requires_grad() ? trainable_ : constants_).push_back({name, tensor});
     };
     for (const auto& named : module_.named_parameters()) take(named.name, named.value);
+    if (lora_)
+      for (const NamedTensor& factor : lora_->factors()) take(factor.name, factor.tensor);
     const std::vector<NamedTensor> attributes = attribute_tensors(module_);
     for (const NamedTensor& named : attributes) {
       if (named.tensor.requires_grad() && !seen.contains(named.tensor.unsafeGetTensorImpl()))
@@ -199,6 +210,7 @@ class ScriptModel : public TrainableModel {
 
   std::string name_;
   torch::jit::Module module_;
+  std::optional<ScriptLora> lora_;
   std::vector<std::pair<torch::jit::Module, bool>> exported_mode_;
   std::vector<NamedTensor> trainable_, constants_;
   std::vector<c10::IValue> held_;  // what a call could leave something in for the next one
@@ -206,8 +218,9 @@ class ScriptModel : public TrainableModel {
 
 }  // namespace
 
-std::unique_ptr<TrainableModel> load_script_model(const std::string& bytes, const std::string& name) {
-  return std::make_unique<ScriptModel>(bytes, name);
+std::unique_ptr<TrainableModel> load_script_model(const std::string& bytes, const std::string& name,
+                                                  const std::optional<LoraOptions>& lora) {
+  return std::make_unique<ScriptModel>(bytes, name, lora);
 }
 
 }  // namespace sotto::models

@@ -6,9 +6,11 @@
 // Each part stays in the mode in which it was exported (torch.nn.Module.train() or eval()). Parameters that share their
 // memory are one parameter.
 
+#include <sotto/models/lora_factors.h>
 #include <sotto/models/trainable_model.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace sotto::models {
@@ -20,6 +22,11 @@ namespace sotto::models {
 //
 // forward() throws DataError when the model has changed an attribute of its own (a counter, a list): what a batch
 // leaves behind reaches the next one without noise. What changes inside a tensor is the recorder's to see.
-std::unique_ptr<TrainableModel> load_script_model(const std::string& bytes, const std::string& name);
+//
+// With `lora` linear layers are adapted (script_lora.h): their weights are constants, the factors are trained beside
+// whatever else the file leaves trainable, state() holds both, and write_file() writes the sum in their place. Throws
+// UsageError for options that do not fit the layers.
+std::unique_ptr<TrainableModel> load_script_model(const std::string& bytes, const std::string& name,
+                                                  const std::optional<LoraOptions>& lora = std::nullopt);
 
 }  // namespace sotto::models

@@ -40,7 +40,7 @@ Trained trained_text(const TrainingJob& job, const TrainingPlan& plan, const Run
   PublishedText parts = published_text(source, job.options, plan);
   Trained result{std::move(source), std::move(parts), nullptr, {}};
   models::TextClassifierImpl& classifier = *result.parts.classifier;
-  result.lora = models::adapt(classifier, result.parts.adaptation, result.parts.lora);
+  result.lora = models::adapt(classifier, result.parts.adaptation, result.parts.options);
   std::vector<models::NamedTensor> state = models::module_parameters(classifier);
   for (models::NamedTensor& buffer : models::module_buffers(classifier)) state.push_back(std::move(buffer));
   result.metadata = models::load_state(run.model(), state);

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sotto/tools/model_flags.h>
 #include <sotto/tools/run_certificate.h>
 
 namespace sotto::tools {
@@ -26,8 +27,9 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   result.not_covered = privacy::standard_exclusions();
   result.not_covered.push_back("the test records, which are treated as public");
   if (!model_sha256.empty())
-    result.not_covered.push_back(fmt::format("the model file with SHA-256 {}: {} are treated as public", model_sha256,
-                                             plan.adapt.empty() ? "its code and initial weights" : "its weights"));
+    result.not_covered.push_back(
+        fmt::format("the model file with SHA-256 {}: {} are treated as public", model_sha256,
+                    names_model_file(options.model) ? "its code and initial weights" : "its weights"));
   result.input_scaling = input_scaling(plan.data);
   if (plan.data.input_type.tokens)
     result.not_covered.push_back("the vocabulary and whatever made tokens of texts, which are treated as public");

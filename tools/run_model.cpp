@@ -7,6 +7,7 @@
 #include <sotto/models/vision.h>
 #include <sotto/optim/libtorch_message.h>
 #include <sotto/privacy/error.h>
+#include <sotto/tools/lora_flags.h>
 #include <sotto/tools/picture_network.h>
 #include <sotto/tools/run_model.h>
 
@@ -23,8 +24,9 @@ std::string describe(const RecordShape& shape, int64_t records) {
 }  // namespace
 
 std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
-                                                   const RecordShape& shape, const std::string& adapt) {
-  if (names_model_file(name)) return models::load_script_model(bytes, name);
+                                                   const RecordShape& shape, const std::string& adapt,
+                                                   const std::optional<models::LoraOptions>& lora) {
+  if (names_model_file(name)) return models::load_script_model(bytes, name, lora);
   if (name == kMobileNet) return make_mobilenet(shape, adapt);
   std::vector<int64_t> sizes = shape.sizes;
   if (name == kRowsModel && sizes.size() == 1) sizes = {1, 1, sizes[0]};
@@ -35,6 +37,12 @@ std::unique_ptr<models::TrainableModel> make_model(const std::string& name, cons
   SOTTO_ASSERT(std::ranges::equal(kReadyModels, models::vision_models()));
   return models::make_module_model(models::make_vision_model(
       name, {.height = sizes[1], .width = sizes[2], .classes = shape.classes, .channels = sizes[0]}));
+}
+
+std::unique_ptr<models::TrainableModel> make_model(const TrainOptions& o, const TrainingPlan& plan,
+                                                   const std::string& bytes, const RecordShape& shape) {
+  const bool lora = names_model_file(o.model) && plan.adapt == "lora";
+  return make_model(o.model, bytes, shape, plan.adapt, lora ? std::optional(lora_options(o)) : std::nullopt);
 }
 
 void run_model(const std::string& name, Told told, const std::function<void()>& work) {

@@ -4,18 +4,16 @@
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/file_text.h>
+#include <sotto/tools/lora_flags.h>
 #include <sotto/tools/model_folder.h>
 #include <sotto/tools/published_folder.h>
 #include <sotto/tools/text_source.h>
 
-#include <sstream>
 #include <vector>
 
 namespace sotto::tools {
 namespace {
 
-constexpr int64_t kLoraRank = 8;
-constexpr double kLoraAlpha = 16;
 
 std::filesystem::path weights_of(const TrainOptions& options) {
   std::filesystem::path path = text_model_folder(options.model) / "model.safetensors";
@@ -33,21 +31,10 @@ data::Tokenizer read_tokenizer(const std::filesystem::path& file, const Declared
   return data::read_word_piece(file);
 }
 
-std::vector<std::string> patterns(const std::string& text) {
-  std::vector<std::string> result;
-  std::istringstream names(text);
-  for (std::string name; std::getline(names, name, ',');) result.push_back(name);
-  return result;
-}
-
 models::AdaptationOptions adaptation_options(const TrainOptions& o, int64_t layers) {
   if (o.adapt_layers && *o.adapt_layers > layers)
     throw UsageError(fmt::format("[--adapt-layers] bad value: {}; the model has {} layers", *o.adapt_layers, layers));
-  models::AdaptationOptions result{
-      .lora = {.rank = o.lora_rank.value_or(kLoraRank), .alpha = o.lora_alpha.value_or(kLoraAlpha)},
-      .layers = o.adapt_layers};
-  if (!o.lora_targets.empty()) result.lora.targets = patterns(o.lora_targets);
-  return result;
+  return {.lora = lora_options(o), .layers = o.adapt_layers};
 }
 
 models::Pooling pooling_of(const std::string& name) {

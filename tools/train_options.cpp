@@ -155,11 +155,12 @@ std::span<const TrainKey> train_keys() {
       {"model", &O::model, "MODEL", kModelHelp},
       {"model-sha256", &O::model_sha256, "HASH", "Refuse a model file, or weights, of another SHA-256"},
       {"adapt", &O::adapt, "WAY",
-       "What is trained of a published model: full, lora, bitfit or head; head or bias of mobilenet [head]"},
-      {"lora-rank", &O::lora_rank, "R", "Rank of --adapt lora [8]", texts},
-      {"lora-alpha", &O::lora_alpha, "ALPHA", "The product is scaled by alpha / rank [16]", texts},
-      {"lora-targets", &O::lora_targets, "NAMES", "Layers of --adapt lora, names with * and commas [*query,*value]",
-       texts},
+       "What is trained of a published model: full, lora, bitfit or head; head or bias of mobilenet [head]; of a "
+       "TorchScript file, lora: factors of the layers that --lora-targets names, and what the file leaves trainable"},
+      {"lora-rank", &O::lora_rank, "R", "Rank of --adapt lora [8]"},
+      {"lora-alpha", &O::lora_alpha, "ALPHA", "The product is scaled by alpha / rank [16]"},
+      {"lora-targets", &O::lora_targets, "NAMES",
+       "Linear layers of --adapt lora, names with * and commas [of texts *query,*value]"},
       {"adapt-layers", &O::adapt_layers, "N",
        "Adapt the last N layers of the encoder alone; what those below make of a text is computed once and kept in "
        "memory [all layers and the embedding]",

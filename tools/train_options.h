@@ -34,10 +34,10 @@ struct TrainOptions {
   std::string vocabulary;                           // a public list, for models from scratch
   std::string tokenizer;                            // words or characters; words unless given
   std::optional<int64_t> max_tokens;                // longer texts are cut; 128 unless given
-  std::string adapt;                                // of a published model: models/text_classifier.h, mobilenet.h
+  std::string adapt;                                // models/text_classifier.h, mobilenet.h; lora of a file
   std::optional<int64_t> lora_rank;                 // 8 unless given
   std::optional<double> lora_alpha;                 // 16 unless given
-  std::string lora_targets;                         // patterns of names with commas between them
+  std::string lora_targets;                         // patterns with commas between them; mandatory for a file
   std::optional<int64_t> adapt_layers;              // of the encoder, from its end; all unless given
   std::string pooling;                              // mean, first or layers; mean unless given
   bool centre = false;                              // with layers: what all texts have in common is subtracted

@@ -68,13 +68,25 @@ void check_lr(const char* flag, const std::optional<double>& lr) {
     throw UsageError(fmt::format("[{}] bad value: {}; must fit a float", flag, *lr));
 }
 
+void no_place(const char* flag, bool given, const char* with) {
+  if (given) throw UsageError(fmt::format("[{}] has no place with {}", flag, with));
+}
+
+void check_lora(const TrainOptions& o) {
+  if (o.adapt != "lora") {
+    constexpr const char* kNeedsLora = "anything but --adapt lora";
+    no_place("--lora-rank", o.lora_rank.has_value(), kNeedsLora);
+    no_place("--lora-alpha", o.lora_alpha.has_value(), kNeedsLora);
+    no_place("--lora-targets", !o.lora_targets.empty(), kNeedsLora);
+  }
+  if (o.lora_rank) check_integer("--lora-rank", *o.lora_rank, 1, kMaxLoraRank);
+  if (o.lora_alpha) check_positive("--lora-alpha", *o.lora_alpha);
+}
+
 void check_text_model(const TrainOptions& o) {
   require_text_model(o.model);
   check_sha256(o);
   const bool scratch = is_text_network(o.model);
-  const auto no_place = [&](const char* flag, bool given, const char* with) {
-    if (given) throw UsageError(fmt::format("[{}] has no place with {}", flag, with));
-  };
   no_place("--adapt", scratch && !o.adapt.empty(), "a network from scratch, which is trained whole");
   no_place("--pooling", scratch && !o.pooling.empty(), "a network from scratch, which takes the mean");
   no_place("--model-sha256", scratch && !o.model_sha256.empty(), "a network from scratch");
@@ -84,19 +96,12 @@ void check_text_model(const TrainOptions& o) {
     no_place("--centre", o.pooling != "layers", "anything but --pooling layers, whose vectors all have one norm");
     no_place("--centre", o.per_group, "--per-group: a record's vector is one group");
   }
-  constexpr const char* kNeedsEncoder = "anything but --adapt full, lora or bitfit";
-  if (o.adapt != "lora") {
-    constexpr const char* kNeedsLora = "anything but --adapt lora";
-    no_place("--lora-rank", o.lora_rank.has_value(), kNeedsLora);
-    no_place("--lora-alpha", o.lora_alpha.has_value(), kNeedsLora);
-    no_place("--lora-targets", !o.lora_targets.empty(), kNeedsLora);
-  }
   const bool head = scratch || o.adapt.empty() || o.adapt == "head";
+  constexpr const char* kNeedsEncoder = "anything but --adapt full, lora or bitfit";
   no_place("--adapt-layers", head && o.adapt_layers.has_value(), kNeedsEncoder);
   no_place("--encoder-lr", head && o.encoder_lr.has_value(), kNeedsEncoder);
   if (o.adapt_layers) check_integer("--adapt-layers", *o.adapt_layers, 1, kMaxLayers);
-  if (o.lora_rank) check_integer("--lora-rank", *o.lora_rank, 1, kMaxLoraRank);
-  if (o.lora_alpha) check_positive("--lora-alpha", *o.lora_alpha);
+  check_lora(o);
 }
 
 void check_model(const TrainOptions& o, const DeclaredData& data) {
@@ -108,10 +113,17 @@ void check_model(const TrainOptions& o, const DeclaredData& data) {
   } else if (!o.model_sha256.empty()) {
     throw UsageError("[--model-sha256] has no effect: --model names no file");
   }
-  if (!o.adapt.empty() && !published)
+  const bool file = names_model_file(o.model);
+  if (!o.adapt.empty() && !published && !file)
     throw UsageError(fmt::format("[--adapt] has no place with --model {}, which is trained as it is", o.model));
-  if (!o.adapt.empty()) check_choice("--adapt", o.adapt, {"head", "bias"});
-  if (names_model_file(o.model)) return;
+  if (!o.adapt.empty() && published) check_choice("--adapt", o.adapt, {"head", "bias"});
+  if (!o.adapt.empty() && file) check_choice("--adapt", o.adapt, {"lora"});
+  check_lora(o);
+  if (!o.adapt.empty() && file && o.lora_targets.empty())
+    throw UsageError(
+        "[--lora-targets] missing: which linear layers of the file are adapted, such as '*query,*value'; sotto explain "
+        "tells their names");
+  if (file) return;
   if (data.input_type.tokens) throw UsageError("[--input-type] tokens are for a model of your own (--model FILE)");
   if (data.kind == DeclaredData::Kind::table && o.model != kRowsModel)
     throw UsageError(
@@ -282,6 +294,7 @@ TrainOptions resolved(TrainOptions options, const TrainingPlan& plan) {
   options.epochs.reset();
   options.lr = plan.lr;
   options.adapt = plan.adapt;
+  options.physical_batch = plan.physical_batch;
   if (plan.data.kind == DeclaredData::Kind::idx) options.classes = plan.data.classes;
   options.table_schema_sha256 = plan.data.schema_sha256;
   if (plan.privacy) options.delta = plan.privacy->delta();
@@ -293,4 +306,3 @@ std::string shown_epsilon(const TrainOptions& options, double epsilon) {
 }
 
 }  // namespace sotto::tools
-  options.physical_batch = plan.physical_batch;

@@ -103,7 +103,7 @@ RecordShape TrainingRun::read_records() {
   }
   graph_ =
       job_.kind == TrainingJob::Kind::resume ? run_model_bytes(folder_, job_.options) : given_model_bytes(job_.options);
-  model_ = make_model(job_.options.model, graph_, given);
+  model_ = make_model(job_.options, plan_, graph_, given);
   return given;
 }
 

@@ -199,6 +199,38 @@ TEST_F(ModelFile, RunKeepsTheFileItsHashAndTheTrainedModel) {
   EXPECT_THAT(changed.err, HasSubstr("SHA-256"));
 }
 
+// With factors of low rank: stopped, resumed and evaluated without being told again.
+TEST_F(ModelFile, FactorsOfLowRankAreTrainedAndMerged) {
+  const Files files = sequences("many", kRecords, 12, 50);
+  const Words lora = {"--input-type",  "tokens:50", "--classes",      "50",       "--adapt",       "lora",
+                      "--lora-rank",   "2",         "--lora-targets", "*linear1", "--test-images", files.inputs,
+                      "--test-labels", files.labels};
+  Program program(train(exported("transformer"), files, "run", lora + Words{"--steps", "60"}));
+  ASSERT_TRUE(program.signal_when([&] { return content(path("run/ledger.jsonl")).size() > 4000; }, SIGINT));
+  const Outcome stopped = program.finish();
+  if (stopped.exit_code == 130) {
+    const Outcome resumed = run({"resume", path("run")});
+    ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  } else {
+    ASSERT_EQ(stopped.exit_code, 0) << stopped.err;
+  }
+  const auto saved = weights("run");
+  const std::string layer = "encoder.layers.1.linear1";
+  const auto given = torch::jit::load(exported("transformer")), merged = torch::jit::load(path("run/model.ts"));
+  const auto weight = [&](const torch::jit::Module& of) {
+    for (const auto& named : of.named_parameters())
+      if (named.name == layer + ".weight") return named.value.detach();
+    return at::Tensor();
+  };
+  EXPECT_TRUE(at::equal(saved.at(layer + ".weight"), weight(given)));
+  const at::Tensor product = saved.at(layer + ".lora_B").mm(saved.at(layer + ".lora_A"));
+  EXPECT_GT(product.abs().max().item<double>(), 1e-4);
+  EXPECT_TRUE(weight(merged).allclose(weight(given) + 8 * product, 1e-5, 1e-6));  // alpha 16, rank 2
+  const Outcome evaluated = run({"evaluate", path("run"), "--json"});
+  ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
+  EXPECT_EQ(nlohmann::json::parse(evaluated.out).at("test_records"), kRecords);
+}
+
 TEST_F(ModelFile, WhatCannotBeTrainedIsRefusedAndLeavesNothing) {
   const Files files = pictures("many", kRecords);
   const auto expect = [&](const std::string& model, int code, const std::string& what, const Words& more = {}) {
@@ -224,6 +256,11 @@ TEST_F(ModelFile, WhatCannotBeTrainedIsRefusedAndLeavesNothing) {
   expect("cnn", 64, "--input-type", {"--input-type", "tokens:5"});
   expect(exported("resnet"), 64, "tokens:VOCABULARY", {"--input-type", "words"});
   expect(exported("resnet"), 64, "--fallback", {"--fallback", "maybe"});
+  expect(exported("resnet"), 64, "--adapt", {"--adapt", "head"});
+  expect(exported("resnet"), 64, "--lora-targets", {"--adapt", "lora"});
+  expect(exported("resnet"), 64, "--lora-rank", {"--lora-rank", "2"});
+  expect(exported("resnet"), 64, "layer4", {"--adapt", "lora", "--lora-targets", "layer4"});
+  expect("cnn", 64, "--adapt", {"--adapt", "lora", "--lora-targets", "*"});
   expect("resnet", 64, "'resnet'");
 }
 
