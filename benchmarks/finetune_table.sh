@@ -4,8 +4,8 @@
 #
 #   benchmarks/finetune_table.sh [--runs N] [--folder DIR] [--preset NAME] [OPTION OF sotto train text ...]
 #
-# The options are those of the private runs; the run without privacy takes Adam, lr 0.01, batch 512, 30 epochs, and of the
-# options --adapt, --pooling and the like: --plain "OPTION ..." replaces all of that.
+# The options are those of the private runs alone. The runs without privacy train a head by Adam, lr 0.01, batch 512, 30
+# epochs; --plain "OPTION ..." takes the place of all of that, and names --adapt, --pooling and the like too.
 # Can be stopped and started again: finished runs are kept, an interrupted one is resumed. Runs lie in DIR
 # (default: runs/finetune). Environment: SOTTO=PROGRAM (default: the release build), SOTTO_DATA
 set -euo pipefail

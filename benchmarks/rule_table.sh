@@ -36,6 +36,7 @@ for rule in flat auto-s psac; do
       run=$folder/$rule/tuning$parameter-lr=$lr
       finish "$run" "${options[@]}" --rule $rule --epsilon 8 "${fixed[@]}" --lr $lr "$parameter"
       accuracy=$(last "$run" accuracy)
+      : "${accuracy:?"of $run, nothing was measured"}"
       if awk "BEGIN { exit !($accuracy > $best) }"; then best=$accuracy chosen=("$parameter" --lr $lr); fi
     done
   done

@@ -22,16 +22,22 @@ last() { tail -n 1 "$1/metrics.jsonl" 2>/dev/null | sed -n "s/.*\"$2\":\([-0-9.e
 planned_steps() { sed -n 's/^steps = //p' "$1/config.toml"; }
 finished() { [ -s "$1/model.safetensors" ] && [ "$(last "$1" step)" = "$(planned_steps "$1")" ]; }
 
-# finish RUN ARGUMENT ...: what is left of a run that `sotto ARGUMENT ... --output RUN` begins
+# finish RUN ARGUMENT ...: what is left of a run that `sotto ARGUMENT ... --output RUN` begins. RUN.arguments holds these, so
+# that a run made with others is not taken for this one.
 finish() {
   local run=$1
   shift
+  mkdir -p "$(dirname "$run")"
+  if [ -e "$run" ] && [ "$*" != "$(cat "$run.arguments" 2>/dev/null)" ]; then
+    echo "$(basename "$0" .sh): $run was made with other options; choose another --folder, or remove it" >&2
+    exit 64
+  fi
+  echo "$*" >"$run.arguments"
   ! finished "$run" 2>/dev/null || return 0
   echo "$(basename "$0" .sh): $run" >&2
   if [ -e "$run" ]; then
     "$sotto" resume "$run" >&2
   else
-    mkdir -p "$(dirname "$run")"
     "$sotto" "$@" --output "$run" >&2
   fi
 }

@@ -1,5 +1,6 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
+#include <sotto/models/linear_layers.h>
 #include <sotto/models/lora.h>
 #include <sotto/models/module_state.h>
 #include <sotto/models/name_pattern.h>
@@ -11,29 +12,24 @@ namespace sotto::models {
 
 Lora::Lora(torch::nn::Module& module, const LoraOptions& options) : rank_(options.rank), alpha_(options.alpha) {
   check_sizes(options);
+  const std::vector<LinearLayer> layers = linear_layers(module);
   std::vector<std::string> names;
-  std::vector<std::shared_ptr<torch::nn::LinearImpl>> linears;  // each once, under the first of its names
-  for (const auto& item : module.named_modules("", /*include_self=*/false)) {
-    auto linear = std::dynamic_pointer_cast<torch::nn::LinearImpl>(item.value());
-    if (linear == nullptr || std::ranges::find(linears, linear) != linears.end()) continue;
-    names.push_back(item.key());
-    linears.push_back(std::move(linear));
-  }
+  for (const LinearLayer& each : layers) names.push_back(each.name);
   const std::vector<bool> wanted = matched("Lora targets", options.targets, names);
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (!wanted[i]) continue;
-    const at::Tensor& weight = linears[i]->weight;
-    if (linears[i]->named_parameters(false).contains("lora_A"))
+    const at::Tensor& weight = layers[i].layer->weight;
+    if (layers[i].layer->named_parameters(false).contains("lora_A"))
       throw UsageError(fmt::format("[Lora] layer {} is adapted already", names[i]));
     check_weight(options, names[i], weight);
   }
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (!wanted[i]) continue;
-    torch::nn::LinearImpl& linear = *linears[i];
+    torch::nn::LinearImpl& linear = *layers[i].layer;
     LoraFactors factors = draw_factors(linear.weight, options.rank);
     factors.a = linear.register_parameter("lora_A", factors.a);
     factors.b = linear.register_parameter("lora_B", factors.b);
-    adapted_.push_back({linears[i], factors});
+    adapted_.push_back({layers[i].layer, factors});
     names_.push_back(names[i]);
   }
 }
@@ -45,8 +41,7 @@ void Lora::apply() {
   if (at::GradMode::is_enabled() && std::ranges::none_of(adapted_, is_trained))
     throw UsageError(
         "[Lora::apply] no factor is trained: they were frozen after they were made; name *lora_* among what is "
-        "trained, "
-        "or call merge()");
+        "trained, or call merge()");
   for (Adapted& of : adapted_) of.linear->weight = of.factors.weight(scale());
 }
 

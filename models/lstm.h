@@ -21,9 +21,10 @@ struct LstmOptions {
 };
 
 // tokens [B, T] (int64) -> logits [B, classes]: embedding, LSTM (Hochreiter and Schmidhuber, 1997; torch.nn.LSTM, two
-// biases per gate), mean of its outputs over the tokens of a text, linear. Parameters: V E + 4 H (E + H + 2) + (layers
-// - 1) 4 H (2 H + 2)
-// + (H + 1) classes; 1,081,002 with the default sizes.
+// biases per gate), mean of its outputs over the tokens of a text, linear. Parameters, 1,081,002 with the default
+// sizes:
+//
+//   V E + 4 H (E + H + 2) + 4 H (2 H + 2) (layers - 1) + (H + 1) classes.
 struct LstmClassifierImpl : torch::nn::Module {
   explicit LstmClassifierImpl(const LstmOptions& options);
   torch::Tensor forward(const torch::Tensor& tokens);

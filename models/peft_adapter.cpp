@@ -1,6 +1,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>
+#include <sotto/models/linear_layers.h>
 #include <sotto/models/peft_adapter.h>
 #include <sotto/models/peft_config.h>
 #include <sotto/models/peft_readme.h>
@@ -71,12 +72,10 @@ std::vector<std::string> adapted_layers(const TextClassifierImpl& model, const P
   };
   std::vector<std::string> result;
   std::set<std::string> used;
-  for (const auto& item : model.bert->named_modules("", /*include_self=*/false)) {
-    const auto linear = std::dynamic_pointer_cast<torch::nn::LinearImpl>(item.value());
-    if (linear == nullptr) continue;
+  for (const auto& [layer, linear] : linear_layers(*model.bert)) {
     bool wanted = false;
     for (const std::string& name : config.target_modules) {
-      if (item.key() != name && !item.key().ends_with("." + name)) continue;
+      if (layer != name && !layer.ends_with("." + name)) continue;
       used.insert(name);
       wanted = true;
     }
@@ -84,8 +83,8 @@ std::vector<std::string> adapted_layers(const TextClassifierImpl& model, const P
     const int64_t most = std::min(linear->weight.size(0), linear->weight.size(1));
     if (config.rank > most)
       refuse(fmt::format("'r' is {}; must be at most {}, the smaller size of the weight of layer {}", config.rank, most,
-                         item.key()));
-    result.push_back(item.key());
+                         layer));
+    result.push_back(layer);
   }
   for (const std::string& name : config.target_modules)
     if (!used.contains(name))

@@ -4,8 +4,8 @@
 //   adapter_config.json        settings, peft_config.h
 //   adapter_model.safetensors  base_model.model.encoder.layer.0.attention.self.query.lora_A.weight [rank, d],
 //                              ....lora_B.weight [p, rank], ... of every adapted layer of the encoder
-//   classifier.safetensors     weight [outputs, width] and bias [outputs]; its metadata say "pooling": "mean" or
-//   "first" README.md                  how the logits come of them in Python
+//   classifier.safetensors     weight [outputs, width] and bias [outputs]; metadata "pooling": "mean" or "first"
+//   README.md                  how the logits come of them in Python
 //
 // Why the head is a file of its own: PEFT has a place for one (task SEQ_CLS, modules_to_save), but that is the head of
 // transformers' BertForSequenceClassification, which goes through the pooler, a further layer with a tanh. A

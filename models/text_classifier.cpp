@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/models/frozen.h>
+#include <sotto/models/linear_layers.h>
 #include <sotto/models/module_state.h>
 #include <sotto/models/name_pattern.h>
 #include <sotto/models/text_classifier.h>
@@ -39,8 +40,7 @@ std::vector<std::string> frozen_below(const TextClassifierImpl& model, const Ada
 std::vector<std::string> targets_above(const TextClassifierImpl& model, const std::vector<std::string>& targets,
                                        const std::vector<std::string>& below) {
   std::vector<std::string> names;
-  for (const auto& item : model.named_modules("", /*include_self=*/false))
-    if (std::dynamic_pointer_cast<torch::nn::LinearImpl>(item.value()) != nullptr) names.push_back(item.key());
+  for (const LinearLayer& each : linear_layers(model)) names.push_back(each.name);
   const std::vector<bool> wanted = matched("Lora targets", targets, names);
   std::vector<std::string> result;
   for (std::size_t i = 0; i < names.size(); ++i)

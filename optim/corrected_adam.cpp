@@ -4,7 +4,9 @@
 #include <sotto/optim/corrected_adam.h>
 #include <sotto/privacy/error.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -58,7 +60,9 @@ void CorrectedAdam::update(at::Tensor& parameter, const torch::optim::AdamWOptio
   const auto t = static_cast<double>(state.step());
   const double mean = 1 - std::pow(beta1, t), squares = 1 - std::pow(beta2, t);
   const double floor = floor_ > 0 ? floor_ : variance_ * std::sqrt(2 * (1 - beta2) / (1 + beta2));
-  const at::Tensor scale = state.exp_avg_sq().div(squares).sub_(variance_).clamp_min_(floor).sqrt_();
+  // Where all gradients were 0 there is no scale, and no movement either.
+  const double least = std::max(floor, static_cast<double>(std::numeric_limits<float>::min()));
+  const at::Tensor scale = state.exp_avg_sq().div(squares).sub_(variance_).clamp_min_(least).sqrt_();
   parameter.mul_(1 - options.lr() * options.weight_decay());
   parameter.addcdiv_(state.exp_avg(), scale, -options.lr() / mean);
 }

@@ -119,7 +119,7 @@ void take_tokenizer(const TrainOptions& o, DeclaredText& result) {
   result.max_tokens = o.max_tokens.value_or(kDefaultMaxTokens);
   result.centred = o.centre;
   result.from_scratch = is_text_network(o.model);
-  const int64_t least = result.from_scratch ? 1 : 3;  // [CLS], a token, [SEP]
+  const int64_t least = !result.from_scratch ? 3 : o.model == "small-encoder" ? 2 : 1;  // [CLS], a token, [SEP]
   check_range("--max-tokens", result.max_tokens, least, kMostTokens);
   if (!result.from_scratch) {
     if (!o.vocabulary.empty() || !o.tokenizer.empty())

@@ -40,7 +40,7 @@ void add_export_command(CLI::App& app, std::ostream& out, std::ostream& err, int
       ->required();
   command
       ->add_option("--base-model", job->exports.base_model,
-                   "With --to peft: where Python finds the encoder [the --model of the run]")
+                   "With --to peft: where Python finds the encoder; mandatory unless it is minilm")
       ->type_name("NAME");
   command->callback([=, &exit_code] {
     const ExportOptions& options = job->exports;

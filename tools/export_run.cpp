@@ -62,14 +62,23 @@ void write_script_folder(const Trained& trained, const RunFolder& run, const Fol
   models::write_script(folder / "model.ts", models::text_script(*classifier), texts);
 }
 
+// Where Python finds the encoder. A folder of the machine that trained is nothing to hand on.
+std::string base_model(const TrainingJob& job) {
+  if (!job.exports.base_model.empty()) return job.exports.base_model;
+  if (job.options.model == kMiniLm) return kMiniLmInPython;
+  throw UsageError(
+      "[--base-model] missing: where Python finds the encoder, such as bert-base-uncased or a folder; of this run it "
+      "is "
+      "a folder of your own");
+}
+
 void export_text(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& run, const Folder& folder) {
   const std::string& to = job.exports.to;
   if (to == "peft" && plan.adapt != "lora")
     throw UsageError(fmt::format("[--to] peft is for factors of low rank; this run was adapted by {}", plan.adapt));
   const Trained trained = trained_text(job, plan, run);
   if (to == "peft") {
-    models::write_peft_files(folder, *trained.parts.classifier, *trained.lora,
-                             job.exports.base_model.empty() ? job.options.model : job.exports.base_model);
+    models::write_peft_files(folder, *trained.parts.classifier, *trained.lora, base_model(job));
     return;
   }
   if (trained.lora) trained.lora->merge();

@@ -11,7 +11,11 @@ models::LoraOptions lora_options(const TrainOptions& o) {
   if (o.lora_targets.empty()) return result;
   result.targets.clear();
   std::istringstream names(o.lora_targets);
-  for (std::string name; std::getline(names, name, ',');) result.targets.push_back(name);
+  for (std::string name; std::getline(names, name, ',');) {
+    name.erase(0, name.find_first_not_of(' '));
+    name.erase(name.find_last_not_of(' ') + 1);
+    result.targets.push_back(name);
+  }
   return result;
 }
 

@@ -21,6 +21,7 @@ inline constexpr std::string_view kMobileNet = "mobilenet";
 // What --model takes for texts: a published model in the folder of that name (data/dataset.h says where it is looked
 // for), and networks from scratch; or a folder with a slash in its name.
 inline constexpr std::string_view kMiniLm = "minilm";
+inline constexpr const char* kMiniLmInPython = "sentence-transformers/all-MiniLM-L6-v2";
 inline constexpr std::array<std::string_view, 3> kTextNetworks = {"small-encoder", "lstm", "bag"};
 inline constexpr const char* kTextModelHelp =
     "The folder of a published BERT model (with a slash), minilm (tools/fetch_data.sh minilm), or with --vocabulary a "
@@ -28,8 +29,7 @@ inline constexpr const char* kTextModelHelp =
 inline constexpr const char* kModelHelp =
     "cnn (Tramer and Boneh), mlp (1024, 1024; also for tables), resnet20, scattering-linear, vit-tiny, "
     "wide-resnet-16-4, mobilenet (published weights: tools/fetch_data.sh mobilenet), or a TorchScript file (*.ts, "
-    "*.pt, "
-    "or with a slash)";
+    "*.pt, or with a slash)";
 
 // Whether a value of --model means a file and no ready network: it ends in .ts or .pt, or holds a slash.
 bool names_model_file(std::string_view text);

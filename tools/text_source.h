@@ -20,7 +20,7 @@ struct TextSource {
   std::filesystem::path tokenizer_file;
   std::filesystem::path config = {};   // config.json of a published model; empty for a network from scratch
   std::filesystem::path weights = {};  // model.safetensors of it; empty where a run has its own, and from scratch
-  std::string weights_sha256 = {};     // filled in by given_text_source()
+  std::string weights_sha256 = {};     // filled in where weights are named
   bool has_licence = true;             // whether the folder holds a file that tells under what terms it may be used
 };
 

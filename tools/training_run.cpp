@@ -354,6 +354,8 @@ std::optional<TestResult> TrainingRun::evaluate() {
 void TrainingRun::write_artefacts() const {
   models::Metadata metadata = {{"model", graph_.empty() ? job_.options.model : "graph.ts"}};
   metadata["input_scaling"] = input_scaling(plan_.data);
+  if (text_) metadata["labels"] = plan_.data.text->labels().text();
+  if (text_ && !job_.options.pooling.empty()) metadata["pooling"] = job_.options.pooling;
   const std::string hash = text_            ? text_->weights_sha256
                            : published_     ? published_->sha256
                            : graph_.empty() ? ""

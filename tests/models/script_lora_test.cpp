@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sotto/models/record_losses.h>
+#include <sotto/models/script_file.h>
 #include <sotto/models/script_model.h>
 #include <sotto/privacy/error.h>
 #include <torch/csrc/jit/serialization/import.h>

@@ -153,7 +153,7 @@ TEST_F(TextScript, WhatIsFrozenStaysFrozen) {
 
 TEST_F(TextScript, FactorsAreMergedBefore) {
   TextClassifier model = classifier(Pooling::mean);
-  const auto lora = adapt(*model, Adaptation::lora, {.rank = 2, .alpha = 4});
+  const auto lora = adapt(*model, Adaptation::lora, {.lora = {.rank = 2, .alpha = 4}});
   const torch::NoGradGuard no_grad;
   for (const NamedTensor& factor : lora->factors()) factor.tensor.normal_(0.0, 0.5);
   EXPECT_THAT(message_of<UsageError>([&] { text_script(*model); }), HasSubstr("lora_B is not merged"));

@@ -36,6 +36,14 @@ TEST(CorrectedAdam, WithoutNoiseIsAdamW) {
   }
 }
 
+TEST(CorrectedAdam, WhatNeverHadAGradientStays) {
+  const Tensor a = parameter(), before = a.detach().clone();
+  CorrectedAdam adam({a}, 0, AdamWOptions(0.01).weight_decay(0));
+  a.mutable_grad() = torch::zeros_like(a);
+  adam.step();
+  EXPECT_TRUE(a.equal(before));
+}
+
 // The formula, one coordinate at a time.
 TEST(CorrectedAdam, SubtractsTheVarianceOfTheNoiseAndKeepsTheFloor) {
   constexpr double kLr = 0.01, kBeta1 = 0.9, kBeta2 = 0.99, kStddev = 0.8, kDecay = 0.1;

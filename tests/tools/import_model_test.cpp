@@ -127,7 +127,7 @@ TEST_F(ImportModel, ACertificateOfTheBaseComesAlongUnderAnotherName) {
   done(published("run", model_, {"--adapt", "lora", "--noise-multiplier", "1", "--steps", "1"}));
   done({"export", path("run"), "--to", "safetensors", "--output", path("base")});
   done(published("second", path("base") + "/", {"--adapt", "lora", "--noise-multiplier", "2", "--steps", "1"}));
-  done({"export", path("second"), "--to", "peft", "--output", path("adapter")});
+  done({"export", path("second"), "--to", "peft", "--base-model", "some/encoder", "--output", path("adapter")});
   done({"import", path("adapter"), "--base", path("base"), "--output", path("new")});
   EXPECT_EQ(content(path("new/certificate.json")), content(path("second/certificate.json")));
   EXPECT_EQ(content(path("new/base-certificate.json")), content(path("run/certificate.json")));
@@ -221,7 +221,7 @@ TEST_F(ImportModel, ConfigAndTokenizerOfTwoModelsAreRefused) {
 
 TEST_F(ImportModel, AnAdapterOfAnotherModelIsRefused) {
   done(published("run", model_, {"--adapt", "lora", "--noise-multiplier", "1", "--steps", "1"}));
-  done({"export", path("run"), "--to", "peft", "--output", path("adapter")});
+  done({"export", path("run"), "--to", "peft", "--base-model", "some/encoder", "--output", path("adapter")});
   auto config = content(path("adapter/adapter_config.json"));
   write("adapter/adapter_config.json", config.replace(config.find("layer.0"), 7, "layer.9"));
   expect_refused({"import", path("adapter"), "--base", model_, "--output", path("new")},
@@ -230,7 +230,7 @@ TEST_F(ImportModel, AnAdapterOfAnotherModelIsRefused) {
 
 TEST_F(ImportModel, AHeadThatDoesNotSayWhatItTakesIsRefused) {
   done(published("run", model_, {"--adapt", "lora", "--noise-multiplier", "1", "--steps", "1"}));
-  done({"export", path("run"), "--to", "peft", "--output", path("adapter")});
+  done({"export", path("run"), "--to", "peft", "--base-model", "some/encoder", "--output", path("adapter")});
   const Words words = {"import", path("adapter"), "--base", model_, "--output", path("new")};
   save("adapter/classifier.safetensors", {{"weight", torch::ones({2, 16})}, {"bias", torch::ones({2})}});
   expect_refused(words, "its metadata say pooling ''; must be mean or first");

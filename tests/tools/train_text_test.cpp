@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sotto/data/public_split.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/ledger_contents.h>
@@ -83,6 +84,29 @@ TEST_F(TrainText, ResumedRunGoesOnWithItsOptimizer) {
     ASSERT_EQ(a.size(), b.size());
     for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-4 * (1 + std::abs(b[i]))) << optimizer << ' ' << i;
   }
+}
+
+// A record of the training side, of which the test side holds a copy, is taken out; its number stays unused.
+TEST_F(TrainText, TestsAreTheSameWithoutATrainingRecord) {
+  const data::PublicSplit split(0.3, 1);
+  int64_t training = 0, test = 0;
+  for (int64_t number = 1; number <= 40; ++number) {
+    if (!split.tests_record(number) && training == 0) training = number;
+    if (split.tests_record(number)) test = number;
+  }
+  ASSERT_GT(test, training) << "the copy on the test side must be the later one";
+  const auto tests_without = [&](bool removed, const std::string& name) {
+    std::string text = "text\tlabel\n";
+    for (int64_t number = 1; number <= 40; ++number) {
+      const bool copy = number == test || (number == training && !removed);
+      text += copy ? "a copied text\tyes\n" : "text " + std::to_string(number) + "\tno\n";
+    }
+    const std::string file = write(name + ".tsv", text);
+    done(own(name, {"--data", file, "--drop-repeats", "--test-fraction", "0.3", "--dataset-size", "40", "--batch", "20",
+                    "--delta", "1e-3", "--noise-multiplier", "2", "--steps", "2"}));
+    return json::parse(done({"evaluate", path(name), "--json"}).out).at("test_records").get<int64_t>();
+  };
+  EXPECT_EQ(tests_without(false, "with"), tests_without(true, "without"));
 }
 
 TEST_F(TrainText, GroupsAreTheUnitOfPrivacy) {
@@ -300,7 +324,7 @@ TEST_F(TrainPublished, ExportedModelsAreWholeAndSayTheSame) {
   const std::string folder = write_model("model");
   done(published("run", folder, {"--adapt", "lora", "--lr", "0.05", "--noise-multiplier", "1", "--steps", "5"}));
   done({"export", path("run"), "--to", "safetensors", "--output", path("whole")});
-  done({"export", path("run"), "--to", "peft", "--output", path("adapter")});
+  done({"export", path("run"), "--to", "peft", "--base-model", "some/encoder", "--output", path("adapter")});
   const auto before = models::SafetensorsFile::read(folder + "/model.safetensors");
   const auto after = models::SafetensorsFile::read(path("whole") + "/model.safetensors");
   const std::string query = "encoder.layer.1.attention.self.query.weight",
@@ -319,7 +343,9 @@ TEST_F(TrainPublished, ExportedModelsAreWholeAndSayTheSame) {
     EXPECT_THAT(outcome.err, HasSubstr(what));
   };
   refused({"export", path("run"), "--to", "safetensors", "--output", path("whole")}, "whole");
-  refused({"export", path("again"), "--to", "peft", "--output", path("new")}, "factors of low rank");
+  refused({"export", path("again"), "--to", "peft", "--base-model", "some/encoder", "--output", path("new")},
+          "factors of low rank");
+  refused({"export", path("run"), "--to", "peft", "--output", path("new")}, "--base-model");
   refused({"export", path("run"), "--to", "onnx", "--output", path("new")}, "--to");
 }
 
