@@ -97,7 +97,8 @@ Tensor BertImpl::embed(const Tensor& ids) {
 }
 
 Tensor BertImpl::forward(const Tensor& ids) {
-  return through(0, options.layers, embed(ids), tokens(ids));
+  const Tensor states = embed(ids);  // refuses what is no [B, T]
+  return through(0, options.layers, states, tokens(ids));
 }
 
 Tensor BertImpl::through(int64_t first, int64_t end, Tensor states, const Tensor& tokens, const Visit& visit) {

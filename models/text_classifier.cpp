@@ -74,7 +74,7 @@ torch::Tensor TextClassifierImpl::scores(const torch::Tensor& vectors) {
 }
 
 torch::Tensor TextClassifierImpl::vectors(const torch::Tensor& ids) {
-  const torch::Tensor tokens = bert->tokens(ids), states = bert->embed(ids);
+  const torch::Tensor states = bert->embed(ids), tokens = bert->tokens(ids);
   std::vector<torch::Tensor> means;
   if (pooling == Pooling::layers) means.push_back(direction(states, tokens));
   return vectors_from(0, states, tokens, std::move(means));
@@ -90,12 +90,12 @@ torch::Tensor TextClassifierImpl::vectors_from(int64_t layer, const torch::Tenso
 }
 
 torch::Tensor TextClassifierImpl::states_below(const torch::Tensor& ids, int64_t layers) {
+  torch::Tensor states = bert->embed(ids);
   const torch::Tensor tokens = bert->tokens(ids);
   std::vector<torch::Tensor> columns;
-  const auto visit = [&](const torch::Tensor& states) {
-    if (pooling == Pooling::layers) columns.push_back(direction(states, tokens).unsqueeze(2));
+  const auto visit = [&](const torch::Tensor& after) {
+    if (pooling == Pooling::layers) columns.push_back(direction(after, tokens).unsqueeze(2));
   };
-  torch::Tensor states = bert->embed(ids);
   visit(states);
   states = bert->through(0, layers, states, tokens, visit);
   columns.push_back(states.masked_fill(tokens.logical_not().unsqueeze(2), 0).transpose(1, 2));

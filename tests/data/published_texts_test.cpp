@@ -156,13 +156,15 @@ TEST_F(PublishedTextsTest, ArticlesAreGroupsOfSentences) {
 TEST_F(PublishedTextsTest, PresetsHaveTheTrainingRecordsThatTheyDeclare) {
   for (const TextPreset& preset : text_presets()) {
     FIND_OR_SKIP(preset.folder + "/" + preset.file);
+    const PublicSplit split(preset.test_fraction, preset.split_seed);
     const TextTable table = read({.format = preset.format,
                                   .header = preset.header,
                                   .text_column = preset.text_column,
                                   .label_column = preset.label_column,
                                   .labels = LabelRule::parse(preset.labels),
-                                  .drop_repeats = preset.drop_repeats});
-    const auto sides = PublicSplit(preset.test_fraction, preset.split_seed).sides(table);
+                                  .drop_repeats = preset.drop_repeats,
+                                  .is_test = [&](std::int64_t number) { return split.tests_record(number); }});
+    const auto sides = split.sides(table);
     EXPECT_EQ(static_cast<std::int64_t>(sides.train.size()), preset.train_size) << preset.name;
   }
 }
