@@ -120,7 +120,7 @@ std::vector<bool> first_of_its_kind(const TextTable& table, std::vector<std::vec
   std::vector<bool> stays(table.texts.size(), true);
   for (std::vector<std::size_t>& same : repeats) {
     if (options.is_test)
-      std::ranges::stable_partition(same, [&](std::size_t i) { return options.is_test(table.numbers[i]); });
+      std::stable_partition(same.begin(), same.end(), [&](std::size_t i) { return options.is_test(table.numbers[i]); });
     std::set<std::pair<double, std::int64_t>> seen;
     for (const std::size_t i : same)
       stays[i] =

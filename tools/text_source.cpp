@@ -14,7 +14,6 @@
 namespace sotto::tools {
 namespace {
 
-
 std::filesystem::path weights_of(const TrainOptions& options) {
   std::filesystem::path path = text_model_folder(options.model) / "model.safetensors";
   std::error_code ignored;
