@@ -1,5 +1,6 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <sotto/models/encoder.h>
 #include <sotto/models/lstm.h>
@@ -44,9 +45,7 @@ class AdaptedNetwork : public Network, private Centred {
   at::Tensor prepare(const at::Tensor& inputs) const override {
     if (!prepares()) return inputs;
     const at::NoGradGuard no_grad;
-    return by_text(inputs, kTextsOfIds, [&](const at::Tensor& ids) {
-      return below_ ? classifier_->states_below(ids, *below_) : classifier_->vectors(ids);
-    });
+    return by_text(inputs, kTextsOfIds, [&](const at::Tensor& ids) { return prepared_texts(ids); });
   }
   bool prepares() const override { return head_ || below_; }
   bool keeps_places() const override { return below_.has_value(); }
@@ -66,6 +65,18 @@ class AdaptedNetwork : public Network, private Centred {
     return from(first);
   }
   at::Tensor centre() const override { return classifier_->centre; }
+
+  // Places of a group that hold no text, padding alone, become 0 and take no time.
+  at::Tensor prepared_texts(const at::Tensor& ids) const {
+    const at::Tensor texts = ids.ne(classifier_->bert->options.padding).any(1).nonzero().squeeze(1);
+    const bool all = texts.size(0) == 0 || texts.size(0) == ids.size(0);
+    const at::Tensor some = all ? ids : ids.index_select(0, texts);
+    const at::Tensor prepared = below_ ? classifier_->states_below(some, *below_) : classifier_->vectors(some);
+    if (all) return prepared;
+    std::vector<int64_t> sizes = prepared.sizes().vec();
+    sizes[0] = ids.size(0);
+    return at::zeros(sizes, prepared.options()).index_copy_(0, texts, prepared);
+  }
 
   // Of what forward() takes: dimensions of groups, and vectors of texts.
   int64_t texts() const { return below_ ? kTextsOfStates : kTextsOfIds; }

@@ -150,6 +150,19 @@ TEST(TextNetwork, LayersOnPreparedStatesAreTheWholeNetwork) {
   }
 }
 
+TEST(TextNetwork, PlacesWithoutATextArePreparedAsZeros) {
+  const torch::NoGradGuard no_grad;
+  for (const auto adaptation : {Adaptation::head, Adaptation::full}) {
+    torch::manual_seed(3);
+    const auto network = make_adapted_network(classifier(), adaptation, {.layers = 1});
+    const Tensor texts = ids({5, 0, 3, 0, 0, 2}, 6), prepared = network->prepare(texts.view({2, 3, 6})).flatten(0, 1);
+    for (const int64_t i : {0, 2, 5})
+      EXPECT_TRUE(prepared[i].allclose(network->prepare(texts.slice(0, i, i + 1))[0], 1e-5, 1e-6)) << i;
+    for (const int64_t i : {1, 3, 4}) EXPECT_TRUE(prepared[i].eq(0).all().item<bool>()) << i;
+    EXPECT_TRUE(network->forward(network->prepare(texts.view({2, 3, 6}))).isfinite().all().item<bool>());
+  }
+}
+
 TEST(TextNetwork, OnlyLayersThatAreThereCanBeAdapted) {
   for (const int64_t layers : {0, 3, -1})
     EXPECT_THROW(make_adapted_network(classifier(), Adaptation::lora, {.layers = layers}), UsageError) << layers;
