@@ -1,8 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/data/input_file.h>
-#include <sotto/data/json_node.h>
 #include <sotto/data/tokenizer_config.h>
-#include <sotto/privacy/error.h>
+#include <sotto/privacy/json_node.h>
 
 #include <algorithm>
 #include <array>
@@ -15,7 +14,10 @@
 namespace sotto::data {
 namespace {
 
+using privacy::is_off;
+using privacy::JsonNode;
 using privacy::JsonValue;
+using privacy::shown;
 
 constexpr const char* kFunction = "read_tokenizer_config";
 constexpr std::size_t kMostKeys = 1000;
@@ -52,14 +54,12 @@ constexpr std::pair<const char*, const char*> kTokens[] = {{"unk_token", "[UNK]"
 // A text, or the object of a token, whose flags must be those of a token of BERT.
 std::string token_of(const JsonNode& root, std::string_view key, const JsonValue& value) {
   if (const auto* text = std::get_if<std::string>(&value.value)) return *text;
-  if (!std::holds_alternative<JsonValue::Object>(value.value))
-    root.refuse(key, fmt::format("is {}; a text is needed", shown(value)));
+  if (!std::holds_alternative<JsonValue::Object>(value.value)) root.refuse(key, value, "a text");
   JsonNode token = root.inside(key, value);
   auto content = token.need<std::string>("content", "a text");
-  if (token.take("__type") != nullptr) token.demand("__type", "AddedToken");
+  token.demand_if_given("__type", {JsonValue{"AddedToken"}});
   for (const char* unused : {"special", "normalized", "id"}) token.take(unused);
-  for (const char* flag : {"single_word", "lstrip", "rstrip"})
-    if (token.take(flag) != nullptr) token.demand(flag, false);
+  for (const char* flag : {"single_word", "lstrip", "rstrip"}) token.demand_if_given(flag, {JsonValue{false}});
   token.end();
   return content;
 }
@@ -79,14 +79,7 @@ void check_added(JsonNode& root) {
 }  // namespace
 
 BertTextSettings parse_tokenizer_config(const std::filesystem::path& path, const std::string& text) {
-  if (text.size() > kMaxTokenizerConfigBytes)
-    throw DataError(fmt::format("[{}] {}: longer than {} bytes", kFunction, path.string(), kMaxTokenizerConfigBytes));
-  JsonValue document;
-  try {
-    document = privacy::read_strict_json(kFunction, text, kMostKeys);
-  } catch (const UsageError& error) {
-    throw DataError(fmt::format("{} (in {})", error.what(), path.string()));
-  }
+  const JsonValue document = privacy::parse_settings(kFunction, path, text, kMaxTokenizerConfigBytes, kMostKeys);
   JsonNode root(kFunction, path, "", document);
   BertTextSettings settings;
   settings.lowercase = root.flag("do_lower_case", settings.lowercase);
@@ -95,24 +88,20 @@ BertTextSettings parse_tokenizer_config(const std::filesystem::path& path, const
     if (const auto* chosen = std::get_if<bool>(&strip->value))
       settings.strip_accents = *chosen;
     else if (!std::holds_alternative<std::nullptr_t>(strip->value))
-      root.refuse("strip_accents", fmt::format("is {}; true, false or null is needed", shown(*strip)));
+      root.refuse("strip_accents", *strip, "true, false or null");
   }
-  if (root.take("do_basic_tokenize") != nullptr) root.demand("do_basic_tokenize", true);
-  if (const JsonValue* kind = root.take("tokenizer_class")) {
-    const auto* name = std::get_if<std::string>(&kind->value);
-    if (!is_off(*kind) && (name == nullptr || (*name != "BertTokenizer" && *name != "BertTokenizerFast")))
-      root.refuse("tokenizer_class",
-                  fmt::format("is {}; only 'BertTokenizer' and 'BertTokenizerFast' are done here", shown(*kind)));
-  }
+  root.demand_if_given("do_basic_tokenize", {JsonValue{true}});
+  if (const JsonValue* kind = root.take("tokenizer_class"); kind != nullptr && !is_off(*kind))
+    root.demand("tokenizer_class", {JsonValue{"BertTokenizer"}, JsonValue{"BertTokenizerFast"}});
   for (const auto& [key, name] : kTokens) {
     const JsonValue* value = root.take(key);
     if (value == nullptr || is_off(*value)) continue;
     if (const std::string token = token_of(root, key, *value); token != name)
-      root.refuse(key, fmt::format("is {}; only '{}' is done here", shown(token), name));
+      root.refuse(key, JsonValue{token}, shown(std::string(name)));
   }
   check_added(root);
   for (const std::string_view unused : kReadOver) root.take(unused);
-  root.end(/*off=*/true);
+  root.end_with_rest_off();
   return settings;
 }
 

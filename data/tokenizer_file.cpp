@@ -1,9 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/data/input_file.h>
-#include <sotto/data/json_node.h>
 #include <sotto/data/tokenizer_file.h>
-#include <sotto/privacy/error.h>
-#include <sotto/privacy/strict_json.h>
+#include <sotto/privacy/json_node.h>
 
 #include <algorithm>
 #include <optional>
@@ -14,14 +12,15 @@ namespace sotto::data {
 namespace {
 
 using privacy::JsonValue;
+using privacy::shown;
 
-using Node = JsonNode;
+using Node = privacy::JsonNode;
 
 constexpr const char* kFunction = "read_tokenizer_file";
 
 BertTextSettings normaliser(Node node) {
   BertTextSettings settings;
-  node.demand("type", "BertNormalizer");
+  node.demand("type", {JsonValue{"BertNormalizer"}});
   settings.clean_text = node.flag("clean_text");
   settings.handle_chinese_chars = node.flag("handle_chinese_chars");
   settings.lowercase = node.flag("lowercase");
@@ -29,17 +28,17 @@ BertTextSettings normaliser(Node node) {
   if (const auto* chosen = std::get_if<bool>(&strip.value)) {
     settings.strip_accents = *chosen;
   } else if (!std::holds_alternative<std::nullptr_t>(strip.value)) {
-    node.refuse("strip_accents", fmt::format("is {}; true, false or null is needed", shown(strip)));
+    node.refuse("strip_accents", strip, "true, false or null");
   }
   node.end();
   return settings;
 }
 
 Vocabulary vocabulary(const std::filesystem::path& path, Node model) {
-  if (model.take("type") != nullptr) model.demand("type", "WordPiece");
-  model.demand("unk_token", "[UNK]");
-  model.demand("continuing_subword_prefix", "##");
-  model.demand("max_input_chars_per_word", std::int64_t{100});
+  model.demand_if_given("type", {JsonValue{"WordPiece"}});
+  model.demand("unk_token", {JsonValue{"[UNK]"}});
+  model.demand("continuing_subword_prefix", {JsonValue{"##"}});
+  model.demand("max_input_chars_per_word", {JsonValue{std::int64_t{100}}});
   const auto& entries = model.need<JsonValue::Object>("vocab", "an object");
   std::vector<std::string> tokens(entries.size());
   std::vector<bool> there(entries.size());
@@ -63,7 +62,7 @@ std::int32_t added_token(Node token, const Vocabulary& vocabulary) {
     token.refuse(fmt::format("gives {} the id {}; the model's vocabulary has {}", shown(content), id,
                              known ? fmt::format("{} for it", *known) : "no such token"));
   token.flag("special");
-  for (const char* flag : {"single_word", "lstrip", "rstrip", "normalized"}) token.demand(flag, false);
+  for (const char* flag : {"single_word", "lstrip", "rstrip", "normalized"}) token.demand(flag, {JsonValue{false}});
   token.end();
   return *known;
 }
@@ -106,12 +105,11 @@ void check_post_processor(Node post, const Vocabulary& vocabulary) {
     const auto& single = post.need<JsonValue::Array>("single", "an array");
     if (single.size() != 3 || !is_part(single[0], "SpecialToken", "[CLS]") || !is_part(single[1], "Sequence", "A") ||
         !is_part(single[2], "SpecialToken", "[SEP]"))
-      post.refuse("single", "is not [CLS] A [SEP]; only that is done here");
+      post.refuse("single", "must be [CLS] A [SEP]");
     for (const char* name : {"[CLS]", "[SEP]"}) check_template_token(post.inside("special_tokens"), name, vocabulary);
     post.take("pair");
   } else {
-    post.refuse("type",
-                fmt::format("is {}; only 'TemplateProcessing' and 'BertProcessing' are done here", shown(type)));
+    post.refuse("type", JsonValue{type}, "'TemplateProcessing' or 'BertProcessing'");
   }
   post.end();
 }
@@ -126,24 +124,13 @@ std::string content(const std::filesystem::path& path) {
 }  // namespace
 
 TokenizerFile parse_tokenizer_file(const std::filesystem::path& path, const std::string& text) {
-  const auto refuse = [&](const std::string& what) {
-    throw DataError(fmt::format("[read_tokenizer_file] {}: {}", path.string(), what));
-  };
-  if (text.size() > kMaxVocabularyBytes)
-    refuse(fmt::format("longer than {} bytes; no vocabulary that is allowed needs as many", kMaxVocabularyBytes));
-  JsonValue document;
-  try {
-    document = privacy::read_strict_json(kFunction, text, kMaxVocabularyTokens);
-  } catch (const UsageError& error) {
-    throw DataError(fmt::format("{} (in {})", error.what(), path.string()));
-  }
-
+  const JsonValue document = privacy::parse_settings(kFunction, path, text, kMaxVocabularyBytes, kMaxVocabularyTokens);
   Node root(kFunction, path, "", document);
-  root.demand("version", "1.0");
+  root.demand("version", {JsonValue{"1.0"}});
   Vocabulary tokens = vocabulary(path, root.inside("model"));
   TokenizerFile file{.vocabulary = std::move(tokens), .text = normaliser(root.inside("normalizer")), .added = {}};
   Node splitter = root.inside("pre_tokenizer");
-  splitter.demand("type", "BertPreTokenizer");
+  splitter.demand("type", {JsonValue{"BertPreTokenizer"}});
   splitter.end();
   check_post_processor(root.inside("post_processor"), file.vocabulary);
   const auto& added = root.need<JsonValue::Array>("added_tokens", "an array");

@@ -59,4 +59,11 @@ void FileBytes::refuse(const std::string& what) const {
   throw DataError(fmt::format("[{}] {}: {}", function_, path_.string(), what));
 }
 
+std::string beginning_of(const char* function, const std::filesystem::path& path, std::size_t most) {
+  const FileBytes file(function, path);
+  std::string text(std::min<std::uint64_t>(file.size(), most), '\0');
+  file.read(0, std::as_writable_bytes(std::span(text)));
+  return text;
+}
+
 }  // namespace sotto::models

@@ -40,4 +40,7 @@ class FileBytes {
   std::uint64_t size_ = 0;
 };
 
+// The text of a small file, cut after `most` bytes. Throws as FileBytes.
+std::string beginning_of(const char* function, const std::filesystem::path& path, std::size_t most);
+
 }  // namespace sotto::models

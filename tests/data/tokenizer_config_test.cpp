@@ -72,27 +72,28 @@ TEST_F(TokenizerConfigTest, FilesAsTheyAreWrittenAreTaken) {
 
 TEST_F(TokenizerConfigTest, WhatIsNotUnderstoodIsRefusedByName) {
   EXPECT_THAT(refused(R"({"do_lower_case": "no"})"),
-              HasSubstr("tokenizer_config.json: do_lower_case is 'no'; true or false is needed"));
-  EXPECT_THAT(refused(R"({"do_lower_case": null})"), HasSubstr("do_lower_case is null"));
-  EXPECT_THAT(refused(R"({"strip_accents": 1})"), HasSubstr("strip_accents is 1; true, false or null is needed"));
-  EXPECT_THAT(refused(R"({"tokenize_chinese_chars": 0})"), HasSubstr("tokenize_chinese_chars is 0"));
-  EXPECT_THAT(refused(R"({"do_basic_tokenize": false})"), HasSubstr("do_basic_tokenize is false; only true"));
-  EXPECT_THAT(refused(R"({"never_split": ["x"]})"), HasSubstr("the key 'never_split', which is not known here"));
+              HasSubstr("tokenizer_config.json: 'do_lower_case' is 'no'; must be true or false"));
+  EXPECT_THAT(refused(R"({"do_lower_case": null})"), HasSubstr("'do_lower_case' is null"));
+  EXPECT_THAT(refused(R"({"strip_accents": 1})"), HasSubstr("'strip_accents' is 1; must be true, false or null"));
+  EXPECT_THAT(refused(R"({"tokenize_chinese_chars": 0})"), HasSubstr("'tokenize_chinese_chars' is 0"));
+  EXPECT_THAT(refused(R"({"do_basic_tokenize": false})"), HasSubstr("'do_basic_tokenize' is false; must be true"));
+  EXPECT_THAT(refused(R"({"never_split": ["x"]})"),
+              HasSubstr("'never_split' is an array; must be null, false or empty"));
   EXPECT_THAT(refused(R"({"additional_special_tokens": ["<x>"]})"), HasSubstr("'additional_special_tokens'"));
-  EXPECT_THAT(refused(R"({"fold": true})"), HasSubstr("the file has the key 'fold'"));
+  EXPECT_THAT(refused(R"({"fold": true})"), HasSubstr("'fold' is true; must be null, false or empty"));
   EXPECT_THAT(refused(R"({"tokenizer_class": "RobertaTokenizer"})"),
-              HasSubstr("tokenizer_class is 'RobertaTokenizer'; only 'BertTokenizer'"));
-  EXPECT_THAT(refused(R"({"cls_token": "<s>"})"), HasSubstr("cls_token is '<s>'; only '[CLS]'"));
-  EXPECT_THAT(refused(R"({"pad_token": 3})"), HasSubstr("pad_token is 3; a text is needed"));
+              HasSubstr("'tokenizer_class' is 'RobertaTokenizer'; must be 'BertTokenizer' or 'BertTokenizerFast'"));
+  EXPECT_THAT(refused(R"({"cls_token": "<s>"})"), HasSubstr("'cls_token' is '<s>'; must be '[CLS]'"));
+  EXPECT_THAT(refused(R"({"pad_token": 3})"), HasSubstr("'pad_token' is 3; must be a text"));
   EXPECT_THAT(refused(R"({"mask_token": {"content": "[MASK]", "lstrip": true}})"),
-              HasSubstr("mask_token.lstrip is true; only false"));
+              HasSubstr("'mask_token.lstrip' is true; must be false"));
   EXPECT_THAT(refused(R"({"added_tokens_decoder": {"7": {"content": "<x>"}}})"),
-              HasSubstr("added_tokens_decoder.7 adds the token '<x>'"));
+              HasSubstr("'added_tokens_decoder.7' adds the token '<x>'"));
 }
 
 TEST_F(TokenizerConfigTest, BadFilesAreRefused) {
   EXPECT_THAT(refused("{"), HasSubstr("tokenizer_config.json"));
-  EXPECT_THAT(refused("[]"), HasSubstr("an object is needed"));
+  EXPECT_THAT(refused("[]"), HasSubstr("must be an object"));
   EXPECT_THAT(refused(R"({"do_lower_case": true, "do_lower_case": false})"), HasSubstr("do_lower_case"));
   EXPECT_THAT(refused(std::string(kMaxTokenizerConfigBytes + 1, ' ')), HasSubstr("longer than"));
   files_.write(std::string(kMaxTokenizerConfigBytes + 1, ' '), kTokenizerConfig);

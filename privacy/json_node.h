@@ -2,29 +2,36 @@
 // An object of a JSON file and its place in it, read key by key: errors name file and place. For readers of settings
 // that refuse what they do not understand.
 
-#include <fmt/format.h>
 #include <sotto/privacy/strict_json.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
-namespace sotto::data {
+namespace sotto::privacy {
 
 // What a message may repeat of a file that could hold anything: printable ASCII, cut short.
 std::string shown(const std::string& text);
-std::string shown(const privacy::JsonValue& value);
+std::string shown(const JsonValue& value);
 
 // Null, false, or an empty array or object.
-bool is_off(const privacy::JsonValue& value);
+bool is_off(const JsonValue& value);
 
-// Refers to file and value, which must live longer. Every refusal is a DataError "[function] FILE: PLACE what".
+// An integer or a number; nothing for any other kind.
+std::optional<double> as_number(const JsonValue& value);
+
+// The text of a file of settings as JSON. Throws DataError "[function] FILE: what" for text above `most_bytes` and for
+// what read_strict_json() refuses.
+JsonValue parse_settings(const char* function, const std::filesystem::path& file, const std::string& text,
+                         std::size_t most_bytes, std::size_t largest_object);
+
+// Refers to file and value, which must live longer. Every refusal is a DataError "[function] FILE: 'place' what".
 class JsonNode {
  public:
-  using JsonValue = privacy::JsonValue;
-
   // `place` is empty for the whole document. Refuses a value that is no object.
   JsonNode(const char* function, const std::filesystem::path& file, std::string place, const JsonValue& value);
 
@@ -41,35 +48,35 @@ class JsonNode {
     const JsonValue* value = take(key);
     return value == nullptr ? otherwise : as<bool>(key, *value, "true or false");
   }
+  int64_t integer(std::string_view key, int64_t least, int64_t most);
   JsonNode inside(std::string_view key) { return {function_, file_, name(key), need(key)}; }
   JsonNode inside(std::string_view key, const JsonValue& value) const { return {function_, file_, name(key), value}; }
-  JsonNode element(std::string_view key, std::size_t number, const JsonValue& value) const {
-    return {function_, file_, fmt::format("{}[{}]", name(key), number), value};
+  JsonNode element(std::string_view key, std::size_t number, const JsonValue& value) const;
+
+  // The value must be one of these: null, truths, integers and texts.
+  void demand(std::string_view key, const std::vector<JsonValue>& allowed);
+  // The same where there is one.
+  void demand_if_given(std::string_view key, const std::vector<JsonValue>& allowed) {
+    if (take(key) != nullptr) demand(key, allowed);
   }
 
-  // The value must be this one.
-  template <typename Value>
-  void demand(std::string_view key, const Value& allowed) {
-    const JsonValue& value = need(key);
-    const auto* got = std::get_if<Value>(&value.value);
-    if (got == nullptr || *got != allowed)
-      refuse(key, fmt::format("is {}; only {} is done here", shown(value), shown(JsonValue{allowed})));
-  }
-  void demand(std::string_view key, const char* allowed) { demand(key, std::string(allowed)); }
-
-  // Nothing may be left that was not taken; with `off`, nothing that is on.
-  void end(bool off = false) const;
+  // Nothing may be left that was not taken.
+  void end() const;
+  // The same, but for what is off.
+  void end_with_rest_off() const;
 
   const JsonValue::Object& members() const { return *object_; }
 
+  // "'place' what", "'place.key' what", and "'place.key' is VALUE; must be ALLOWED".
   [[noreturn]] void refuse(const std::string& what) const;
   [[noreturn]] void refuse(std::string_view key, const std::string& what) const;
+  [[noreturn]] void refuse(std::string_view key, const JsonValue& value, std::string_view allowed) const;
 
  private:
   template <typename Value>
   const Value& as(std::string_view key, const JsonValue& value, std::string_view what) const {
     if (const auto* inside = std::get_if<Value>(&value.value)) return *inside;
-    refuse(key, fmt::format("is {}; {} is needed", shown(value), what));
+    refuse(key, value, what);
   }
   std::string name(std::string_view key) const;
 
@@ -80,4 +87,4 @@ class JsonNode {
   std::vector<bool> taken_;
 };
 
-}  // namespace sotto::data
+}  // namespace sotto::privacy
