@@ -1,6 +1,7 @@
 #include "tokenizer_input.h"
 
 #include <sotto/data/plain_tokenizer.h>
+#include <sotto/data/tokenizer_config.h>
 #include <sotto/data/wordpiece.h>
 #include <sotto/privacy/error.h>
 
@@ -10,6 +11,8 @@
 
 namespace sotto::data::testing {
 namespace {
+
+constexpr const char* kSmallVocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##a\ne\n\u00E9\n\u4E00\n";
 
 void check(bool promise) {
   if (!promise) std::abort();
@@ -32,21 +35,26 @@ void take_pieces(const WordPiece& pieces, const std::string& text, std::size_t m
   check(result.truncated && std::equal(whole.ids.begin(), whole.ids.end(), result.ids.begin()));
 }
 
-WordPiece pieces_of(const std::string& file, unsigned flags) {
-  TokenizerFile made{.vocabulary = Vocabulary::parse("vocab.txt", file), .text = {}, .added = {}};
-  made.text.clean_text = (flags & 1) == 0;
-  made.text.handle_chinese_chars = (flags & 2) == 0;
-  made.text.lowercase = (flags & 4) == 0;
-  if ((flags & 8) != 0) made.text.strip_accents = (flags & 16) != 0;
+WordPiece pieces_of(const std::string& file, const BertTextSettings& settings) {
+  TokenizerFile made{.vocabulary = Vocabulary::parse("vocab.txt", file), .text = settings, .added = {}};
   if (const auto mask = made.vocabulary.find("[MASK]")) made.added.push_back(*mask);
   return WordPiece(std::move(made));
+}
+
+BertTextSettings settings_of(unsigned flags) {
+  BertTextSettings made;
+  made.clean_text = (flags & 1) == 0;
+  made.handle_chinese_chars = (flags & 2) == 0;
+  made.lowercase = (flags & 4) == 0;
+  if ((flags & 8) != 0) made.strip_accents = (flags & 16) != 0;
+  return made;
 }
 
 }  // namespace
 
 void take_tokenizer_input(std::span<const std::uint8_t> bytes) {
   if (bytes.size() < 2) return;
-  const unsigned kind = bytes[0] % 4, flags = bytes[1];
+  const unsigned kind = bytes[0] % 5, flags = bytes[1];
   const std::size_t most = 3 + flags % 64;
   const auto rest = bytes.subspan(2);
   const auto cut = std::ranges::find(rest, 255);
@@ -56,7 +64,9 @@ void take_tokenizer_input(std::span<const std::uint8_t> bytes) {
     if (kind == 0) {
       take_pieces(WordPiece(parse_tokenizer_file("tokenizer.json", file)), text, most);
     } else if (kind == 1) {
-      take_pieces(pieces_of(file, flags), text, most);
+      take_pieces(pieces_of(file, settings_of(flags)), text, most);
+    } else if (kind == 4) {
+      take_pieces(pieces_of(kSmallVocabulary, parse_tokenizer_config("tokenizer_config.json", file)), text, most);
     } else {
       const PlainTokenizer plain(Vocabulary::parse("vocab.txt", file),
                                  kind == 2 ? PlainTokenizer::Unit::words : PlainTokenizer::Unit::characters);
