@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
+#include <string_view>
 
 namespace sotto::models {
 namespace {
@@ -62,18 +64,27 @@ std::vector<NamedTensor> tensors_of(const SafetensorsFile& file) {
   return result;
 }
 
-const NamedTensor* find(const std::vector<NamedTensor>& stored, const std::string& name) {
-  const auto found = std::ranges::find(stored, name, &NamedTensor::name);
-  return found == stored.end() ? nullptr : &*found;
-}
+// Refers to tensors that live longer.
+class ByName {
+ public:
+  explicit ByName(const std::vector<NamedTensor>& tensors) {
+    for (const NamedTensor& named : tensors) places_.emplace(named.name, &named);
+  }
+  const NamedTensor* find(std::string_view name) const {
+    const auto found = places_.find(name);
+    return found == places_.end() ? nullptr : found->second;
+  }
+
+ private:
+  std::map<std::string_view, const NamedTensor*> places_;
+};
 
 // What keeps the file from being loaded into these tensors; empty when nothing does.
 std::vector<std::string> mismatches(const std::vector<NamedTensor>& file, const std::vector<NamedTensor>& tensors) {
+  const ByName in_file(file), in_model(tensors);
   std::vector<std::string> result;
-  std::set<std::string> names;
   for (const NamedTensor& named : tensors) {
-    names.insert(named.name);
-    const NamedTensor* stored = find(file, named.name);
+    const NamedTensor* stored = in_file.find(named.name);
     if (stored == nullptr) {
       result.push_back(fmt::format("'{}' is missing", named.name));
     } else if (stored->tensor.scalar_type() != named.tensor.scalar_type()) {
@@ -83,7 +94,7 @@ std::vector<std::string> mismatches(const std::vector<NamedTensor>& file, const 
     }
   }
   for (const NamedTensor& stored : file)
-    if (!names.contains(stored.name)) result.push_back(fmt::format("'{}' is not in the model", stored.name));
+    if (in_model.find(stored.name) == nullptr) result.push_back(fmt::format("'{}' is not in the model", stored.name));
   return result;
 }
 
@@ -121,7 +132,8 @@ Metadata load_state(const std::filesystem::path& path, const std::vector<NamedTe
   const std::vector<NamedTensor> stored = tensors_of(file);
   refuse_any("load_state", path.string(), mismatches(stored, tensors), "names, types and shapes must be the same");
   const at::NoGradGuard no_grad;
-  for (const NamedTensor& named : tensors) named.tensor.copy_(find(stored, named.name)->tensor);
+  const ByName in_file(stored);
+  for (const NamedTensor& named : tensors) named.tensor.copy_(in_file.find(named.name)->tensor);
   return file.metadata();
 }
 
@@ -133,12 +145,13 @@ std::vector<std::string> load_published(const std::filesystem::path& path, const
 std::vector<std::string> load_published(const std::string& source, const std::vector<NamedTensor>& stored,
                                         const std::vector<NamedTensor>& tensors, const PublishedNames& names) {
   for (const NamedTensor& named : tensors) check_dense(named, "load_published");
+  const ByName in_file(stored);
   std::vector<const NamedTensor*> sources;
   std::vector<std::string> wrong;
   std::set<std::string> used;
   for (const NamedTensor& named : tensors) {
-    const NamedTensor* found = find(stored, named.name);
-    if (found == nullptr) found = find(stored, names.prefix + named.name);
+    const NamedTensor* found = in_file.find(named.name);
+    if (found == nullptr) found = in_file.find(names.prefix + named.name);
     sources.push_back(found);
     if (found == nullptr) {
       wrong.push_back(fmt::format("'{}' is missing", named.name));
