@@ -93,6 +93,19 @@ torch::jit::Module load_script(const std::string& bytes, const std::string& name
   }
 }
 
+std::map<std::string, std::string> script_texts(const std::string& bytes, const std::vector<std::string>& names) {
+  std::istringstream stream(bytes);
+  caffe2::serialize::PyTorchStreamReader reader(&stream);
+  std::map<std::string, std::string> result;
+  for (const std::string& name : names) {
+    const std::string record = "extra/" + name;
+    if (!reader.hasRecord(record)) continue;
+    const auto [data, size] = reader.getRecord(record);
+    result[name] = std::string(static_cast<const char*>(data.get()), size);
+  }
+  return result;
+}
+
 void write_script(const std::filesystem::path& file, const torch::jit::Module& module,
                   const std::map<std::string, std::string>& texts) {
   std::ostringstream stream;

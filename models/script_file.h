@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace sotto::models {
 
@@ -17,6 +18,9 @@ std::string read_model_file(const std::filesystem::path& path, const char* flag 
 // DataError when they are no TorchScript, which says what they are where that can be told, or need an operator or a
 // class that is not in this LibTorch.
 torch::jit::Module load_script(const std::string& bytes, const std::string& name, const char* flag = "--model");
+
+// Of these names, the texts that write_script() put into `bytes`, which load_script() takes.
+std::map<std::string, std::string> script_texts(const std::string& bytes, const std::vector<std::string>& names);
 
 // Writes the module, and beside its code texts under names, which Python reads with
 // torch.jit.load(FILE, _extra_files={NAME: ""}). The file appears whole or not at all. Throws IoError.

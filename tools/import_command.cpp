@@ -22,8 +22,8 @@ A folder is an adapter of Python's PEFT (LoRA of a BERT encoder): it is merged i
 model that it adapts, or minilm. A file holds the weights of a BERT encoder under the names of Hugging Face, with or without
 'bert.' before them: TorchScript (*.ts, *.pt) or safetensors. Every tensor must be there, in the shape that config.json says;
 heads of other tasks are left out, and listed. Weights become 32-bit floats.
-The files that tell the terms of use come along from the base, or from beside the file; so does a certificate that lies beside
-what is imported: what was spent for a model stays spent.
+The files that tell the terms of use come along from the base, or from beside the file; so does a certificate that lies in a
+TorchScript file, or else beside what is imported: what was spent for a model stays spent.
 )";
 
 void demand(const std::string& value, const char* flag, const char* why) {

@@ -15,6 +15,7 @@
 #include <sotto/tools/published_folder.h>
 #include <sotto/tools/text_source.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
@@ -36,6 +37,7 @@ struct Imported {
   std::optional<models::PeftHead> head = {};
   std::string base_model = {};  // as an adapter names it
   std::vector<Path> licence = {}, certificate = {}, base_certificate = {};
+  std::map<std::string, std::string> inner_certificate = {};  // texts in a TorchScript file, by their names
 };
 
 TextSource source_of(const Path& tokenizer, const Path& config) {
@@ -70,9 +72,8 @@ Imported import_adapter(const ImportOptions& options) {
   return result;
 }
 
-Tensors script_tensors(const Path& file) {
-  const torch::jit::Module module =
-      models::load_script(models::read_model_file(file, "import"), file.string(), "import");
+Tensors script_tensors(const std::string& bytes, const Path& file) {
+  const torch::jit::Module module = models::load_script(bytes, file.string(), "import");
   Tensors result;
   for (const auto& named : module.named_parameters()) result.push_back({named.name, named.value});
   for (const auto& named : module.named_buffers()) result.push_back({named.name, named.value});
@@ -92,12 +93,15 @@ Imported import_file(const ImportOptions& options) {
   Imported result{.form = script ? "torchscript" : "safetensors",
                   .source = source_of(options.tokenizer, options.config)};
   const models::Bert bert(published_sizes(result.source, "import"));
-  Tensors stored = script ? script_tensors(file) : models::read_state(file);
+  const std::string bytes = script ? models::read_model_file(file, "import") : "";
+  Tensors stored = script ? script_tensors(bytes, file) : models::read_state(file);
   for (models::NamedTensor& named : stored) named.name = of_today(named.name);
   result.tensors = models::module_parameters(*bert);
   result.left_out = models::load_published(file.string(), stored, result.tensors, models::published_bert_names());
   result.licence = licence_files(file.parent_path());
-  result.certificate = certificate_files(file.parent_path());
+  if (script) result.inner_certificate = models::script_texts(bytes, certificate_names());
+  // What lies beside a file may be of another one.
+  if (result.inner_certificate.empty()) result.certificate = certificate_files(file.parent_path());
   return result;
 }
 
@@ -112,6 +116,7 @@ void write(const Imported& imported, const Path& folder) {
   copy_files(tokenizer, folder);
   copy_files(imported.licence, folder);
   copy_files(imported.certificate, folder);
+  for (const auto& [name, text] : imported.inner_certificate) privacy::write_file_atomically(folder / name, text);
   for (const Path& file : imported.base_certificate)
     privacy::write_file_atomically(folder / ("base-" + file.filename().string()), file_text(file));
 }

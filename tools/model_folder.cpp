@@ -26,6 +26,11 @@ std::vector<std::filesystem::path> certificate_files(const std::filesystem::path
   return there({run.certificate(), run.not_private()});
 }
 
+std::vector<std::string> certificate_names() {
+  const RunFolder any("");
+  return {any.certificate().filename(), any.not_private().filename()};
+}
+
 void copy_files(const std::vector<std::filesystem::path>& files, const std::filesystem::path& folder) {
   for (const std::filesystem::path& file : files)
     privacy::write_file_atomically(folder / file.filename(), file_text(file));

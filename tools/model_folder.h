@@ -3,6 +3,7 @@
 // along.
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace sotto::tools {
@@ -12,6 +13,7 @@ namespace sotto::tools {
 //   certificate   certificate.json, NOT_PRIVATE.txt: what was spent for it (run_folder.h)
 std::vector<std::filesystem::path> licence_files(const std::filesystem::path& folder);
 std::vector<std::filesystem::path> certificate_files(const std::filesystem::path& folder);
+std::vector<std::string> certificate_names();
 
 // Copies them into the folder under their names, each whole or not at all. Throws DataError for one that cannot be
 // read, IoError.

@@ -151,6 +151,12 @@ TEST_F(ImportModel, ATorchScriptFileGivesItsEncoder) {
   EXPECT_EQ(content(path("new/certificate.json")), content(path("run/certificate.json")));
   EXPECT_EQ(content(path("new/tokenizer_config.json")), "{\"do_lower_case\": false}");
   expect_trains("new");
+
+  // The certificate in the file is that of its weights, whatever lies beside it.
+  write("script/certificate.json", "of another model");
+  done({"import", path("script/model.ts"), "--config", path("script/config.json"), "--tokenizer",
+        path("script/vocab.txt"), "--output", path("again")});
+  EXPECT_EQ(content(path("again/certificate.json")), content(path("run/certificate.json")));
 }
 
 TEST_F(ImportModel, ASafetensorsFileGivesItsEncoderUnderTodaysNames) {
