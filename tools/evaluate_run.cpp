@@ -34,7 +34,7 @@ LoadedRun load_run(const RunFolder& folder, const TrainOptions& options, const T
   } else {
     test = read_test_data(options, plan);
     if (test) shape = record_shape(*test, plan);
-    if (test) model = make_model(options, plan, run_model_bytes(folder, options), shape);
+    if (test) model = make_model(options, run_model_bytes(folder, options), shape);
   }
   if (!test)
     throw UsageError(fmt::format("[evaluate] this run has no test data: give {}",

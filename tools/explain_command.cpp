@@ -1,10 +1,9 @@
-#include <fmt/format.h>
-#include <sotto/privacy/error.h>
 #include <sotto/tools/cost_figures.h>
 #include <sotto/tools/explain_command.h>
 #include <sotto/tools/model_flags.h>
 #include <sotto/tools/numbers.h>
 #include <sotto/tools/training_library.h>
+#include <sotto/tools/training_plan.h>
 
 #include <memory>
 #include <ostream>
@@ -17,6 +16,7 @@ constexpr const char* kExample = R"(Examples:
   $ sotto explain --model cnn --input 8x1x28x28
   $ sotto explain --model net.ts --input 8x12 --input-type tokens:50 --json
   $ sotto explain --model net.ts --input 8x3x32x32 --short
+  $ sotto explain --model net.ts --input 8x3x32x32 --adapt lora --lora-targets '*query,*value'
   $ sotto explain --model resnet20 --input 128x3x32x32 --strategy
 
 Runs the model on made-up records, in the mode in which it was exported, and prints every operator, where the records
@@ -39,15 +39,22 @@ void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, in
 
   CLI::App* command = app.add_subcommand("explain", "Whether a model keeps its records apart, operator by operator");
   command->footer(kExample);
-  command->add_option("--model", job->explain.model, kModelHelp)->type_name("MODEL")->required();
+  TrainOptions& model = job->options;
+  command->add_option("--model", model.model, kModelHelp)->type_name("MODEL")->required();
   command->add_option("--input", job->explain.input, "Records and the sizes of one, such as 8x1x28x28")
       ->type_name("SIZES")
       ->required();
   command->add_option("--input-type", job->explain.input_type, "float, or tokens:VOCABULARY [float]")
       ->type_name("TYPE");
-  CLI::Option* const adapt =
-      command->add_option("--adapt", job->explain.adapt, "What is trained of mobilenet: head or bias [head]")
-          ->type_name("WAY");
+  command
+      ->add_option("--adapt", model.adapt,
+                   "What is trained of mobilenet: head or bias [head]; lora of a file, as in sotto train")
+      ->type_name("WAY");
+  command->add_option("--lora-rank", model.lora_rank, "Rank of --adapt lora [8]")->type_name("R");
+  command->add_option("--lora-alpha", model.lora_alpha, "The product is scaled by alpha / rank [16]")
+      ->type_name("ALPHA");
+  command->add_option("--lora-targets", model.lora_targets, "Linear layers of --adapt lora, names with * and commas")
+      ->type_name("NAMES");
   command->add_flag("--strategy", job->explain.strategy,
                     "Print how each parameter's norms and sums are computed, what that holds and costs by the plan");
   const auto memory = std::make_shared<std::string>("0");
@@ -60,10 +67,8 @@ void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, in
   command->add_option("--device", job->explain.device, std::string(kDeviceHelp) + " [cpu]")->type_name("DEVICE");
   command->add_flag("--short", job->explain.short_form, "Print the verdict with its problems and notes alone");
   command->add_flag("--json", job->json, "Print one JSON object on the standard output");
-  command->callback([job, memory, adapt, &exit_code] {
-    require_model(job->explain.model);
-    if (adapt->count() > 0 && job->explain.model != kMobileNet)
-      throw UsageError(fmt::format("[--adapt] has no place with --model {}", job->explain.model));
+  command->callback([job, memory, &exit_code] {
+    check_adaptation(job->options);
     job->explain.memory_bytes = parse_bytes("--memory", *memory);
     parse_cost_figures("--kernel-costs", job->explain.kernel_costs);
     parse_input_sizes(job->explain.input);  // refuses before LibTorch is loaded

@@ -56,18 +56,18 @@ ExitCode explain_model_job(const TrainingJob& job) {
   const optim::StepDevice device = run_device(job.device, *job.err);
   const std::vector<int64_t> input = parse_input_sizes(job.explain.input);
   RecordShape shape{.sizes = {input.begin() + 1, input.end()}, .type = parse_input_type(job.explain.input_type)};
-  const bool file = names_model_file(job.explain.model);
+  const TrainOptions& o = job.options;
+  const bool file = names_model_file(o.model);
   if (!file) shape.classes = kReadyClasses;
   std::optional<SlowNotice> notice;
-  notice.emplace(*job.err, fmt::format("examining {} on made-up records ...", job.explain.model));
-  const auto model = make_model(job.explain.model, file ? models::read_model_file(job.explain.model) : std::string(),
-                                shape, job.explain.adapt);
+  notice.emplace(*job.err, fmt::format("examining {} on made-up records ...", o.model));
+  const auto model = make_model(o, file ? models::read_model_file(o.model) : std::string(), shape);
   shape = prepared_shape(*model, shape);
   model->move_to(device.where());
   const std::vector<int64_t> output = output_sizes(*model, shape, input[0]);
   shape.classes = output.back();
   if (output.size() == 3) shape.label_sizes = {output[1]};
-  const CostFigures costs = chosen_costs(job.explain.kernel_costs, job.options.matmul, *job.err);
+  const CostFigures costs = chosen_costs(job.explain.kernel_costs, o.matmul, *job.err);
   const optim::Explanation explanation =
       explain(*model, shape, input[0],
               {.memory_bytes = job.explain.memory_bytes, .costs = to_kernel_costs(costs), .device = device});

@@ -23,11 +23,12 @@ std::string describe(const RecordShape& shape, int64_t records) {
 
 }  // namespace
 
-std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
-                                                   const RecordShape& shape, const std::string& adapt,
-                                                   const std::optional<models::LoraOptions>& lora) {
-  if (names_model_file(name)) return models::load_script_model(bytes, name, lora);
-  if (name == kMobileNet) return make_mobilenet(shape, adapt);
+std::unique_ptr<models::TrainableModel> make_model(const TrainOptions& o, const std::string& bytes,
+                                                   const RecordShape& shape) {
+  const std::string& name = o.model;
+  if (names_model_file(name))
+    return models::load_script_model(bytes, name, o.adapt == "lora" ? std::optional(lora_options(o)) : std::nullopt);
+  if (name == kMobileNet) return make_mobilenet(shape, o.adapt.empty() ? kDefaultAdaptation : o.adapt);
   std::vector<int64_t> sizes = shape.sizes;
   if (name == kRowsModel && sizes.size() == 1) sizes = {1, 1, sizes[0]};
   if (shape.type.tokens || sizes.size() != 3)
@@ -37,12 +38,6 @@ std::unique_ptr<models::TrainableModel> make_model(const std::string& name, cons
   SOTTO_ASSERT(std::ranges::equal(kReadyModels, models::vision_models()));
   return models::make_module_model(models::make_vision_model(
       name, {.height = sizes[1], .width = sizes[2], .classes = shape.classes, .channels = sizes[0]}));
-}
-
-std::unique_ptr<models::TrainableModel> make_model(const TrainOptions& o, const TrainingPlan& plan,
-                                                   const std::string& bytes, const RecordShape& shape) {
-  const bool lora = names_model_file(o.model) && plan.adapt == "lora";
-  return make_model(o.model, bytes, shape, plan.adapt, lora ? std::optional(lora_options(o)) : std::nullopt);
 }
 
 void run_model(const std::string& name, Told told, const std::function<void()>& work) {

@@ -2,7 +2,6 @@
 // The model of a run or of a question: a ready network or the user's file, and what may be asked of it before a private
 // record is read.
 
-#include <sotto/models/lora_factors.h>
 #include <sotto/models/trainable_model.h>
 #include <sotto/optim/explain_model.h>
 #include <sotto/optim/named_parameter.h>
@@ -12,7 +11,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,16 +25,12 @@ struct RecordShape {
   bool regression = false;                // labels are numbers from -1 to 1, and classes is 1
 };
 
-// A ready network by name, made for pictures [channels, height, width] or, kRowsModel, rows [features]; kMobileNet,
-// adapted as it says, with drawn weights; or `bytes` of the file of that name (script_model.h), with `lora` where
-// that is given. Throws UsageError for another name, sizes that a network cannot take or layers that cannot be adapted,
-// DataError for a bad file.
-std::unique_ptr<models::TrainableModel> make_model(const std::string& name, const std::string& bytes,
-                                                   const RecordShape& shape, const std::string& adapt = "",
-                                                   const std::optional<models::LoraOptions>& lora = std::nullopt);
-// That of a run of pictures or tables.
-std::unique_ptr<models::TrainableModel> make_model(const TrainOptions& options, const TrainingPlan& plan,
-                                                   const std::string& bytes, const RecordShape& shape);
+// The model of pictures or tables that the options name, adapted as they say: a ready network, made for pictures
+// [channels, height, width] or, kRowsModel, rows [features]; kMobileNet with drawn weights; or `bytes` of a file
+// (script_model.h). Throws UsageError for another name, sizes that a network cannot take or layers that cannot be
+// adapted, DataError for a bad file.
+std::unique_ptr<models::TrainableModel> make_model(const TrainOptions& options, const std::string& bytes,
+                                                   const RecordShape& shape);
 
 // Whether what a model says of its failure is shown: on private records its words may hold their values.
 enum class Told { whole, without_its_words };

@@ -15,10 +15,10 @@ using torch::optim::Optimizer;
 
 using Groups = std::vector<torch::optim::OptimizerParamGroup>;
 
-Groups groups_of(const TrainingPlan& plan, const models::TrainableModel& model) {
+Groups groups_of(const TrainOptions& o, const models::TrainableModel& model) {
   std::vector<at::Tensor> first, second;
   for (const models::NamedTensor& named : model.trainable())
-    (!plan.encoder_lr || named.name.starts_with("classifier.") ? first : second).push_back(named.tensor);
+    (!o.encoder_lr || named.name.starts_with("classifier.") ? first : second).push_back(named.tensor);
   Groups result = {torch::optim::OptimizerParamGroup(first)};
   if (!second.empty()) result.emplace_back(second);
   return result;
@@ -61,7 +61,7 @@ bool is_adamw(const Optimizer& optimizer) {
 
 std::unique_ptr<Optimizer> make_optimizer(const TrainOptions& o, const TrainingPlan& plan,
                                           const models::TrainableModel& model) {
-  const Groups groups = groups_of(plan, model);
+  const Groups groups = groups_of(o, model);
   if (o.noise_correction) {
     // The sensitivity of every rule is the clip norm.
     const double stddev = plan.privacy->noise_multiplier() * o.clip_norm / static_cast<double>(o.batch);
@@ -79,10 +79,10 @@ std::unique_ptr<Optimizer> make_optimizer(const TrainOptions& o, const TrainingP
       groups, torch::optim::SGDOptions(plan.lr).momentum(o.momentum).weight_decay(o.weight_decay));
 }
 
-void set_lr(Optimizer& optimizer, const TrainingPlan& plan, double factor) {
+void set_lr(Optimizer& optimizer, const TrainOptions& o, const TrainingPlan& plan, double factor) {
   auto& groups = optimizer.param_groups();
   groups[0].options().set_lr(plan.lr * factor);
-  if (groups.size() > 1) groups[1].options().set_lr(*plan.encoder_lr * factor);
+  if (groups.size() > 1) groups[1].options().set_lr(*o.encoder_lr * factor);
 }
 
 std::vector<models::NamedTensor> optimizer_tensors(Optimizer& optimizer, const models::TrainableModel& model) {

@@ -12,12 +12,12 @@
 namespace sotto::tools {
 
 // torch::optim::SGD with momentum, Adam or AdamW, or CorrectedAdam, over the model's trainable parameters: one group,
-// or with TrainingPlan::encoder_lr the classifier and, second, all others.
+// or with --encoder-lr the classifier and, second, all others.
 std::unique_ptr<torch::optim::Optimizer> make_optimizer(const TrainOptions& options, const TrainingPlan& plan,
                                                         const models::TrainableModel& model);
 
-// Every group's rate of the plan, times a factor.
-void set_lr(torch::optim::Optimizer& optimizer, const TrainingPlan& plan, double factor);
+// Every group's rate, times a factor.
+void set_lr(torch::optim::Optimizer& optimizer, const TrainOptions& options, const TrainingPlan& plan, double factor);
 
 // What it keeps for each parameter, PREFIX.NAME: the momentum of SGD, both moments of Adam and AdamW. Zeros, which mean
 // the same as nothing, are made where there is none yet.

@@ -27,12 +27,10 @@ struct BenchOptions {
 
 // Of `sotto explain`, as typed.
 struct ExplainFlags {
-  std::string model;
   std::string input;
   std::string input_type = "float";
-  std::string adapt = "head";  // of kMobileNet
-  bool short_form = false;     // the verdict, problems and notes alone
-  bool strategy = false;       // the strategies alone
+  bool short_form = false;  // the verdict, problems and notes alone
+  bool strategy = false;    // the strategies alone
   int64_t memory_bytes = 0;
   std::string kernel_costs = "measured";  // cost_figures.h
   std::string device = "cpu";
@@ -66,7 +64,7 @@ struct TrainingJob {
   enum class Kind { train, resume, evaluate, predict, export_model, import_model, bench_step, bench_costs, explain };
 
   Kind kind = Kind::train;
-  TrainOptions options;       // of the run, as read from RUN/config.toml when it exists
+  TrainOptions options;       // of the run, as read from RUN/config.toml when it exists; explain: the model's alone
   std::filesystem::path run;  // the folder of the run
   BenchOptions bench;         // kind == bench_step, bench_costs
   ExplainFlags explain;       // kind == explain
@@ -94,6 +92,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 14"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 15"
 
 }  // namespace sotto::tools

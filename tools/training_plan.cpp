@@ -14,7 +14,6 @@ namespace {
 
 constexpr int64_t kDefaultEpochs = 40;
 constexpr double kDefaultDelta = 1e-5;
-constexpr const char* kDefaultAdaptation = "head";
 constexpr int64_t kMaxPhysicalBatch = 1 << 20;
 constexpr int64_t kPhysicalBatch = 512;
 constexpr int64_t kLargePassPhysicalBatch = 64;  // of networks that hold much for each record
@@ -106,7 +105,7 @@ void check_text_model(const TrainOptions& o) {
 
 void check_model(const TrainOptions& o, const DeclaredData& data) {
   if (data.text) return check_text_model(o);
-  require_model(o.model);
+  check_adaptation(o);
   const bool published = o.model == kMobileNet;
   if (names_model_file(o.model) || published) {
     check_sha256(o);
@@ -114,15 +113,6 @@ void check_model(const TrainOptions& o, const DeclaredData& data) {
     throw UsageError("[--model-sha256] has no effect: --model names no file");
   }
   const bool file = names_model_file(o.model);
-  if (!o.adapt.empty() && !published && !file)
-    throw UsageError(fmt::format("[--adapt] has no place with --model {}, which is trained as it is", o.model));
-  if (!o.adapt.empty() && published) check_choice("--adapt", o.adapt, {"head", "bias"});
-  if (!o.adapt.empty() && file) check_choice("--adapt", o.adapt, {"lora"});
-  check_lora(o);
-  if (!o.adapt.empty() && file && o.lora_targets.empty())
-    throw UsageError(
-        "[--lora-targets] missing: which linear layers of the file are adapted, such as '*query,*value'; sotto explain "
-        "tells their names");
   if (file) return;
   if (data.input_type.tokens) throw UsageError("[--input-type] tokens are for a model of your own (--model FILE)");
   if (data.kind == DeclaredData::Kind::table && o.model != kRowsModel)
@@ -180,7 +170,7 @@ std::string model_text(const TrainOptions& o, const TrainingPlan& plan) {
 std::string optimizer_text(const TrainOptions& o, const TrainingPlan& plan) {
   const char* const name = o.optimizer == "sgd" ? "SGD" : o.optimizer == "adam" ? "Adam" : "AdamW";
   std::string text = fmt::format("{} with lr {}", name, plan.lr);
-  if (plan.encoder_lr) text += fmt::format(" and, in the encoder, {}", *plan.encoder_lr);
+  if (o.encoder_lr) text += fmt::format(" and, in the encoder, {}", *o.encoder_lr);
   if (o.noise_correction) text += ", corrected for the noise";
   if (o.warmup > 0) text += fmt::format(", rising over {} steps", o.warmup);
   if (o.lr_schedule != "constant")
@@ -191,6 +181,20 @@ std::string optimizer_text(const TrainOptions& o, const TrainingPlan& plan) {
 }
 
 }  // namespace
+
+void check_adaptation(const TrainOptions& o) {
+  require_model(o.model);
+  const bool published = o.model == kMobileNet, file = names_model_file(o.model);
+  if (!o.adapt.empty() && !published && !file)
+    throw UsageError(fmt::format("[--adapt] has no place with --model {}, which is trained as it is", o.model));
+  if (!o.adapt.empty() && published) check_choice("--adapt", o.adapt, {"head", "bias"});
+  if (!o.adapt.empty() && file) check_choice("--adapt", o.adapt, {"lora"});
+  check_lora(o);
+  if (!o.adapt.empty() && file && o.lora_targets.empty())
+    throw UsageError(
+        "[--lora-targets] missing: which linear layers of the file are adapted, such as '*query,*value'; sotto explain "
+        "tells their names");
+}
 
 TrainingPlan make_training_plan(const TrainOptions& o) {
   TrainingPlan plan;
@@ -241,7 +245,6 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
         "[--centre] has no place with a single planned step: the first one finds the mean, and trains nothing");
   check_integer("--warmup", o.warmup, 0, plan.steps - 1);
   plan.lr = o.lr.value_or(default_lr(o, plan.adapt));
-  plan.encoder_lr = o.encoder_lr;
   if (plain) {
     if (o.epsilon || o.noise_multiplier || o.delta)
       throw UsageError(

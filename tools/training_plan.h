@@ -18,11 +18,12 @@ inline constexpr double kPlainSgdLr = 0.1;  // rule none
 inline constexpr double kAdamLr = 5e-4;
 inline constexpr double kFewParametersAdamLr = 2e-3;  // of head, bias and factors of low rank
 
+inline constexpr const char* kDefaultAdaptation = "head";  // of a published model
+
 struct TrainingPlan {
   DeclaredData data;
   int64_t steps = 0;
   double lr = 0;
-  std::optional<double> encoder_lr = {};
   std::string adapt;  // what is trained of a published model or a file; empty: as it is
   int64_t physical_batch = 0;
   int64_t memory_bytes = 0;                     // 0: not said
@@ -35,6 +36,9 @@ struct TrainingPlan {
 // Throws UsageError for every value or combination that is not allowed, in one sentence; DataError for a bad schema of
 // a table.
 TrainingPlan make_training_plan(const TrainOptions& options);
+
+// --model, --adapt and what goes with it, of pictures and tables. Throws UsageError.
+void check_adaptation(const TrainOptions& options);
 
 // The plan for people: several lines, with its warnings.
 std::string describe(const TrainOptions& options, const TrainingPlan& plan);

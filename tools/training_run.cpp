@@ -103,7 +103,7 @@ RecordShape TrainingRun::read_records() {
   }
   graph_ =
       job_.kind == TrainingJob::Kind::resume ? run_model_bytes(folder_, job_.options) : given_model_bytes(job_.options);
-  model_ = make_model(job_.options, plan_, graph_, given);
+  model_ = make_model(job_.options, graph_, given);
   return given;
 }
 
@@ -253,7 +253,7 @@ ExitCode TrainingRun::resume() {
 }
 
 void TrainingRun::step() {
-  set_lr(*optimizer_, plan_, schedule_->factor(steps_done()));
+  set_lr(*optimizer_, job_.options, plan_, schedule_->factor(steps_done()));
   run_model(job_.options.model, private_ ? Told::without_its_words : Told::whole, [&] {
     if (private_) {
       private_->step(losses_of(*model_));

@@ -22,8 +22,11 @@
 namespace sotto::tools {
 namespace {
 
+using ::testing::Contains;
 using testing::content, testing::Outcome, testing::Program, testing::run;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
 using testing::Words, testing::operator+;
 
 constexpr std::uint32_t kRecords = 60;
@@ -299,6 +302,12 @@ TEST_F(ModelFile, TrainSaysWhatItKnowsOfTheModel) {
   EXPECT_EQ(count(tagger.out, "aten::lstm taken apart (oneDNN's fused layer off)"), 1u) << tagger.out;
 }
 
+std::vector<std::string> names_of(const nlohmann::json& list) {
+  std::vector<std::string> result;
+  for (const auto& each : list) result.push_back(each.at("name"));
+  return result;
+}
+
 TEST_F(ModelFile, ExplainTellsAcceptedFromRefused) {
   const auto explain = [](const std::string& model, const Words& more) {
     return run(Words{"explain", "--model", model} + more);
@@ -315,6 +324,21 @@ TEST_F(ModelFile, ExplainTellsAcceptedFromRefused) {
   ASSERT_EQ(text.exit_code, 0) << text.err;
   EXPECT_THAT(text.out, HasSubstr("embedding.weight"));
   EXPECT_THAT(text.out, HasSubstr("[3 records, 12, 16]"));
+  // What is adapted is explained as it would be trained: a frozen weight with its factors.
+  const Outcome adapted =
+      explain(exported("transformer"), {"--input", "3x12", "--input-type", "tokens:50", "--adapt", "lora",
+                                        "--lora-rank", "2", "--lora-targets", "*linear1", "--json"});
+  ASSERT_EQ(adapted.exit_code, 0) << adapted.err;
+  const auto factors = nlohmann::json::parse(adapted.out);
+  const std::string layer = "encoder.layers.1.linear1";
+  EXPECT_THAT(names_of(factors.at("parameters")), IsSupersetOf({layer + ".lora_A", layer + ".lora_B"}));
+  EXPECT_THAT(names_of(factors.at("parameters")), Not(Contains(layer + ".weight")));
+  EXPECT_THAT(names_of(factors.at("not_trained")), Contains(layer + ".weight"));
+  const auto refused = explain(exported("resnet"), {"--input", "4x1x28x28", "--adapt", "lora"});
+  EXPECT_EQ(refused.exit_code, 64);
+  EXPECT_THAT(refused.err, HasSubstr("[--lora-targets] missing"));
+  EXPECT_EQ(explain(exported("resnet"), {"--input", "4x1x28x28", "--lora-rank", "2"}).exit_code, 64);
+  EXPECT_EQ(explain(exported("resnet"), {"--input", "4x1x28x28", "--adapt", "head"}).exit_code, 64);
   for (const char* name : {"batch_norm", "branch", "counter", "lister", "frozen"})
     EXPECT_EQ(explain(exported(name), {"--input", "4x1x28x28"}).exit_code, 65) << name;
   EXPECT_EQ(explain(exported("transformer"), {"--input", "3x12"}).exit_code, 65);
