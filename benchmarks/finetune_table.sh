@@ -26,13 +26,14 @@ while [ $# -gt 0 ]; do
 done
 find_sotto
 
-budgets=(none 8 3)
-for budget in "${budgets[@]}"; do
-  for ((n = 1; n <= runs; ++n)); do
-    options=(--epsilon "$budget" --delta 1e-5 "$@")
-    if [ "$budget" = none ]; then options=(--rule none "${plain[@]}"); fi
-    finish "$folder/$budget-$n" train text "$preset" "${options[@]}"
-  done
-done
-
-budget_table "${budgets[@]}"
+private=("$@")
+command_of() {
+  command=(train text "$preset")
+  if [ "$1" = none ]; then
+    command+=(--rule none "${plain[@]}")
+  else
+    command+=(--epsilon "$1" --delta 1e-5 "${private[@]}")
+  fi
+}
+budget_runs none 8 3
+budget_table none 8 3

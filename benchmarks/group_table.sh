@@ -25,12 +25,11 @@ options=(train text --data "$reviews" --data-format tsv --text-column text --lab
 plain=(--rule none --optimizer adam --lr 0.01 --batch 60 --epochs 60)
 private=(--delta 1e-5 --rule flat --clip-norm 1.4 --optimizer sgd --lr 1 --lr-schedule linear --batch 240 --steps 30)
 
-budgets=(none 8 3)
-for budget in "${budgets[@]}"; do
-  way=("${private[@]}" --epsilon "$budget")
-  if [ "$budget" = none ]; then way=("${plain[@]}"); fi
-  for ((n = 1; n <= runs; ++n)); do
-    finish "$folder/$budget-$n" "${options[@]}" "${way[@]}" "$@"
-  done
-done
-budget_table "${budgets[@]}"
+more=("$@")
+command_of() {
+  command=("${options[@]}")
+  if [ "$1" = none ]; then command+=("${plain[@]}"); else command+=("${private[@]}" --epsilon "$1"); fi
+  command+=("${more[@]}")
+}
+budget_runs none 8 3
+budget_table none 8 3

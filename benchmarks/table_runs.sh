@@ -42,6 +42,16 @@ finish() {
   fi
 }
 
+# budget_runs BUDGET ...: for each of them `runs` runs by the command that the caller's command_of BUDGET puts into the array
+# `command`, where `none` is no privacy
+budget_runs() {
+  local budget n
+  for budget in "$@"; do
+    command_of "$budget"
+    for ((n = 1; n <= runs; ++n)); do finish "$folder/$budget-$n" "${command[@]}"; done
+  done
+}
+
 # budget_table BUDGET ...: of the runs FOLDER/BUDGET-1 and so on, where `none` is no privacy
 budget_table() {
   printf '| epsilon | runs | mean accuracy | lowest | highest | mean F1 | steps |\n'
