@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <sotto/models/encoder.h>
 #include <sotto/models/lstm.h>
+#include <sotto/models/module_state.h>
 #include <sotto/models/text_network.h>
+#include <sotto/models/text_script.h>
 #include <sotto/privacy/error.h>
 
 #include <cmath>
@@ -90,11 +92,14 @@ class AdaptedNetwork : public Network, private Centred {
   std::optional<int64_t> below_;  // layers that are prepared
 };
 
+constexpr const char* kScratch = "network";
+constexpr const char* kScratchPrefix = "network.";
+
 // A module with forward(ids), under its own names.
 template <class Holder>
 class Scratch : public Network {
  public:
-  explicit Scratch(Holder network) : network_(register_module("network", std::move(network))) {}
+  explicit Scratch(Holder network) : network_(register_module(kScratch, std::move(network))) {}
   at::Tensor forward(const at::Tensor& prepared) override {
     if (prepared.dim() != kTextsOfIds) return network_->forward(prepared);
     // One after the other: the layer of an LSTM takes records along a dimension of their own.
@@ -119,6 +124,29 @@ TextClassifier small_encoder(const TextNetworkOptions& o) {
                                               .outputs = o.outputs});
 }
 
+constexpr int64_t kWidth = 64;  // of embedding and LSTM
+
+LstmClassifier small_lstm(const TextNetworkOptions& o) {
+  return LstmClassifier(LstmOptions{
+      .vocabulary = o.vocabulary, .embedding = kWidth, .hidden = kWidth, .classes = o.outputs, .padding = o.padding});
+}
+
+MeanOfWords bag(const TextNetworkOptions& o) {
+  return MeanOfWords(o.vocabulary, kWidth, o.outputs, o.padding);
+}
+
+[[noreturn]] void refuse_name(const char* function, const std::string& name) {
+  throw UsageError(fmt::format("[{}] unknown network: '{}'; allowed are small-encoder, lstm, bag", function, name));
+}
+
+template <class Holder>
+torch::jit::Module script_of(const Holder& network, const std::string& prefix, const std::filesystem::path& weights) {
+  std::vector<NamedTensor> tensors = module_parameters(*network);
+  for (NamedTensor& named : tensors) named.name = prefix + named.name;
+  load_state(weights, tensors);
+  return text_script(*network);
+}
+
 }  // namespace
 
 std::shared_ptr<Network> make_adapted_network(const TextClassifier& classifier, Adaptation adaptation,
@@ -127,18 +155,18 @@ std::shared_ptr<Network> make_adapted_network(const TextClassifier& classifier, 
 }
 
 std::shared_ptr<Network> make_text_network(const std::string& name, const TextNetworkOptions& o) {
-  constexpr int64_t kWidth = 64;
   if (name == "small-encoder") return make_adapted_network(small_encoder(o), Adaptation::full);
-  if (name == "lstm")
-    return std::make_shared<Scratch<LstmClassifier>>(LstmClassifier(LstmOptions{.vocabulary = o.vocabulary,
-                                                                                .embedding = kWidth,
-                                                                                .hidden = kWidth,
-                                                                                .classes = o.outputs,
-                                                                                .padding = o.padding}));
-  if (name == "bag")
-    return std::make_shared<Scratch<MeanOfWords>>(MeanOfWords(o.vocabulary, kWidth, o.outputs, o.padding));
-  throw UsageError(
-      fmt::format("[make_text_network] unknown network: '{}'; allowed are small-encoder, lstm, bag", name));
+  if (name == "lstm") return std::make_shared<Scratch<LstmClassifier>>(small_lstm(o));
+  if (name == "bag") return std::make_shared<Scratch<MeanOfWords>>(bag(o));
+  refuse_name("make_text_network", name);
+}
+
+torch::jit::Module text_network_script(const std::string& name, const TextNetworkOptions& o,
+                                       const std::filesystem::path& weights) {
+  if (name == "small-encoder") return script_of(small_encoder(o), "", weights);
+  if (name == "lstm") return script_of(small_lstm(o), kScratchPrefix, weights);
+  if (name == "bag") return script_of(bag(o), kScratchPrefix, weights);
+  refuse_name("text_network_script", name);
 }
 
 }  // namespace sotto::models

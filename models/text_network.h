@@ -6,8 +6,10 @@
 
 #include <sotto/models/network.h>
 #include <sotto/models/text_classifier.h>
+#include <torch/csrc/jit/api/module.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -33,5 +35,9 @@ struct TextNetworkOptions {
 //   bag            embedding 64, mean, linear
 // Throws UsageError for another name.
 std::shared_ptr<Network> make_text_network(const std::string& name, const TextNetworkOptions& options);
+// Such a network for other programs (text_script.h), with the weights in a file that save_state() wrote of it. Throws
+// as make_text_network() and load_state().
+torch::jit::Module text_network_script(const std::string& name, const TextNetworkOptions& options,
+                                       const std::filesystem::path& weights);
 
 }  // namespace sotto::models

@@ -1,20 +1,19 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sotto/models/module_state.h>
+#include <sotto/models/script_classes.h>
 #include <sotto/models/text_script.h>
 #include <sotto/privacy/error.h>
-#include <torch/csrc/jit/frontend/resolver.h>
-#include <torch/csrc/jit/frontend/sugared_value.h>
 
-#include <initializer_list>
-#include <memory>
-#include <utility>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace sotto::models {
 namespace {
 
 using c10::ClassTypePtr;
-using Attribute = std::pair<std::string, c10::TypePtr>;
+using Attribute = ScriptClasses::Attribute;
 
 // {0}: heads, {1}: width of one.
 constexpr const char* kAttention = R"(
@@ -46,12 +45,15 @@ def forward(self, ids):
     return self.LayerNorm.forward(self.word_embeddings.forward(ids) + places + kind)
 )";
 
-// {0}: the id of padding. pooling.h says which places are tokens.
-constexpr const char* kBert = R"(
+// The id of padding. pooling.h says which places are tokens.
+constexpr const char* kTokens = R"(
 def tokens(self, ids):
     places = torch.arange(ids.size(1), dtype=ids.dtype, device=ids.device)
-    last = torch.amax(torch.ne(ids, {0}).to(ids.dtype) * places, [1], True)
+    last = torch.amax(torch.ne(ids, {}).to(ids.dtype) * places, [1], True)
     return torch.le(places, last)
+)";
+
+constexpr const char* kHidden = R"(
 def hidden(self, tokens, states):
     zero = torch.zeros([1], dtype=states.dtype, device=states.device)
     hidden = torch.masked_fill(zero.expand(tokens.size()), torch.logical_not(tokens), float("-inf"))
@@ -64,48 +66,45 @@ def mean(self, states, tokens):
     return torch.sum(states * weights, [1]) / torch.sum(weights, [1])
 )";
 
+// Beside kTokens and kMean.
+constexpr const char* kBag = R"(
+def forward(self, ids):
+    return self.head.forward(self.mean(self.embedding.forward(ids), self.tokens(ids)))
+)";
+
+// {0}: layers, {1}: width of a state, {2}: the weights, by commas.
+constexpr const char* kLstm = R"(
+def states(self, embedded):
+    zero = torch.zeros([{0}, embedded.size(0), {1}], dtype=embedded.dtype, device=embedded.device)
+    states, last, cell = torch.lstm(embedded, [zero, zero], [{2}], True, {0}, 0.0, False, False, True)
+    return states
+def forward(self, ids):
+    return self.head.forward(self.mean(self.states(self.embedding.forward(ids)), self.tokens(ids)))
+)";
+
 constexpr const char* kDirection = R"(
 def direction(self, states, tokens):
     mean = self.mean(states, tokens)
     return mean / torch.sqrt(torch.sum(torch.square(mean), [1], True) + {})
 )";
 
-// Classes of one compilation unit, each with its attributes and code.
-class Classes {
- public:
-  ClassTypePtr add(const std::string& name, const std::vector<Attribute>& attributes, const std::string& code) const {
-    auto type = c10::ClassType::create("__torch__.sotto." + name, unit_, /*is_module=*/true);
-    unit_->register_type(type);
-    type->addAttribute("training", c10::BoolType::get());
-    for (const auto& [attribute, of] : attributes)
-      type->addAttribute(attribute, of, /*is_parameter=*/of->kind() == c10::TypeKind::TensorType);
-    const torch::jit::SimpleSelf self(type);
-    if (!code.empty()) unit_->define(*type->name(), code, torch::jit::nativeResolver(), &self);
-    return type;
-  }
-  // A module of the class, with modules in it and parameters that are not set.
-  c10::intrusive_ptr<c10::ivalue::Object> make(const ClassTypePtr& type) const {
-    auto object = c10::ivalue::Object::create({unit_, type}, type->numAttributes());
-    for (size_t slot = 0; slot < type->numAttributes(); ++slot) {
-      const c10::TypePtr& of = type->getAttribute(slot);
-      if (const auto inner = of->cast<c10::ClassType>()) object->setSlot(slot, make(inner));
-      if (of->kind() == c10::TypeKind::BoolType) object->setSlot(slot, false);
-    }
-    return object;
-  }
+ClassTypePtr linear_class(const ScriptClasses& classes) {
+  return classes.add("Linear", {{"weight", c10::TensorType::get()}, {"bias", c10::TensorType::get()}},
+                     "def forward(self, x):\n    return torch.linear(x, self.weight, self.bias)\n");
+}
 
- private:
-  std::shared_ptr<torch::jit::CompilationUnit> unit_ = std::make_shared<torch::jit::CompilationUnit>();
-};
+ClassTypePtr embedding_class(const ScriptClasses& classes) {
+  return classes.add("Embedding", {{"weight", c10::TensorType::get()}},
+                     "def forward(self, ids):\n    return torch.embedding(self.weight, ids)\n");
+}
 
-ClassTypePtr bert_class(const Classes& classes, const BertOptions& o, const ClassTypePtr& linear) {
+ClassTypePtr bert_class(const ScriptClasses& classes, const BertOptions& o, const ClassTypePtr& linear) {
   const c10::TypePtr tensor = c10::TensorType::get();
   const auto norm = classes.add(
       "LayerNorm", {{"weight", tensor}, {"bias", tensor}},
       fmt::format("def forward(self, x):\n    return torch.layer_norm(x, [{}], self.weight, self.bias, {})\n", o.width,
                   o.norm_epsilon));
-  const auto embedding = classes.add("Embedding", {{"weight", tensor}},
-                                     "def forward(self, ids):\n    return torch.embedding(self.weight, ids)\n");
+  const auto embedding = embedding_class(classes);
   const auto attention = classes.add("SelfAttention", {{"query", linear}, {"key", linear}, {"value", linear}},
                                      fmt::format(kAttention, o.heads, o.width / o.heads));
   const auto output = classes.add("Output", {{"dense", linear}, {"LayerNorm", norm}}, kOutput);
@@ -124,7 +123,8 @@ ClassTypePtr bert_class(const Classes& classes, const BertOptions& o, const Clas
                                        {"token_type_embeddings", embedding},
                                        {"LayerNorm", norm}},
                                       kEmbeddings);
-  return classes.add("Bert", {{"embeddings", embeddings}, {"encoder", encoder}}, fmt::format(kBert, o.padding));
+  return classes.add("Bert", {{"embeddings", embeddings}, {"encoder", encoder}},
+                     fmt::format(kTokens, o.padding) + kHidden);
 }
 
 // Layer after layer: the module of a list cannot be chosen by a number.
@@ -160,10 +160,8 @@ def forward(self, ids):
   return code + "    return self.classifier.forward(vectors)\n";
 }
 
-ClassTypePtr classifier_class(const Classes& classes, const TextClassifierImpl& model) {
-  const c10::TypePtr tensor = c10::TensorType::get();
-  const auto linear = classes.add("Linear", {{"weight", tensor}, {"bias", tensor}},
-                                  "def forward(self, x):\n    return torch.linear(x, self.weight, self.bias)\n");
+ClassTypePtr classifier_class(const ScriptClasses& classes, const TextClassifierImpl& model) {
+  const auto linear = linear_class(classes);
   const auto bert = bert_class(classes, model.bert->options, linear);
   return classes.add("TextClassifier", {{"bert", bert}, {"classifier", linear}},
                      std::string(kMean) + fmt::format(kDirection, kTinySquare) +
@@ -178,26 +176,44 @@ void check_plain(const TextClassifierImpl& model) {
     throw UsageError("[text_script] the centre is not in the head; must be, with fold_centre()");
 }
 
-void set(const c10::intrusive_ptr<c10::ivalue::Object>& root, const NamedTensor& named) {
-  auto object = root;
-  size_t begin = 0;
-  for (size_t dot = named.name.find('.'); dot != std::string::npos; dot = named.name.find('.', begin)) {
-    object = object->getAttr(named.name.substr(begin, dot - begin)).toObject();
-    begin = dot + 1;
-  }
-  object->setAttr(named.name.substr(begin), named.tensor.detach().set_requires_grad(named.tensor.requires_grad()));
+int64_t padding_of(const std::optional<int64_t>& padding) {
+  if (!padding) throw UsageError("[text_script] padding: none; must be the id behind the end of a text");
+  return *padding;
 }
 
 }  // namespace
 
 torch::jit::Module text_script(const TextClassifierImpl& model) {
   check_plain(model);
-  const Classes classes;
-  const auto root = classes.make(classifier_class(classes, model));
-  for (const NamedTensor& named : merged_parameters(model)) set(root, named);
-  torch::jit::Module result(root);
-  for (const auto& named : result.named_parameters()) SOTTO_ASSERT(named.value.defined());
-  return result;
+  const ScriptClasses classes;
+  return classes.module(classifier_class(classes, model), merged_parameters(model));
+}
+
+torch::jit::Module text_script(const MeanOfWordsImpl& model) {
+  const ScriptClasses classes;
+  const auto root =
+      classes.add("MeanOfWords", {{"embedding", embedding_class(classes)}, {"head", linear_class(classes)}},
+                  fmt::format(kTokens, padding_of(model.padding)) + kMean + kBag);
+  return classes.module(root, module_parameters(model));
+}
+
+torch::jit::Module text_script(const LstmClassifierImpl& model) {
+  const ScriptClasses classes;
+  std::vector<Attribute> weights;
+  std::vector<std::string> names;
+  for (const NamedTensor& named : module_parameters(*model.lstm)) {  // in the order that the operator takes
+    weights.emplace_back(named.name, c10::TensorType::get());
+    names.push_back("self.lstm." + named.name);
+  }
+  const torch::nn::LSTMOptions& options = model.lstm->options;
+  const auto root =
+      classes.add("LstmClassifier",
+                  {{"embedding", embedding_class(classes)},
+                   {"lstm", classes.add("Lstm", weights, "")},
+                   {"head", linear_class(classes)}},
+                  fmt::format(kTokens, padding_of(model.padding)) + kMean +
+                      fmt::format(kLstm, options.num_layers(), options.hidden_size(), fmt::join(names, ", ")));
+  return classes.module(root, module_parameters(model));
 }
 
 }  // namespace sotto::models

@@ -18,7 +18,7 @@ constexpr const char* kExample = R"(Examples:
 peft: factors of low rank and the head, for Python's PEFT; the folder's README.md says how to use them there.
 safetensors: the whole model, factors merged, with its config.json and tokenizer; sotto train text --model takes the folder.
 torchscript: the same as model.ts, which torch.jit.load opens without any class of a model: ids [B, T], padded with the id of
-[PAD], become scores [B, outputs]. Of a run with --model FILE.ts, its model.ts.
+[PAD], become scores [B, outputs]; small-encoder, lstm and bag leave in this form. Of a run with --model FILE.ts, its model.ts.
 The certificate of the run lies in the folder: what was spent for the model stays spent.
 )";
 

@@ -3,6 +3,7 @@
 #include <sotto/models/frozen.h>
 #include <sotto/models/module_state.h>
 #include <sotto/models/peft_adapter.h>
+#include <sotto/models/safetensors.h>
 #include <sotto/models/script_file.h>
 #include <sotto/models/state.h>
 #include <sotto/models/text_script.h>
@@ -53,13 +54,18 @@ void write_safetensors_folder(const Trained& trained, const Folder& folder) {
                      trained.metadata);
 }
 
+void write_script_file(const torch::jit::Module& script, const models::Metadata& metadata, const RunFolder& run,
+                       const Folder& folder) {
+  std::map<std::string, std::string> texts = {{"metadata.json", nlohmann::json(metadata).dump(2)}};
+  for (const std::filesystem::path& file : certificate_files(run.path())) texts[file.filename()] = file_text(file);
+  models::write_script(folder / "model.ts", script, texts);
+}
+
 void write_script_folder(const Trained& trained, const RunFolder& run, const Folder& folder) {
   const models::TextClassifier classifier = trained.parts.classifier;
   if (trained.lora)
     for (const std::string& layer : trained.lora->targets()) models::thaw(*classifier.ptr(), {layer + ".weight"});
-  std::map<std::string, std::string> texts = {{"metadata.json", nlohmann::json(trained.metadata).dump(2)}};
-  for (const std::filesystem::path& file : certificate_files(run.path())) texts[file.filename()] = file_text(file);
-  models::write_script(folder / "model.ts", models::text_script(*classifier), texts);
+  write_script_file(models::text_script(*classifier), trained.metadata, run, folder);
 }
 
 // Where Python finds the encoder. A folder of the machine that trained is nothing to hand on.
@@ -68,8 +74,7 @@ std::string base_model(const TrainingJob& job) {
   if (job.options.model == kMiniLm) return kMiniLmInPython;
   throw UsageError(
       "[--base-model] missing: where Python finds the encoder, such as bert-base-uncased or a folder; of this run it "
-      "is "
-      "a folder of your own");
+      "is a folder of your own");
 }
 
 void export_text(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& run, const Folder& folder) {
@@ -89,16 +94,28 @@ void export_text(const TrainingJob& job, const TrainingPlan& plan, const RunFold
   copy_files(published_files(trained.source), folder);
 }
 
+void demand_script(const TrainingJob& job, const RunFolder& run, const char* what) {
+  if (job.exports.to != "torchscript")
+    throw UsageError(fmt::format("[--to] bad value: {}; the model of {} is {}, must be torchscript", job.exports.to,
+                                 run.path().string(), what));
+}
+
+void export_scratch(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& run, const Folder& folder) {
+  demand_script(job, run, "a network from scratch");
+  const at::NoGradGuard no_grad;
+  const TextSource source = run_text_source(run, job.options, *plan.data.text, false);
+  write_script_file(models::text_network_script(job.options.model, scratch_sizes(source, *plan.data.text), run.model()),
+                    models::SafetensorsFile::read(run.model()).metadata(), run, folder);
+  copy_files({source.tokenizer_file}, folder);
+}
+
 void export_script(const TrainingJob& job, const RunFolder& run, const Folder& folder) {
   std::error_code ignored;
   if (!std::filesystem::exists(run.script(), ignored))
-    throw UsageError(fmt::format(
-        "[export] the model of {} is neither a published model of texts nor a TorchScript file; its weights "
-        "are in {}",
-        run.path().string(), run.model().string()));
-  if (job.exports.to != "torchscript")
-    throw UsageError(fmt::format("[--to] bad value: {}; the model of {} is a TorchScript file, must be torchscript",
-                                 job.exports.to, run.path().string()));
+    throw UsageError(
+        fmt::format("[export] the model of {} is neither one of texts nor a TorchScript file; its weights are in {}",
+                    run.path().string(), run.model().string()));
+  demand_script(job, run, "a TorchScript file");
   copy_files({run.script()}, folder);
 }
 
@@ -111,10 +128,12 @@ void export_run(const TrainingJob& job) {
   warn_of_stale_certificate(run, *job.err);
   const std::filesystem::path output = job.exports.output;
   privacy::AtomicFolder folder(output);
-  if (plan.data.text && !plan.data.text->from_scratch)
-    export_text(job, plan, run, folder.path());
-  else
+  if (!plan.data.text)
     export_script(job, run, folder.path());
+  else if (plan.data.text->from_scratch)
+    export_scratch(job, plan, run, folder.path());
+  else
+    export_text(job, plan, run, folder.path());
   copy_files(certificate_files(run.path()), folder.path());
   folder.publish();
   *job.out << fmt::format("{}\n", output.string());

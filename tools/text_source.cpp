@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 #include <sotto/models/module_model.h>
-#include <sotto/models/text_network.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/file_text.h>
@@ -103,6 +102,13 @@ void keep(const TextSource& source, const RunFolder& folder) {
   copy_files(published_files(source), folder.encoder());
 }
 
+models::TextNetworkOptions scratch_sizes(const TextSource& source, const DeclaredText& text) {
+  return {.vocabulary = data::vocabulary_size(source.tokenizer),
+          .padding = data::pad_id(source.tokenizer),
+          .most_tokens = text.max_tokens,
+          .outputs = text.classes()};
+}
+
 PublishedText published_text(const TextSource& source, const TrainOptions& options, const TrainingPlan& plan) {
   const DeclaredText& text = *plan.data.text;
   models::TextClassifier classifier(models::TextClassifierOptions{.bert = checked_sizes(source, text),
@@ -118,11 +124,7 @@ std::unique_ptr<models::TrainableModel> make_text_model(const TextSource& source
                                                         const TrainingPlan& plan) {
   const DeclaredText& text = *plan.data.text;
   if (source.config.empty())
-    return models::make_module_model(
-        models::make_text_network(options.model, {.vocabulary = data::vocabulary_size(source.tokenizer),
-                                                  .padding = data::pad_id(source.tokenizer),
-                                                  .most_tokens = text.max_tokens,
-                                                  .outputs = text.classes()}));
+    return models::make_module_model(models::make_text_network(options.model, scratch_sizes(source, text)));
   const PublishedText parts = published_text(source, options, plan);
   return models::make_module_model(models::make_adapted_network(parts.classifier, parts.adaptation, parts.options));
 }

@@ -3,6 +3,7 @@
 
 #include <sotto/data/tokenizer.h>
 #include <sotto/models/text_classifier.h>
+#include <sotto/models/text_network.h>
 #include <sotto/models/trainable_model.h>
 #include <sotto/tools/declared_text.h>
 #include <sotto/tools/run_folder.h>
@@ -38,6 +39,9 @@ models::BertOptions published_sizes(const TextSource& source, const char* flag);
 
 // Writes what run_text_source() reads. Throws IoError.
 void keep(const TextSource& source, const RunFolder& folder);
+
+// Of a network from scratch.
+models::TextNetworkOptions scratch_sizes(const TextSource& source, const DeclaredText& text);
 
 // A published model, not yet adapted, and how it is to be.
 struct PublishedText {

@@ -97,6 +97,56 @@ TEST_F(TextScript, SaysOfABatchWhatTheNetworkSaysOfOneTextAtATime) {
   }
 }
 
+// The networks from scratch: of a batch what each text alone gets, with the gradients that autograd has.
+template <class Holder>
+void expect_script_of(Holder network, const std::filesystem::path& file) {
+  {
+    const torch::NoGradGuard no_grad;
+    torch::manual_seed(8);
+    for (Tensor& parameter : network->parameters()) parameter.normal_();
+    std::vector<Tensor> rows;
+    for (const auto& text : kTexts) rows.push_back(network(torch::tensor(text).unsqueeze(0)));
+    const Tensor expected = torch::cat(rows);
+    write_script(file, text_script(*network));
+    torch::jit::Module module = torch::jit::load(file.string());
+    for (int call = 0; call < 3; ++call)
+      for (const int64_t length : {8, 12})
+        EXPECT_LT((module.forward({batch(length)}).toTensor() - expected).abs().max().item<double>(), 1e-5);
+    EXPECT_GT((expected[0] - expected[3]).abs().max().item<double>(), 1e-2) << "all texts are alike";
+    EXPECT_EQ(module.named_parameters().size(), network->named_parameters().size());
+  }
+  network->to(torch::kDouble);
+  write_script(file, text_script(*network));
+  const auto model = load_script_model(read_model_file(file), "model.ts");
+  optim::testing::Model recorded;
+  for (const NamedTensor& named : model->trainable()) recorded.parameters.push_back({named.name, named.tensor});
+  recorded.inputs = {batch(8), torch::tensor({0, 2, 1, 1})};
+  recorded.losses = [&](const std::vector<Tensor>& x) { return record_losses(model->forward(x[0]), x[1]); };
+  const auto errors = optim::testing::compare(recorded);
+  EXPECT_LT(errors.norm, 1e-9);
+  EXPECT_LT(errors.weighted, 1e-9);
+}
+
+TEST_F(TextScript, SaysWhatABagOfWordsSays) {
+  expect_script_of(MeanOfWords(kVocabulary, kWidth, 3, kPadding), file_);
+}
+
+TEST_F(TextScript, SaysWhatAnLstmSays) {
+  for (const int64_t layers : {1, 2})
+    expect_script_of(LstmClassifier(LstmOptions{.vocabulary = kVocabulary,
+                                                .embedding = 5,
+                                                .hidden = 6,
+                                                .layers = layers,
+                                                .classes = 3,
+                                                .padding = kPadding}),
+                     file_);
+}
+
+TEST_F(TextScript, TextsMustHaveAnEnd) {
+  EXPECT_THAT(message_of<UsageError>([] { text_script(*MeanOfWords(kVocabulary, kWidth, 3)); }),
+              HasSubstr("padding: none"));
+}
+
 TEST_F(TextScript, HoldsTheWeightsUnderTheNamesOfTheModel) {
   const TextClassifier model = classifier(Pooling::mean);
   const torch::jit::Module module = written(model);

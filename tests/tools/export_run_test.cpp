@@ -25,10 +25,10 @@ constexpr const char* kTexts = "fine\nthe film was dull and cold\nwarm the silly
 const std::vector<std::vector<int64_t>> kIds = {
     {2, 4, 3}, {2, 10, 11, 12, 7, 1, 8, 3}, {2, 5, 10, 9, 11, 12, 13, 6, 11, 10, 11, 3}};
 
-at::Tensor padded(int64_t length) {
-  at::Tensor ids = torch::zeros({static_cast<int64_t>(kIds.size()), length}, torch::kLong);
-  for (size_t i = 0; i < kIds.size(); ++i)
-    ids[static_cast<int64_t>(i)].slice(0, 0, static_cast<int64_t>(kIds[i].size())).copy_(torch::tensor(kIds[i]));
+at::Tensor padded(const std::vector<std::vector<int64_t>>& texts, int64_t length) {
+  at::Tensor ids = torch::zeros({static_cast<int64_t>(texts.size()), length}, torch::kLong);
+  for (size_t i = 0; i < texts.size(); ++i)
+    ids[static_cast<int64_t>(i)].slice(0, 0, static_cast<int64_t>(texts[i].size())).copy_(torch::tensor(texts[i]));
   return ids;
 }
 
@@ -73,10 +73,45 @@ TEST_F(ExportRun, TorchScriptSaysWhatTheRunSaysOfTextsOfAnyLength) {
     torch::jit::Module module = torch::jit::load(path(name + "-torchscript/model.ts"));
     const at::Tensor expected = predicted(name);
     for (const int64_t length : {12, 40}) {
-      const at::Tensor scores = module.forward({padded(length)}).toTensor();
+      const at::Tensor scores = module.forward({padded(kIds, length)}).toTensor();
       EXPECT_LT((scores.to(torch::kDouble).softmax(1) - expected).abs().max().item<double>(), 1e-5) << name;
     }
     EXPECT_GT((expected[0] - expected[1]).abs().max().item<double>(), 1e-4) << name << ": all texts are alike";
+  }
+}
+
+TEST_F(ExportRun, NetworksFromScratchLeaveAsTorchScript) {
+  // The list of tokens has neither [CLS] nor [SEP], and the words after [UNK].
+  std::vector<std::vector<int64_t>> texts;
+  for (const auto& ids : kIds) {
+    texts.emplace_back();
+    for (size_t i = 1; i + 1 < ids.size(); ++i) texts.back().push_back(ids[i] == 1 ? 1 : ids[i] - 2);
+  }
+  const torch::NoGradGuard no_grad;
+  for (const char* network : {"bag", "lstm", "small-encoder"}) {
+    done(own(network, {"--model", network, "--noise-multiplier", "1", "--delta", "1e-4", "--steps", "4"}));
+    const Outcome outcome = exported(network, "torchscript");
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const std::string folder = path(std::string(network) + "-torchscript");
+    for (const char* name : {"vocabulary.txt", "certificate.json"})
+      EXPECT_EQ(content(folder + "/" + name), content(path(network) + "/" + name)) << network;
+    torch::jit::ExtraFilesMap inside = {{"certificate.json", ""}, {"metadata.json", ""}};
+    torch::jit::Module module = torch::jit::load(folder + "/model.ts", std::nullopt, inside);
+    EXPECT_EQ(inside.at("certificate.json"), content(folder + "/certificate.json"));
+    EXPECT_EQ(json::parse(inside.at("metadata.json")).at("model"), network);
+    const at::Tensor expected = predicted(network);
+    for (const int64_t length : {10, 32}) {
+      const at::Tensor scores = module.forward({padded(texts, length)}).toTensor();
+      EXPECT_LT((scores.to(torch::kDouble).softmax(1) - expected).abs().max().item<double>(), 1e-5) << network;
+    }
+    EXPECT_GT((expected[0] - expected[1]).abs().max().item<double>(), 1e-4) << network << ": all texts are alike";
+    const Outcome explained =
+        run({"explain", "--model", folder + "/model.ts", "--input", "4x9", "--input-type", "tokens:12", "--short"});
+    EXPECT_EQ(explained.exit_code, 0) << explained.out << explained.err;
+    const Outcome refused = exported(network, "safetensors");
+    EXPECT_EQ(refused.exit_code, 64);
+    EXPECT_THAT(refused.err, HasSubstr("is a network from scratch, must be torchscript"));
+    EXPECT_FALSE(is_there(std::string(network) + "-safetensors"));
   }
 }
 
@@ -175,7 +210,7 @@ TEST_F(ExportRun, TheModelOfATorchScriptFileIsCopied) {
   done(words + Words{"--model", "mlp", "--output", path("ready")});
   const Outcome refused = exported("ready", "torchscript");
   EXPECT_EQ(refused.exit_code, 64);
-  EXPECT_THAT(refused.err, HasSubstr("neither a published model of texts nor a TorchScript file"));
+  EXPECT_THAT(refused.err, HasSubstr("neither one of texts nor a TorchScript file"));
   EXPECT_FALSE(is_there("ready-torchscript"));
   expect_no_parts();
 }
