@@ -2,11 +2,8 @@
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sotto/models/state.h>
-#include <sotto/optim/generator.h>
 #include <sotto/privacy/atomic_file.h>
-#include <sotto/privacy/sha256.h>
 #include <sotto/tools/config_file.h>
 #include <sotto/tools/machine_costs.h>
 #include <sotto/tools/progress.h>
@@ -16,7 +13,6 @@
 #include <sotto/tools/run_report.h>
 #include <sotto/tools/slow_notice.h>
 #include <sotto/tools/stop_signal.h>
-#include <sotto/tools/text_tensors.h>
 #include <sotto/tools/training_data.h>
 #include <sotto/tools/training_run.h>
 #include <unistd.h>
@@ -43,31 +39,11 @@ optim::WeightRule weight_rule(const TrainOptions& o, size_t groups) {
       std::vector<double>(groups, o.clip_norm / std::sqrt(static_cast<double>(groups))));
 }
 
-// Before the first weights are drawn.
-void seed(const TrainOptions& options) {
-  if (options.insecure_test_seed) {
-    optim::seed_generator(static_cast<uint64_t>(*options.insecure_test_seed));
-  } else {
-    optim::seed_generator_secretly();
-  }
-}
-
 void append_line(const std::filesystem::path& path, const std::string& line) {
   std::FILE* file = std::fopen(path.c_str(), "a");
   bool written = file != nullptr && std::fputs((line + "\n").c_str(), file) >= 0;
   if (file != nullptr) written = std::fclose(file) == 0 && written;
   if (!written) throw IoError(fmt::format("[train] cannot write to {}; is the disk full?", path.string()));
-}
-
-void require_same_sizes(const TrainOptions& options, const RecordTensors& training, const RecordTensors& test) {
-  const auto check = [](const char* flag, const at::Tensor& own, const at::Tensor& trained_on) {
-    const at::IntArrayRef sizes = own.sizes().slice(1), needed = trained_on.sizes().slice(1);
-    if (sizes != needed)
-      throw DataError(fmt::format("[{}] a record has sizes [{}]; must be those of the training records, [{}]", flag,
-                                  fmt::join(sizes, ", "), fmt::join(needed, ", ")));
-  };
-  check(options.test_table.empty() ? "--test-images" : "--test-table", test.inputs, training.inputs);
-  check("--test-labels", test.labels, training.labels);
 }
 
 }  // namespace
@@ -77,48 +53,17 @@ TrainingRun::TrainingRun(const TrainingJob& job)
   if (job.options.threads > 0) at::set_num_threads(static_cast<int>(job.options.threads));
   if (plan_.privacy && job.options.fallback == "none")
     costs_ = chosen_costs(plan_.kernel_costs, job.options.matmul, text());
-  const RecordShape given = plan_.data.text ? read_texts() : read_records();
-  shape_ = prepared_shape(*model_, given);
-  optimizer_ = make_optimizer(job.options, plan_, *model_);
+  inputs_ = read_run_inputs(job, plan_, folder_);
+  shape_ = prepared_shape(model(), inputs_.shape);
+  optimizer_ = make_optimizer(job.options, plan_, model());
   schedule_.emplace(optim::LrSchedule::shape_of(job.options.lr_schedule), plan_.steps, job.options.warmup);
-  if (model_->prepares()) {
+  if (model().prepares()) {
     const SlowNotice notice(*job.err, fmt::format("preparing the records with {} ...", job.options.model));
-    prepare(*model_, training_);
-    if (test_) prepare(*model_, *test_);
+    prepare(model(), inputs_.training);
+    if (inputs_.test) prepare(model(), *inputs_.test);
   }
-  model_->move_to(device_.where());
-  records_ = labelled_records(std::move(training_));
-}
-
-RecordShape TrainingRun::read_records() {
-  training_ = read_training_data(job_.options, plan_);
-  test_ = read_test_data(job_.options, plan_);
-  if (test_) require_same_sizes(job_.options, training_, *test_);
-  seed(job_.options);
-  const RecordShape given = record_shape(training_, plan_);
-  if (job_.options.model == kMobileNet) {
-    published_ = published_weights(job_.options);
-    model_ = make_mobilenet(given, plan_.adapt, published_->file);
-    return given;
-  }
-  graph_ =
-      job_.kind == TrainingJob::Kind::resume ? run_model_bytes(folder_, job_.options) : given_model_bytes(job_.options);
-  model_ = make_model(job_.options, graph_, given);
-  return given;
-}
-
-RecordShape TrainingRun::read_texts() {
-  const TrainOptions& o = job_.options;
-  const DeclaredText& text = *plan_.data.text;
-  text_ = job_.kind == TrainingJob::Kind::resume ? run_text_source(folder_, o, text, true) : given_text_source(o, text);
-  training_ = training_texts(text, o.dataset, text_->tokenizer, *job_.err);
-  test_ = test_texts(text, o.dataset, text_->tokenizer);
-  if (!text_->has_licence)
-    *job_.err << fmt::format("sotto: note: the folder of {} says nothing of the terms under which it may be used\n",
-                             o.model);
-  seed(o);
-  model_ = make_text_model(*text_, o, plan_);
-  return text_shape(text, text_->tokenizer);
+  model().move_to(device_.where());
+  records_ = labelled_records(std::move(inputs_.training));
 }
 
 std::ostream& TrainingRun::text() const {
@@ -132,7 +77,7 @@ int64_t TrainingRun::steps_done() const {
 // Before anything is drawn: what is good to know of the model, or why it is refused after all.
 void TrainingRun::examine() {
   try {
-    private_->examine(losses_of(*model_));
+    private_->examine(losses_of(model()));
   } catch (const optim::TooLittleMemory& error) {
     throw UsageError(
         fmt::format("[--memory] too little: {} bytes; a physical batch of two records of this model holds at least {}",
@@ -146,12 +91,12 @@ void TrainingRun::start(bool resume) {
   const TrainOptions& o = job_.options;
   std::optional<SlowNotice> notice;
   notice.emplace(*job_.err, fmt::format("examining {} on made-up records ...", o.model));
-  output_sizes(*model_, shape_, 2);
+  output_sizes(model(), shape_, 2);
   if (!plan_.privacy) {
-    plain_ = std::make_unique<PlainTraining>(*model_, *optimizer_, records_, o.batch, plan_.physical_batch, device_);
+    plain_ = std::make_unique<PlainTraining>(model(), *optimizer_, records_, o.batch, plan_.physical_batch, device_);
     return;
   }
-  const std::vector<optim::NamedParameter> parameters = trainable_parameters(*model_);
+  const std::vector<optim::NamedParameter> parameters = trainable_parameters(model());
   const std::vector<size_t> groups = o.per_group ? optim::module_groups(parameters) : std::vector<size_t>{};
   optim::PrivateTrainingOptions options{
       .plan = *plan_.privacy,
@@ -160,7 +105,7 @@ void TrainingRun::start(bool resume) {
       .unit_is_group = plan_.data.text && plan_.data.text->texts_per_group > 0,
       .resume = resume,
       .physical_batch = plan_.physical_batch,
-      .constants = constants(*model_)};
+      .constants = constants(model())};
   options.inputs = record_specs(shape_);
   options.tape.memory_bytes = plan_.memory_bytes;
   if (costs_) options.tape.costs = to_kernel_costs(*costs_);
@@ -176,7 +121,7 @@ void TrainingRun::start(bool resume) {
 }
 
 void TrainingRun::centre() {
-  models::Centred* const centred = model_->centred();
+  models::Centred* const centred = model().centred();
   if (centred == nullptr) return;
   {
     const SlowNotice notice(*job_.err, "finding out what all records have in common ...");
@@ -199,13 +144,10 @@ ExitCode TrainingRun::train() {
     const std::string heading = plan_.not_private.empty() ? "" : "NOT PRIVATE: " + plan_.not_private;
     TrainOptions options = resolved(job_.options, plan_);
     options.device = device_.where().str();
-    if (!graph_.empty()) options.model_sha256 = privacy::sha256_hex(graph_);
-    if (text_) options.model_sha256 = text_->weights_sha256;
-    if (published_) options.model_sha256 = published_->sha256;
+    options.model_sha256 = inputs_.model_sha256();
     if (costs_) options.kernel_costs = to_text(*costs_);
     privacy::write_file_atomically(folder_.config(), format_config(options, heading));
-    if (!graph_.empty()) privacy::write_file_atomically(folder_.graph(), graph_);
-    if (text_) keep(*text_, folder_);
+    keep(inputs_, folder_);
     if (!plan_.data.schema.text.empty()) privacy::write_file_atomically(folder_.schema(), plan_.data.schema.text);
     if (!heading.empty()) privacy::write_file_atomically(folder_.not_private(), heading + "\n");
     start(false);
@@ -224,7 +166,7 @@ ExitCode TrainingRun::train() {
 }
 
 ExitCode TrainingRun::resume() {
-  const RunCheckpoint state = load_run_checkpoint(folder_.checkpoint(), *model_, *optimizer_);
+  const RunCheckpoint state = load_run_checkpoint(folder_.checkpoint(), model(), *optimizer_);
   if (state.finished)
     throw UsageError(
         fmt::format("[resume] {} is finished: all {} planned steps were taken", folder_.path().string(), plan_.steps));
@@ -256,7 +198,7 @@ void TrainingRun::step() {
   set_lr(*optimizer_, job_.options, plan_, schedule_->factor(steps_done()));
   run_model(job_.options.model, private_ ? Told::without_its_words : Told::whole, [&] {
     if (private_) {
-      private_->step(losses_of(*model_));
+      private_->step(losses_of(model()));
     } else {
       plain_->step();
     }
@@ -268,7 +210,7 @@ void TrainingRun::step() {
 
 void TrainingRun::require_finite() const {
   const at::NoGradGuard no_grad;
-  const std::vector<models::NamedTensor> tensors = model_->trainable();
+  const std::vector<models::NamedTensor> tensors = model().trainable();
   std::vector<at::Tensor> largest;
   for (const models::NamedTensor& named : tensors)
     largest.push_back(at::linalg_vector_norm(named.tensor, kInfinity).to(at::kDouble));
@@ -332,7 +274,7 @@ ExitCode TrainingRun::loop() {
 }
 
 void TrainingRun::save(bool finished) {
-  save_run_checkpoint(folder_.checkpoint(), *model_, *optimizer_,
+  save_run_checkpoint(folder_.checkpoint(), model(), *optimizer_,
                       {.applied_steps = applied_steps_,
                        .updates = updates_,
                        .ledger_head = private_ ? private_->ledger().head_hash() : "",
@@ -342,7 +284,8 @@ void TrainingRun::save(bool finished) {
 
 std::optional<TestResult> TrainingRun::evaluate() {
   std::optional<TestResult> result;
-  if (test_) run_model(job_.options.model, Told::whole, [&] { result = measure(*model_, *test_, plan_.data); });
+  if (inputs_.test)
+    run_model(job_.options.model, Told::whole, [&] { result = measure(model(), *inputs_.test, plan_.data); });
   nlohmann::ordered_json line = {{"step", steps_done()}, {"epsilon_spent", nullptr}, {"accuracy", nullptr}};
   if (private_ && plan_.not_private.empty()) line["epsilon_spent"] = private_->epsilon();
   if (result) add_to(line, *result);
@@ -352,14 +295,11 @@ std::optional<TestResult> TrainingRun::evaluate() {
 }
 
 void TrainingRun::write_artefacts() const {
-  models::Metadata metadata = {{"model", graph_.empty() ? job_.options.model : "graph.ts"}};
+  models::Metadata metadata = {{"model", inputs_.graph.empty() ? job_.options.model : "graph.ts"}};
   metadata["input_scaling"] = input_scaling(plan_.data);
-  if (text_) metadata["labels"] = plan_.data.text->labels().text();
-  if (text_ && !job_.options.pooling.empty()) metadata["pooling"] = job_.options.pooling;
-  const std::string hash = text_            ? text_->weights_sha256
-                           : published_     ? published_->sha256
-                           : graph_.empty() ? ""
-                                            : privacy::sha256_hex(graph_);
+  if (plan_.data.text) metadata["labels"] = plan_.data.text->labels().text();
+  if (plan_.data.text && !job_.options.pooling.empty()) metadata["pooling"] = job_.options.pooling;
+  const std::string hash = inputs_.model_sha256();
   if (!hash.empty()) metadata["model_file_sha256"] = hash;
   if (private_) {
     const privacy::Certificate certificate = run_certificate(job_.options, plan_, *private_, hash);
@@ -368,15 +308,15 @@ void TrainingRun::write_artefacts() const {
   } else {
     metadata["privacy"] = "NOT PRIVATE: " + plan_.not_private;
   }
-  models::save_state(folder_.model(), model_->state(), metadata);
-  if (model_->has_file()) model_->write_file(folder_.script());
+  models::save_state(folder_.model(), model().state(), metadata);
+  if (model().has_file()) model().write_file(folder_.script());
 }
 
 void TrainingRun::report(const std::optional<TestResult>& result, bool finished) const {
   const RunReport report{.job = job_,
                          .plan = plan_,
                          .folder = folder_.path(),
-                         .model_file = !graph_.empty(),
+                         .model_file = !inputs_.graph.empty(),
                          .training = private_.get(),
                          .device = device_.where().str(),
                          .result = result,

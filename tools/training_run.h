@@ -5,14 +5,12 @@
 #include <sotto/optim/private_training.h>
 #include <sotto/optim/step_device.h>
 #include <sotto/tools/cost_figures.h>
-#include <sotto/tools/picture_network.h>
 #include <sotto/tools/plain_training.h>
-#include <sotto/tools/record_tensors.h>
 #include <sotto/tools/run_checkpoint.h>
 #include <sotto/tools/run_folder.h>
+#include <sotto/tools/run_inputs.h>
 #include <sotto/tools/run_model.h>
 #include <sotto/tools/test_result.h>
-#include <sotto/tools/text_source.h>
 #include <sotto/tools/training_job.h>
 #include <sotto/tools/training_plan.h>
 
@@ -34,8 +32,6 @@ class TrainingRun {
   ExitCode resume();
 
  private:
-  RecordShape read_texts();
-  RecordShape read_records();
   void examine();
   void start(bool resume);
   // Of a model that subtracts one (models/centred.h), before its first step: from one planned step, or where nothing is
@@ -54,20 +50,16 @@ class TrainingRun {
   void report(const std::optional<TestResult>& result, bool finished) const;
   int64_t steps_done() const;  // charged, or taken where nothing is charged
   std::ostream& text() const;  // for people
+  models::TrainableModel& model() const { return *inputs_.model; }
 
   const TrainingJob& job_;
   optim::StepDevice device_;  // before anything else of LibTorch
   RunFolder folder_;
   TrainingPlan plan_;
   std::optional<CostFigures> costs_;  // nothing where no strategies are chosen
-  RecordTensors training_;            // until the model is made
+  RunInputs inputs_;                  // without the records, which are in records_, once all is made
+  RecordShape shape_;                 // prepared
   optim::Records records_;
-  std::optional<RecordTensors> test_;
-  std::string graph_;                          // the bytes of the model file; empty for a ready network
-  std::optional<TextSource> text_;             // of a run of texts
-  std::optional<PublishedWeights> published_;  // of --model mobilenet
-  RecordShape shape_;
-  std::unique_ptr<models::TrainableModel> model_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
   std::optional<optim::LrSchedule> schedule_;
   std::unique_ptr<optim::PrivateTraining> private_;

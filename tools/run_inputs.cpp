@@ -1,0 +1,91 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sotto/optim/generator.h>
+#include <sotto/privacy/atomic_file.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/sha256.h>
+#include <sotto/tools/run_inputs.h>
+#include <sotto/tools/text_tensors.h>
+#include <sotto/tools/training_data.h>
+
+#include <ostream>
+#include <utility>
+
+namespace sotto::tools {
+namespace {
+
+// Before the first weights are drawn.
+void seed(const TrainOptions& options) {
+  if (options.insecure_test_seed) {
+    optim::seed_generator(static_cast<uint64_t>(*options.insecure_test_seed));
+  } else {
+    optim::seed_generator_secretly();
+  }
+}
+
+void require_same_sizes(const TrainOptions& options, const RecordTensors& training, const RecordTensors& test) {
+  const auto check = [](const char* flag, const at::Tensor& own, const at::Tensor& trained_on) {
+    const at::IntArrayRef sizes = own.sizes().slice(1), needed = trained_on.sizes().slice(1);
+    if (sizes != needed)
+      throw DataError(fmt::format("[{}] a record has sizes [{}]; must be those of the training records, [{}]", flag,
+                                  fmt::join(sizes, ", "), fmt::join(needed, ", ")));
+  };
+  check(options.test_table.empty() ? "--test-images" : "--test-table", test.inputs, training.inputs);
+  check("--test-labels", test.labels, training.labels);
+}
+
+RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
+  RunInputs result{.training = read_training_data(job.options, plan),
+                   .test = read_test_data(job.options, plan),
+                   .shape = {},
+                   .model = nullptr};
+  if (result.test) require_same_sizes(job.options, result.training, *result.test);
+  seed(job.options);
+  result.shape = record_shape(result.training, plan);
+  if (job.options.model == kMobileNet) {
+    result.published = published_weights(job.options);
+    result.model = make_mobilenet(result.shape, plan.adapt, result.published->file);
+    return result;
+  }
+  result.graph =
+      job.kind == TrainingJob::Kind::resume ? run_model_bytes(folder, job.options) : given_model_bytes(job.options);
+  result.model = make_model(job.options, result.graph, result.shape);
+  return result;
+}
+
+RunInputs read_texts(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
+  const TrainOptions& o = job.options;
+  const DeclaredText& text = *plan.data.text;
+  TextSource source =
+      job.kind == TrainingJob::Kind::resume ? run_text_source(folder, o, text, true) : given_text_source(o, text);
+  RunInputs result{.training = training_texts(text, o.dataset, source.tokenizer, *job.err),
+                   .test = test_texts(text, o.dataset, source.tokenizer),
+                   .shape = text_shape(text, source.tokenizer),
+                   .model = nullptr};
+  if (!source.has_licence)
+    *job.err << fmt::format("sotto: note: the folder of {} says nothing of the terms under which it may be used\n",
+                            o.model);
+  seed(o);
+  result.model = make_text_model(source, o, plan);
+  result.text = std::move(source);
+  return result;
+}
+
+}  // namespace
+
+std::string RunInputs::model_sha256() const {
+  if (text) return text->weights_sha256;
+  if (published) return published->sha256;
+  return graph.empty() ? "" : privacy::sha256_hex(graph);
+}
+
+RunInputs read_run_inputs(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
+  return plan.data.text ? read_texts(job, plan, folder) : read_records(job, plan, folder);
+}
+
+void keep(const RunInputs& inputs, const RunFolder& folder) {
+  if (!inputs.graph.empty()) privacy::write_file_atomically(folder.graph(), inputs.graph);
+  if (inputs.text) keep(*inputs.text, folder);
+}
+
+}  // namespace sotto::tools
