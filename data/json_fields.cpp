@@ -23,10 +23,10 @@ class FieldTaker final : public nlohmann::json_sax<Json> {
   const std::vector<std::optional<std::string>>& fields() const { return fields_; }
 
   bool null() override { return other("null"); }
-  bool boolean(bool /*value*/) override { return other("true or false"); }
-  bool number_integer(std::int64_t value) override { return number(std::to_string(value)); }
-  bool number_unsigned(std::uint64_t value) override { return number(std::to_string(value)); }
-  bool number_float(double /*value*/, const std::string& digits) override { return number(digits); }
+  bool boolean(bool value) override { return scalar(value ? "true" : "false", "true or false"); }
+  bool number_integer(std::int64_t value) override { return scalar(std::to_string(value), "a number"); }
+  bool number_unsigned(std::uint64_t value) override { return scalar(std::to_string(value), "a number"); }
+  bool number_float(double /*value*/, const std::string& digits) override { return scalar(digits, "a number"); }
   bool binary(Json::binary_t& /*value*/) override { return other("binary"); }
   bool string(std::string& value) override {
     if (keys_.empty()) return no_object();
@@ -61,9 +61,9 @@ class FieldTaker final : public nlohmann::json_sax<Json> {
     if (wanted_) return complain(fmt::format("the field '{}' is {}; it must be a string", names_[*wanted_], kind));
     return true;
   }
-  bool number(const std::string& digits) {
-    if (keys_.empty() || wanted_ == 0) return other("a number");
-    return !wanted_ || take(digits);
+  bool scalar(const std::string& text, const char* kind) {
+    if (keys_.empty() || wanted_ == 0) return other(kind);
+    return !wanted_ || take(text);
   }
   bool take(std::string value) {
     fields_[*wanted_] = std::move(value);

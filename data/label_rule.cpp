@@ -55,7 +55,7 @@ std::optional<std::string_view> after(std::string_view text, std::string_view wo
 void LabelRule::refuse(const std::string& what) const {
   throw UsageError(
       fmt::format("[LabelRule] '{}': {}; allowed are 'negative, positive, drop neutral', '<0 -> 0, >0 -> 1, drop 0' "
-                  "and 'range -4 4'",
+                  "(with <, <=, > and >=) and 'range -4 4'",
                   text_, what));
 }
 
@@ -74,6 +74,7 @@ LabelRule LabelRule::parse(std::string_view text) {
 
 void LabelRule::read_names() {
   for (const std::string_view part : parts(text_)) {
+    if (part == trimmed(kDropWord)) refuse("'drop' says no label; the label follows it, as in 'drop neutral'");
     const auto dropped = after(part, kDropWord);
     (dropped ? dropped_names_ : class_names_).emplace_back(dropped.value_or(part));
   }

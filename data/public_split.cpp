@@ -5,7 +5,8 @@
 
 namespace sotto::data {
 
-PublicSplit::PublicSplit(double test_fraction, std::uint64_t seed) : test_fraction_(test_fraction), seed_(seed) {
+PublicSplit::PublicSplit(double test_fraction, std::uint64_t seed, By by)
+    : test_fraction_(test_fraction), seed_(seed), by_(by) {
   if (!(test_fraction > 0 && test_fraction < 1))
     throw UsageError(fmt::format("[PublicSplit] test_fraction: {}; must be above 0 and below 1", test_fraction));
 }
@@ -16,8 +17,8 @@ bool PublicSplit::tests(std::string_view purpose, std::string_view name) const {
   return bits * 0x1p-53 < test_fraction_;
 }
 
-bool PublicSplit::tests_record(std::int64_t number) const {
-  return tests("split record", std::to_string(number));
+bool PublicSplit::tests_record(std::int64_t number, std::string_view text) const {
+  return by_ == By::text ? tests("split text", text) : tests("split record", std::to_string(number));
 }
 
 bool PublicSplit::tests_group(std::string_view name) const {
@@ -29,8 +30,8 @@ PublicSplit::Sides PublicSplit::sides(const TextTable& table) const {
   for (const std::string& name : table.group_names) group_tests.push_back(tests_group(name));
   Sides result;
   for (std::size_t i = 0; i < table.texts.size(); ++i) {
-    const bool test =
-        table.groups.empty() ? tests_record(table.numbers[i]) : group_tests[static_cast<std::size_t>(table.groups[i])];
+    const bool test = table.groups.empty() ? tests_record(table.numbers[i], table.texts[i])
+                                           : group_tests[static_cast<std::size_t>(table.groups[i])];
     (test ? result.test : result.train).push_back(i);
   }
   return result;

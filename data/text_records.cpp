@@ -85,7 +85,8 @@ struct TextRecords::State {
     for (const std::string& column : layout.columns) {
       const auto found = std::ranges::find(*names, column);
       if (found == names->end())
-        lines.refuse(begin, fmt::format("the header names {} columns, and none of them '{}'", width, column));
+        lines.refuse(begin, fmt::format("the header names {} columns, and none of them '{}'{}", width, column,
+                                        width > 1 ? "" : "; fields are separated by commas in csv, by tabs in tsv"));
       if (std::ranges::count(*names, column) > 1)
         lines.refuse(begin, fmt::format("the header names '{}' twice", column));
       places.push_back(static_cast<std::size_t>(found - names->begin()));
@@ -123,6 +124,12 @@ std::optional<TextFormat> format_with_columns(std::string_view name) {
   if (name == "csv") return TextFormat::csv;
   if (name == "jsonl") return TextFormat::jsonl;
   return std::nullopt;
+}
+
+std::optional<TextFormat> format_of_ending(const std::filesystem::path& file) {
+  const std::filesystem::path path = file.extension() == ".gz" ? file.stem() : file.filename();
+  const std::string ending = path.extension().string();
+  return ending.empty() ? std::nullopt : format_with_columns(std::string_view(ending).substr(1));
 }
 
 bool is_blank(std::string_view text) {

@@ -32,10 +32,19 @@ std::string terminal_text(const TextReport& report, std::size_t most) {
 
   std::size_t records = 0;
   for (const auto& lines : report.repeats) records += lines.size();
-  text += fmt::format(
-      "warning: {} texts occur more than once, in {} records. One person may own several records: where the unit of "
-      "privacy is a record, such a person is protected less than stated. Name a group column, or leave repeats out.\n",
-      report.repeats.size(), records);
+  const char* const which = !report.repeats_dropped ? ""
+                            : report.has_groups     ? " in other groups or under other labels,"
+                                                    : " under other labels,";
+  const char* const risk =
+      report.has_groups ? "a person who is in several groups is protected less than stated."
+                        : "where the unit of privacy is a record, such a person is protected less than stated. Name a "
+                          "group column";
+  text +=
+      fmt::format("warning: {} texts occur more than once,{} in {} records. One person may own several records: {}{}\n",
+                  report.repeats.size(), which, records, risk,
+                  report.has_groups        ? ""
+                  : report.repeats_dropped ? "."
+                                           : ", or leave repeats out.");
   for (std::size_t i = 0; i < std::min(most, report.repeats.size()); ++i) text += lines_of(report.repeats[i]);
   if (report.repeats.size() > most) text += fmt::format("  and {} more texts\n", report.repeats.size() - most);
   return text;

@@ -15,9 +15,12 @@ struct TextReport {
   std::int64_t records = 0;  // read
   std::int64_t dropped_by_rule = 0;
   std::int64_t dropped_repeats = 0;
+  bool repeats_dropped = false;  // repeats were to be left out: of the same group, where there are groups
+  bool has_groups = false;
   std::int64_t dropped_beyond_bound = 0;
   // For every text that occurs more than once among the records that the rule keeps, byte for byte: the lines on which
   // those records begin, ascending. Sorted by the first of them. Labels and groups may differ.
+  // With `repeats_dropped` those alone that are still there more than once, under other labels or in other groups.
   std::vector<std::vector<std::int64_t>> repeats;
 };
 

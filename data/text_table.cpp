@@ -5,6 +5,7 @@
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <set>
 #include <utility>
@@ -33,6 +34,14 @@ TextLayout layout(const TextTableOptions& options) {
   for (const std::string* column : {&options.label_column, &options.group_column})
     if (!column->empty()) result.columns.push_back(*column);
   return result;
+}
+
+// As 1.0 or 1e0, which are numbers that other digits stand for too.
+bool is_number_but_no_integer(std::string_view field) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
+  if (error != std::errc() || end != field.data() + field.size()) return false;
+  return field.find_first_of(".eE") != std::string_view::npos;
 }
 
 // Reads the records that the rule of labels keeps.
@@ -87,7 +96,13 @@ class Reading {
         records_.refuse(fmt::format("column {}: no '{}' in the field", options_.group_column, options_.group_up_to));
       field.resize(end);
     }
-    if (field.empty()) records_.refuse(fmt::format("column {}: the group is empty", options_.group_column));
+    if (is_blank(field)) records_.refuse(fmt::format("column {}: the group is empty", options_.group_column));
+    // One number has many spellings, and each would be a group of its own.
+    if (options_.format == TextFormat::jsonl && is_number_but_no_integer(field))
+      records_.refuse(
+          fmt::format("column {}: the group is a number in a spelling of its own; write whole numbers in "
+                      "plain digits, or texts",
+                      options_.group_column));
     return field;
   }
 
@@ -120,7 +135,8 @@ std::vector<bool> first_of_its_kind(const TextTable& table, std::vector<std::vec
   std::vector<bool> stays(table.texts.size(), true);
   for (std::vector<std::size_t>& same : repeats) {
     if (options.is_test)
-      std::stable_partition(same.begin(), same.end(), [&](std::size_t i) { return options.is_test(table.numbers[i]); });
+      std::stable_partition(same.begin(), same.end(),
+                            [&](std::size_t i) { return options.is_test(table.numbers[i], table.texts[i]); });
     std::set<std::pair<double, std::int64_t>> seen;
     for (const std::size_t i : same)
       stays[i] =
@@ -137,12 +153,18 @@ TextTable read_text_table(const std::filesystem::path& path, const TextTableOpti
   TextTable table = reading.take_table();
   TextReport& report = table.report;
 
+  report.repeats_dropped = options.drop_repeats;
+  report.has_groups = !options.group_column.empty();
   const auto repeats = repeated_texts(table.texts);
+  const std::vector<bool> stays =
+      options.drop_repeats ? first_of_its_kind(table, repeats, options) : std::vector<bool>(table.texts.size(), true);
   for (const std::vector<std::size_t>& same : repeats) {
-    std::vector<std::int64_t>& lines = report.repeats.emplace_back();
-    for (const std::size_t i : same) lines.push_back(reading.lines()[i]);
+    std::vector<std::int64_t> lines;
+    for (const std::size_t i : same)
+      if (stays[i]) lines.push_back(reading.lines()[i]);
+    if (lines.size() > 1) report.repeats.push_back(std::move(lines));
   }
-  if (options.drop_repeats) report.dropped_repeats = keep(first_of_its_kind(table, repeats, options), table);
+  report.dropped_repeats = keep(stays, table);
   if (options.max_per_group > 0)
     report.dropped_beyond_bound =
         keep(bounded_groups(table.groups, table.group_names, options.max_per_group, options.group_seed), table);

@@ -18,6 +18,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sotto::data {
@@ -43,10 +44,10 @@ struct TextTableOptions {
   // repeats can be left out for free: were a text left out for being in another group, or under another label, then
   // removing one record would bring back another.
   bool drop_repeats = false;
-  // Whether the record of a number is a public test (public_split.h): it is left out for repeating another test alone,
+  // Whether a record is a public test (public_split.h): it is left out for repeating another test alone,
   // and what repeats a test is left out wherever it stands. Otherwise the tests would tell of records that are none.
   // No record is one unless given; has no place with a group column, where the side of a copy is that of its group.
-  std::function<bool(std::int64_t number)> is_test = {};
+  std::function<bool(std::int64_t number, std::string_view text)> is_test = {};
 
   std::int64_t max_bytes = kMaxTextFileBytes;
   std::int64_t max_records = kMaxTextRecords;

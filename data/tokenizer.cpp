@@ -29,13 +29,17 @@ std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& 
   std::vector<std::filesystem::path> result = {file};
   const std::filesystem::path settings = file.parent_path() / kTokenizerConfig;
   std::error_code ignored;
-  if (file.extension() != ".json" && std::filesystem::exists(settings, ignored)) result.push_back(settings);
+  if (std::filesystem::exists(settings, ignored)) result.push_back(settings);
   return result;
 }
 
 WordPiece read_word_piece(const std::filesystem::path& file) {
-  if (file.extension() == ".json") return WordPiece::from_tokenizer(file);
   const std::vector<std::filesystem::path> files = tokenizer_files(file);
+  if (file.extension() == ".json") {
+    WordPiece pieces = WordPiece::from_tokenizer(file);
+    if (files.size() > 1) require_same_text(files[1], pieces.text_settings());
+    return pieces;
+  }
   return WordPiece::from_vocabulary(file, files.size() > 1 ? read_tokenizer_config(files[1]) : BertTextSettings{});
 }
 

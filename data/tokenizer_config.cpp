@@ -23,7 +23,7 @@ constexpr const char* kFunction = "read_tokenizer_config";
 constexpr std::size_t kMostKeys = 1000;
 
 // Settings that decide nothing about the ids of one text without padding.
-constexpr std::array<std::string_view, 21> kReadOver = {"backend",
+constexpr std::array<std::string_view, 20> kReadOver = {"backend",
                                                         "clean_up_tokenization_spaces",
                                                         "from_slow",
                                                         "full_tokenizer_file",
@@ -41,7 +41,6 @@ constexpr std::array<std::string_view, 21> kReadOver = {"backend",
                                                         "stride",
                                                         "tokenizer_file",
                                                         "transformers_version",
-                                                        "truncation_side",
                                                         "truncation_strategy",
                                                         "use_fast"};
 
@@ -76,6 +75,18 @@ void check_added(JsonNode& root) {
   }
 }
 
+// From which end a text that is too long is cut decides its ids.
+void demand_right_truncation(JsonNode& root) {
+  root.demand_if_given("truncation_side", {JsonValue{"right"}});
+}
+
+std::string content(const std::filesystem::path& path) {
+  InputFile file(path);
+  std::string text(std::min<std::uint64_t>(file.max_content_bytes(), kMaxTokenizerConfigBytes + 1), '\0');
+  text.resize(file.read(std::span(reinterpret_cast<std::uint8_t*>(text.data()), text.size())));
+  return text;
+}
+
 }  // namespace
 
 BertTextSettings parse_tokenizer_config(const std::filesystem::path& path, const std::string& text) {
@@ -91,6 +102,7 @@ BertTextSettings parse_tokenizer_config(const std::filesystem::path& path, const
       root.refuse("strip_accents", *strip, "true, false or null");
   }
   root.demand_if_given("do_basic_tokenize", {JsonValue{true}});
+  demand_right_truncation(root);
   if (const JsonValue* kind = root.take("tokenizer_class"); kind != nullptr && !is_off(*kind))
     root.demand("tokenizer_class", {JsonValue{"BertTokenizer"}, JsonValue{"BertTokenizerFast"}});
   for (const auto& [key, name] : kTokens) {
@@ -106,10 +118,20 @@ BertTextSettings parse_tokenizer_config(const std::filesystem::path& path, const
 }
 
 BertTextSettings read_tokenizer_config(const std::filesystem::path& path) {
-  InputFile file(path);
-  std::string text(std::min<std::uint64_t>(file.max_content_bytes(), kMaxTokenizerConfigBytes + 1), '\0');
-  text.resize(file.read(std::span(reinterpret_cast<std::uint8_t*>(text.data()), text.size())));
-  return parse_tokenizer_config(path, text);
+  return parse_tokenizer_config(path, content(path));
+}
+
+void require_same_text(const std::filesystem::path& path, const BertTextSettings& of_tokenizer) {
+  const JsonValue document =
+      privacy::parse_settings(kFunction, path, content(path), kMaxTokenizerConfigBytes, kMostKeys);
+  JsonNode root(kFunction, path, "", document);
+  const auto demand = [&](const char* key, bool value) { root.demand_if_given(key, {JsonValue{value}}); };
+  demand("do_lower_case", of_tokenizer.lowercase);
+  demand("tokenize_chinese_chars", of_tokenizer.handle_chinese_chars);
+  if (const JsonValue* strip = root.take("strip_accents");
+      strip != nullptr && !std::holds_alternative<std::nullptr_t>(strip->value))
+    demand("strip_accents", of_tokenizer.strips_accents());
+  demand_right_truncation(root);
 }
 
 }  // namespace sotto::data

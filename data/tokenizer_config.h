@@ -25,6 +25,10 @@ inline constexpr std::uintmax_t kMaxTokenizerConfigBytes = 1 << 20;
 
 // Throws DataError that names file and key.
 BertTextSettings read_tokenizer_config(const std::filesystem::path& path);
+// Beside a tokenizer.json, which says all that is needed, the file must not say another thing of the same: Python's
+// AutoTokenizer would follow it. Throws DataError; reads over all other settings.
+void require_same_text(const std::filesystem::path& path, const BertTextSettings& of_tokenizer);
+
 // The text of a file that was read from `path` before.
 BertTextSettings parse_tokenizer_config(const std::filesystem::path& path, const std::string& text);
 

@@ -93,6 +93,7 @@ TEST(LabelRuleTest, WrongRulesAreRefused) {
   EXPECT_THAT(refused("a, a"), HasSubstr("distinct names"));
   EXPECT_THAT(refused("a,,b"), HasSubstr("none empty"));
   EXPECT_THAT(refused("a, b, drop a"), HasSubstr("'a' is empty or repeated"));
+  EXPECT_THAT(refused("a, b, drop"), HasSubstr("'drop' says no label"));
   EXPECT_THAT(refused("a, b, drop c, drop c"), HasSubstr("'c' is empty or repeated"));
   std::string many = "0";
   for (int i = 1; i <= 256; ++i) many += "," + std::to_string(i);

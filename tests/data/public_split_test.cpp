@@ -10,6 +10,7 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "../support/message.h"
 
@@ -19,6 +20,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::message_of;
+using By = PublicSplit::By;
 
 TEST(KeyedHashTest, IsTheStatedPartOfSha256) {
   EXPECT_EQ(keyed_hash(0, "", ""), 0x89d6662ffd77703eU);
@@ -27,34 +29,57 @@ TEST(KeyedHashTest, IsTheStatedPartOfSha256) {
 }
 
 TEST(PublicSplitTest, SidesAreAsDefined) {
-  const PublicSplit records(0.2, 7), groups(0.3, 7);
+  const PublicSplit records(0.2, 7, By::number), others(0.3, 7, By::text);
   std::vector<std::int64_t> numbers;
   for (std::int64_t n = 1; n <= 40; ++n)
-    if (records.tests_record(n)) numbers.push_back(n);
+    if (records.tests_record(n, "any")) numbers.push_back(n);
   EXPECT_THAT(numbers, ElementsAre(8, 11, 19, 20, 26, 33, 36));
-  std::string names;
-  for (char name = 'a'; name <= 'p'; ++name)
-    if (groups.tests_group(std::string(1, name))) names += name;
+  std::string names, texts;
+  for (char name = 'a'; name <= 'p'; ++name) {
+    if (others.tests_group(std::string(1, name))) names += name;
+    if (others.tests_record(name, std::string(1, name))) texts += name;
+  }
   EXPECT_EQ(names, "acgkn");
+  EXPECT_EQ(texts, "bfho");  // by SHA-256 in another program
 }
 
 TEST(PublicSplitTest, TheShareIsCloseToTheFraction) {
   constexpr int kRecords = 20000;
   for (const double fraction : {0.01, 0.2, 0.5, 0.9}) {
     int tested = 0;
-    for (int n = 1; n <= kRecords; ++n) tested += PublicSplit(fraction, 3).tests_record(n);
+    for (int n = 1; n <= kRecords; ++n) tested += PublicSplit(fraction, 3, By::text).tests_record(1, std::to_string(n));
     // 5 standard deviations: wrong for one seed in a million.
     EXPECT_NEAR(tested, kRecords * fraction, 5 * std::sqrt(kRecords * fraction * (1 - fraction)));
   }
 }
 
+// One record less moves the lines of others, and none to the other side.
+TEST(PublicSplitTest, TheSideOfATextDoesNotDependOnOthers) {
+  const PublicSplit split(0.3, 7, By::text);
+  TextTable table;
+  for (int i = 0; i < 200; ++i) {
+    table.texts.push_back("text " + std::to_string(i % 150));
+    table.numbers.push_back(i + 1);
+  }
+  const auto tested = [&split](const TextTable& of) {
+    std::multiset<std::string> result;
+    for (const std::size_t i : split.sides(of).test) result.insert(of.texts[i]);
+    return result;
+  };
+  const auto all = tested(table);
+  EXPECT_GT(all.size(), 20U);
+  table.texts.erase(table.texts.begin() + static_cast<std::ptrdiff_t>(split.sides(table).train.front()));
+  table.numbers.pop_back();
+  EXPECT_EQ(tested(table), all);
+}
+
 TEST(PublicSplitTest, AGroupIsOnOneSideWhateverElseThereIs) {
-  const PublicSplit split(0.3, 7);
+  const PublicSplit split(0.3, 7, By::text), numbers(0.2, 7, By::number);
   TextTable table;
   table.texts = {"1", "2", "3", "4", "5"};
   table.numbers = {8, 9, 11, 19, 20};
-  EXPECT_THAT(PublicSplit(0.2, 7).sides(table).test, ElementsAre(0, 2, 3, 4));
-  EXPECT_THAT(PublicSplit(0.2, 7).sides(table).train, ElementsAre(1));
+  EXPECT_THAT(numbers.sides(table).test, ElementsAre(0, 2, 3, 4));
+  EXPECT_THAT(numbers.sides(table).train, ElementsAre(1));
   table.groups = {1, 0, 1, 2, 0};
   table.group_names = {"b", "c", "n"};
   EXPECT_THAT(split.sides(table).train, ElementsAre(1, 4));
@@ -63,7 +88,8 @@ TEST(PublicSplitTest, AGroupIsOnOneSideWhateverElseThereIs) {
 
 TEST(PublicSplitTest, FractionsThatLeaveASideEmptyAreRefused) {
   for (const double fraction : {0.0, 1.0, -0.1, 1.1, std::nan(""), std::numeric_limits<double>::infinity()})
-    EXPECT_THAT(message_of<UsageError>([&] { PublicSplit(fraction, 1); }), HasSubstr("must be above 0 and below 1"));
+    EXPECT_THAT(message_of<UsageError>([&] { PublicSplit(fraction, 1, By::text); }),
+                HasSubstr("must be above 0 and below 1"));
 }
 
 TEST(GroupBoundTest, TheStatedRecordsStay) {

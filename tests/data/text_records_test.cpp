@@ -94,7 +94,7 @@ TEST_F(TextRecordsTest, WhatIsNoSuchObjectIsRefusedByLine) {
   EXPECT_THAT(second("{\"text\": null, \"label\": \"x\"}"), HasSubstr("the field 'text' is null"));
   EXPECT_THAT(second("{\"text\": [\"a\"], \"label\": \"x\"}"), HasSubstr("the field 'text' is a list"));
   EXPECT_THAT(second("{\"text\": {}, \"label\": \"x\"}"), HasSubstr("the field 'text' is an object"));
-  EXPECT_THAT(second("{\"text\": \"a\", \"label\": true}"), HasSubstr("the field 'label' is true or false"));
+  EXPECT_THAT(second("{\"text\": true, \"label\": \"x\"}"), HasSubstr("the field 'text' is true or false"));
   EXPECT_THAT(second("{\"text\": \"a\\u0000\", \"label\": \"x\"}"), HasSubstr("'text' holds a zero character"));
   EXPECT_THAT(second("{\"o\": " + std::string(100, '[')), HasSubstr("nested deeper than 64 levels"));
 }

@@ -22,8 +22,8 @@ TextTableOptions labelled(const std::string& rule = "no, yes, drop maybe") {
   return {.text_column = "text", .label_column = "label", .labels = LabelRule::parse(rule)};
 }
 
-TextTableOptions grouped(std::int64_t most) {
-  return {.text_column = "text", .group_column = "id", .group_up_to = "_", .max_per_group = most};
+TextTableOptions grouped(std::int64_t most, const std::string& up_to = "_") {
+  return {.text_column = "text", .group_column = "id", .group_up_to = up_to, .max_per_group = most};
 }
 
 class TextTableTest : public testing::TextFileTest {
@@ -62,6 +62,22 @@ TEST_F(TextTableTest, NumbersOfJsonAreLabels) {
   options.format = TextFormat::jsonl;
   EXPECT_THAT(table("{\"text\": \"a\", \"label\": -1.5}\n{\"text\": \"b\", \"label\": \"2\"}", options).labels,
               ElementsAre(-1.5, 2));
+  options = labelled("false, true");
+  options.format = TextFormat::jsonl;
+  EXPECT_THAT(table("{\"text\": \"a\", \"label\": true}\n{\"text\": \"b\", \"label\": false}", options).labels,
+              ElementsAre(1, 0));
+}
+
+// 1, 1.0 and 1e0 are one number, and would be three groups.
+TEST_F(TextTableTest, AGroupOfJsonHasOneSpelling) {
+  TextTableOptions options = grouped(9, "");
+  options.format = TextFormat::jsonl;
+  const auto with = [](const char* group) { return "{\"text\": \"a\", \"id\": " + std::string(group) + "}\n"; };
+  EXPECT_EQ(
+      table(with("1") + with("\"1\"") + with("-7") + with("\"v1.0\"") + with("\"e\""), options).group_names.size(), 4U);
+  for (const char* spelling : {"1.0", "1e0", "10E-1", "\"1.5\""})
+    EXPECT_THAT(refused(with("1") + with(spelling), options), HasSubstr("line 2: column id: the group is a number"))
+        << spelling;
 }
 
 TEST_F(TextTableTest, RefusalsNameFileAndLineAndNothingOfTheRecord) {
@@ -79,6 +95,7 @@ TEST_F(TextTableTest, RefusalsNameFileAndLineAndNothingOfTheRecord) {
   EXPECT_THAT(refused("id\ttext\na_1\tx\n7331\ty\n", grouped(1)),
               AllOf(HasSubstr("line 3: column id: no '_' in the field"), Not(HasSubstr("7331"))));
   EXPECT_THAT(refused("id\ttext\n_1\tx\n", grouped(1)), HasSubstr("line 2: column id: the group is empty"));
+  EXPECT_THAT(refused("id\ttext\n \tx\n", grouped(1, "")), HasSubstr("line 2: column id: the group is empty"));
   TextTableOptions few = labelled();
   few.max_records = 1;
   EXPECT_EQ(refused(good, few), "accepted");
@@ -100,7 +117,7 @@ TEST_F(TextTableTest, OptionsThatContradictEachOtherAreRefused) {
   EXPECT_THAT(wrong({.text_column = "text",
                      .group_column = "id",
                      .max_per_group = 1,
-                     .is_test = [](std::int64_t) { return false; }}),
+                     .is_test = [](std::int64_t, std::string_view) { return false; }}),
               HasSubstr("is_test has no place"));
   for (const std::int64_t most : {0, -1})
     EXPECT_THAT(wrong({.text_column = "text", .group_column = "id", .max_per_group = most}),
@@ -177,11 +194,15 @@ TEST_F(TextTableTest, OnlyRepeatsWithTheSameLabelAndGroupAreLeftOut) {
   EXPECT_THAT(t.labels, ElementsAre(1, 0, 0));
   EXPECT_THAT(t.numbers, ElementsAre(1, 2, 4));
   EXPECT_EQ(t.report.dropped_repeats, 2);
+  EXPECT_THAT(t.report.repeats, ElementsAre(ElementsAre(2, 5)));  // still there, under two labels
+  EXPECT_THAT(terminal_text(t.report), Not(HasSubstr("leave repeats out")));
   options = grouped(9);
   options.drop_repeats = true;
   t = table("id\ttext\nu_1\ta\nv_1\ta\nu_2\ta\n", options);
   EXPECT_THAT(t.groups, ElementsAre(0, 1));
-  EXPECT_THAT(t.report.repeats, ElementsAre(ElementsAre(2, 3, 4)));
+  EXPECT_THAT(t.report.repeats, ElementsAre(ElementsAre(2, 3)));  // still there, in two groups
+  EXPECT_THAT(terminal_text(t.report), HasSubstr("1 texts occur more than once, in other groups"));
+  EXPECT_THAT(terminal_text(t.report), Not(HasSubstr("Name a group column")));
 }
 
 // Whatever is removed of the records that are no tests: the tests stay, and at most one of the others goes.
@@ -198,11 +219,13 @@ TEST_F(TextTableTest, RepeatsOnBothSidesStayTestsWhateverTheOthersAre) {
       text += records[i] + "\n";
       is_test.push_back(tests.contains(i));
     }
-    options.is_test = [&](std::int64_t number) { return is_test.at(static_cast<std::size_t>(number) - 1); };
+    options.is_test = [&](std::int64_t number, std::string_view) {
+      return is_test.at(static_cast<std::size_t>(number) - 1);
+    };
     const TextTable t = table(text, options);
     std::array<std::multiset<std::pair<std::string, double>>, 2> sides;
     for (std::size_t i = 0; i < t.texts.size(); ++i)
-      sides[options.is_test(t.numbers[i]) ? 1 : 0].emplace(t.texts[i], t.labels[i]);
+      sides[options.is_test(t.numbers[i], t.texts[i]) ? 1 : 0].emplace(t.texts[i], t.labels[i]);
     return sides;
   };
   const auto all = kept(records.size());

@@ -58,10 +58,23 @@ TEST_F(TokenizerConfigTest, WithoutTheFileOrItsSettingsTheyAreThoseOfTheUncasedE
   EXPECT_THAT(tokenizer_files(vocabulary), ElementsAre(vocabulary, files_.path() / kTokenizerConfig));
 }
 
-TEST_F(TokenizerConfigTest, BesideTokenizerJsonItSaysNothing) {
-  files_.write("not read", kTokenizerConfig);
-  const auto tokenizer = files_.path() / "tokenizer.json";
-  EXPECT_THAT(tokenizer_files(tokenizer), ElementsAre(tokenizer));
+// It goes along, for Python follows it; so it must not say another thing of the same.
+TEST_F(TokenizerConfigTest, BesideTokenizerJsonItMustSayTheSame) {
+  const auto path = files_.write("{}", kTokenizerConfig);
+  EXPECT_THAT(tokenizer_files(files_.path() / "tokenizer.json"), ElementsAre(files_.path() / "tokenizer.json", path));
+  BertTextSettings cased;
+  cased.lowercase = false;
+  const auto refused = [&](const std::string& settings, const BertTextSettings& of_tokenizer) {
+    files_.write(settings, kTokenizerConfig);
+    return refusal([&] { require_same_text(path, of_tokenizer); });
+  };
+  for (const char* same : {"{}", R"({"do_lower_case": false, "strip_accents": null, "never_split": ["x"], "what": 1})",
+                           R"({"strip_accents": false, "tokenize_chinese_chars": true})"})
+    EXPECT_EQ(refused(same, cased), "accepted") << same;
+  EXPECT_THAT(refused(R"({"do_lower_case": true})", cased), HasSubstr("'do_lower_case' is true; must be false"));
+  EXPECT_THAT(refused(R"({"strip_accents": true})", cased), HasSubstr("'strip_accents' is true; must be false"));
+  EXPECT_THAT(refused(R"({"tokenize_chinese_chars": false})", cased), HasSubstr("'tokenize_chinese_chars' is false"));
+  EXPECT_THAT(refused(R"({"truncation_side": "left"})", cased), HasSubstr("'truncation_side' is 'left'"));
 }
 
 TEST_F(TokenizerConfigTest, FilesAsTheyAreWrittenAreTaken) {
@@ -77,6 +90,7 @@ TEST_F(TokenizerConfigTest, WhatIsNotUnderstoodIsRefusedByName) {
   EXPECT_THAT(refused(R"({"strip_accents": 1})"), HasSubstr("'strip_accents' is 1; must be true, false or null"));
   EXPECT_THAT(refused(R"({"tokenize_chinese_chars": 0})"), HasSubstr("'tokenize_chinese_chars' is 0"));
   EXPECT_THAT(refused(R"({"do_basic_tokenize": false})"), HasSubstr("'do_basic_tokenize' is false; must be true"));
+  EXPECT_THAT(refused(R"({"truncation_side": "left"})"), HasSubstr("'truncation_side' is 'left'; must be 'right'"));
   EXPECT_THAT(refused(R"({"never_split": ["x"]})"),
               HasSubstr("'never_split' is an array; must be null, false or empty"));
   EXPECT_THAT(refused(R"({"additional_special_tokens": ["<x>"]})"), HasSubstr("'additional_special_tokens'"));
