@@ -43,6 +43,13 @@ void check(const BertOptions& options) {
     throw UsageError(fmt::format("[Bert] padding: {}; must be 0 to {}", options.padding, options.vocabulary - 1));
 }
 
+double parameter_count(const BertOptions& o) {
+  const auto real = [](int64_t size) { return static_cast<double>(size); };
+  const double width = real(o.width), inner = real(o.feed_forward);
+  const double embeddings = (real(o.vocabulary) + real(o.positions) + real(o.token_types) + 2) * width;
+  return embeddings + real(o.layers) * (width * (4 * width + 2 * inner + 9) + inner);
+}
+
 BertOptions read_bert_options(const std::filesystem::path& path) {
   const JsonValue document = privacy::parse_settings(
       kFunction, path, beginning_of(kFunction, path, kMaxBertConfigBytes + 1), kMaxBertConfigBytes, kMostKeys);

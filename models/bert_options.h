@@ -22,6 +22,9 @@ struct BertOptions {
 void check(const BertOptions& options);
 
 // Above this a configuration is refused unread.
+// Numbers in an encoder of these sizes, rounded down where they are many.
+double parameter_count(const BertOptions& options);
+
 inline constexpr std::uintmax_t kMaxBertConfigBytes = 1 << 20;
 
 // Reads config.json. Settings that change nothing here (of dropout, initialisation, heads of other tasks) are read

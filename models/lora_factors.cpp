@@ -12,8 +12,9 @@ namespace sotto::models {
 
 void check_sizes(const LoraOptions& options) {
   if (options.rank < 1) throw UsageError(fmt::format("[Lora] rank: {}; must be at least 1", options.rank));
-  if (!std::isfinite(options.alpha) || options.alpha <= 0.0)
-    throw UsageError(fmt::format("[Lora] alpha: {}; must be a finite number above 0", options.alpha));
+  if (!(options.alpha > 0.0 && options.alpha <= kMostLoraAlpha))
+    throw UsageError(
+        fmt::format("[Lora] alpha: {}; must be a number above 0, at most {}", options.alpha, kMostLoraAlpha));
 }
 
 void check_weight(const LoraOptions& options, const std::string& layer, const at::Tensor& weight) {

@@ -10,6 +10,8 @@
 
 namespace sotto::models {
 
+inline constexpr double kMostLoraAlpha = 1e30;  // times a factor it is a float
+
 struct LoraOptions {
   int64_t rank = 8;                                         // 1 to the smaller size of each weight
   double alpha = 16.0;                                      // finite, above 0

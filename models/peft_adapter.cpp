@@ -104,7 +104,7 @@ at::Tensor unfilled(at::IntArrayRef shape, const at::Tensor& like) {
 }  // namespace
 
 void write_peft_files(const std::filesystem::path& folder, const TextClassifierImpl& model, const Lora& lora,
-                      const std::string& base_model) {
+                      const std::string& base_model, const Metadata& more) {
   check_base_model(base_model);
   check_adapted(model, lora);
   if (model.pooling == Pooling::layers)
@@ -122,10 +122,12 @@ void write_peft_files(const std::filesystem::path& folder, const TextClassifierI
 
   const torch::nn::LinearImpl& head = *model.classifier;
   save_state(folder / kFactors, factors, {{"format", "pt"}});
-  save_state(folder / kHead, {{"weight", head.weight}, {"bias", head.bias}},
-             {{"format", "pt"}, {"pooling", std::string(pooling_name(model.pooling))}});
+  Metadata of_head = {{"format", "pt"}, {"pooling", std::string(pooling_name(model.pooling))}};
+  of_head.insert(more.begin(), more.end());
+  save_state(folder / kHead, {{"weight", head.weight}, {"bias", head.bias}}, of_head);
   privacy::write_file_atomically(folder / kConfig, settings);
-  privacy::write_file_atomically(folder / "README.md", peft_readme(base_model, model.pooling, head.weight.size(0)));
+  privacy::write_file_atomically(folder / "README.md",
+                                 peft_readme(base_model, model.pooling, head.weight.size(0), more));
 }
 
 void write_peft_adapter(const std::filesystem::path& folder, const TextClassifierImpl& model, const Lora& lora,
@@ -186,7 +188,7 @@ std::optional<PeftHead> read_peft_head(const std::filesystem::path& folder) {
     throw DataError(fmt::format("[read_peft_head] {}: {}", path.string(), what));
   };
   const TensorView* weight = file.find("weight");
-  if (weight == nullptr || weight->shape.size() != 2 || weight->shape[0] < 1)
+  if (weight == nullptr || weight->shape.size() != 2 || weight->shape[0] < 1 || weight->shape[1] < 1)
     refuse("has no weight [outputs, width] with at least one output");
   const auto pooling = file.metadata().find("pooling");
   const std::string named = pooling == file.metadata().end() ? "" : pooling->second;

@@ -32,9 +32,10 @@ namespace sotto::models {
 // when it cannot be written.
 void write_peft_adapter(const std::filesystem::path& folder, const TextClassifierImpl& model, const Lora& lora,
                         const std::string& base_model);
-// The same files into a folder that is there, for a caller who adds others before it appears under its name.
+// The same files into a folder that is there, for a caller who adds others before it appears under its name. `more`
+// goes into the metadata of the head's file and, a line each, into README.md.
 void write_peft_files(const std::filesystem::path& folder, const TextClassifierImpl& model, const Lora& lora,
-                      const std::string& base_model);
+                      const std::string& base_model, const Metadata& more = {});
 
 struct PeftAdapter {
   std::unique_ptr<Lora> lora;  // its apply() belongs in front of every forward pass

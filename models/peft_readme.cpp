@@ -50,14 +50,19 @@ std::string_view pooling_name(Pooling pooling) {
   throw InternalError("[pooling_name] a value outside of the enumeration Pooling");
 }
 
-std::string peft_readme(const std::string& base_model, Pooling pooling, int64_t outputs) {
+std::string peft_readme(const std::string& base_model, Pooling pooling, int64_t outputs, const Metadata& more) {
   const bool mean = pooling == Pooling::mean;
-  return fmt::format(kText, nlohmann::json(base_model).dump(),
-                     mean ? "the mean of the states of a text's tokens" : "the state of a text's first token",
-                     mean ? "mask = attention_mask.unsqueeze(-1).to(states.dtype)\n"
-                            "        vectors = (states * mask).sum(1) / mask.sum(1)"
-                          : "vectors = states[:, 0]",
-                     outputs);
+  std::string lines;
+  for (const auto& [name, text] : more) lines += fmt::format("- {}: {}\n", name, text);
+  if (!lines.empty()) lines = "\nOf the run that it came from:\n\n" + lines;
+  const std::string text =
+      fmt::format(kText, nlohmann::json(base_model).dump(),
+                  mean ? "the mean of the states of a text's tokens" : "the state of a text's first token",
+                  mean ? "mask = attention_mask.unsqueeze(-1).to(states.dtype)\n"
+                         "        vectors = (states * mask).sum(1) / mask.sum(1)"
+                       : "vectors = states[:, 0]",
+                  outputs);
+  return text + lines;
 }
 
 }  // namespace sotto::models

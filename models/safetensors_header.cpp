@@ -19,7 +19,8 @@ using Json = nlohmann::json;
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian, and read as they are");
 
 constexpr const char* kMetadataKey = "__metadata__";
-constexpr int kDeepestNesting = 3;  // file, tensor, list
+constexpr int kDeepestNesting = 3;             // file, tensor, list
+constexpr std::int64_t kMostTensors = 20'000;  // the JSON library takes the square of it in time
 
 struct DtypeFacts {
   Dtype dtype;
@@ -50,6 +51,8 @@ Json parse_strictly(std::string_view text) {
   if (text.empty() || text.front() != '{') refuse("the header does not start with '{'");
   // The library would end there, and whatever follows would go unread.
   if (text.find('\0') != std::string_view::npos) refuse("the header is not JSON: it holds a zero byte");
+  if (std::ranges::count(text, '{') > kMostTensors + 2)  // the file's own, and that of the metadata
+    refuse(fmt::format("the header describes more than {} tensors", kMostTensors));
   std::vector<std::set<std::string>> keys;
   const auto check = [&keys](int depth, Json::parse_event_t event, Json& value) {
     if (event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start) {
@@ -67,6 +70,14 @@ Json parse_strictly(std::string_view text) {
   } catch (const Json::exception& error) {
     refuse(fmt::format("the header is not JSON: {}", error.what()));
   }
+}
+
+// Strides are products of sizes, also where one of these is 0.
+bool strides_fit(std::span<const std::int64_t> shape) {
+  std::int64_t product = 1;
+  for (const std::int64_t size : shape)
+    if (size > 1 && __builtin_mul_overflow(product, size, &product)) return false;
+  return true;
 }
 
 std::uint64_t whole_number(const Json& value, const std::string& name, const char* what) {
@@ -111,6 +122,7 @@ HeaderEntry parse_entry(const std::string& name, const Json& tensor, std::uint64
                        entry.begin, entry.end, data_bytes));
   if (tensor_bytes(entry.dtype, entry.shape, data_bytes) != entry.end - entry.begin)
     refuse(fmt::format("tensor '{}': its {} bytes do not match its shape and type", name, entry.end - entry.begin));
+  if (!strides_fit(entry.shape)) refuse(fmt::format("tensor '{}': its sizes are too large", name));
   return entry;
 }
 

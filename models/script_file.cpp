@@ -93,15 +93,24 @@ torch::jit::Module load_script(const std::string& bytes, const std::string& name
   }
 }
 
-std::map<std::string, std::string> script_texts(const std::string& bytes, const std::vector<std::string>& names) {
-  std::istringstream stream(bytes);
-  caffe2::serialize::PyTorchStreamReader reader(&stream);
+std::map<std::string, std::string> script_texts(const std::string& bytes, const std::vector<std::string>& names,
+                                                std::size_t most) {
   std::map<std::string, std::string> result;
-  for (const std::string& name : names) {
-    const std::string record = "extra/" + name;
-    if (!reader.hasRecord(record)) continue;
-    const auto [data, size] = reader.getRecord(record);
-    result[name] = std::string(static_cast<const char*>(data.get()), size);
+  try {
+    std::istringstream stream(bytes);
+    caffe2::serialize::PyTorchStreamReader reader(&stream);
+    for (const std::string& name : names) {
+      const std::string record = "extra/" + name;
+      if (!reader.hasRecord(record)) continue;
+      if (reader.getRecordSize(record) > most) {  // not unpacked: it may be anything
+        result[name] = std::string(most, ' ');
+        continue;
+      }
+      const auto [data, size] = reader.getRecord(record);
+      result[name] = std::string(static_cast<const char*>(data.get()), size);
+    }
+  } catch (const c10::Error&) {
+    return {};  // no zip file: told when it is loaded
   }
   return result;
 }

@@ -9,12 +9,13 @@ namespace sotto::models {
 namespace {
 
 constexpr std::string_view kLinearClasses = "__torch__.torch.nn.modules.linear.";
+constexpr std::string_view kOwnLinearClass = "__torch__.sotto.Linear";  // text_script.cpp
 constexpr int64_t kMatrix = 2;  // a bilinear layer of that file has another weight
 
 bool is_linear(const torch::jit::Module& part) {
   const auto& name = part.type()->name();
-  return name && name->qualifiedName().starts_with(kLinearClasses) && part.hasattr("weight") &&
-         part.attr("weight").isTensor() && part.attr("weight").toTensor().dim() == kMatrix;
+  return name && (name->qualifiedName().starts_with(kLinearClasses) || name->qualifiedName() == kOwnLinearClass) &&
+         part.hasattr("weight") && part.attr("weight").isTensor() && part.attr("weight").toTensor().dim() == kMatrix;
 }
 
 }  // namespace

@@ -15,8 +15,9 @@ namespace sotto::models {
 class ScriptLora {
  public:
   // Makes the factors of every layer of torch.nn.Linear (or a class of that file of PyTorch, such as the output of an
-  // attention) whose name a target matches, and freezes its weight. The other parameters stay as they are in the file.
-  // A layer with several names is adapted once. Throws UsageError as Lora does; then nothing was changed.
+  // attention, or of a file that text_script() made) whose name a target matches, and freezes its weight. The other
+  // parameters stay as they are in the file. A layer with several names is adapted once. Throws UsageError as Lora
+  // does; then nothing was changed.
   ScriptLora(const torch::jit::Module& module, const LoraOptions& options);
 
   // What the weights are for. `pass`: functions of the factors. `file`: numbers, on the processor, that require grad

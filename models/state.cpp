@@ -1,4 +1,5 @@
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/models/mapped_state.h>
@@ -177,7 +178,10 @@ std::vector<std::string> load_published(const std::string& source, const std::ve
     else
       wrong.push_back(fmt::format("'{}' is not in the model", other.name));
   }
-  refuse_any("load_published", source, std::move(wrong), "all of the model must be there, in its shapes");
+  for (const NamedTensor* found : sources)
+    if (found != nullptr && found->tensor.is_floating_point() && !at::isfinite(found->tensor).all().item<bool>())
+      wrong.push_back(fmt::format("'{}' holds numbers that are not finite", found->name));
+  refuse_any("load_published", source, std::move(wrong), "all of the model must be there, finite and in its shapes");
   std::ranges::sort(left_over);
   const at::NoGradGuard no_grad;
   for (size_t t = 0; t < tensors.size(); ++t) tensors[t].tensor.copy_(sources[t]->tensor);

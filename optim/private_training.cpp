@@ -68,14 +68,16 @@ void check_missing_tail(const std::vector<NamedParameter>& parameters, const pri
   double draws = 0.0;
   for (const NamedParameter& parameter : parameters) draws += static_cast<double>(parameter.tensor.numel());
   // Replacing both of two neighbouring distributions by ones that miss a mass m adds m (1 + e^epsilon) to delta.
-  const double missing =
-      kernels::missing_tail_mass() * draws * static_cast<double>(plan.steps()) * (1.0 + std::exp(plan.epsilon()));
-  if (missing > kLargestTailShareOfDelta * plan.delta()) {
-    throw UsageError(
-        fmt::format("[PrivateTraining] the noise generator misses a tail that adds {:.3g} to delta over the whole "
-                    "run, which must stay below {} delta = {:.3g}: use more noise (a smaller epsilon), a larger delta "
-                    "or fewer steps",
-                    missing, kLargestTailShareOfDelta, kLargestTailShareOfDelta * plan.delta()));
+  const double mass = kernels::missing_tail_mass() * draws * static_cast<double>(plan.steps());
+  const double missing = mass * (1.0 + std::exp(plan.epsilon()));
+  const double allowed = kLargestTailShareOfDelta * plan.delta();
+  if (missing > allowed) {
+    const double largest = std::log(std::max(1.0, allowed / mass - 1.0));
+    throw UsageError(fmt::format(
+        "[PrivateTraining] epsilon {:.6g} is more than is given: the noise generator misses a tail that adds "
+        "{:.3g} to delta over the whole run, which must stay below {:.3g}. For this model, delta and number "
+        "of steps epsilon must be at most {:.1f}",
+        plan.epsilon(), missing, allowed, std::floor(10.0 * largest) / 10.0));
   }
 }
 

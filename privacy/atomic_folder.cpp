@@ -25,6 +25,9 @@ AtomicFolder::AtomicFolder(const std::filesystem::path& target)
   if (!target_.has_filename() || target_.filename() == "." || target_.filename() == ".." ||
       std::filesystem::symlink_status(target_, error).type() != std::filesystem::file_type::not_found)
     throw UsageError("[AtomicFolder] '" + target.string() + "' is there already; must be the name of a new folder");
+  if (target_.has_parent_path()) std::filesystem::create_directories(target_.parent_path(), error);
+  if (error)
+    throw IoError("[AtomicFolder] cannot make the folder " + target_.parent_path().string() + ": " + error.message());
   path_ = target_.string() + ".part." + std::to_string(::getpid());
   if (::mkdir(path_.c_str(), 0777) != 0) fail("make the folder", path_);
 }

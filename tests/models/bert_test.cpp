@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "../optim/oracle.h"
@@ -289,6 +290,17 @@ TEST_F(BertFiles, OtherWeightsAreRefusedAndChangeNothing) {
               HasSubstr("'decoder.weight' is not in the model"));
   EXPECT_THAT(refused([](auto& s) { s[0].tensor = torch::ones({31, 8}); }), HasSubstr("has shape [31, 8]"));
   EXPECT_THAT(refused([](auto& s) { s[0].tensor = torch::ones({30, 8}, torch::kLong); }), HasSubstr("is of type I64"));
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()})
+    EXPECT_THAT(refused([bad](auto& s) { s[1].tensor = torch::full_like(s[1].tensor, bad); }),
+                HasSubstr("holds numbers that are not finite"));
+}
+
+TEST(BertOptions, NumbersOfAnEncoderAreCounted) {
+  const BertOptions options{
+      .vocabulary = 14, .width = 16, .layers = 3, .heads = 2, .feed_forward = 24, .positions = 64};
+  int64_t count = 0;
+  for (const Tensor& parameter : Bert(options)->parameters()) count += parameter.numel();
+  EXPECT_EQ(parameter_count(options), static_cast<double>(count));
 }
 
 // All states of five texts, and their means, as computed in double by others.

@@ -374,7 +374,7 @@ TEST_F(PeftAdapterTest, NoFolderIsOverwritten) {
 
 TEST(PeftConfig, NumbersComeBack) {
   const sotto::testing::ScratchFolder folder;
-  for (const double alpha : {1.0, 16.0, 0.1, 1e300, 1.0 / 3.0}) {
+  for (const double alpha : {1.0, 16.0, 0.1, 1e30, 1.0 / 3.0}) {
     std::ofstream(folder.path() / "c.json")
         << format_peft_config({.base_model = "b", .rank = 7, .alpha = alpha, .target_modules = {"x", "y.z"}});
     const PeftConfig read = read_peft_config(folder.path() / "c.json");

@@ -218,7 +218,7 @@ TEST_F(SafetensorsTest, RefusesBytesThatDoNotMatchShapeAndType) {
   EXPECT_THAT(refusal(entry("F16", "[0]", 8), 8), HasSubstr("do not match"));
   // 2^62 x 4 x 1 byte is 0 in 64-bit arithmetic.
   EXPECT_THAT(refusal(entry("U8", "[4611686018427387904,4]", 0), 0), HasSubstr("do not match"));
-  EXPECT_EQ(refusal(entry("U8", "[4611686018427387904,4,0]", 0), 0), "accepted");
+  EXPECT_THAT(refusal(entry("U8", "[4611686018427387904,4,0]", 0), 0), HasSubstr("its sizes are too large"));
 }
 
 TEST_F(SafetensorsTest, RefusesOffsetsOutOfRange) {
@@ -230,6 +230,18 @@ TEST_F(SafetensorsTest, RefusesOffsetsOutOfRange) {
   EXPECT_THAT(refusal(entry("[18446744073709551615,18446744073709551615]"), 2), HasSubstr("out of range"));
   EXPECT_THAT(refusal(entry("[18446744073709551615,1]"), 2), HasSubstr("out of range"));
   EXPECT_THAT(refusal(entry("[0,18446744073709551616]"), 2), HasSubstr("offsets must be whole numbers"));
+}
+
+// Strides of a tensor without elements, and a header that would take minutes to read.
+TEST_F(SafetensorsTest, RefusesSizesAndNumbersThatNothingCanBeDoneWith) {
+  const std::string largest = "9223372036854775807";
+  EXPECT_THAT(refusal(R"({"a":{"dtype":"U8","shape":[0,)" + largest + "," + largest + R"(],"data_offsets":[0,0]}})", 0),
+              HasSubstr("tensor 'a': its sizes are too large"));
+  EXPECT_EQ(refusal(R"({"a":{"dtype":"U8","shape":[0,)" + largest + R"(],"data_offsets":[0,0]}})", 0), "accepted");
+  std::string many = "{";
+  for (int i = 0; i <= 20'001; ++i)
+    many += (i > 0 ? ",\"" : "\"") + std::to_string(i) + R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
+  EXPECT_THAT(refusal(many + "}", 0), HasSubstr("more than 20000 tensors"));
 }
 
 TEST_F(SafetensorsTest, RefusesOverlapsHolesAndTrailingBytes) {
