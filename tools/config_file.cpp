@@ -28,9 +28,12 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-const char* nearest_key(std::string_view name) {
+// "; did you mean ...?", where a key is near.
+std::string nearest_key(std::string_view name) {
   const auto keys = train_keys();
-  return std::ranges::min_element(keys, {}, [&](const TrainKey& key) { return edit_distance(name, key.name); })->name;
+  const auto distance = [&](const TrainKey& key) { return edit_distance(name, key.name); };
+  const TrainKey& key = *std::ranges::min_element(keys, {}, distance);
+  return 2 * distance(key) > name.size() ? "" : fmt::format("; did you mean '{}'?", key.name);
 }
 
 [[noreturn]] void refuse(const std::filesystem::path& path, const std::string& what) {
@@ -75,8 +78,7 @@ KeyTexts read_config(const std::filesystem::path& path) {
     const TrainKey* key = find_train_key(name.str());
     if (name.str() == "output" || name.str() == "json" || name.str() == "config")
       refuse(path, fmt::format("'{}' is given on the command line only", name.str()));
-    if (key == nullptr)
-      refuse(path, fmt::format("unknown key '{}'; did you mean '{}'?", name.str(), nearest_key(name.str())));
+    if (key == nullptr) refuse(path, fmt::format("unknown key '{}'{}", name.str(), nearest_key(name.str())));
     result[std::string(name.str())] = value_text(path, *key, node);
   }
   return result;

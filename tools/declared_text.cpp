@@ -24,18 +24,14 @@ void check_range(const char* flag, int64_t value, int64_t least, int64_t most) {
     refuse(flag, fmt::format("bad value: {}; allowed is {} to {}", value, least, most));
 }
 
-data::TextFormat format_of(const TrainOptions& o) {
+data::TextFormat format_of(const TrainOptions& o, const std::string& file) {
   if (!o.data_format.empty()) {
     if (const auto format = data::format_with_columns(o.data_format)) return *format;
     refuse("--data-format", fmt::format("unknown value: '{}'; allowed are tsv, csv, jsonl", o.data_format));
   }
-  std::filesystem::path path = o.data;
-  if (path.extension() == ".gz") path.replace_extension();
-  const std::string ending = path.extension().string();
-  if (!ending.empty())
-    if (const auto format = data::format_with_columns(std::string_view(ending).substr(1))) return *format;
+  if (const auto format = data::format_of_ending(file)) return *format;
   refuse("--data-format",
-         fmt::format("missing: the ending of {} is none of .tsv, .csv, .jsonl (or these with .gz)", o.data));
+         fmt::format("missing: the ending of {} is none of .tsv, .csv, .jsonl (or these with .gz)", file));
 }
 
 // Keys of what a preset declares.
@@ -56,7 +52,7 @@ void check_preset(const TrainOptions& o, const data::TextPreset& preset) {
 }
 
 void take_preset(const data::TextPreset& preset, DeclaredText& result) {
-  result.split.emplace(preset.test_fraction, preset.split_seed);
+  result.split.emplace(preset.test_fraction, preset.split_seed, data::PublicSplit::By::number);
   result.table = {.format = preset.format,
                   .header = preset.header,
                   .text_column = preset.text_column,
@@ -103,14 +99,16 @@ void take_own(const TrainOptions& o, DeclaredText& result) {
     refuse("--test-fraction", fmt::format("bad value: {}; must be above 0 and below 1", *o.test_fraction));
   result.train = o.data;
   result.test = o.test_data;
-  if (o.test_fraction) result.split.emplace(*o.test_fraction, static_cast<std::uint64_t>(seed));
-  result.table = {.format = format_of(o),
+  if (o.test_fraction)
+    result.split.emplace(*o.test_fraction, static_cast<std::uint64_t>(seed), data::PublicSplit::By::text);
+  result.table = {.format = format_of(o, o.data),
                   .header = !o.no_header,
                   .text_column = o.text_column,
                   .label_column = o.label_column,
                   .labels = data::LabelRule::parse(o.labels),
                   .group_seed = static_cast<std::uint64_t>(seed),
                   .drop_repeats = o.drop_repeats};
+  if (!o.test_data.empty()) result.test_format = format_of(o, o.test_data);
   result.size = *o.dataset_size;
   take_groups(o, result);
 }
@@ -151,7 +149,9 @@ DeclaredText declared_text(const TrainOptions& o) {
     take_own(o, result);
   }
   if (result.split && result.table.group_column.empty())
-    result.table.is_test = [split = *result.split](std::int64_t number) { return split.tests_record(number); };
+    result.table.is_test = [split = *result.split](std::int64_t number, std::string_view words) {
+      return split.tests_record(number, words);
+    };
   take_tokenizer(o, result);
   return result;
 }

@@ -15,8 +15,9 @@
 namespace sotto::tools {
 
 struct DeclaredText {
-  std::filesystem::path train;             // empty for a preset, whose file is looked for when it is read
-  std::filesystem::path test;              // empty: none, or a split of `train`
+  std::filesystem::path train;  // empty for a preset, whose file is looked for when it is read
+  std::filesystem::path test;   // empty: none, or a split of `train`
+  data::TextFormat test_format = data::TextFormat::tsv;
   std::optional<data::PublicSplit> split;  // of `train`
   data::TextTableOptions table;            // with a rule of labels
   int64_t size = 0;                        // declared: of records, or of groups

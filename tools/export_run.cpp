@@ -9,8 +9,8 @@
 #include <sotto/models/text_script.h>
 #include <sotto/privacy/atomic_folder.h>
 #include <sotto/privacy/error.h>
+#include <sotto/tools/certificates.h>
 #include <sotto/tools/export_run.h>
-#include <sotto/tools/file_text.h>
 #include <sotto/tools/model_folder.h>
 #include <sotto/tools/text_source.h>
 #include <sotto/tools/trained_model.h>
@@ -57,7 +57,7 @@ void write_safetensors_folder(const Trained& trained, const Folder& folder) {
 void write_script_file(const torch::jit::Module& script, const models::Metadata& metadata, const RunFolder& run,
                        const Folder& folder) {
   std::map<std::string, std::string> texts = {{"metadata.json", nlohmann::json(metadata).dump(2)}};
-  for (const std::filesystem::path& file : certificate_files(run.path())) texts[file.filename()] = file_text(file);
+  texts.merge(folder_certificates(run.path()));
   models::write_script(folder / "model.ts", script, texts);
 }
 
@@ -77,13 +77,21 @@ std::string base_model(const TrainingJob& job) {
       "is a folder of your own");
 }
 
+// What Python needs beside the weights: which output is which class, and where texts are cut.
+models::Metadata told(const Trained& trained) {
+  models::Metadata result;
+  for (const char* name : {"labels", "classes", "outputs", "max_tokens"})
+    if (const auto found = trained.metadata.find(name); found != trained.metadata.end()) result.insert(*found);
+  return result;
+}
+
 void export_text(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& run, const Folder& folder) {
   const std::string& to = job.exports.to;
   if (to == "peft" && plan.adapt != "lora")
     throw UsageError(fmt::format("[--to] peft is for factors of low rank; this run was adapted by {}", plan.adapt));
   const Trained trained = trained_text(job, plan, run);
   if (to == "peft") {
-    models::write_peft_files(folder, *trained.parts.classifier, *trained.lora, base_model(job));
+    models::write_peft_files(folder, *trained.parts.classifier, *trained.lora, base_model(job), told(trained));
     return;
   }
   if (trained.lora) trained.lora->merge();
@@ -134,7 +142,7 @@ void export_run(const TrainingJob& job) {
     export_scratch(job, plan, run, folder.path());
   else
     export_text(job, plan, run, folder.path());
-  copy_files(certificate_files(run.path()), folder.path());
+  write_certificates(folder_certificates(run.path()), folder.path());
   folder.publish();
   *job.out << fmt::format("{}\n", output.string());
 }

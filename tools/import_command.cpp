@@ -13,10 +13,10 @@ namespace sotto::tools {
 namespace {
 
 constexpr const char* kExample = R"(Examples:
-  $ sotto import notes-adapter --base minilm --output models/notes
-  $ sotto import encoder.ts --config config.json --tokenizer tokenizer.json --output models/encoder
-  $ sotto import weights.safetensors --config config.json --tokenizer vocab.txt --output models/encoder
-  $ sotto train text movie-reviews --model models/encoder/ --epsilon 8 --delta 1e-5
+  $ sotto import notes-adapter --base minilm --output my-models/notes
+  $ sotto import encoder.ts --config config.json --tokenizer tokenizer.json --output my-models/encoder
+  $ sotto import weights.safetensors --config config.json --tokenizer vocab.txt --output my-models/encoder
+  $ sotto train text movie-reviews --model my-models/encoder/ --epsilon 8 --delta 1e-5
 
 A folder is an adapter of Python's PEFT (LoRA of a BERT encoder): it is merged into the weights of --base, the folder of the
 model that it adapts, or minilm. A file holds the weights of a BERT encoder under the names of Hugging Face, with or without
@@ -42,11 +42,10 @@ void check(const ImportOptions& options) {
         fmt::format("[import] there is no {}; must be the folder of an adapter, or a file of weights", options.from));
   if (std::filesystem::is_directory(options.from, ignored)) {
     demand(options.base, "--base", "an adapter needs the folder of the model that it adapts");
-    require_text_model(options.base);
-    if (is_text_network(options.base))
-      throw UsageError(fmt::format("[--base] bad value: {}; must be minilm or a folder (with a slash)", options.base));
     refuse(options.config, "--config", "that of --base is taken");
     refuse(options.tokenizer, "--tokenizer", "that of --base is taken");
+    if (options.base != kMiniLm && !std::filesystem::is_directory(options.base, ignored))
+      throw UsageError(fmt::format("[--base] bad value: '{}'; must be minilm or the folder of a model", options.base));
     return;
   }
   const std::filesystem::path ending = std::filesystem::path(options.from).extension();

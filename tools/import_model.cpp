@@ -9,13 +9,13 @@
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/atomic_folder.h>
 #include <sotto/privacy/error.h>
+#include <sotto/tools/certificates.h>
 #include <sotto/tools/file_text.h>
 #include <sotto/tools/import_model.h>
 #include <sotto/tools/model_folder.h>
 #include <sotto/tools/published_folder.h>
 #include <sotto/tools/text_source.h>
 
-#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
@@ -36,8 +36,8 @@ struct Imported {
   std::vector<std::string> left_out = {};  // tensors of the file that are no part of the encoder
   std::optional<models::PeftHead> head = {};
   std::string base_model = {};  // as an adapter names it
-  std::vector<Path> licence = {}, certificate = {}, base_certificate = {};
-  std::map<std::string, std::string> inner_certificate = {};  // texts in a TorchScript file, by their names
+  std::vector<Path> licence = {};
+  Certificates certificates = {};
 };
 
 TextSource source_of(const Path& tokenizer, const Path& config) {
@@ -54,7 +54,7 @@ Imported import_adapter(const ImportOptions& options) {
                     folder.string()));
   Imported result{.form = "peft", .source = source_of(data::tokenizer_file(base), base / "config.json")};
   result.head = models::read_peft_head(folder);
-  models::TextClassifierOptions sizes{.bert = published_sizes(result.source, "--base")};
+  models::TextClassifierOptions sizes{.bert = published_sizes(result.source, "--base", base / "model.safetensors")};
   if (result.head) {
     sizes.outputs = result.head->outputs;
     sizes.pooling = result.head->pooling;
@@ -67,8 +67,8 @@ Imported import_adapter(const ImportOptions& options) {
   result.base_model = adapter.base_model;
   result.tensors = result.head ? models::merged_parameters(*model) : models::merged_parameters(*model->bert);
   result.licence = licence_files(base);
-  result.certificate = certificate_files(folder);
-  result.base_certificate = certificate_files(base);
+  result.certificates = folder_certificates(folder);
+  result.certificates.merge(as_base(folder_certificates(base)));  // where the run knew them already, the same
   return result;
 }
 
@@ -92,16 +92,16 @@ Imported import_file(const ImportOptions& options) {
   const bool script = file.extension() != ".safetensors";
   Imported result{.form = script ? "torchscript" : "safetensors",
                   .source = source_of(options.tokenizer, options.config)};
-  const models::Bert bert(published_sizes(result.source, "import"));
   const std::string bytes = script ? models::read_model_file(file, "import") : "";
   Tensors stored = script ? script_tensors(bytes, file) : models::read_state(file);
+  const models::Bert bert(published_sizes(result.source, "import", file));
   for (models::NamedTensor& named : stored) named.name = of_today(named.name);
   result.tensors = models::module_parameters(*bert);
   result.left_out = models::load_published(file.string(), stored, result.tensors, models::published_bert_names());
   result.licence = licence_files(file.parent_path());
-  if (script) result.inner_certificate = models::script_texts(bytes, certificate_names());
+  if (script) result.certificates = script_certificates(bytes, file.string());
   // What lies beside a file may be of another one.
-  if (result.inner_certificate.empty()) result.certificate = certificate_files(file.parent_path());
+  if (result.certificates.empty()) result.certificates = folder_certificates(file.parent_path());
   return result;
 }
 
@@ -115,10 +115,7 @@ void write(const Imported& imported, const Path& folder) {
   tokenizer.erase(tokenizer.begin());
   copy_files(tokenizer, folder);
   copy_files(imported.licence, folder);
-  copy_files(imported.certificate, folder);
-  for (const auto& [name, text] : imported.inner_certificate) privacy::write_file_atomically(folder / name, text);
-  for (const Path& file : imported.base_certificate)
-    privacy::write_file_atomically(folder / ("base-" + file.filename().string()), file_text(file));
+  write_certificates(imported.certificates, folder);
 }
 
 nlohmann::ordered_json report(const Imported& imported, const Path& folder) {

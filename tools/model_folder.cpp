@@ -1,7 +1,6 @@
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/tools/file_text.h>
 #include <sotto/tools/model_folder.h>
-#include <sotto/tools/run_folder.h>
 
 namespace sotto::tools {
 namespace {
@@ -19,16 +18,6 @@ std::vector<std::filesystem::path> there(const std::vector<std::filesystem::path
 std::vector<std::filesystem::path> licence_files(const std::filesystem::path& folder) {
   return there({folder / "LICENSE", folder / "LICENSE.txt", folder / "LICENSE.md", folder / "LICENCE",
                 folder / "README.md", folder / "NOTICE"});
-}
-
-std::vector<std::filesystem::path> certificate_files(const std::filesystem::path& folder) {
-  const RunFolder run(folder);
-  return there({run.certificate(), run.not_private()});
-}
-
-std::vector<std::string> certificate_names() {
-  const RunFolder any("");
-  return {any.certificate().filename(), any.not_private().filename()};
 }
 
 void copy_files(const std::vector<std::filesystem::path>& files, const std::filesystem::path& folder) {

@@ -3,17 +3,13 @@
 // along.
 
 #include <filesystem>
-#include <string>
 #include <vector>
 
 namespace sotto::tools {
 
-// Those of the folder that are there.
-//   licence       LICENSE, LICENSE.txt, LICENSE.md, LICENCE, README.md, NOTICE: under what terms it may be used
-//   certificate   certificate.json, NOT_PRIVATE.txt: what was spent for it (run_folder.h)
+// Those of the folder that are there and tell under what terms the model may be used: LICENSE, LICENSE.txt, LICENSE.md,
+// LICENCE, README.md, NOTICE.
 std::vector<std::filesystem::path> licence_files(const std::filesystem::path& folder);
-std::vector<std::filesystem::path> certificate_files(const std::filesystem::path& folder);
-std::vector<std::string> certificate_names();
 
 // Copies them into the folder under their names, each whole or not at all. Throws DataError for one that cannot be
 // read, IoError.

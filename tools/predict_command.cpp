@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kExample = R"(Examples:
   $ sotto predict runs/reviews --input new.txt
   $ echo "A film to see twice." | sotto predict runs/reviews --input -
-  $ sotto predict runs/notes --input notes.tsv --data-format tsv --text-column note --json
+  $ sotto predict runs/notes --input notes.tsv --text-column note --json
 
 A line for each text, in order: the class and its probability, or the number of a regression. What the model says costs no
 privacy: it was paid for when the model was trained. The texts that you ask about are not protected by it.
@@ -27,9 +27,14 @@ void check(const PredictOptions& options) {
   if (!format.empty() && !data::format_with_columns(format))
     throw UsageError(fmt::format(
         "[--data-format] unknown value: '{}'; allowed are tsv, csv, jsonl; without it a line is a text", format));
-  if (format.empty() != options.text_column.empty())
-    throw UsageError("[predict] --data-format and --text-column belong together: only one of them was given");
-  if (options.no_header && (format.empty() || format == "jsonl"))
+  const bool columns = !format.empty() || data::format_of_ending(options.input);
+  if (columns && options.text_column.empty())
+    throw UsageError(fmt::format("[--text-column] missing: which column of {} holds the texts", options.input));
+  if (!columns && !options.text_column.empty())
+    throw UsageError(
+        "[--text-column] has no effect: a line is a text, unless --data-format or the ending of --input says tsv, csv "
+        "or jsonl");
+  if (options.no_header && (!columns || format == "jsonl"))
     throw UsageError("[--no-header] has no effect: only tsv and csv have a header");
   if (options.input == "-" && !format.empty())
     throw UsageError("[--data-format] has no place with --input -: the standard input is one text a line");
@@ -48,10 +53,13 @@ void add_predict_command(CLI::App& app, std::ostream& out, std::ostream& err, in
   CLI::App* command = app.add_subcommand("predict", "What the model of a run of texts says of other texts");
   command->footer(kExample);
   command->add_option("run", *run, "Folder of the run")->type_name("RUN")->required();
-  command->add_option("--input", job->predict.input, "One text a line, plain or gzip; - for the standard input")
+  command
+      ->add_option(
+          "--input", job->predict.input,
+          "One text a line, or a file that ends in .tsv, .csv or .jsonl; plain or gzip; - for the standard input")
       ->type_name("FILE")
       ->required();
-  command->add_option("--data-format", job->predict.format, "tsv, csv or jsonl, with --text-column")
+  command->add_option("--data-format", job->predict.format, "tsv, csv or jsonl, where the ending does not tell")
       ->type_name("FORMAT");
   command->add_option("--text-column", job->predict.text_column, "Name of the column of texts")->type_name("COLUMN");
   command->add_flag("--no-header", job->predict.no_header,

@@ -1,6 +1,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/softmax.h>
 #include <fmt/format.h>
+#include <sotto/data/text_lines.h>
 #include <sotto/data/text_records.h>
 #include <sotto/data/utf8.h>
 #include <sotto/privacy/error.h>
@@ -11,6 +12,7 @@
 #include <sotto/tools/trained_model.h>
 #include <sotto/tools/training_plan.h>
 
+#include <algorithm>
 #include <exception>
 #include <functional>
 #include <iostream>
@@ -30,7 +32,8 @@ using Texts = std::function<std::optional<std::string>()>;
 
 Texts texts_of_file(const PredictOptions& options) {
   data::TextLayout layout{.format = data::TextFormat::lines, .header = !options.no_header, .columns = {}};
-  if (const auto format = data::format_with_columns(options.format)) {
+  if (const auto format =
+          options.format.empty() ? data::format_of_ending(options.input) : data::format_with_columns(options.format)) {
     layout.format = *format;
     layout.columns = {options.text_column};
   }
@@ -43,16 +46,28 @@ Texts texts_of_file(const PredictOptions& options) {
   };
 }
 
+// As std::getline(), but not more than `most` bytes and one of a line that is longer.
+bool read_line(std::istream& from, std::size_t most, std::string& line) {
+  line.clear();
+  for (char c; from.get(c);) {
+    if (c == '\n') return true;
+    line.push_back(c);
+    if (line.size() > most) return true;
+  }
+  return !line.empty();
+}
+
 Texts texts_of_standard_input() {
   const auto line = std::make_shared<int64_t>(0);
   return [line]() -> std::optional<std::string> {
     std::string text;
-    if (!std::getline(std::cin, text)) return std::nullopt;
+    if (!read_line(std::cin, data::kMaxLineBytes, text)) return std::nullopt;
     ++*line;
     if (text.ends_with('\r')) text.pop_back();
     if (*line == 1 && text.starts_with(data::kByteOrderMark)) text.erase(0, data::kByteOrderMark.size());
     const std::string place = fmt::format("predict, standard input, line {}", *line);
     if (data::is_blank(text)) throw DataError(fmt::format("[{}] the text is empty", place));
+    if (text.find('\0') != std::string::npos) throw DataError(fmt::format("[{}] the text holds a zero byte", place));
     data::check_text(place, text);
     return text;
   };
@@ -80,7 +95,8 @@ class Writer {
 
  private:
   void number(const at::Tensor& value) const {
-    const double label = labels_.low() + (value.item<double>() + 1) * (labels_.high() - labels_.low()) / 2;
+    const double share = (std::clamp(value.item<double>(), -1.0, 1.0) + 1) / 2;  // labels lie in their declared range
+    const double label = labels_.low() + share * (labels_.high() - labels_.low());
     if (job_.json)
       *job_.out << nlohmann::ordered_json{{"label", label}}.dump() << '\n';
     else

@@ -14,8 +14,10 @@
 namespace sotto::tools {
 namespace {
 
-constexpr std::size_t kRecordsAtOnce = 500;
+constexpr int64_t kRecordsAtOnce = 500;
+constexpr int64_t kTokensAtOnce = 32'000;  // of these records: what they hold on the way grows with their length
 constexpr double kLargestPixel = 255;
+constexpr double kLargestShareOfMemory = 0.75;
 
 }  // namespace
 
@@ -70,24 +72,25 @@ at::Tensor some_inputs(const RecordTensors& records, const at::Tensor& places) {
 void for_all(const RecordTensors& records, const std::function<void(const at::Tensor& places)>& of) {
   std::vector<int64_t> all(static_cast<std::size_t>(records.inputs.size(0)));
   std::iota(all.begin(), all.end(), 0);
-  for (const auto& batch : optim::physical_batches(std::move(all), bucketed(records), kRecordsAtOnce))
+  int64_t records_at_once = kRecordsAtOnce;
+  if (records.widths.defined()) {
+    const bool groups = records.inputs.dim() > 2 && !records.inputs.is_floating_point();
+    const int64_t tokens = records.inputs.size(-1) * (groups ? records.inputs.size(1) : 1);
+    records_at_once = std::clamp(kTokensAtOnce / tokens, int64_t{1}, kRecordsAtOnce);
+  }
+  for (const auto& batch :
+       optim::physical_batches(std::move(all), bucketed(records), static_cast<std::size_t>(records_at_once)))
     of(at::tensor(batch, at::kLong));
 }
 
-// Beyond what the machine has, the operating system would end the program without a word. Says no number, which would
-// tell that of the records.
-void require_memory(const std::vector<int64_t>& sizes, std::size_t bytes_of_one) {
+}  // namespace
+
+void require_memory(const std::vector<int64_t>& sizes, std::size_t bytes_of_one, const char* refusal) {
   double bytes = static_cast<double>(bytes_of_one);
   for (const int64_t size : sizes) bytes *= static_cast<double>(size);
   const double all = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
-  if (all > 0 && bytes > all)
-    throw UsageError(
-        "[prepare] what the frozen part of the model makes of all records, computed once, does not fit into this "
-        "machine's memory; less is kept of smaller inputs (of texts: --max-tokens), with --adapt-layers also of "
-        "shorter ones, and nothing where the whole model is adapted");
+  if (all > 0 && bytes > all * kLargestShareOfMemory) throw UsageError(refusal);
 }
-
-}  // namespace
 
 void prepare(const models::TrainableModel& model, RecordTensors& records) {
   if (!model.prepares()) return;
@@ -103,7 +106,10 @@ void prepare(const models::TrainableModel& model, RecordTensors& records) {
       sizes[0] = records.inputs.size(0);
       if (cut) more = some.size(-1) - given.size(-1);
       if (cut) sizes.back() = records.inputs.size(-1) + more;
-      require_memory(sizes, some.element_size());
+      require_memory(sizes, some.element_size(),
+                     "[prepare] what the frozen part of the model makes of all records, computed once, does not fit "
+                     "into this machine's memory; less is kept of smaller inputs (of texts: --max-tokens), with "
+                     "--adapt-layers also of shorter ones, and nothing where the whole model is adapted");
       prepared = at::zeros(sizes, some.options());
     }
     prepared.slice(-1, 0, some.size(-1)).index_copy_(0, places, some);

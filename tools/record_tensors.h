@@ -34,6 +34,10 @@ at::Tensor as_model_input(const at::Tensor& inputs);
 // Replaces the inputs by what the model makes of them once; nothing happens where it prepares nothing.
 void prepare(const models::TrainableModel& model, RecordTensors& records);
 
+// Throws UsageError `refusal` for a tensor that would take most of what the machine has: the operating system would end
+// the program without a word. The refusal says no number, which would tell that of the records.
+void require_memory(const std::vector<int64_t>& sizes, std::size_t bytes_of_one, const char* refusal);
+
 // Each fetch gives what the model takes, and labels. The width of a text is its bucket.
 optim::Records labelled_records(RecordTensors records);
 

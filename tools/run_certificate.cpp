@@ -2,10 +2,13 @@
 #include <sotto/tools/model_flags.h>
 #include <sotto/tools/run_certificate.h>
 
+#include <algorithm>
+
 namespace sotto::tools {
 
 privacy::Certificate run_certificate(const TrainOptions& options, const TrainingPlan& plan,
-                                     const optim::PrivateTraining& training, const std::string& model_sha256) {
+                                     const optim::PrivateTraining& training, const std::string& model_sha256,
+                                     const Certificates& base) {
   const privacy::PrivacyPlan& privacy = training.plan();
   const privacy::LedgerContents& ledger = training.ledger().contents();
   privacy::Certificate result;
@@ -30,6 +33,16 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
     result.not_covered.push_back(
         fmt::format("the model file with SHA-256 {}: {} are treated as public", model_sha256,
                     names_model_file(options.model) ? "its code and initial weights" : "its weights"));
+  if (base.contains("base-certificate.json"))
+    result.not_covered.push_back(
+        "what was spent for the weights that training began with, of which base-certificate.json tells, and which adds "
+        "to this where records are in both");
+  if (base.contains("base-NOT_PRIVATE.txt"))
+    result.not_covered.push_back(
+        "the records that the weights which training began with were trained on without privacy "
+        "(base-NOT_PRIVATE.txt), which are declared to be public");
+  if (std::ranges::any_of(base, [](const auto& file) { return file.first.starts_with("base-base-"); }))
+    result.not_covered.push_back("what those weights came of in their turn, of which base-base-... files tell");
   result.input_scaling = input_scaling(plan.data);
   if (plan.data.input_type.tokens)
     result.not_covered.push_back("the vocabulary and whatever made tokens of texts, which are treated as public");

@@ -35,7 +35,8 @@ void save_run_checkpoint(const std::filesystem::path& path, models::TrainableMod
                       {"updates", fmt::format("{}", state.updates)},
                       {"ledger_head", state.ledger_head},
                       {"finished", state.finished ? "yes" : "no"},
-                      {"lr", fmt::format("{}", state.lr)}});
+                      {"lr", fmt::format("{}", state.lr)},
+                      {"declared", state.declared}});
 }
 
 RunCheckpoint load_run_checkpoint(const std::filesystem::path& path, models::TrainableModel& model,
@@ -48,6 +49,7 @@ RunCheckpoint load_run_checkpoint(const std::filesystem::path& path, models::Tra
   RunCheckpoint state;
   state.ledger_head = field(metadata, "ledger_head", path);
   state.finished = field(metadata, "finished", path) == "yes";
+  state.declared = field(metadata, "declared", path);
   try {
     state.applied_steps = parse_integer("applied_steps", field(metadata, "applied_steps", path));
     state.updates = parse_integer("updates", field(metadata, "updates", path));

@@ -1,7 +1,8 @@
 #pragma once
 // The checkpoint of a run: what is trained, what was found out of the data (models/centred.h), what the optimizer
-// keeps, lr, numbers of applied steps and of updates, the head of the ledger at that moment, and whether the run is
-// over. Neither keys nor positions of noise or sampler are in it: a continued run draws new ones.
+// keeps, lr, numbers of applied steps and of updates, the head of the ledger at that moment, what the run declared of
+// its data and model, and whether the run is over. Neither keys nor positions of noise or sampler are in it: a
+// continued run draws new ones.
 
 #include <sotto/models/trainable_model.h>
 #include <torch/optim/optimizer.h>
@@ -17,7 +18,8 @@ struct RunCheckpoint {
   int64_t updates = 0;        // those that the optimizer took, at most applied_steps
   std::string ledger_head;    // SHA-256 of the ledger's last line; empty without a ledger
   bool finished = false;
-  double lr = 0;  // of the run, before a schedule; > 0, required in the file
+  double lr = 0;         // of the run, before a schedule; > 0, required in the file
+  std::string declared;  // declaration_sha256() when the run began
 };
 
 // The file appears whole or not at all. Throws IoError.

@@ -49,8 +49,19 @@ void RunFolder::discard(bool folder) const noexcept {
   for (const auto& file : {config(), ledger(), metrics(), checkpoint(), model(), graph(), script(), schema(),
                            vocabulary(), certificate(), not_private()})
     std::filesystem::remove(file, ignored);
+  for (const std::string& name : certificate_names()) std::filesystem::remove(path_ / name, ignored);
   std::filesystem::remove_all(encoder(), ignored);
   if (folder) std::filesystem::remove(path_, ignored);
+}
+
+std::vector<std::string> certificate_names() {
+  constexpr int kMostBases = 8;
+  const RunFolder any("");
+  std::vector<std::string> result;
+  std::string prefix;
+  for (int base = 0; base <= kMostBases; ++base, prefix += "base-")
+    for (const auto& file : {any.certificate(), any.not_private()}) result.push_back(prefix + file.filename().string());
+  return result;
 }
 
 std::filesystem::path free_run_folder(const std::string& name) {

@@ -13,9 +13,12 @@
 //   vocabulary.txt      the public list of tokens; with texts and a network from scratch
 //   certificate.json    what may be said about the privacy of the run; absent for rule none
 //   NOT_PRIVATE.txt     the reason, when the run is NOT PRIVATE
+//   base-...            the same two of the weights that training began with, where these came with any
+//   (certificates.h)
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace sotto::tools {
 
@@ -50,6 +53,9 @@ class RunFolder {
  private:
   std::filesystem::path path_;
 };
+
+// The names under which certificates go with a model (certificates.h), those of its bases included.
+std::vector<std::string> certificate_names();
 
 // runs/NAME, or runs/NAME-2 and so on when that is taken.
 std::filesystem::path free_run_folder(const std::string& name);

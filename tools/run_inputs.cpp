@@ -34,6 +34,21 @@ void require_same_sizes(const TrainOptions& options, const RecordTensors& traini
   check("--test-labels", test.labels, training.labels);
 }
 
+// Before a record is read.
+void check_base(const Certificates& base, const TrainingJob& job, const TrainingPlan& plan) {
+  if (base.contains("base-NOT_PRIVATE.txt") && plan.privacy && !job.options.public_base)
+    throw UsageError(
+        fmt::format("[--model] the weights of {} are NOT PRIVATE (NOT_PRIVATE.txt): a certificate of what is trained "
+                    "from them would not cover the records that they were trained on. Where those were public, say "
+                    "--public-base",
+                    job.options.model));
+  if (base.contains("base-certificate.json"))
+    *job.err << fmt::format(
+        "sotto: note: the weights of {} come with a certificate of their own, which is kept as base-certificate.json: "
+        "what was spent for them adds to what this run spends where records are in both\n",
+        job.options.model);
+}
+
 RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
   RunInputs result{.training = read_training_data(job.options, plan),
                    .test = read_test_data(job.options, plan),
@@ -47,8 +62,13 @@ RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const R
     result.model = make_mobilenet(result.shape, plan.adapt, result.published->file);
     return result;
   }
-  result.graph =
-      job.kind == TrainingJob::Kind::resume ? run_model_bytes(folder, job.options) : given_model_bytes(job.options);
+  const bool resume = job.kind == TrainingJob::Kind::resume;
+  result.graph = resume ? run_model_bytes(folder, job.options) : given_model_bytes(job.options);
+  if (resume)
+    result.base = base_of(folder_certificates(folder.path()));
+  else if (!result.graph.empty())
+    result.base = as_base(script_certificates(result.graph, job.options.model));
+  check_base(result.base, job, plan);
   result.model = make_model(job.options, result.graph, result.shape);
   return result;
 }
@@ -56,18 +76,26 @@ RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const R
 RunInputs read_texts(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
   const TrainOptions& o = job.options;
   const DeclaredText& text = *plan.data.text;
-  TextSource source =
-      job.kind == TrainingJob::Kind::resume ? run_text_source(folder, o, text, true) : given_text_source(o, text);
+  const bool resume = job.kind == TrainingJob::Kind::resume;
+  TextSource source = resume ? run_text_source(folder, o, text, true) : given_text_source(o, text);
+  Certificates base;
+  if (resume)
+    base = base_of(folder_certificates(folder.path()));
+  else if (!source.weights.empty())
+    base = as_base(folder_certificates(source.weights.parent_path()));
+  check_base(base, job, plan);
+  seed(o);
+  // Before the texts are read: what is wrong with the model is told at once.
+  auto model = make_text_model(source, o, plan);
   RunInputs result{.training = training_texts(text, o.dataset, source.tokenizer, *job.err),
                    .test = test_texts(text, o.dataset, source.tokenizer),
                    .shape = text_shape(text, source.tokenizer),
-                   .model = nullptr};
+                   .model = std::move(model)};
   if (!source.has_licence)
     *job.err << fmt::format("sotto: note: the folder of {} says nothing of the terms under which it may be used\n",
                             o.model);
-  seed(o);
-  result.model = make_text_model(source, o, plan);
   result.text = std::move(source);
+  result.base = std::move(base);
   return result;
 }
 
@@ -86,6 +114,7 @@ RunInputs read_run_inputs(const TrainingJob& job, const TrainingPlan& plan, cons
 void keep(const RunInputs& inputs, const RunFolder& folder) {
   if (!inputs.graph.empty()) privacy::write_file_atomically(folder.graph(), inputs.graph);
   if (inputs.text) keep(*inputs.text, folder);
+  write_certificates(inputs.base, folder.path());
 }
 
 }  // namespace sotto::tools

@@ -41,7 +41,7 @@ models::Pooling pooling_of(const std::string& name) {
 }
 
 models::BertOptions checked_sizes(const TextSource& source, const DeclaredText& text) {
-  const models::BertOptions sizes = published_sizes(source, "--model");
+  const models::BertOptions sizes = published_sizes(source, "--model", source.weights);
   if (text.max_tokens > sizes.positions)
     throw UsageError(
         fmt::format("[--max-tokens] bad value: {}; the model has {} positions", text.max_tokens, sizes.positions));
@@ -56,13 +56,19 @@ std::vector<std::filesystem::path> published_files(const TextSource& source) {
   return result;
 }
 
-models::BertOptions published_sizes(const TextSource& source, const char* flag) {
+models::BertOptions published_sizes(const TextSource& source, const char* flag, const std::filesystem::path& weights) {
   models::BertOptions sizes = models::read_bert_options(source.config);
   const int64_t tokens = data::vocabulary_size(source.tokenizer);
   if (tokens > sizes.vocabulary)
     throw DataError(fmt::format("[{}] {} has {} tokens, and {} says that the model knows {}: they are of two models",
                                 flag, source.tokenizer_file.string(), tokens, source.config.string(),
                                 sizes.vocabulary));
+  constexpr double kFewestBytes = 2;  // of a number
+  std::error_code error;
+  if (const auto bytes = weights.empty() ? 0 : std::filesystem::file_size(weights, error);
+      !weights.empty() && !error && parameter_count(sizes) * kFewestBytes > static_cast<double>(bytes))
+    throw DataError(fmt::format("[{}] {} is too short for the sizes that {} says: they are of two models", flag,
+                                weights.string(), source.config.string()));
   sizes.padding = data::pad_id(source.tokenizer);
   return sizes;
 }

@@ -34,8 +34,10 @@ TextSource run_text_source(const RunFolder& folder, const TrainOptions& options,
 
 // config.json and the files of the tokenizer; the source names a config.
 std::vector<std::filesystem::path> published_files(const TextSource& source);
-// The sizes of its config, with the padding of its tokenizer. Throws DataError, for `flag`, when the two do not fit.
-models::BertOptions published_sizes(const TextSource& source, const char* flag);
+// The sizes of its config, with the padding of its tokenizer. Throws DataError, for `flag`, when the two do not fit, or
+// the sizes are more than a file of `weights`, where it is named, can hold: nothing is made of them before.
+models::BertOptions published_sizes(const TextSource& source, const char* flag,
+                                    const std::filesystem::path& weights = {});
 
 // Writes what run_text_source() reads. Throws IoError.
 void keep(const TextSource& source, const RunFolder& folder);

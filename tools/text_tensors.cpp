@@ -18,6 +18,7 @@ namespace {
 using Places = std::vector<std::size_t>;
 
 constexpr int64_t kWidthStep = 16;
+constexpr double kFarBelow = 0.5;  // of a declared number of records
 
 std::filesystem::path file_of(const DeclaredText& text, const std::string& preset) {
   if (preset.empty()) return text.train;
@@ -66,6 +67,9 @@ Encoded encode(const std::vector<std::string>& texts, const std::vector<Places>&
     }
     widest = std::max(widest, widths[i]);
   }
+  require_memory({count, per_record, widest}, sizeof(int32_t),
+                 "[--max-per-group] as many texts for each group do not fit into this machine's memory; less is kept "
+                 "with fewer of them, or with fewer --max-tokens");
   result.records.inputs = at::full({count, per_record, widest}, data::pad_id(tokenizer), at::kInt);
   int32_t* const inputs = result.records.inputs.mutable_data_ptr<int32_t>();
   for (std::size_t i = 0; i < ids.size(); ++i)
@@ -118,8 +122,15 @@ RecordTensors training_texts(const DeclaredText& text, const std::string& preset
   if (places.empty())
     throw DataError(fmt::format("[train] no record of {} is on the training side of the split", path.string()));
   const bool groups = text.texts_per_group > 0;
-  Encoded result = labelled(table, groups ? by_group(table, places) : one_by_one(places),
-                            groups ? text.texts_per_group : 1, text, tokenizer);
+  const std::vector<Places> rows = groups ? by_group(table, places) : one_by_one(places);
+  // Of the terminal, as all that is told of the file.
+  if (const auto found = static_cast<double>(rows.size()), declared = static_cast<double>(text.size);
+      found < kFarBelow * declared || declared < kFarBelow * found)
+    terminal << fmt::format(
+        "warning: {} {} are declared (--dataset-size), which is far from the {} that there are to train on: batches "
+        "are as much smaller or larger than --batch\n",
+        text.size, groups ? "groups" : "records", rows.size());
+  Encoded result = labelled(table, rows, groups ? text.texts_per_group : 1, text, tokenizer);
   if (result.cut > 0)
     terminal << fmt::format("{} of {} texts have more than {} tokens and are cut there (--max-tokens)\n", result.cut,
                             places.size(), text.max_tokens);
@@ -130,7 +141,9 @@ std::optional<RecordTensors> test_texts(const DeclaredText& text, const std::str
                                         const data::Tokenizer& tokenizer) {
   if (!text.split && text.test.empty()) return std::nullopt;
   const std::filesystem::path path = text.test.empty() ? file_of(text, preset) : text.test;
-  const data::TextTable table = data::read_text_table(path, text.table);
+  data::TextTableOptions options = text.table;
+  if (!text.test.empty()) options.format = text.test_format;
+  const data::TextTable table = data::read_text_table(path, options);
   const Places places = text.test.empty() ? text.split->sides(table).test : all_places(table);
   if (places.empty())
     throw DataError(fmt::format("[train] no record of {} is on the test side of the split", path.string()));

@@ -2,6 +2,7 @@
 #include <sotto/privacy/error.h>
 #include <sotto/tools/config_file.h>
 #include <sotto/tools/model_flags.h>
+#include <sotto/tools/preset_settings.h>
 #include <sotto/tools/run_folder.h>
 #include <sotto/tools/run_options.h>
 #include <sotto/tools/train_command.h>
@@ -64,7 +65,10 @@ constexpr const char* kTrainTextExample = R"(Examples:
 
 Texts are UTF-8, one record a line: TSV (no quoting), CSV (RFC 4180) or JSONL (one object a line). What labels mean is declared
 and never learnt from the records: 'negative, positive, drop neutral' names the classes, '<0 -> 0, >0 -> 1, drop 0' tells them
-by a number, 'range 1 5' is a regression. A vocabulary is public: that of the published model, or a list that you give.
+by a number (with <, <=, > and >=), 'range 1 5' is a regression; labels of the file must be one of these, letter for letter. A
+vocabulary is public: that of the published model, or a list that you give, one token a line, with [PAD] and [UNK] among them.
+--test-fraction holds texts back by a hash of each text, or of its group, alone: one record more moves no other.
+A preset without flags about its training is trained as the README's table of it was: a head, 60 steps of all records.
 
 Who is protected is one record; with --group-column it is one group, all texts of a person or a document: sampling draws groups,
 a group's gradient is clipped as a whole, and --dataset-size and --batch count groups.
@@ -131,8 +135,11 @@ void require_runs(const TrainOptions& options, TrainKey::Use runs) {
 }
 
 void train(const CLI::App& command, const Flags& flags, TrainKey::Use runs, TrainingJob job, int& exit_code) {
-  TrainOptions options = train_options(flags.config.empty() ? KeyTexts{} : read_config(flags.config),
-                                       typed(command, flags), default_options(runs));
+  KeyTexts file = flags.config.empty() ? KeyTexts{} : read_config(flags.config), given = typed(command, flags);
+  KeyTexts all = file;
+  all.insert(given.begin(), given.end());
+  if (runs == TrainKey::Use::texts) file.merge(preset_settings(all));
+  TrainOptions options = train_options(file, given, default_options(runs));
   require_runs(options, runs);
   // A run can be resumed from another folder.
   for (std::string* path :

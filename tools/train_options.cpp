@@ -154,6 +154,8 @@ std::span<const TrainKey> train_keys() {
       {"clip-norm", &O::clip_norm, "C", "Bound on the norm of a record's gradient"},
       {"model", &O::model, "MODEL", kModelHelp},
       {"model-sha256", &O::model_sha256, "HASH", "Refuse a model file, or weights, of another SHA-256"},
+      {"public-base", &O::public_base, "",
+       "The weights of --model were trained NOT PRIVATE, by sotto, on records that are public"},
       {"adapt", &O::adapt, "WAY",
        "What is trained of a published model: full, lora, bitfit or head; head or bias of mobilenet [head]; of a "
        "TorchScript file, lora: factors of the layers that --lora-targets names, and what the file leaves trainable"},

@@ -51,6 +51,7 @@ struct TrainOptions {
   double clip_norm = 0.1;
   std::string model = "cnn";             // model_flags.h: a ready network, a file, or the folder of a published model
   std::string model_sha256;              // of the file, or of the folder's weights; filled in when a run begins
+  bool public_base = false;              // the model's weights, NOT PRIVATE, were trained on public records
   std::string input_type = "float";      // or tokens:VOCABULARY
   std::string fallback = "none";         // or per-record
   int64_t batch = 2048;                  // expected; a Poisson sample varies around it

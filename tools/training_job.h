@@ -92,6 +92,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 15"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 16"
 
 }  // namespace sotto::tools

@@ -32,11 +32,17 @@ void spin_shortly() {
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) ::setenv("GOMP_SPINCOUNT", "1000", /*overwrite=*/0);
 }
 
+// LibTorch warns of what its memory counts, which sotto reads, leave out; nobody can do anything about it.
+void warn_of_errors_only() {
+  ::setenv("TORCH_CPP_LOG_LEVEL", "ERROR", /*overwrite=*/0);
+}
+
 }  // namespace
 
 int run_training_job(const TrainingJob& job) {
   const std::filesystem::path path = training_library();
   spin_shortly();
+  warn_of_errors_only();
   const bool bench = job.kind == TrainingJob::Kind::bench_step || job.kind == TrainingJob::Kind::bench_costs;
   switch_matmul(bench ? job.bench.matmul : job.options.matmul);
   // Never closed: LibTorch keeps threads and registrations until the process ends.

@@ -234,7 +234,8 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   if (o.per_group && o.rule != "flat") throw UsageError("[--per-group] only --rule flat clips per group");
 
   const bool plain = o.rule == "none";
-  if (o.batch == TrainOptions{}.batch && o.batch > plan.data.size)
+  const int64_t usual = default_options(plan.data.text ? TrainKey::Use::texts : TrainKey::Use::pictures).batch;
+  if (o.batch == usual && o.batch > plan.data.size)
     throw UsageError(
         fmt::format("[--batch] missing: the default {} is above the dataset size {}; choose one that is not", o.batch,
                     plan.data.size));

@@ -5,6 +5,7 @@
 #include <sotto/models/state.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/tools/config_file.h>
+#include <sotto/tools/declaration.h>
 #include <sotto/tools/machine_costs.h>
 #include <sotto/tools/progress.h>
 #include <sotto/tools/run_certificate.h>
@@ -150,6 +151,7 @@ ExitCode TrainingRun::train() {
     keep(inputs_, folder_);
     if (!plan_.data.schema.text.empty()) privacy::write_file_atomically(folder_.schema(), plan_.data.schema.text);
     if (!heading.empty()) privacy::write_file_atomically(folder_.not_private(), heading + "\n");
+    declared_ = declaration_sha256(options, folder_);
     start(false);
     if (private_ && private_->physical_batch() != options.physical_batch) {
       options.physical_batch = private_->physical_batch();
@@ -170,6 +172,12 @@ ExitCode TrainingRun::resume() {
   if (state.finished)
     throw UsageError(
         fmt::format("[resume] {} is finished: all {} planned steps were taken", folder_.path().string(), plan_.steps));
+  declared_ = declaration_sha256(job_.options, folder_);
+  if (declared_ != state.declared)
+    throw DataError(fmt::format(
+        "[resume] config.toml, or a file of {} that tells of the records or the model, is another than when "
+        "the run began: what was done in its steps could not be stated; put it back, or begin a new run",
+        folder_.path().string()));
   if (plan_.privacy) check_anchor(folder_.ledger(), state);
   applied_steps_ = state.applied_steps;
   updates_ = state.updates;
@@ -190,7 +198,7 @@ ExitCode TrainingRun::resume() {
         "charge stays\n",
         lost, lost == 1 ? "" : "s", lost == 1 ? "it" : "them");
   text().flush();
-  if (applied_steps_ == 0) centre();
+  if (applied_steps_ == 0 && steps_done() < plan_.steps) centre();
   return loop();
 }
 
@@ -265,6 +273,7 @@ ExitCode TrainingRun::loop() {
           progress.line(fmt::format("step {} of {}: {}{}", done, plan_.steps, to_text(*seen), spent()));
       }
     }
+    save(false);  // what comes now may find the disk full, and is done again by a run that resumes
     result = evaluate();
   }
   write_artefacts();
@@ -279,7 +288,8 @@ void TrainingRun::save(bool finished) {
                        .updates = updates_,
                        .ledger_head = private_ ? private_->ledger().head_hash() : "",
                        .finished = finished,
-                       .lr = plan_.lr});
+                       .lr = plan_.lr,
+                       .declared = declared_});
 }
 
 std::optional<TestResult> TrainingRun::evaluate() {
@@ -294,15 +304,28 @@ std::optional<TestResult> TrainingRun::evaluate() {
   return result;
 }
 
+// Without the folders of this machine.
+std::string TrainingRun::model_name() const {
+  if (!inputs_.graph.empty()) return "graph.ts";
+  const std::filesystem::path path = job_.options.model;
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
 void TrainingRun::write_artefacts() const {
-  models::Metadata metadata = {{"model", inputs_.graph.empty() ? job_.options.model : "graph.ts"}};
+  models::Metadata metadata = {{"model", model_name()}};
   metadata["input_scaling"] = input_scaling(plan_.data);
   if (plan_.data.text) metadata["labels"] = plan_.data.text->labels().text();
-  if (plan_.data.text && !job_.options.pooling.empty()) metadata["pooling"] = job_.options.pooling;
+  if (plan_.data.text && !plan_.data.text->labels().is_range())
+    metadata["classes"] = nlohmann::json(plan_.data.text->labels().class_names()).dump();
+  if (plan_.data.text) metadata["max_tokens"] = fmt::format("{}", plan_.data.text->max_tokens);
+  if (plan_.data.text && plan_.data.text->labels().is_range())
+    metadata["outputs"] = "-1 to 1 stand for the range of the labels";
+  if (plan_.data.text && !plan_.data.text->from_scratch)
+    metadata["pooling"] = job_.options.pooling.empty() ? "mean" : job_.options.pooling;
   const std::string hash = inputs_.model_sha256();
   if (!hash.empty()) metadata["model_file_sha256"] = hash;
   if (private_) {
-    const privacy::Certificate certificate = run_certificate(job_.options, plan_, *private_, hash);
+    const privacy::Certificate certificate = run_certificate(job_.options, plan_, *private_, hash, inputs_.base);
     metadata["privacy"] = privacy::statement(certificate);
     privacy::write_certificate(folder_.certificate(), certificate);
   } else {

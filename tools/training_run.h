@@ -46,6 +46,7 @@ class TrainingRun {
   void save(bool finished);
   // On the test records; also goes to metrics.jsonl. Nothing without test records.
   std::optional<TestResult> evaluate();
+  std::string model_name() const;
   void write_artefacts() const;
   void report(const std::optional<TestResult>& result, bool finished) const;
   int64_t steps_done() const;  // charged, or taken where nothing is charged
@@ -65,6 +66,7 @@ class TrainingRun {
   std::unique_ptr<optim::PrivateTraining> private_;
   std::unique_ptr<PlainTraining> plain_;
   int64_t applied_steps_ = 0, updates_ = 0;  // run_checkpoint.h
+  std::string declared_;                     // the same
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

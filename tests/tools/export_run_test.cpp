@@ -129,7 +129,12 @@ TEST_F(ExportRun, TorchScriptCarriesTokenizerCertificateAndWhatWasTrained) {
   torch::jit::ExtraFilesMap texts = {{"certificate.json", ""}, {"metadata.json", ""}};
   const torch::jit::Module module = torch::jit::load(path("run-torchscript/model.ts"), std::nullopt, texts);
   EXPECT_EQ(texts.at("certificate.json"), certificate);
-  EXPECT_THAT(json::parse(texts.at("metadata.json")).at("privacy").get<std::string>(), HasSubstr("privacy"));
+  const json metadata = json::parse(texts.at("metadata.json"));
+  EXPECT_THAT(metadata.at("privacy").get<std::string>(), HasSubstr("privacy"));
+  EXPECT_EQ(metadata.at("classes"), "[\"no\",\"yes\"]");
+  EXPECT_EQ(metadata.at("max_tokens"), "32");
+  EXPECT_EQ(metadata.at("pooling"), "mean");
+  EXPECT_EQ(metadata.at("model"), "model");  // without the folders of this machine
   for (const auto& named : module.named_parameters())
     EXPECT_EQ(named.value.requires_grad(),
               named.name.starts_with("classifier.") || named.name.ends_with("query.weight"))
@@ -160,6 +165,10 @@ TEST_F(ExportRun, TorchScriptIsTakenAsAModelOfTokens) {
     const Outcome explained =
         run({"explain", "--model", model, "--input", "8x12", "--input-type", "tokens:14", "--short"});
     EXPECT_EQ(explained.exit_code, 0) << explained.out << explained.err;
+    const Outcome adapted = run({"explain", "--model", model, "--input", "8x12", "--input-type", "tokens:14", "--adapt",
+                                 "lora", "--lora-targets", "*query", "--json"});
+    ASSERT_EQ(adapted.exit_code, 0) << adapted.err;
+    EXPECT_THAT(adapted.out, HasSubstr("layer.0.attention.self.query.lora_A"));
     done({"train",
           "--model",
           model,

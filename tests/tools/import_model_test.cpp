@@ -159,6 +159,20 @@ TEST_F(ImportModel, ATorchScriptFileGivesItsEncoder) {
   EXPECT_EQ(content(path("again/certificate.json")), content(path("run/certificate.json")));
 }
 
+TEST_F(ImportModel, WhatIsNoCertificateInAFileIsRefused) {
+  done(published("run", model_, {"--adapt", "head", "--noise-multiplier", "1", "--steps", "1"}));
+  done({"export", path("run"), "--to", "torchscript", "--output", path("script")});
+  const auto module = models::load_script(models::read_model_file(path("script/model.ts")), "model.ts");
+  const auto refused_with = [&](const std::string& certificate, const char* what) {
+    models::write_script(path("script/other.ts"), module, {{"certificate.json", certificate}});
+    expect_refused({"import", path("script/other.ts"), "--config", path("script/config.json"), "--tokenizer",
+                    path("script/vocab.txt"), "--output", path("other")},
+                   what);
+  };
+  refused_with("{}", "certificate.json of ");
+  refused_with(std::string((1 << 20) + 1, ' '), "longer than 1048576 bytes");
+}
+
 TEST_F(ImportModel, ASafetensorsFileGivesItsEncoderUnderTodaysNames) {
   std::vector<models::NamedTensor> stored;
   for (models::NamedTensor& named : small()) {

@@ -58,7 +58,7 @@ TEST_F(ImportUsage, HelpHoldsAnExampleOfEachForm) {
   const Outcome outcome = run({"import", "--help"});
   EXPECT_EQ(outcome.exit_code, 0);
   for (const char* form :
-       {"--base minilm", "encoder.ts --config", "weights.safetensors --config", "--model models/encoder/"})
+       {"--base minilm", "encoder.ts --config", "weights.safetensors --config", "--model my-models/encoder/"})
     EXPECT_THAT(outcome.out, HasSubstr(form));
 }
 

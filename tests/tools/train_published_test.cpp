@@ -228,6 +228,36 @@ TEST_F(TrainPublished, SaysThatTheFolderHasNoTerms) {
   EXPECT_THAT(done(published("with", folder, words)).err, Not(HasSubstr("nothing of the terms")));
 }
 
+// What was spent for a model, or was not, goes with what is trained from it.
+TEST_F(TrainPublished, TheCertificateOfTheFirstWeightsGoesAlong) {
+  const std::string folder = write_model("model");
+  const Words few = {"--adapt", "full", "--noise-multiplier", "1", "--steps", "2"};
+  done(published("first", folder, few));
+  done({"export", path("first"), "--to", "safetensors", "--output", path("base")});
+  const Outcome second = done(published("second", path("base") + "/", few));
+  EXPECT_THAT(second.err, HasSubstr("come with a certificate of their own"));
+  const std::string first_certificate = content(path("first/certificate.json"));
+  EXPECT_EQ(content(path("second/base-certificate.json")), first_certificate);
+  EXPECT_THAT(content(path("second/certificate.json")), HasSubstr("of which base-certificate.json tells"));
+  done({"export", path("second"), "--to", "torchscript", "--output", path("script")});
+  EXPECT_EQ(content(path("script/base-certificate.json")), first_certificate);
+  done({"import", path("script/model.ts"), "--config", path("script/config.json"), "--tokenizer",
+        path("script/vocab.txt"), "--output", path("third")});
+  EXPECT_EQ(content(path("third/base-certificate.json")), first_certificate);
+
+  // Without privacy: only where the records were public, which nobody but the user can say.
+  done(published("plain", folder, with_flags(few, {"--insecure-test-seed", "3"})));
+  done({"export", path("plain"), "--to", "safetensors", "--output", path("plain-base")});
+  const Words words = published("refused", path("plain-base") + "/", few);
+  const Outcome refused = run(words);
+  EXPECT_EQ(refused.exit_code, 64);
+  EXPECT_THAT(refused.err, HasSubstr("are NOT PRIVATE"));
+  EXPECT_FALSE(std::filesystem::exists(path("refused")));
+  done(with_flags(words, {"--public-base"}));
+  EXPECT_THAT(content(path("refused/certificate.json")), HasSubstr("which are declared to be public"));
+  EXPECT_EQ(content(path("refused/base-NOT_PRIVATE.txt")), content(path("plain/NOT_PRIVATE.txt")));
+}
+
 TEST_F(TrainPublished, RefusesFoldersThatAreNotWhole) {
   const auto expect = [&](const std::string& folder, const std::string& what, int code = 65) {
     const Outcome outcome = run(published("run", folder, {"--noise-multiplier", "1", "--steps", "1"}));
@@ -244,6 +274,12 @@ TEST_F(TrainPublished, RefusesFoldersThatAreNotWhole) {
   const std::string folder = write_model("larger");
   write("larger/vocab.txt", content(folder + "/vocab.txt") + "more\n");
   expect(folder, "of two models");
+  // Sizes that the file of weights cannot hold are refused before memory is taken for them.
+  write_model("huge");
+  std::string config = content(path("huge/config.json"));
+  config.replace(config.find("\"hidden_size\": 16"), 17, "\"hidden_size\": 65536");
+  write("huge/config.json", config);
+  expect(path("huge"), "too short for the sizes");
 }
 
 }  // namespace

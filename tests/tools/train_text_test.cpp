@@ -1,10 +1,12 @@
 // `sotto train text`, `resume`, `evaluate` and `predict`. Runs the real program on made-up texts.
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sotto/data/public_split.h>
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/ledger_contents.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -49,7 +51,72 @@ TEST_F(TrainText, PredictsAndEvaluates) {
   const Outcome table =
       done({"predict", path("run"), "--input", path("texts.tsv"), "--data-format", "tsv", "--text-column", "text"});
   EXPECT_EQ(std::ranges::count(table.out, '\n'), 200);
+  // The ending tells the format, of test texts too, whatever that of the training texts is.
+  EXPECT_EQ(done({"predict", path("run"), "--input", path("texts.tsv"), "--text-column", "text"}).out, table.out);
+  write("tests.csv", "label,text\nyes,the film was fine\nno,cold\n");
+  EXPECT_THAT(done({"evaluate", path("run"), "--test-data", path("tests.csv"), "--json"}).out,
+              HasSubstr("\"test_records\": 2"));
   EXPECT_THAT(done({"evaluate", path("run")}).out, HasSubstr("F1 of yes"));
+}
+
+TEST_F(TrainText, PredictReadsNoMoreOfALineThanItMay) {
+  done(own("run", {"--delta", "1e-4", "--epsilon", "10", "--steps", "2"}));
+  const auto asked = [&](const std::string& text) {
+    write("asked.txt", text);
+    return run({"predict", path("run"), "--input", "-"},
+               [&] { ::dup2(::open(path("asked.txt").c_str(), O_RDONLY), STDIN_FILENO); });
+  };
+  EXPECT_EQ(std::ranges::count(asked("fine\nthe film").out, '\n'), 2);
+  const Outcome longer = asked("fine\n" + std::string(3 << 20, 'x') + "\nfilm\n");
+  EXPECT_EQ(longer.exit_code, 65);
+  EXPECT_THAT(longer.err, HasSubstr("line 2"));
+  EXPECT_THAT(asked(std::string("a\0b\n", 4)).err, HasSubstr("line 1] the text holds a zero byte"));
+}
+
+// What the certificate says of all steps may not change between them.
+TEST_F(TrainText, ADeclarationThatChangedIsNotResumed) {
+  testing::Program program(own(
+      "run", {"--delta", "1e-4", "--noise-multiplier", "80", "--steps", "4000", "--group-column", "id", "--group-up-to",
+              "_", "--max-per-group", "3", "--dataset-size", "40", "--batch", "20", "--test-fraction", "0.3"}));
+  const std::string ledger = path("run") + "/ledger.jsonl", config = path("run") + "/config.toml";
+  ASSERT_TRUE(program.signal_when([&] { return content(ledger).size() > 4000; }, SIGINT));
+  const Outcome stopped = program.finish();
+  ASSERT_EQ(stopped.exit_code, 130) << stopped.err;
+  const std::string given = content(config);
+  const auto resumed_with = [&](const std::string& old, const std::string& now) {
+    std::string text = given;
+    const auto at = text.find(old);
+    EXPECT_NE(at, std::string::npos) << old;
+    write("run/config.toml", text.replace(at, old.size(), now));
+    return run({"resume", path("run")});
+  };
+  for (const auto& [old, now] :
+       {std::pair{"max-per-group = 3", "max-per-group = 1"}, {"labels = \"no, yes\"", "labels = \"yes, no\""}}) {
+    const Outcome outcome = resumed_with(old, now);
+    EXPECT_EQ(outcome.exit_code, 65) << now << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("is another than when the run began"));
+  }
+  write("run/config.toml", given);
+  write("run/vocabulary.txt", content(path("run") + "/vocabulary.txt") + "more\n");
+  EXPECT_EQ(run({"resume", path("run")}).exit_code, 65);
+  write("run/vocabulary.txt", content(path("words.txt")));
+  EXPECT_EQ(resumed_with("lr = 0.02", "lr = 0.001").exit_code, 0);
+}
+
+// A folder that is not empty keeps the model from its name, as a full disk would: what was trained is in the
+// checkpoint.
+TEST_F(TrainText, AModelThatCouldNotBeWrittenIsWrittenByResume) {
+  const Words words = own("run", {"--model", "lstm", "--delta", "1e-4", "--epsilon", "10", "--steps", "60"});
+  testing::Program program(words);
+  ASSERT_TRUE(program.signal_when([&] { return std::filesystem::exists(path("run") + "/ledger.jsonl"); }, SIGCONT));
+  std::filesystem::create_directories(path("run") + "/model.safetensors/in_the_way");
+  const Outcome outcome = program.finish();
+  ASSERT_EQ(outcome.exit_code, 74) << outcome.err;
+  std::filesystem::remove_all(path("run") + "/model.safetensors");
+  const Outcome resumed = done({"resume", path("run")});
+  EXPECT_THAT(resumed.out + resumed.err, ::testing::Not(HasSubstr("came after the checkpoint")));
+  const std::string texts = write("new.txt", "the film was fine and warm\ncold the dull silly film\n");
+  EXPECT_THAT(done({"predict", path("run"), "--input", texts}).out, ::testing::MatchesRegex("yes\t.*\nno\t.*\n"));
 }
 
 TEST_F(TrainText, PredictRefusesBadTextsWithTheirLine) {
@@ -84,27 +151,24 @@ TEST_F(TrainText, ResumedRunGoesOnWithItsOptimizer) {
   }
 }
 
-// A record of the training side, of which the test side holds a copy, is taken out; its number stays unused.
+// Lines move up where one is taken out, and copies may go: nothing of that moves another text to the other side.
 TEST_F(TrainText, TestsAreTheSameWithoutATrainingRecord) {
-  const data::PublicSplit split(0.3, 1);
-  int64_t training = 0, test = 0;
-  for (int64_t number = 1; number <= 40; ++number) {
-    if (!split.tests_record(number) && training == 0) training = number;
-    if (split.tests_record(number)) test = number;
-  }
-  ASSERT_GT(test, training) << "the copy on the test side must be the later one";
-  const auto tests_without = [&](bool removed, const std::string& name) {
-    std::string text = "text\tlabel\n";
-    for (int64_t number = 1; number <= 40; ++number) {
-      const bool copy = number == test || (number == training && !removed);
-      text += copy ? "a copied text\tyes\n" : "text " + std::to_string(number) + "\tno\n";
+  const data::PublicSplit split(0.3, 1, data::PublicSplit::By::text);
+  const auto file_without = [&](bool removed) {
+    std::string lines = "text\tlabel\n", first;
+    for (int i = 0; i < 60; ++i) {
+      const std::string text = "text " + std::to_string(i % 50) + (i % 3 == 0 ? " film" : " story");
+      if (first.empty() && !split.tests_record(0, text)) first = text;
+      if (removed && text == first) continue;  // the record and its copy
+      lines += text + (i % 2 == 0 ? "\tyes\n" : "\tno\n");
     }
-    const std::string file = write(name + ".tsv", text);
-    done(own(name, {"--data", file, "--drop-repeats", "--test-fraction", "0.3", "--dataset-size", "40", "--batch", "20",
-                    "--delta", "1e-3", "--noise-multiplier", "2", "--steps", "2"}));
-    return json::parse(done({"evaluate", path(name), "--json"}).out).at("test_records").get<int64_t>();
+    return write("split.tsv", lines);
   };
-  EXPECT_EQ(tests_without(false, "with"), tests_without(true, "without"));
+  done(own("run", {"--data", file_without(false), "--drop-repeats", "--test-fraction", "0.3", "--dataset-size", "40",
+                   "--batch", "20", "--delta", "1e-3", "--noise-multiplier", "2", "--steps", "2"}));
+  const std::string whole = done({"evaluate", path("run"), "--json"}).out;
+  file_without(true);
+  EXPECT_EQ(done({"evaluate", path("run"), "--json"}).out, whole);
 }
 
 TEST_F(TrainText, GroupsAreTheUnitOfPrivacy) {
@@ -142,7 +206,7 @@ TEST_F(TrainText, WhatIsToldOfPrivateTextsStaysOnTheTerminal) {
   const Outcome outcome = done(own("run", {"--data", data, "--drop-repeats", "--max-tokens", "4", "--delta", "1e-4",
                                            "--noise-multiplier", "2", "--steps", "3"}));
   EXPECT_THAT(outcome.err, HasSubstr("122 records read"));
-  EXPECT_THAT(outcome.err, HasSubstr("lines 122, 123"));
+  EXPECT_THAT(outcome.err, HasSubstr("1 left out as repeats"));
   EXPECT_THAT(outcome.err, HasSubstr("texts have more than 4 tokens"));
   for (const auto& entry : std::filesystem::recursive_directory_iterator(path("run"))) {
     if (!entry.is_regular_file() || entry.path().extension() == ".safetensors") continue;

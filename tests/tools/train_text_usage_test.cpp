@@ -126,7 +126,10 @@ TEST_F(TrainTextUsage, PredictRefusesFlagsThatDoNotFit) {
   expect({}, "--input");
   expect({"--input", ""}, "--input");
   expect({"--input", "t.tsv", "--data-format", "tsv"}, "--text-column");
-  expect({"--input", "t.tsv", "--text-column", "text"}, "--data-format");
+  expect({"--input", "t.csv"}, "[--text-column] missing: which column of t.csv");
+  expect({"--input", "t.jsonl.gz"}, "[--text-column] missing");
+  expect({"--input", "t.txt", "--text-column", "text"}, "[--text-column] has no effect");
+  expect({"--input", "t.tsv", "--text-column", "text"}, "config.toml");
   expect({"--input", "t.xml", "--data-format", "xml", "--text-column", "text"}, "--data-format");
   expect({"--input", "-", "--data-format", "tsv", "--text-column", "text"}, "standard input");
   expect({"--input", "t.txt", "--no-header"}, "--no-header");

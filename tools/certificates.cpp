@@ -1,0 +1,73 @@
+#include <fmt/format.h>
+#include <sotto/models/file_bytes.h>
+#include <sotto/models/script_file.h>
+#include <sotto/privacy/atomic_file.h>
+#include <sotto/privacy/certificate.h>
+#include <sotto/privacy/error.h>
+#include <sotto/tools/certificates.h>
+
+#include <algorithm>
+
+namespace sotto::tools {
+namespace {
+
+constexpr std::size_t kMostBytes = 1 << 20;
+constexpr std::string_view kBase = "base-";
+
+void check(const std::string& name, const std::string& text, const std::string& where) {
+  const auto refuse = [&](const std::string& what) {
+    throw DataError(fmt::format("[certificate] {} of {}: {}", name, where, what));
+  };
+  if (text.size() > kMostBytes) refuse(fmt::format("longer than {} bytes", kMostBytes));
+  if (!name.ends_with("certificate.json")) return;
+  try {
+    privacy::parse_certificate(text);
+  } catch (const DataError& error) {
+    refuse(error.what());
+  }
+}
+
+}  // namespace
+
+Certificates folder_certificates(const std::filesystem::path& folder) {
+  Certificates result;
+  std::error_code ignored;
+  for (const std::string& name : certificate_names()) {
+    if (!std::filesystem::exists(folder / name, ignored)) continue;
+    const std::string text = models::beginning_of("certificate", folder / name, kMostBytes + 1);
+    check(name, text, folder.string());
+    result[name] = text;
+  }
+  return result;
+}
+
+Certificates script_certificates(const std::string& bytes, const std::string& name) {
+  Certificates result = models::script_texts(bytes, certificate_names(), kMostBytes + 1);
+  for (const auto& [inside, text] : result) check(inside, text, name);
+  return result;
+}
+
+Certificates as_base(const Certificates& certificates) {
+  const std::vector<std::string> known = certificate_names();
+  Certificates result;
+  for (const auto& [name, text] : certificates) {
+    const std::string base = std::string(kBase) + name;
+    if (std::ranges::find(known, base) == known.end())
+      throw DataError(fmt::format("[certificate] {}: weights that came of others more often than can be told", name));
+    result[base] = text;
+  }
+  return result;
+}
+
+Certificates base_of(const Certificates& certificates) {
+  Certificates result;
+  for (const auto& [name, text] : certificates)
+    if (name.starts_with(kBase)) result[name] = text;
+  return result;
+}
+
+void write_certificates(const Certificates& certificates, const std::filesystem::path& folder) {
+  for (const auto& [name, text] : certificates) privacy::write_file_atomically(folder / name, text);
+}
+
+}  // namespace sotto::tools

@@ -1,0 +1,34 @@
+#pragma once
+// What tells of the privacy of a model, as it goes with the model from folder to folder.
+//
+//   certificate.json          what was spent for it; absent for rule none
+//   NOT_PRIVATE.txt           why it is NOT PRIVATE
+//   base-certificate.json     the same of the weights that its training began with, base-NOT_PRIVATE.txt likewise, and
+//                             base-base-... of theirs
+
+#include <sotto/tools/run_folder.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+namespace sotto::tools {
+
+// Texts by the names above.
+using Certificates = std::map<std::string, std::string>;
+
+// Those of a folder, or in a TorchScript file that `sotto export` made. Throws DataError for one that cannot be read,
+// is longer than a certificate can be, or is no certificate of sotto.
+Certificates folder_certificates(const std::filesystem::path& folder);
+Certificates script_certificates(const std::string& bytes, const std::string& name);
+
+// As those of the weights that training begins with; what would be further back than certificate_names() goes is
+// refused with a DataError.
+Certificates as_base(const Certificates& certificates);
+// Only those of the weights that training began with.
+Certificates base_of(const Certificates& certificates);
+
+// Each file whole or not at all. Throws IoError.
+void write_certificates(const Certificates& certificates, const std::filesystem::path& folder);
+
+}  // namespace sotto::tools

@@ -1,0 +1,49 @@
+#include <fmt/format.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/sha256.h>
+#include <sotto/tools/declaration.h>
+#include <sotto/tools/file_text.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <vector>
+
+namespace sotto::tools {
+namespace {
+
+constexpr std::array<std::string_view, 33> kDeclared = {
+    "dataset",      "class-names",      "picture-shape",      "classes",      "input-type",
+    "data-format",  "no-header",        "text-column",        "label-column", "labels",
+    "group-column", "group-up-to",      "max-per-group",      "drop-repeats", "test-fraction",
+    "split-seed",   "dataset-size",     "tokenizer",          "max-tokens",   "model-sha256",
+    "adapt",        "adapt-layers",     "lora-rank",          "lora-alpha",   "lora-targets",
+    "pooling",      "centre",           "public-base",        "rule",         "per-group",
+    "optimizer",    "noise-correction", "table-schema-sha256"};
+
+std::vector<std::filesystem::path> declared_files(const RunFolder& folder) {
+  std::vector<std::filesystem::path> result;
+  std::error_code ignored;
+  for (const auto& file : {folder.schema(), folder.vocabulary(), folder.graph()})
+    if (std::filesystem::exists(file, ignored)) result.push_back(file);
+  if (std::filesystem::exists(folder.encoder(), ignored))
+    for (const auto& entry : std::filesystem::directory_iterator(folder.encoder())) result.push_back(entry.path());
+  std::ranges::sort(result);
+  return result;
+}
+
+}  // namespace
+
+std::string declaration_sha256(const TrainOptions& options, const RunFolder& folder) {
+  std::string text;
+  for (const std::string_view name : kDeclared) {
+    const TrainKey* key = find_train_key(name);
+    SOTTO_ASSERT(key != nullptr);
+    text += fmt::format("{} = {}\n", name, key->get(options).value_or(""));
+  }
+  for (const std::filesystem::path& file : declared_files(folder))
+    text += fmt::format("{} {}\n", file.filename().string(), privacy::sha256_hex(file_text(file)));
+  return privacy::sha256_hex(text);
+}
+
+}  // namespace sotto::tools

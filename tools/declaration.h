@@ -1,0 +1,18 @@
+#pragma once
+// What a run declares of its records and its model, which may not change while it lasts: the certificate says it of all
+// its steps.
+
+#include <sotto/tools/run_folder.h>
+#include <sotto/tools/train_options.h>
+
+#include <string>
+
+namespace sotto::tools {
+
+// The SHA-256 of the options that say what records and labels mean, who is protected and what the model is, and of the
+// files of the folder that do: schema, vocabulary, tokenizer and sizes of an encoder, the model file. Not of where
+// files lie, of rates, and of what changes speed alone; sampling, noise and clipping are in the ledger. Throws
+// DataError for a file that cannot be read.
+std::string declaration_sha256(const TrainOptions& options, const RunFolder& folder);
+
+}  // namespace sotto::tools
