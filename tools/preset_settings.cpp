@@ -8,9 +8,11 @@ namespace sotto::tools {
 namespace {
 
 // Of every preset, beside its batch and clip norm.
-const KeyTexts kSettings = {{"adapt", "head"},         {"pooling", "layers"}, {"centre", "true"},
-                            {"rule", "flat"},          {"optimizer", "sgd"},  {"lr", "5"},
-                            {"lr-schedule", "linear"}, {"steps", "60"},       {"physical-batch", "1024"}};
+KeyTexts common_settings() {
+  return {{"adapt", "head"},         {"pooling", "layers"}, {"centre", "true"},
+          {"rule", "flat"},          {"optimizer", "sgd"},  {"lr", "5"},
+          {"lr-schedule", "linear"}, {"steps", "60"},       {"physical-batch", "1024"}};
+}
 
 // What else decides how good such a run is.
 constexpr std::array<std::string_view, 17> kBesides = {
@@ -23,7 +25,8 @@ constexpr std::array<std::string_view, 17> kBesides = {
 KeyTexts preset_settings(const KeyTexts& given) {
   const auto preset = given.find("dataset");
   if (preset == given.end()) return {};
-  KeyTexts result = kSettings;
+  const KeyTexts common = common_settings();
+  KeyTexts result = common;
   if (preset->second == "movie-reviews")
     result.insert({{"batch", "8471"}, {"clip-norm", "1.4"}});
   else if (preset->second == "sms-spam")
@@ -32,7 +35,7 @@ KeyTexts preset_settings(const KeyTexts& given) {
     return {};
   const auto said = [&given](std::string_view key) { return given.contains(std::string(key)); };
   if (std::ranges::any_of(kBesides, said) ||
-      std::ranges::any_of(kSettings, [&](const auto& one) { return said(one.first); }))
+      std::ranges::any_of(common, [&](const auto& one) { return said(one.first); }))
     return {};
   return result;
 }
