@@ -3,6 +3,7 @@
 #include <sotto/data/text_report.h>
 
 #include <algorithm>
+#include <string_view>
 
 namespace sotto::data {
 namespace {
@@ -14,6 +15,20 @@ std::string lines_of(const std::vector<std::int64_t>& lines) {
   const std::string rest =
       lines.size() > kMostLines ? fmt::format(" and {} more", lines.size() - kMostLines) : std::string();
   return fmt::format("  lines {}{}\n", fmt::join(lines.begin(), lines.begin() + shown, ", "), rest);
+}
+
+std::string_view where_repeats_are(const TextReport& report) {
+  if (!report.repeats_dropped) return "";
+  return report.has_groups ? " in other groups or under other labels" : " under other labels";
+}
+
+std::string_view risk_of_repeats(const TextReport& report) {
+  if (report.has_groups) return "a person who is in several groups is protected less than stated.";
+  return report.repeats_dropped ? "where the unit of privacy is a record, such a person is protected less than stated. "
+                                  "Name a group column."
+                                : "where the unit of privacy is a record, such a person is protected less than stated. "
+                                  "Name a group column, "
+                                  "or leave repeats out.";
 }
 
 }  // namespace
@@ -32,19 +47,9 @@ std::string terminal_text(const TextReport& report, std::size_t most) {
 
   std::size_t records = 0;
   for (const auto& lines : report.repeats) records += lines.size();
-  const char* const which = !report.repeats_dropped ? ""
-                            : report.has_groups     ? " in other groups or under other labels,"
-                                                    : " under other labels,";
-  const char* const risk =
-      report.has_groups ? "a person who is in several groups is protected less than stated."
-                        : "where the unit of privacy is a record, such a person is protected less than stated. Name a "
-                          "group column";
   text +=
-      fmt::format("warning: {} texts occur more than once,{} in {} records. One person may own several records: {}{}\n",
-                  report.repeats.size(), which, records, risk,
-                  report.has_groups        ? ""
-                  : report.repeats_dropped ? "."
-                                           : ", or leave repeats out.");
+      fmt::format("warning: {} texts occur more than once{}, in {} records. One person may own several records: {}\n",
+                  report.repeats.size(), where_repeats_are(report), records, risk_of_repeats(report));
   for (std::size_t i = 0; i < std::min(most, report.repeats.size()); ++i) text += lines_of(report.repeats[i]);
   if (report.repeats.size() > most) text += fmt::format("  and {} more texts\n", report.repeats.size() - most);
   return text;

@@ -201,7 +201,7 @@ TEST_F(TextTableTest, OnlyRepeatsWithTheSameLabelAndGroupAreLeftOut) {
   t = table("id\ttext\nu_1\ta\nv_1\ta\nu_2\ta\n", options);
   EXPECT_THAT(t.groups, ElementsAre(0, 1));
   EXPECT_THAT(t.report.repeats, ElementsAre(ElementsAre(2, 3)));  // still there, in two groups
-  EXPECT_THAT(terminal_text(t.report), HasSubstr("1 texts occur more than once, in other groups"));
+  EXPECT_THAT(terminal_text(t.report), HasSubstr("1 texts occur more than once in other groups"));
   EXPECT_THAT(terminal_text(t.report), Not(HasSubstr("Name a group column")));
 }
 
