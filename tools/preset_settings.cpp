@@ -15,10 +15,10 @@ KeyTexts common_settings() {
 }
 
 // What else decides how good such a run is.
-constexpr std::array<std::string_view, 17> kBesides = {
-    "model",      "vocabulary",   "tokenizer",        "adapt-layers", "encoder-lr", "lora-rank",
-    "lora-alpha", "lora-targets", "epochs",           "batch",        "clip-norm",  "warmup",
-    "momentum",   "weight-decay", "noise-correction", "per-group",    "fallback"};
+constexpr std::array<std::string_view, 18> kBesides = {
+    "data",      "model",      "vocabulary",   "tokenizer",        "adapt-layers", "encoder-lr",
+    "lora-rank", "lora-alpha", "lora-targets", "epochs",           "batch",        "clip-norm",
+    "warmup",    "momentum",   "weight-decay", "noise-correction", "per-group",    "fallback"};
 
 }  // namespace
 

@@ -136,8 +136,8 @@ void require_runs(const TrainOptions& options, TrainKey::Use runs) {
 
 void train(const CLI::App& command, const Flags& flags, TrainKey::Use runs, TrainingJob job, int& exit_code) {
   KeyTexts file = flags.config.empty() ? KeyTexts{} : read_config(flags.config), given = typed(command, flags);
-  KeyTexts all = file;
-  all.insert(given.begin(), given.end());
+  KeyTexts all = given;
+  all.insert(file.begin(), file.end());
   if (runs == TrainKey::Use::texts) file.merge(preset_settings(all));
   TrainOptions options = train_options(file, given, default_options(runs));
   require_runs(options, runs);

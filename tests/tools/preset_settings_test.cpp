@@ -11,7 +11,7 @@ TEST(PresetSettings, ArePartsOfOneWhole) {
   EXPECT_EQ(preset_settings({{"dataset", "sms-spam"}}).at("batch"), "4090");
   for (const auto& [key, text] : own)
     EXPECT_TRUE(preset_settings({{"dataset", "sms-spam"}, {key, text}}).empty()) << key;
-  for (const char* key : {"model", "epochs", "lora-rank", "momentum", "vocabulary"})
+  for (const char* key : {"data", "model", "epochs", "lora-rank", "momentum", "vocabulary"})
     EXPECT_TRUE(preset_settings({{"dataset", "movie-reviews"}, {key, "1"}}).empty()) << key;
   EXPECT_TRUE(preset_settings({{"data", "own.tsv"}}).empty());
   EXPECT_TRUE(preset_settings({}).empty());
