@@ -110,4 +110,11 @@ std::uint64_t InputFile::max_content_bytes() const {
   return state_->gzip ? state_->file_bytes * kLargestDeflateRatio : state_->file_bytes;
 }
 
+std::string beginning_of(const std::filesystem::path& path, std::uint64_t most) {
+  InputFile file(path);
+  std::string text(std::min(file.max_content_bytes(), most), '\0');
+  text.resize(file.read(std::span(reinterpret_cast<std::uint8_t*>(text.data()), text.size())));
+  return text;
+}
+
 }  // namespace sotto::data

@@ -32,4 +32,7 @@ class InputFile {
   std::unique_ptr<State> state_;
 };
 
+// The content of a small file, cut after `most` bytes. Throws as InputFile does.
+std::string beginning_of(const std::filesystem::path& path, std::uint64_t most);
+
 }  // namespace sotto::data

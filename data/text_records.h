@@ -3,8 +3,8 @@
 //
 //   tsv     fields between tabs, one record a line, no quoting: a " is text
 //   csv     RFC 4180: fields between commas; in double quotes they may hold commas, line breaks (kept as LF) and ""
-//   jsonl   one JSON object a line; the first wanted field is a string, others are strings, numbers or truths
-//   (json_fields.h) lines   one text a line, which is the only field
+//   jsonl   one JSON object a line; the first wanted field is a string, others also numbers or truths (json_fields.h)
+//   lines   one text a line, which is the only field
 //
 // Lines end in LF or CR LF. A byte-order mark at the begin of the file is read over, and so are empty lines, except in
 // the form `lines`, where the reader of texts refuses them. All else must be UTF-8.

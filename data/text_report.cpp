@@ -22,13 +22,11 @@ std::string_view where_repeats_are(const TextReport& report) {
   return report.has_groups ? " in other groups or under other labels" : " under other labels";
 }
 
-std::string_view risk_of_repeats(const TextReport& report) {
+std::string risk_of_repeats(const TextReport& report) {
   if (report.has_groups) return "a person who is in several groups is protected less than stated.";
-  return report.repeats_dropped ? "where the unit of privacy is a record, such a person is protected less than stated. "
-                                  "Name a group column."
-                                : "where the unit of privacy is a record, such a person is protected less than stated. "
-                                  "Name a group column, "
-                                  "or leave repeats out.";
+  return fmt::format(
+      "where the unit of privacy is a record, such a person is protected less than stated. Name a group column{}.",
+      report.repeats_dropped ? "" : ", or leave repeats out");
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -75,32 +74,24 @@ void check_added(JsonNode& root) {
   }
 }
 
+JsonValue parsed(const std::filesystem::path& path, const std::string& text) {
+  return privacy::parse_settings(kFunction, path, text, kMaxTokenizerConfigBytes, kMostKeys);
+}
+
 // From which end a text that is too long is cut decides its ids.
 void demand_right_truncation(JsonNode& root) {
   root.demand_if_given("truncation_side", {JsonValue{"right"}});
 }
 
-std::string content(const std::filesystem::path& path) {
-  InputFile file(path);
-  std::string text(std::min<std::uint64_t>(file.max_content_bytes(), kMaxTokenizerConfigBytes + 1), '\0');
-  text.resize(file.read(std::span(reinterpret_cast<std::uint8_t*>(text.data()), text.size())));
-  return text;
-}
-
 }  // namespace
 
 BertTextSettings parse_tokenizer_config(const std::filesystem::path& path, const std::string& text) {
-  const JsonValue document = privacy::parse_settings(kFunction, path, text, kMaxTokenizerConfigBytes, kMostKeys);
+  const JsonValue document = parsed(path, text);
   JsonNode root(kFunction, path, "", document);
   BertTextSettings settings;
   settings.lowercase = root.flag("do_lower_case", settings.lowercase);
   settings.handle_chinese_chars = root.flag("tokenize_chinese_chars", settings.handle_chinese_chars);
-  if (const JsonValue* strip = root.take("strip_accents")) {
-    if (const auto* chosen = std::get_if<bool>(&strip->value))
-      settings.strip_accents = *chosen;
-    else if (!std::holds_alternative<std::nullptr_t>(strip->value))
-      root.refuse("strip_accents", *strip, "true, false or null");
-  }
+  if (root.take("strip_accents") != nullptr) settings.strip_accents = root.flag_or_null("strip_accents");
   root.demand_if_given("do_basic_tokenize", {JsonValue{true}});
   demand_right_truncation(root);
   if (const JsonValue* kind = root.take("tokenizer_class"); kind != nullptr && !is_off(*kind))
@@ -118,12 +109,11 @@ BertTextSettings parse_tokenizer_config(const std::filesystem::path& path, const
 }
 
 BertTextSettings read_tokenizer_config(const std::filesystem::path& path) {
-  return parse_tokenizer_config(path, content(path));
+  return parse_tokenizer_config(path, beginning_of(path, kMaxTokenizerConfigBytes + 1));
 }
 
 void require_same_text(const std::filesystem::path& path, const BertTextSettings& of_tokenizer) {
-  const JsonValue document =
-      privacy::parse_settings(kFunction, path, content(path), kMaxTokenizerConfigBytes, kMostKeys);
+  const JsonValue document = parsed(path, beginning_of(path, kMaxTokenizerConfigBytes + 1));
   JsonNode root(kFunction, path, "", document);
   const auto demand = [&](const char* key, bool value) { root.demand_if_given(key, {JsonValue{value}}); };
   demand("do_lower_case", of_tokenizer.lowercase);

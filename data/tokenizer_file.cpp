@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <span>
 #include <utility>
 
 namespace sotto::data {
@@ -24,12 +23,7 @@ BertTextSettings normaliser(Node node) {
   settings.clean_text = node.flag("clean_text");
   settings.handle_chinese_chars = node.flag("handle_chinese_chars");
   settings.lowercase = node.flag("lowercase");
-  const JsonValue& strip = node.need("strip_accents");
-  if (const auto* chosen = std::get_if<bool>(&strip.value)) {
-    settings.strip_accents = *chosen;
-  } else if (!std::holds_alternative<std::nullptr_t>(strip.value)) {
-    node.refuse("strip_accents", strip, "true, false or null");
-  }
+  settings.strip_accents = node.flag_or_null("strip_accents");
   node.end();
   return settings;
 }
@@ -114,13 +108,6 @@ void check_post_processor(Node post, const Vocabulary& vocabulary) {
   post.end();
 }
 
-std::string content(const std::filesystem::path& path) {
-  InputFile file(path);
-  std::string text(std::min<std::uint64_t>(file.max_content_bytes(), kMaxVocabularyBytes + 1), '\0');
-  text.resize(file.read(std::span(reinterpret_cast<std::uint8_t*>(text.data()), text.size())));
-  return text;
-}
-
 }  // namespace
 
 TokenizerFile parse_tokenizer_file(const std::filesystem::path& path, const std::string& text) {
@@ -142,7 +129,7 @@ TokenizerFile parse_tokenizer_file(const std::filesystem::path& path, const std:
 }
 
 TokenizerFile read_tokenizer_file(const std::filesystem::path& path) {
-  return parse_tokenizer_file(path, content(path));
+  return parse_tokenizer_file(path, beginning_of(path, kMaxVocabularyBytes + 1));
 }
 
 }  // namespace sotto::data

@@ -21,10 +21,10 @@ struct BertOptions {
 // Throws UsageError naming the first size that is out of range, as read_bert_options() has them.
 void check(const BertOptions& options);
 
-// Above this a configuration is refused unread.
-// Numbers in an encoder of these sizes, rounded down where they are many.
+// Numbers in an encoder of these sizes.
 double parameter_count(const BertOptions& options);
 
+// Above this a configuration is refused unread.
 inline constexpr std::uintmax_t kMaxBertConfigBytes = 1 << 20;
 
 // Reads config.json. Settings that change nothing here (of dropout, initialisation, heads of other tasks) are read

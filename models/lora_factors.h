@@ -14,7 +14,7 @@ inline constexpr double kMostLoraAlpha = 1e30;  // times a factor it is a float
 
 struct LoraOptions {
   int64_t rank = 8;                                         // 1 to the smaller size of each weight
-  double alpha = 16.0;                                      // finite, above 0
+  double alpha = 16.0;                                      // above 0, at most kMostLoraAlpha
   std::vector<std::string> targets = {"*query", "*value"};  // patterns (name_pattern.h) of names of linear layers
 
   double scale() const { return alpha / static_cast<double>(rank); }

@@ -19,10 +19,11 @@ std::string read_model_file(const std::filesystem::path& path, const char* flag 
 // class that is not in this LibTorch.
 torch::jit::Module load_script(const std::string& bytes, const std::string& name, const char* flag = "--model");
 
-// Of these names, the texts that write_script() put into `bytes`, which load_script() takes. One that has more than
-// `most` bytes is not read: so many blanks stand for it.
-std::map<std::string, std::string> script_texts(const std::string& bytes, const std::vector<std::string>& names,
-                                                std::size_t most);
+// Of `names`, the texts that write_script() put into `bytes`, which load_script() takes; `name` is for messages. Throws
+// DataError for one that has more than `most` bytes, which is not read.
+std::map<std::string, std::string> script_texts(const std::string& bytes, const std::string& name,
+                                                const std::vector<std::string>& names, std::size_t most,
+                                                const char* flag = "--model");
 
 // Writes the module, and beside its code texts under names, which Python reads with
 // torch.jit.load(FILE, _extra_files={NAME: ""}). The file appears whole or not at all. Throws IoError.

@@ -11,8 +11,8 @@ namespace sotto::privacy {
 
 class AtomicFolder {
  public:
-  // Makes TARGET.part.PID beside `target`, to be filled. Throws UsageError when there is anything under the name
-  // already, IoError when the folder cannot be made.
+  // Makes TARGET.part.PID beside `target`, to be filled, and the folders above. Throws UsageError when there is
+  // anything under the name already, IoError when the folder cannot be made.
   explicit AtomicFolder(const std::filesystem::path& target);
   // Removes what was not published. A process that is killed leaves TARGET.part.PID.
   ~AtomicFolder();

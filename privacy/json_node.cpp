@@ -100,6 +100,12 @@ const JsonValue& JsonNode::need(std::string_view key) {
   refuse(key, "is missing");
 }
 
+std::optional<bool> JsonNode::flag_or_null(std::string_view key) {
+  const JsonValue& value = need(key);
+  if (std::holds_alternative<std::nullptr_t>(value.value)) return std::nullopt;
+  return as<bool>(key, value, "true, false or null");
+}
+
 int64_t JsonNode::integer(std::string_view key, int64_t least, int64_t most) {
   const JsonValue& value = need(key);
   const auto* integer = std::get_if<int64_t>(&value.value);

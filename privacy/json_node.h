@@ -48,6 +48,7 @@ class JsonNode {
     const JsonValue* value = take(key);
     return value == nullptr ? otherwise : as<bool>(key, *value, "true or false");
   }
+  std::optional<bool> flag_or_null(std::string_view key);
   int64_t integer(std::string_view key, int64_t least, int64_t most);
   JsonNode inside(std::string_view key) { return {function_, file_, name(key), need(key)}; }
   JsonNode inside(std::string_view key, const JsonValue& value) const { return {function_, file_, name(key), value}; }

@@ -42,7 +42,7 @@ Certificates folder_certificates(const std::filesystem::path& folder) {
 }
 
 Certificates script_certificates(const std::string& bytes, const std::string& name) {
-  Certificates result = models::script_texts(bytes, certificate_names(), kMostBytes + 1);
+  Certificates result = models::script_texts(bytes, name, certificate_names(), kMostBytes, "certificate");
   for (const auto& [inside, text] : result) check(inside, text, name);
   return result;
 }

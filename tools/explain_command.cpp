@@ -50,9 +50,8 @@ void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, in
       ->add_option("--adapt", model.adapt,
                    "What is trained of mobilenet: head or bias [head]; lora of a file, as in sotto train")
       ->type_name("WAY");
-  command->add_option("--lora-rank", model.lora_rank, "Rank of --adapt lora [8]")->type_name("R");
-  command->add_option("--lora-alpha", model.lora_alpha, "The product is scaled by alpha / rank [16]")
-      ->type_name("ALPHA");
+  command->add_option("--lora-rank", model.lora_rank, find_train_key("lora-rank")->help)->type_name("R");
+  command->add_option("--lora-alpha", model.lora_alpha, find_train_key("lora-alpha")->help)->type_name("ALPHA");
   command->add_option("--lora-targets", model.lora_targets, "Linear layers of --adapt lora, names with * and commas")
       ->type_name("NAMES");
   command->add_flag("--strategy", job->explain.strategy,

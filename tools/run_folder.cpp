@@ -46,8 +46,8 @@ bool RunFolder::claim() const {
 
 void RunFolder::discard(bool folder) const noexcept {
   std::error_code ignored;
-  for (const auto& file : {config(), ledger(), metrics(), checkpoint(), model(), graph(), script(), schema(),
-                           vocabulary(), certificate(), not_private()})
+  for (const auto& file :
+       {config(), ledger(), metrics(), checkpoint(), model(), graph(), script(), schema(), vocabulary()})
     std::filesystem::remove(file, ignored);
   for (const std::string& name : certificate_names()) std::filesystem::remove(path_ / name, ignored);
   std::filesystem::remove_all(encoder(), ignored);

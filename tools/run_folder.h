@@ -13,8 +13,7 @@
 //   vocabulary.txt      the public list of tokens; with texts and a network from scratch
 //   certificate.json    what may be said about the privacy of the run; absent for rule none
 //   NOT_PRIVATE.txt     the reason, when the run is NOT PRIVATE
-//   base-...            the same two of the weights that training began with, where these came with any
-//   (certificates.h)
+//   base-...            the same two of the weights that training began with (certificates.h)
 
 #include <filesystem>
 #include <string>

@@ -14,6 +14,10 @@
 namespace sotto::tools {
 namespace {
 
+bool is_resumed(const TrainingJob& job) {
+  return job.kind == TrainingJob::Kind::resume;
+}
+
 // Before the first weights are drawn.
 void seed(const TrainOptions& options) {
   if (options.insecure_test_seed) {
@@ -34,8 +38,10 @@ void require_same_sizes(const TrainOptions& options, const RecordTensors& traini
   check("--test-labels", test.labels, training.labels);
 }
 
-// Before a record is read.
-void check_base(const Certificates& base, const TrainingJob& job, const TrainingPlan& plan) {
+// Of the weights that training begins with: those that they come with, or the run's folder, where it goes on, has them.
+Certificates checked_base(const Certificates& given, const TrainingJob& job, const TrainingPlan& plan,
+                          const RunFolder& folder) {
+  Certificates base = is_resumed(job) ? base_of(folder_certificates(folder.path())) : as_base(given);
   if (base.contains("base-NOT_PRIVATE.txt") && plan.privacy && !job.options.public_base)
     throw UsageError(
         fmt::format("[--model] the weights of {} are NOT PRIVATE (NOT_PRIVATE.txt): a certificate of what is trained "
@@ -47,6 +53,7 @@ void check_base(const Certificates& base, const TrainingJob& job, const Training
         "sotto: note: the weights of {} come with a certificate of their own, which is kept as base-certificate.json: "
         "what was spent for them adds to what this run spends where records are in both\n",
         job.options.model);
+  return base;
 }
 
 RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
@@ -62,13 +69,10 @@ RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const R
     result.model = make_mobilenet(result.shape, plan.adapt, result.published->file);
     return result;
   }
-  const bool resume = job.kind == TrainingJob::Kind::resume;
-  result.graph = resume ? run_model_bytes(folder, job.options) : given_model_bytes(job.options);
-  if (resume)
-    result.base = base_of(folder_certificates(folder.path()));
-  else if (!result.graph.empty())
-    result.base = as_base(script_certificates(result.graph, job.options.model));
-  check_base(result.base, job, plan);
+  result.graph = is_resumed(job) ? run_model_bytes(folder, job.options) : given_model_bytes(job.options);
+  const bool comes_with_any = !is_resumed(job) && !result.graph.empty();
+  result.base = checked_base(comes_with_any ? script_certificates(result.graph, job.options.model) : Certificates(),
+                             job, plan, folder);
   result.model = make_model(job.options, result.graph, result.shape);
   return result;
 }
@@ -76,14 +80,10 @@ RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const R
 RunInputs read_texts(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
   const TrainOptions& o = job.options;
   const DeclaredText& text = *plan.data.text;
-  const bool resume = job.kind == TrainingJob::Kind::resume;
-  TextSource source = resume ? run_text_source(folder, o, text, true) : given_text_source(o, text);
-  Certificates base;
-  if (resume)
-    base = base_of(folder_certificates(folder.path()));
-  else if (!source.weights.empty())
-    base = as_base(folder_certificates(source.weights.parent_path()));
-  check_base(base, job, plan);
+  TextSource source = is_resumed(job) ? run_text_source(folder, o, text, true) : given_text_source(o, text);
+  const bool comes_with_any = !is_resumed(job) && !source.weights.empty();
+  Certificates base = checked_base(comes_with_any ? folder_certificates(source.weights.parent_path()) : Certificates(),
+                                   job, plan, folder);
   seed(o);
   // Before the texts are read: what is wrong with the model is told at once.
   auto model = make_text_model(source, o, plan);

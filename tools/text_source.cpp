@@ -40,6 +40,14 @@ models::Pooling pooling_of(const std::string& name) {
   return name == "layers" ? models::Pooling::layers : models::Pooling::mean;
 }
 
+// A file that cannot be asked is told when it is read.
+bool has_room_for(const models::BertOptions& sizes, const std::filesystem::path& weights) {
+  constexpr double kFewestBytes = 2;  // of a number
+  std::error_code error;
+  const auto bytes = static_cast<double>(std::filesystem::file_size(weights, error));
+  return error || parameter_count(sizes) * kFewestBytes <= bytes;
+}
+
 models::BertOptions checked_sizes(const TextSource& source, const DeclaredText& text) {
   const models::BertOptions sizes = published_sizes(source, "--model", source.weights);
   if (text.max_tokens > sizes.positions)
@@ -63,10 +71,7 @@ models::BertOptions published_sizes(const TextSource& source, const char* flag, 
     throw DataError(fmt::format("[{}] {} has {} tokens, and {} says that the model knows {}: they are of two models",
                                 flag, source.tokenizer_file.string(), tokens, source.config.string(),
                                 sizes.vocabulary));
-  constexpr double kFewestBytes = 2;  // of a number
-  std::error_code error;
-  if (const auto bytes = weights.empty() ? 0 : std::filesystem::file_size(weights, error);
-      !weights.empty() && !error && parameter_count(sizes) * kFewestBytes > static_cast<double>(bytes))
+  if (!weights.empty() && !has_room_for(sizes, weights))
     throw DataError(fmt::format("[{}] {} is too short for the sizes that {} says: they are of two models", flag,
                                 weights.string(), source.config.string()));
   sizes.padding = data::pad_id(source.tokenizer);

@@ -40,6 +40,18 @@ optim::WeightRule weight_rule(const TrainOptions& o, size_t groups) {
       std::vector<double>(groups, o.clip_norm / std::sqrt(static_cast<double>(groups))));
 }
 
+// What another program needs beside the weights.
+models::Metadata text_metadata(const DeclaredText& text, const TrainOptions& o) {
+  const data::LabelRule& labels = text.labels();
+  models::Metadata result = {{"labels", labels.text()}, {"max_tokens", fmt::format("{}", text.max_tokens)}};
+  if (labels.is_range())
+    result["outputs"] = "-1 to 1 stand for the range of the labels";
+  else
+    result["classes"] = nlohmann::json(labels.class_names()).dump();
+  if (!text.from_scratch) result["pooling"] = o.pooling.empty() ? "mean" : o.pooling;
+  return result;
+}
+
 void append_line(const std::filesystem::path& path, const std::string& line) {
   std::FILE* file = std::fopen(path.c_str(), "a");
   bool written = file != nullptr && std::fputs((line + "\n").c_str(), file) >= 0;
@@ -314,14 +326,7 @@ std::string TrainingRun::model_name() const {
 void TrainingRun::write_artefacts() const {
   models::Metadata metadata = {{"model", model_name()}};
   metadata["input_scaling"] = input_scaling(plan_.data);
-  if (plan_.data.text) metadata["labels"] = plan_.data.text->labels().text();
-  if (plan_.data.text && !plan_.data.text->labels().is_range())
-    metadata["classes"] = nlohmann::json(plan_.data.text->labels().class_names()).dump();
-  if (plan_.data.text) metadata["max_tokens"] = fmt::format("{}", plan_.data.text->max_tokens);
-  if (plan_.data.text && plan_.data.text->labels().is_range())
-    metadata["outputs"] = "-1 to 1 stand for the range of the labels";
-  if (plan_.data.text && !plan_.data.text->from_scratch)
-    metadata["pooling"] = job_.options.pooling.empty() ? "mean" : job_.options.pooling;
+  if (plan_.data.text) metadata.merge(text_metadata(*plan_.data.text, job_.options));
   const std::string hash = inputs_.model_sha256();
   if (!hash.empty()) metadata["model_file_sha256"] = hash;
   if (private_) {
