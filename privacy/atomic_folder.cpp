@@ -21,9 +21,9 @@ namespace {
 
 AtomicFolder::AtomicFolder(const std::filesystem::path& target)
     : target_(target.has_filename() ? target : target.parent_path()) {
-  std::error_code error;
+  std::error_code error, nothing_there;
   if (!target_.has_filename() || target_.filename() == "." || target_.filename() == ".." ||
-      std::filesystem::symlink_status(target_, error).type() != std::filesystem::file_type::not_found)
+      std::filesystem::symlink_status(target_, nothing_there).type() != std::filesystem::file_type::not_found)
     throw UsageError("[AtomicFolder] '" + target.string() + "' is there already; must be the name of a new folder");
   if (target_.has_parent_path()) std::filesystem::create_directories(target_.parent_path(), error);
   if (error)

@@ -50,6 +50,18 @@ TEST_F(AtomicFolderTest, MakesTheFoldersAboveIt) {
   EXPECT_THROW(AtomicFolder(scratch_.path() / "file" / "made"), IoError);
 }
 
+TEST_F(AtomicFolderTest, TakesANameInTheCurrentFolder) {
+  const fs::path before = fs::current_path();
+  fs::current_path(scratch_.path());
+  {
+    AtomicFolder folder("made");
+    write_file_atomically(folder.path() / "a", "1");
+    folder.publish();
+  }
+  fs::current_path(before);
+  EXPECT_EQ(content(target_ / "a"), "1");
+}
+
 TEST_F(AtomicFolderTest, IsGoneWhenItIsNotPublished) {
   std::optional<AtomicFolder> folder(target_);
   write_file_atomically(folder->path() / "a", "1");
