@@ -107,9 +107,6 @@ void write_peft_files(const std::filesystem::path& folder, const TextClassifierI
                       const std::string& base_model, const Metadata& more) {
   check_base_model(base_model);
   check_adapted(model, lora);
-  if (model.pooling == Pooling::layers)
-    throw UsageError(
-        "[write_peft_adapter] pooling: layers; must be mean or first, which the folder's README.md can tell");
   PeftConfig config{.base_model = base_model, .rank = lora.rank(), .alpha = lora.alpha(), .target_modules = {}};
   std::vector<NamedTensor> factors;
   const std::vector<NamedTensor> own = lora.factors();  // A and B of each target
@@ -124,7 +121,7 @@ void write_peft_files(const std::filesystem::path& folder, const TextClassifierI
   save_state(folder / kFactors, factors, {{"format", "pt"}});
   Metadata of_head = {{"format", "pt"}, {"pooling", std::string(pooling_name(model.pooling))}};
   of_head.insert(more.begin(), more.end());
-  save_state(folder / kHead, {{"weight", head.weight}, {"bias", head.bias}}, of_head);
+  save_state(folder / kHead, {{"weight", head.weight}, {"bias", bias_without_centre(model)}}, of_head);
   privacy::write_file_atomically(folder / kConfig, settings);
   privacy::write_file_atomically(folder / "README.md",
                                  peft_readme(base_model, model.pooling, head.weight.size(0), more));
@@ -192,9 +189,9 @@ std::optional<PeftHead> read_peft_head(const std::filesystem::path& folder) {
     refuse("has no weight [outputs, width] with at least one output");
   const auto pooling = file.metadata().find("pooling");
   const std::string named = pooling == file.metadata().end() ? "" : pooling->second;
-  for (const Pooling one : {Pooling::mean, Pooling::first})
+  for (const Pooling one : {Pooling::mean, Pooling::layers, Pooling::first})
     if (named == pooling_name(one)) return PeftHead{weight->shape[0], one};
-  refuse(fmt::format("its metadata say pooling '{}'; must be mean or first", named));
+  refuse(fmt::format("its metadata say pooling '{}'; must be mean, layers or first", named));
   return std::nullopt;
 }
 

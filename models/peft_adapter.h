@@ -4,14 +4,14 @@
 //   adapter_config.json        settings, peft_config.h
 //   adapter_model.safetensors  base_model.model.encoder.layer.0.attention.self.query.lora_A.weight [rank, d],
 //                              ....lora_B.weight [p, rank], ... of every adapted layer of the encoder
-//   classifier.safetensors     weight [outputs, width] and bias [outputs]; metadata "pooling": "mean" or "first"
+//   classifier.safetensors     weight [outputs, width] and bias [outputs]; metadata "pooling": "mean", "layers" or "first"
 //   README.md                  how the logits come of them in Python
 //
 // Why the head is a file of its own: PEFT has a place for one (task SEQ_CLS, modules_to_save), but that is the head of
 // transformers' BertForSequenceClassification, which goes through the pooler, a further layer with a tanh. A
 // TextClassifier has no pooler. Its head in that place would load in Python without a complaint and give other logits.
 // So the adapter is one of the encoder alone (task FEATURE_EXTRACTION), which PEFT applies to the same BertModel, and
-// the head cannot be mistaken. The names of layers are written in full, since "dense" would reach the pooler too.
+// the head cannot be mistaken. A centre goes into the head's bias. The names of layers are written in full, since "dense" would reach the pooler too.
 
 #include <sotto/models/lora.h>
 #include <sotto/models/text_classifier.h>
@@ -27,7 +27,7 @@ namespace sotto::models {
 // Python loads the rest of the encoder from, a folder or the name of a published model: the weights of the encoder must
 // still be those. The folder must be new and appears whole or not at all. Throws UsageError when there is something
 // under its name; for a base_model that is empty, longer than 4,096 bytes, not UTF-8 or with control characters; after
-// merge(), whose weights a second addition would spoil; for Pooling::layers; for a layer of `lora` that is not one of
+// merge(), whose weights a second addition would spoil; for a layer of `lora` that is not one of
 // the model's encoder; and for another parameter of the encoder that is trained, since it would be missing. IoError
 // when it cannot be written.
 void write_peft_adapter(const std::filesystem::path& folder, const TextClassifierImpl& model, const Lora& lora,

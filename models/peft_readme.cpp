@@ -30,11 +30,29 @@ head = load_file("classifier.safetensors")
 
 def logits(input_ids, attention_mask):
     with torch.no_grad():
-        states = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        {2}
+        told = encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
+        mask = attention_mask.unsqueeze(-1).to(told.last_hidden_state.dtype)
+        vectors = {2}
         return torch.nn.functional.linear(vectors, head["weight"], head["bias"])
 ```
 )";
+
+struct PoolingText {
+  std::string_view words, python;
+};
+
+PoolingText text_of(Pooling pooling) {
+  switch (pooling) {
+    case Pooling::mean:
+      return {"the mean of the states of a text's tokens", "(told.last_hidden_state * mask).sum(1) / mask.sum(1)"};
+    case Pooling::layers:
+      return {"the means of a text's tokens behind the embedding and behind each layer, each of length 1, side by side",
+              "torch.cat([torch.nn.functional.normalize((states * mask).sum(1)) for states in told.hidden_states], 1)"};
+    case Pooling::first:
+      return {"the state of a text's first token", "told.last_hidden_state[:, 0]"};
+  }
+  throw InternalError("[peft_readme] a value outside of the enumeration Pooling");
+}
 
 }  // namespace
 
@@ -51,17 +69,12 @@ std::string_view pooling_name(Pooling pooling) {
 }
 
 std::string peft_readme(const std::string& base_model, Pooling pooling, int64_t outputs, const Metadata& more) {
-  const bool mean = pooling == Pooling::mean;
+  const PoolingText of_pooling = text_of(pooling);
   std::string lines;
   for (const auto& [name, text] : more) lines += fmt::format("- {}: {}\n", name, text);
   if (!lines.empty()) lines = "\nOf the run that it came from:\n\n" + lines;
   const std::string text =
-      fmt::format(kText, nlohmann::json(base_model).dump(),
-                  mean ? "the mean of the states of a text's tokens" : "the state of a text's first token",
-                  mean ? "mask = attention_mask.unsqueeze(-1).to(states.dtype)\n"
-                         "        vectors = (states * mask).sum(1) / mask.sum(1)"
-                       : "vectors = states[:, 0]",
-                  outputs);
+      fmt::format(kText, nlohmann::json(base_model).dump(), of_pooling.words, of_pooling.python, outputs);
   return text + lines;
 }
 

@@ -10,7 +10,7 @@
 
 namespace sotto::models {
 
-// "mean" or "first", as classifier.safetensors and the README have it.
+// "mean", "layers" or "first", as classifier.safetensors and the README have it.
 std::string_view pooling_name(Pooling pooling);
 
 // `base_model` must be UTF-8 without control characters; `more` is told a line each.

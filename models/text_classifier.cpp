@@ -111,10 +111,16 @@ torch::Tensor TextClassifierImpl::vectors_above(const torch::Tensor& below, int6
   return vectors_from(layers, states.transpose(1, 2).contiguous(), tokens, std::move(means));
 }
 
+torch::Tensor bias_without_centre(const TextClassifierImpl& model) {
+  const at::NoGradGuard no_grad;
+  const torch::nn::LinearImpl& head = *model.classifier;
+  return model.centre.defined() ? head.bias - at::mv(head.weight, model.centre) : head.bias;
+}
+
 void fold_centre(TextClassifierImpl& model) {
   if (!model.centre.defined()) return;
   const at::NoGradGuard no_grad;
-  model.classifier->bias.sub_(at::mv(model.classifier->weight, model.centre));
+  model.classifier->bias.copy_(bias_without_centre(model));
   model.centre.zero_();
 }
 

@@ -50,7 +50,9 @@ struct TextClassifierImpl : torch::nn::Module {
 };
 TORCH_MODULE(TextClassifier);
 
-// Moves the centre into the bias of the classifier, which then gives the same scores without one.
+// The bias with which the classifier gives the same scores without a centre.
+torch::Tensor bias_without_centre(const TextClassifierImpl& model);
+// Gives the classifier this bias, and the centre 0.
 void fold_centre(TextClassifierImpl& model);
 
 // Copies a published encoder into that of the model; throws as load_published() (state.h).

@@ -74,7 +74,7 @@ print("torch", torch.__version__, "peft", peft.__version__, "transformers", tran
       safetensors.__version__)
 good = True
 with tempfile.TemporaryDirectory() as scratch:
-    for pooling in ("mean", "first"):
+    for pooling in ("mean", "layers", "first"):
         folder = os.path.join(scratch, "ours_" + pooling)
         mine = ours("write", folder, pooling)
         names = readme(folder)
@@ -91,8 +91,10 @@ with tempfile.TemporaryDirectory() as scratch:
         good &= stored == held
         good &= isinstance(peft.AutoPeftModelForFeatureExtraction.from_pretrained(folder), peft.PeftModelForFeatureExtraction)
         merged = encoder.merge_and_unload()
-        states = merged(input_ids=ids, attention_mask=mask).last_hidden_state.detach()
-        vectors = (states * mask[..., None]).sum(1) / mask.sum(1)[:, None] if pooling == "mean" else states[:, 0]
+        states = [s.detach() for s in merged(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states]
+        means = [torch.stack([s[i, :len(t)].mean(0) for i, t in enumerate(TEXTS)]) for s in states]
+        vectors = {"mean": means[-1], "layers": torch.cat([m / m.norm(dim=1, keepdim=True) for m in means], 1),
+                   "first": states[-1][:, 0]}[pooling]
         head = names["head"]
         good &= report("our folder, %s, merged by PEFT" % pooling,
                        torch.nn.functional.linear(vectors, head["weight"], head["bias"]), mine)

@@ -119,7 +119,7 @@ class PeftAdapterTest : public ::testing::Test {
 };
 
 TEST_F(PeftAdapterTest, ComesBackBitForBit) {
-  for (const Pooling pooling : {Pooling::mean, Pooling::first}) {
+  for (const Pooling pooling : {Pooling::mean, Pooling::layers, Pooling::first}) {
     fs::remove_all(folder_);
     TextClassifier model = classifier(pooling);
     const auto lora = adapted(model, {.rank = 3, .alpha = 5.0, .targets = {"*query", "*intermediate.dense"}});
@@ -133,6 +133,24 @@ TEST_F(PeftAdapterTest, ComesBackBitForBit) {
     EXPECT_EQ(read.lora->alpha(), 5.0);
     EXPECT_EQ(read.lora->targets(), lora->targets());
   }
+}
+
+TEST_F(PeftAdapterTest, ACentreGoesIntoTheBias) {
+  TextClassifierOptions options{
+      .bert = classifier()->bert->options, .outputs = 3, .pooling = Pooling::layers, .centred = true};
+  TextClassifier model(options), other = classifier(Pooling::layers);
+  const auto lora = adapted(model, {.rank = 2, .targets = {"*query"}});
+  {
+    const torch::NoGradGuard no_grad;
+    for (const auto& item : model->bert->named_parameters())
+      if (const Tensor* const same = other->bert->named_parameters().find(item.key())) item.value().copy_(*same);
+    model->centre.normal_();
+  }
+  const Tensor expected = logits(model, *lora);
+  write_peft_adapter(folder_, *model, *lora, "some/encoder");
+  EXPECT_GT(model->centre.abs().max().item<double>(), 0.1);
+  const PeftAdapter read = read_peft_adapter(folder_, *other);
+  EXPECT_TRUE(logits(other, *read.lora).allclose(expected, 1e-5, 1e-5));
 }
 
 TEST_F(PeftAdapterTest, FolderHoldsWhatPythonLooksFor) {

@@ -1,7 +1,7 @@
 // Logits of a text classifier with an adapter, for compare_peft.py.
 //
-//   peft_logits write MODEL FOLDER mean|first < IDS    draws an adapter and a head and writes them to FOLDER
-//   peft_logits read MODEL FOLDER mean|first < IDS     reads them from FOLDER
+//   peft_logits write MODEL FOLDER mean|layers|first < IDS    draws an adapter and a head and writes them to FOLDER
+//   peft_logits read MODEL FOLDER mean|layers|first < IDS     reads them from FOLDER
 //
 // MODEL: a folder with config.json and model.safetensors. IDS: the ids of a text a line. Prints a line of logits for
 // each text; all are one batch.
@@ -43,9 +43,11 @@ torch::Tensor ids_of(std::istream& lines, int64_t padding) {
 }  // namespace
 
 int main(int count, char** arguments) try {
-  if (count != 5) throw std::runtime_error("needs write or read, MODEL, FOLDER, mean or first");
+  if (count != 5) throw std::runtime_error("needs write or read, MODEL, FOLDER, a pooling");
   const std::string what = arguments[1];
-  const Pooling pooling = arguments[4] == pooling_name(Pooling::first) ? Pooling::first : Pooling::mean;
+  Pooling pooling = Pooling::mean;
+  for (const Pooling one : {Pooling::layers, Pooling::first})
+    if (arguments[4] == pooling_name(one)) pooling = one;
   TextClassifier model = load_text_classifier(arguments[2], /*outputs=*/3, pooling);
   std::unique_ptr<Lora> lora;
   const torch::NoGradGuard no_grad;

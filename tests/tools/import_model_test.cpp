@@ -71,11 +71,13 @@ class ImportModel : public TrainPublished {
 TEST_F(ImportModel, AnAdapterOnItsBaseIsTheMergedModel) {
   write("model/LICENSE", "public domain\n");
   write("model/README.md", "small\n");
-  for (const char* pooling : {"mean", "first"}) {
+  for (const char* pooling : {"mean", "layers", "first"}) {
     const std::string name = std::string("run-") + pooling;
+    const Words centre = std::string(pooling) == "layers" ? Words{"--centre"} : Words{};
     done(published(name, model_,
-                   {"--adapt", "lora", "--pooling", pooling, "--lora-targets", "*query,*output.dense", "--lr", "0.05",
-                    "--noise-multiplier", "1", "--steps", "4"}));
+                   with_flags({"--adapt", "lora", "--pooling", pooling, "--lora-targets", "*query,*output.dense",
+                               "--lr", "0.05", "--noise-multiplier", "1", "--steps", "4"},
+                              centre)));
     done({"export", path(name), "--to", "safetensors", "--output", path(name + "-whole")});
     done({"export", path(name), "--to", "peft", "--base-model", "some/encoder", "--output", path(name + "-adapter")});
     const Outcome outcome =
@@ -253,7 +255,7 @@ TEST_F(ImportModel, AHeadThatDoesNotSayWhatItTakesIsRefused) {
   done({"export", path("run"), "--to", "peft", "--base-model", "some/encoder", "--output", path("adapter")});
   const Words words = {"import", path("adapter"), "--base", model_, "--output", path("new")};
   save("adapter/classifier.safetensors", {{"weight", torch::ones({2, 16})}, {"bias", torch::ones({2})}});
-  expect_refused(words, "its metadata say pooling ''; must be mean or first");
+  expect_refused(words, "its metadata say pooling ''; must be mean, layers or first");
   save("adapter/classifier.safetensors", {{"weight", torch::ones({16})}, {"bias", torch::ones({2})}});
   expect_refused(words, "has no weight [outputs, width]");
 }
