@@ -4,10 +4,9 @@
 #
 #   benchmarks/finetune_table.sh [--runs N] [--folder DIR] [--preset NAME] [OPTION OF sotto train text ...]
 #
-# The options are those of the private runs alone. The runs without privacy train a head by Adam, lr 0.01, batch 512, 30
-# epochs; --plain "OPTION ..." takes the place of all of that, and names --adapt, --pooling and the like too.
-# Can be stopped and started again: finished runs are kept, an interrupted one is resumed. Runs lie in DIR
-# (default: runs/finetune). Environment: SOTTO=PROGRAM (default: the release build), SOTTO_DATA
+# The options go to all runs: --adapt lora, --model FOLDER. Can be stopped and started again: finished runs are kept, an
+# interrupted one is resumed. Runs lie in DIR (default: runs/finetune). Environment: SOTTO=PROGRAM (default: the release
+# build), SOTTO_DATA
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source benchmarks/table_runs.sh
@@ -15,25 +14,20 @@ source benchmarks/table_runs.sh
 runs=3
 folder=runs/finetune
 preset=movie-reviews
-plain=(--pooling layers --centre --optimizer adam --lr 0.01 --batch 512 --epochs 30)
 while [ $# -gt 0 ]; do
   case $1 in
     --preset) preset=${2:?"--preset needs a name"} ;;
-    --plain) read -ra plain <<<"${2:?"--plain needs options"}" ;;
     *) common_option "$@" || break ;;
   esac
   shift 2
 done
 find_sotto
 
-private=("$@")
+options=("$@")
 command_of() {
   command=(train text "$preset")
-  if [ "$1" = none ]; then
-    command+=(--rule none "${plain[@]}")
-  else
-    command+=(--epsilon "$1" --delta 1e-5 "${private[@]}")
-  fi
+  if [ "$1" = none ]; then command+=(--rule none); else command+=(--epsilon "$1" --delta 1e-5); fi
+  command+=("${options[@]}")
 }
 budget_runs none 8 3
 budget_table none 8 3

@@ -1,42 +1,99 @@
-#include <sotto/tools/preset_settings.h>
+#include <fmt/format.h>
+#include <sotto/data/label_rule.h>
+#include <sotto/data/text_preset.h>
+#include <sotto/tools/model_flags.h>
+#include <sotto/tools/text_settings.h>
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string_view>
 
 namespace sotto::tools {
 namespace {
 
-// Of every preset, beside its batch and clip norm.
-KeyTexts common_settings() {
-  return {{"adapt", "head"},         {"pooling", "layers"}, {"centre", "true"},
-          {"rule", "flat"},          {"optimizer", "sgd"},  {"lr", "5"},
-          {"lr-schedule", "linear"}, {"steps", "60"},       {"physical-batch", "1024"}};
+constexpr int64_t kRecordsPerStep = 70, kFewestSteps = 20, kPlainHeadSteps = 200;
+constexpr double kHeadLr = 5, kRegressionShare = 0.2;
+
+// The rows of the table in the header; no rate of the encoder where nothing of it is adapted.
+struct Way {
+  std::string_view name;
+  int64_t largest_batch, most_steps;
+  double clip_norm, encoder_lr;
+  std::string_view plain_lr = "", plain_epochs = "";
+};
+constexpr std::array<Way, 4> kWays = {{
+    {"head", 16384, 60, 1.4, 0},
+    {"lora", 2048, 60, 2, 3, "2e-3", "4"},
+    {"bitfit", 2048, 60, 2, 0.02, "3e-3", "4"},
+    {"full", 1024, 40, 2, 0.05, "1e-4", "2"},
+}};
+
+constexpr std::array<std::string_view, 24> kDecides = {
+    "adapt-layers", "auto-s-gamma", "batch",        "centre", "clip-norm",   "encoder-lr", "epochs", "fallback",
+    "lora-alpha",   "lora-rank",    "lora-targets", "lr",     "lr-schedule", "momentum",   "nsgd-r", "noise-correction",
+    "optimizer",    "per-group",    "pooling",      "psac-r", "steps",       "tokenizer",  "warmup", "weight-decay"};
+
+std::optional<std::string> text_of(const KeyTexts& given, const char* key) {
+  const auto found = given.find(key);
+  return found == given.end() ? std::nullopt : std::optional(found->second);
 }
 
-// What else decides how good such a run is.
-constexpr std::array<std::string_view, 18> kBesides = {
-    "data",      "model",      "vocabulary",   "tokenizer",        "adapt-layers", "encoder-lr",
-    "lora-rank", "lora-alpha", "lora-targets", "epochs",           "batch",        "clip-norm",
-    "warmup",    "momentum",   "weight-decay", "noise-correction", "per-group",    "fallback"};
+std::optional<int64_t> declared_size(const KeyTexts& given) {
+  const auto preset = text_of(given, "dataset"), size = text_of(given, "dataset-size");
+  if (preset && given.contains("data")) return std::nullopt;  // one of them gives way to the other
+  if (preset) {
+    const data::TextPreset* const known = data::find_text_preset(*preset);
+    return known == nullptr ? std::nullopt : std::optional(known->train_size);
+  }
+  if (!size) return std::nullopt;
+  TrainOptions options;
+  find_train_key("dataset-size")->set(options, *size);
+  return options.dataset_size;
+}
+
+KeyTexts sgd(const Way& way, int64_t records, int64_t steps, double share) {
+  return {{"optimizer", "sgd"},
+          {"lr", fmt::format("{:g}", share * kHeadLr)},
+          {"batch", fmt::format("{}", std::min(records, way.largest_batch))},
+          {"steps", fmt::format("{}", steps)}};
+}
+
+KeyTexts plain_settings(const Way& way, int64_t records, double share) {
+  if (way.name == "head") return sgd(way, records, kPlainHeadSteps, share);
+  return {{"optimizer", "adam"},
+          {"lr", std::string(way.plain_lr)},
+          {"epochs", std::string(way.plain_epochs)},
+          {"batch", "64"}};
+}
+
+KeyTexts private_settings(const Way& way, int64_t records, double share) {
+  KeyTexts result = sgd(way, records, std::clamp(records / kRecordsPerStep, kFewestSteps, way.most_steps), share);
+  result.insert({{"rule", "flat"}, {"clip-norm", fmt::format("{}", way.clip_norm)}});
+  if (way.encoder_lr > 0) result["encoder-lr"] = fmt::format("{:g}", share * way.encoder_lr);
+  if (way.name == "lora") result.insert({{"lora-targets", "*value"}, {"lora-alpha", "4"}});
+  return result;
+}
 
 }  // namespace
 
-KeyTexts preset_settings(const KeyTexts& given) {
-  const auto preset = given.find("dataset");
-  if (preset == given.end()) return {};
-  const KeyTexts common = common_settings();
-  KeyTexts result = common;
-  if (preset->second == "movie-reviews")
-    result.insert({{"batch", "8471"}, {"clip-norm", "1.4"}});
-  else if (preset->second == "sms-spam")
-    result.insert({{"batch", "4090"}, {"clip-norm", "1"}});
-  else
-    return {};
-  const auto said = [&given](std::string_view key) { return given.contains(std::string(key)); };
-  if (std::ranges::any_of(kBesides, said) ||
-      std::ranges::any_of(common, [&](const auto& one) { return said(one.first); }))
-    return {};
+KeyTexts text_settings(const KeyTexts& given) {
+  const std::optional<int64_t> records = declared_size(given);
+  if (!records || *records < 1 || is_text_network(text_of(given, "model").value_or(""))) return {};
+  if (std::ranges::any_of(kDecides, [&](std::string_view key) { return given.contains(std::string(key)); })) return {};
+  const std::string name = text_of(given, "adapt").value_or("head");
+  const auto* const way = std::ranges::find(kWays, name, &Way::name);
+  const auto rule = text_of(given, "rule"), labels = text_of(given, "labels");
+  if (way == kWays.end() || (rule && *rule != "none")) return {};
+
+  const double share = labels && data::LabelRule::parse(*labels).is_range() ? kRegressionShare : 1;
+  KeyTexts result = rule ? plain_settings(*way, *records, share) : private_settings(*way, *records, share);
+  result.insert({{"adapt", name},
+                 {"pooling", "layers"},
+                 {"centre", "true"},
+                 {"lr-schedule", "linear"},
+                 {"physical-batch", name == "head" ? "1024" : "256"}});  // which changes speed alone
+  if (name == "lora" || name == "bitfit") result["adapt-layers"] = "2";
   return result;
 }
 

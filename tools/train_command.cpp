@@ -2,9 +2,9 @@
 #include <sotto/privacy/error.h>
 #include <sotto/tools/config_file.h>
 #include <sotto/tools/model_flags.h>
-#include <sotto/tools/preset_settings.h>
 #include <sotto/tools/run_folder.h>
 #include <sotto/tools/run_options.h>
+#include <sotto/tools/text_settings.h>
 #include <sotto/tools/train_command.h>
 #include <sotto/tools/training_library.h>
 #include <sotto/tools/training_plan.h>
@@ -68,7 +68,11 @@ and never learnt from the records: 'negative, positive, drop neutral' names the 
 by a number (with <, <=, > and >=), 'range 1 5' is a regression; labels of the file must be one of these, letter for letter. A
 vocabulary is public: that of the published model, or a list that you give, one token a line, with [PAD] and [UNK] among them.
 --test-fraction holds texts back by a hash of each text, or of its group, alone: one record more moves no other.
-A preset without flags about its training is trained as the README's table of it was: a head, 60 steps of all records.
+
+Of a published model --adapt alone says enough: what is not said then is not what stands in brackets above, but settings that
+belong together and were found for that way: vectors of all layers less their mean over the records (--pooling layers --centre),
+flat clipping, SGD at a falling rate, few steps of large batches; the head takes all records in each of 20 to 60 steps. They
+stand in the run's config.toml. With any flag about training besides --adapt and --rule none, the brackets hold.
 
 Who is protected is one record; with --group-column it is one group, all texts of a person or a document: sampling draws groups,
 a group's gradient is clipped as a whole, and --dataset-size and --batch count groups.
@@ -138,7 +142,7 @@ void train(const CLI::App& command, const Flags& flags, TrainKey::Use runs, Trai
   KeyTexts file = flags.config.empty() ? KeyTexts{} : read_config(flags.config), given = typed(command, flags);
   KeyTexts all = given;
   all.insert(file.begin(), file.end());
-  if (runs == TrainKey::Use::texts) file.merge(preset_settings(all));
+  if (runs == TrainKey::Use::texts) file.merge(text_settings(all));
   TrainOptions options = train_options(file, given, default_options(runs));
   require_runs(options, runs);
   // A run can be resumed from another folder.

@@ -1,25 +1,89 @@
 #include <gtest/gtest.h>
-#include <sotto/tools/preset_settings.h>
+#include <sotto/privacy/error.h>
+#include <sotto/tools/text_settings.h>
+
+#include <algorithm>
+#include <string>
 
 namespace sotto::tools {
 namespace {
 
-TEST(PresetSettings, ArePartsOfOneWhole) {
-  const KeyTexts own = preset_settings({{"dataset", "movie-reviews"}, {"epsilon", "8"}, {"threads", "1"}});
-  EXPECT_EQ(own.at("batch"), "8471");
-  EXPECT_EQ(own.at("pooling"), "layers");
-  EXPECT_EQ(preset_settings({{"dataset", "sms-spam"}}).at("batch"), "4090");
-  for (const auto& [key, text] : own)
-    EXPECT_TRUE(preset_settings({{"dataset", "sms-spam"}, {key, text}}).empty()) << key;
-  for (const char* key : {"data", "model", "epochs", "lora-rank", "momentum", "vocabulary"})
-    EXPECT_TRUE(preset_settings({{"dataset", "movie-reviews"}, {key, "1"}}).empty()) << key;
-  EXPECT_TRUE(preset_settings({{"data", "own.tsv"}}).empty());
-  EXPECT_TRUE(preset_settings({}).empty());
-  for (const auto& [key, text] : own) {
-    ASSERT_NE(find_train_key(key), nullptr) << key;
-    TrainOptions options;
-    find_train_key(key)->set(options, text);
+KeyTexts with(KeyTexts more) {
+  more.insert({{"data", "own.tsv"}, {"labels", "no, yes"}, {"dataset-size", "8471"}});
+  return more;
+}
+
+TEST(TextSettings, BelongTogether) {
+  for (const char* way : {"head", "lora", "bitfit", "full"}) {
+    for (const KeyTexts& rule : {KeyTexts{}, KeyTexts{{"rule", "none"}}}) {
+      KeyTexts given = with({{"adapt", way}});
+      given.insert(rule.begin(), rule.end());
+      const KeyTexts settings = text_settings(given);
+      ASSERT_FALSE(settings.empty()) << way;
+      for (const auto& [key, text] : settings) {
+        ASSERT_NE(find_train_key(key), nullptr) << key;
+        TrainOptions options;
+        find_train_key(key)->set(options, text);
+        KeyTexts more = given;
+        more[key] = text;
+        const bool decides = key != "physical-batch" && key != "adapt" && key != "rule";
+        EXPECT_EQ(text_settings(more).empty(), decides || (key == "rule" && text != "none")) << way << ", " << key;
+      }
+    }
   }
+  for (const char* key : {"epochs", "lora-rank", "momentum", "tokenizer", "dataset", "weight-decay"})
+    EXPECT_TRUE(text_settings(with({{key, "1"}})).empty()) << key;
+  for (const char* key : {"epsilon", "threads", "output", "group-column", "max-tokens"})
+    EXPECT_EQ(text_settings(with({{key, "1"}})), text_settings(with({}))) << key;
+}
+
+TEST(TextSettings, AreThoseOfTheWay) {
+  const auto holds = [](const KeyTexts& settings, const KeyTexts& some) {
+    return std::ranges::includes(settings, some);
+  };
+  const KeyTexts head = text_settings(with({})), lora = text_settings(with({{"adapt", "lora"}})),
+                 full = text_settings(with({{"adapt", "full"}})),
+                 plain = text_settings(with({{"rule", "none"}, {"adapt", "lora"}}));
+  EXPECT_EQ(head, text_settings(with({{"adapt", "head"}})));
+  EXPECT_TRUE(holds(head, {{"pooling", "layers"}, {"lr", "5"}, {"batch", "8471"}}));
+  EXPECT_FALSE(head.contains("encoder-lr"));
+  EXPECT_TRUE(holds(lora, {{"adapt", "lora"}, {"lora-targets", "*value"}, {"encoder-lr", "3"}, {"batch", "2048"}}));
+  EXPECT_TRUE(holds(full, {{"encoder-lr", "0.05"}, {"steps", "40"}, {"batch", "1024"}}));
+  EXPECT_FALSE(full.contains("adapt-layers"));
+  EXPECT_TRUE(holds(plain, {{"optimizer", "adam"}, {"epochs", "4"}, {"batch", "64"}}));
+  EXPECT_FALSE(plain.contains("clip-norm"));
+  EXPECT_EQ(text_settings(with({{"rule", "none"}})).at("steps"), "200");
+  EXPECT_TRUE(text_settings(with({{"adapt", "prefix"}})).empty());
+}
+
+TEST(TextSettings, FollowTheDeclaredNumberOfRecords) {
+  const auto of = [](const char* records, const char* key) {
+    return text_settings({{"data", "own.tsv"}, {"dataset-size", records}}).at(key);
+  };
+  EXPECT_EQ(of("8471", "steps"), "60");
+  EXPECT_EQ(of("2100", "steps"), "30");
+  EXPECT_EQ(of("1", "steps"), "20");
+  EXPECT_EQ(of("1000000", "steps"), "60");
+  EXPECT_EQ(of("1000000", "batch"), "16384");
+  EXPECT_EQ(text_settings({{"dataset", "movie-reviews"}}), text_settings(with({})));
+  EXPECT_EQ(text_settings({{"dataset", "sms-spam"}}).at("batch"), "4090");
+  EXPECT_TRUE(text_settings({{"dataset-size", "0"}}).empty());  // refused by the plan
+  EXPECT_THROW(text_settings({{"dataset-size", "many"}}), UsageError);
+}
+
+TEST(TextSettings, AreForPublishedModelsAlone) {
+  EXPECT_EQ(text_settings(with({{"model", "my-models/encoder/"}})), text_settings(with({})));
+  EXPECT_TRUE(text_settings(with({{"model", "lstm"}})).empty());
+  EXPECT_TRUE(text_settings({}).empty());
+  EXPECT_TRUE(text_settings({{"data", "own.tsv"}}).empty());
+  EXPECT_TRUE(text_settings({{"dataset", "cifar10"}}).empty());
+}
+
+TEST(TextSettings, ARegressionHasSmallerRates) {
+  const KeyTexts settings = text_settings({{"labels", "range 1 5"}, {"dataset-size", "10"}, {"adapt", "lora"}});
+  EXPECT_EQ(settings.at("lr"), "1");
+  EXPECT_DOUBLE_EQ(std::stod(settings.at("encoder-lr")), 0.6);
+  EXPECT_THROW(text_settings({{"labels", "range 5 1"}, {"dataset-size", "10"}}), UsageError);
 }
 
 }  // namespace
