@@ -46,10 +46,10 @@ bool CsvRecord::take(std::string_view line, const TextLines& lines) {
         add(line[++at], lines);
       } else {
         in_quotes_ = false;
-        if (at + 1 < line.size() && line[at + 1] != ',')
+        if (at + 1 < line.size() && line[at + 1] != separator_)
           lines.refuse(fmt::format("text follows the closing quote of field {}", fields_.size() + 1));
       }
-    } else if (byte == ',') {
+    } else if (byte == separator_) {
       end_field(lines);
       begins = true;
       continue;

@@ -85,8 +85,12 @@ struct TextRecords::State {
     for (const std::string& column : layout.columns) {
       const auto found = std::ranges::find(*names, column);
       if (found == names->end())
-        lines.refuse(begin, fmt::format("the header names {} columns, and none of them '{}'{}", width, column,
-                                        width > 1 ? "" : "; fields are separated by commas in csv, by tabs in tsv"));
+        lines.refuse(
+            begin,
+            fmt::format("the header names {} columns, and none of them '{}'{}", width, column,
+                        width > 1
+                            ? ""
+                            : "; fields are separated by commas in csv, by tabs in tsv, by semicolons in semicolons"));
       if (std::ranges::count(*names, column) > 1)
         lines.refuse(begin, fmt::format("the header names '{}' twice", column));
       places.push_back(static_cast<std::size_t>(found - names->begin()));
@@ -122,6 +126,7 @@ struct TextRecords::State {
 std::optional<TextFormat> format_with_columns(std::string_view name) {
   if (name == "tsv") return TextFormat::tsv;
   if (name == "csv") return TextFormat::csv;
+  if (name == "semicolons") return TextFormat::semicolons;
   if (name == "jsonl") return TextFormat::jsonl;
   return std::nullopt;
 }
@@ -140,14 +145,15 @@ TextRecords::TextRecords(const std::filesystem::path& path, TextLayout layout, s
   check_columns(layout);
   if (max_bytes < 1) throw UsageError(fmt::format("[TextRecords] max_bytes: {}; must be positive", max_bytes));
   std::vector<std::size_t> places;
-  const bool delimited = layout.format == TextFormat::tsv || layout.format == TextFormat::csv;
+  const bool delimited = layout.format != TextFormat::jsonl && layout.format != TextFormat::lines;
+  const char separator = layout.format == TextFormat::semicolons ? ';' : ',';
   if (delimited && !layout.header)
     for (const std::string& column : layout.columns) places.push_back(numbered_place(column));
   state_.reset(new State{.lines = TextLines(path),
                          .layout = std::move(layout),
                          .max_bytes = max_bytes,
                          .places = std::move(places),
-                         .csv = {}});
+                         .csv = CsvRecord(separator)});
   if (delimited && state_->layout.header) state_->read_header();
 }
 

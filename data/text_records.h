@@ -1,10 +1,12 @@
 #pragma once
 // The records of a text file as fields, before any meaning is given to them. Files are plain or gzip.
 //
-//   tsv     fields between tabs, one record a line, no quoting: a " is text
-//   csv     RFC 4180: fields between commas; in double quotes they may hold commas, line breaks (kept as LF) and ""
-//   jsonl   one JSON object a line; the first wanted field is a string, others also numbers or truths (json_fields.h)
-//   lines   one text a line, which is the only field
+//   tsv         fields between tabs, one record a line, no quoting: a " is text
+//   csv         RFC 4180: fields between commas; in double quotes they may hold commas, line breaks (kept as LF) and ""
+//   semicolons  the same with semicolons in the place of commas, as spreadsheets write it where a number has a comma
+//   jsonl       one JSON object a line; the first wanted field is a string, others also numbers or truths
+//               (json_fields.h)
+//   lines       one text a line, which is the only field
 //
 // Lines end in LF or CR LF. A byte-order mark at the begin of the file is read over, and so are empty lines, except in
 // the form `lines`, where the reader of texts refuses them. All else must be UTF-8.
@@ -22,9 +24,10 @@
 
 namespace sotto::data {
 
-enum class TextFormat { tsv, csv, jsonl, lines };
+enum class TextFormat { tsv, csv, semicolons, jsonl, lines };
 
-// "tsv", "csv" and "jsonl", the formats that have columns; nothing for another name.
+// The formats that have columns, by these names; nothing for another name.
+inline constexpr const char* kFormatsWithColumns = "tsv, csv, semicolons, jsonl";
 std::optional<TextFormat> format_with_columns(std::string_view name);
 // The same of a file's name that ends in .tsv, .csv or .jsonl, or in these with .gz behind.
 std::optional<TextFormat> format_of_ending(const std::filesystem::path& file);
@@ -36,7 +39,8 @@ inline constexpr std::int64_t kMaxTextFileBytes = 1LL << 34;
 
 struct TextLayout {
   TextFormat format = TextFormat::tsv;
-  // tsv and csv: the first line names the columns, and `columns` are names; otherwise numbers of columns, from 1.
+  // tsv, csv and semicolons: the first line names the columns, and `columns` are names; otherwise numbers of columns,
+  // from 1.
   bool header = true;
   // The wanted fields, at least one, all different; none for the format `lines`.
   std::vector<std::string> columns;

@@ -27,7 +27,8 @@ void check_range(const char* flag, int64_t value, int64_t least, int64_t most) {
 data::TextFormat format_of(const TrainOptions& o, const std::string& file) {
   if (!o.data_format.empty()) {
     if (const auto format = data::format_with_columns(o.data_format)) return *format;
-    refuse("--data-format", fmt::format("unknown value: '{}'; allowed are tsv, csv, jsonl", o.data_format));
+    refuse("--data-format",
+           fmt::format("unknown value: '{}'; allowed are {}", o.data_format, data::kFormatsWithColumns));
   }
   if (const auto format = data::format_of_ending(file)) return *format;
   refuse("--data-format",

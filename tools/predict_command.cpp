@@ -25,8 +25,8 @@ void check(const PredictOptions& options) {
   if (options.input.empty()) throw UsageError("[--input] bad value: ''; must be a file, or - for the standard input");
   const std::string& format = options.format;
   if (!format.empty() && !data::format_with_columns(format))
-    throw UsageError(fmt::format(
-        "[--data-format] unknown value: '{}'; allowed are tsv, csv, jsonl; without it a line is a text", format));
+    throw UsageError(fmt::format("[--data-format] unknown value: '{}'; allowed are {}; without it a line is a text",
+                                 format, data::kFormatsWithColumns));
   const bool columns = !format.empty() || data::format_of_ending(options.input);
   if (columns && options.text_column.empty())
     throw UsageError(fmt::format("[--text-column] missing: which column of {} holds the texts", options.input));
@@ -35,7 +35,7 @@ void check(const PredictOptions& options) {
         "[--text-column] has no effect: a line is a text, unless --data-format or the ending of --input says tsv, csv "
         "or jsonl");
   if (options.no_header && (!columns || format == "jsonl"))
-    throw UsageError("[--no-header] has no effect: only tsv and csv have a header");
+    throw UsageError("[--no-header] has no effect: only tsv, csv and semicolons have a header");
   if (options.input == "-" && !format.empty())
     throw UsageError("[--data-format] has no place with --input -: the standard input is one text a line");
 }
@@ -59,7 +59,9 @@ void add_predict_command(CLI::App& app, std::ostream& out, std::ostream& err, in
           "One text a line, or a file that ends in .tsv, .csv or .jsonl; plain or gzip; - for the standard input")
       ->type_name("FILE")
       ->required();
-  command->add_option("--data-format", job->predict.format, "tsv, csv or jsonl, where the ending does not tell")
+  command
+      ->add_option("--data-format", job->predict.format,
+                   "tsv, csv, semicolons or jsonl, where the ending does not tell")
       ->type_name("FORMAT");
   command->add_option("--text-column", job->predict.text_column, "Name of the column of texts")->type_name("COLUMN");
   command->add_flag("--no-header", job->predict.no_header,

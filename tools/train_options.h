@@ -23,7 +23,7 @@ struct TrainOptions {
   std::string train_table, test_table, table_schema;                 // files of the user
   std::string table_schema_sha256;                                   // filled in when a run begins
   std::string data, test_data;                                       // texts of the user, declared_text.h
-  std::string data_format;                        // tsv, csv, jsonl; empty: by the ending of the file
+  std::string data_format;                        // of data/text_records.h; empty: by the ending of the file
   bool no_header = false;                         // of tsv and csv
   std::string text_column, label_column, labels;  // labels: a rule of data/label_rule.h
   std::string group_column, group_up_to;          // the unit of privacy is a group

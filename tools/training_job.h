@@ -39,7 +39,7 @@ struct ExplainFlags {
 // Of `sotto predict`, as typed.
 struct PredictOptions {
   std::string input;        // a file, or - for the standard input
-  std::string format;       // tsv, csv, jsonl; empty: one text a line
+  std::string format;       // of data/text_records.h; empty: one text a line
   std::string text_column;  // of these
   bool no_header = false;
 };

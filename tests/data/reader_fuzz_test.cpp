@@ -99,13 +99,14 @@ TEST_P(TextFuzzTest, DamagedTextsNeverCrash) {
 
 INSTANTIATE_TEST_SUITE_P(
     Formats, TextFuzzTest,
-    ::testing::Values(std::pair{TextFormat::tsv,
-                                "t\tl\tg\none\t-1\ta_1\n\"two\t2.5\tb_1\none\t-1\ta_2\n\xc3\xa9\t0\tc_\n"},
-                      std::pair{TextFormat::csv, "t,l,g\n\"o,\"\"n\ne\",-1,a_1\ntwo,\"2.5\",b_1\r\n\xc3\xa9,1,a_2\n"},
-                      std::pair{TextFormat::jsonl,
-                                "{\"t\": \"\\u00e9\", \"l\": -1, \"g\": \"a_1\"}\n"
-                                "{\"g\": \"b_1\", \"l\": \"2.5\", \"t\": \"two\", \"o\": [{\"t\": null}]}\n"},
-                      std::pair{TextFormat::lines, "one\n\xe2\x82\xac two\r\none\n"}));
+    ::testing::Values(
+        std::pair{TextFormat::tsv, "t\tl\tg\none\t-1\ta_1\n\"two\t2.5\tb_1\none\t-1\ta_2\n\xc3\xa9\t0\tc_\n"},
+        std::pair{TextFormat::csv, "t,l,g\n\"o,\"\"n\ne\",-1,a_1\ntwo,\"2.5\",b_1\r\n\xc3\xa9,1,a_2\n"},
+        std::pair{TextFormat::semicolons, "t;l;g\n\"o;\"\"n\ne\";-1;a_1\ntwo;\"2.5\";b_1\r\n\xc3\xa9;1;a_2\n"},
+        std::pair{TextFormat::jsonl,
+                  "{\"t\": \"\\u00e9\", \"l\": -1, \"g\": \"a_1\"}\n"
+                  "{\"g\": \"b_1\", \"l\": \"2.5\", \"t\": \"two\", \"o\": [{\"t\": null}]}\n"},
+        std::pair{TextFormat::lines, "one\n\xe2\x82\xac two\r\none\n"}));
 
 TEST(ReaderFuzzTest, DamagedRulesOfLabelsNeverCrash) {
   std::mt19937 random(20240609);

@@ -55,6 +55,16 @@ TEST_F(TextRecordsTest, QuotedFieldsFollowRfc4180) {
             (Rows{{"a,b\nc \"d\"", "x", "2"}, {" plain ", "", "5"}}));
 }
 
+TEST_F(TextRecordsTest, SemicolonsSeparateLikeCommas) {
+  TextLayout layout = kCsv;
+  layout.format = TextFormat::semicolons;
+  EXPECT_EQ(rows("text;n;label\na, b;1,5;x\n\"c;\nd \"\"e\"\"\";;y\n", layout),
+            (Rows{{"a, b", "x", "2"}, {"c;\nd \"e\"", "y", "3"}}));
+  EXPECT_THAT(refused("text,label\na,x\n", layout), HasSubstr("names 1 columns, and none of them 'text'; fields are"));
+  EXPECT_THAT(refused("text;label\n\"a\",x\n", layout), HasSubstr("text follows the closing quote of field 1"));
+  EXPECT_EQ(format_with_columns("semicolons"), TextFormat::semicolons);
+}
+
 TEST_F(TextRecordsTest, QuotedLineBreaksStayAndCountAsLines) {
   EXPECT_EQ(rows("\"a\n\n\"\"b\"\nc", kCsvByNumber), (Rows{{"a\n\n\"b", "1"}, {"c", "4"}}));
 }
