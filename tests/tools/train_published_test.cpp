@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sotto/models/safetensors.h>
+#include <sotto/models/state.h>
 #include <sotto/privacy/ledger_contents.h>
 
 #include <algorithm>
@@ -111,6 +112,51 @@ TEST_F(TrainPublished, AStoppedRunGoesOnWithItsCentre) {
   EXPECT_EQ(std::stoi(checkpoint.metadata().at("updates")), std::stoi(checkpoint.metadata().at("applied_steps")) - 1);
   done({"resume", path("run")});
   EXPECT_EQ(floats(models::SafetensorsFile::read(path("run") + "/model.safetensors"), "centre"), centre);
+}
+
+// Killed behind its last charge, with the checkpoint from in front of the centre: nothing is left to be charged, and
+// the model is what the checkpoint holds.
+TEST_F(TrainPublished, ARunWithACentreWhoseStepsAreAllChargedIsFinished) {
+  const std::string folder = write_model("model");
+  done(published("run", folder, {"--pooling", "layers", "--centre", "--noise-multiplier", "8", "--steps", "3"}));
+  const std::string checkpoint = path("run") + "/checkpoint.safetensors", ledger = path("run") + "/ledger.jsonl";
+  const std::string whole = content(ledger), before = R"("previous":")";
+  models::Metadata metadata = models::SafetensorsFile::read(checkpoint).metadata();
+  metadata["applied_steps"] = metadata["updates"] = "0";
+  metadata["finished"] = "no";
+  metadata["ledger_head"] = whole.substr(whole.find(before, whole.find('\n')) + before.size(), 64);  // of the header
+  models::save_state(checkpoint, models::read_state(checkpoint), metadata);
+  const Outcome resumed = done({"resume", path("run")});
+  EXPECT_THAT(resumed.out, HasSubstr("3 charged steps came after the checkpoint"));
+  EXPECT_EQ(content(ledger).substr(0, whole.size()), whole);
+  EXPECT_EQ(privacy::read_ledger(ledger).last_step, 2);
+  EXPECT_THAT(done({"evaluate", path("run"), "--test-data", write_texts("new.tsv", 20)}).out, HasSubstr("accuracy"));
+}
+
+// The way alone decides how a published model is trained, and what it decides is in the run's folder.
+TEST_F(TrainPublished, TheWayAloneIsEnough) {
+  const std::string folder = write_model("model");
+  const auto words = [&](const std::string& name, const Words& more) {
+    return with_flags({"train",          "text",    "--data",         write_texts("texts.tsv", 200),
+                       "--text-column",  "text",    "--label-column", "label",
+                       "--labels",       "no, yes", "--max-tokens",   "32",
+                       "--dataset-size", "200",     "--model",        folder,
+                       "--threads",      "1",       "--output",       path(name)},
+                      more);
+  };
+  const Words budget = {"--epsilon", "8", "--delta", "1e-4"};
+  done(words("head", budget));
+  for (const char* line : {"adapt = \"head\"", "pooling = \"layers\"", "centre = true", "rule = \"flat\"", "steps = 20",
+                           "batch = 200", "clip-norm = 1.4"})
+    EXPECT_THAT(content(path("head") + "/config.toml"), HasSubstr(line));
+  done(words("lora", with_flags(budget, {"--adapt", "lora"})));
+  EXPECT_THAT(content(path("lora") + "/config.toml"), HasSubstr("lora-targets = \"*value\""));
+  done({"export", path("lora"), "--to", "peft", "--base-model", "some/encoder", "--output", path("adapter")});
+  EXPECT_THAT(content(path("adapter") + "/README.md"), HasSubstr("told.hidden_states"));
+  done(words("plain", {"--rule", "none"}));
+  EXPECT_THAT(content(path("plain") + "/config.toml"), HasSubstr("steps = 200"));
+  done(words("said", with_flags(budget, {"--steps", "2", "--batch", "100"})));
+  EXPECT_THAT(content(path("said") + "/config.toml"), Not(HasSubstr("centre = true")));
 }
 
 // Rates next to nothing leave what they belong to where it was.
