@@ -135,16 +135,30 @@ MeanOfWords bag(const TextNetworkOptions& o) {
   return MeanOfWords(o.vocabulary, kWidth, o.outputs, o.padding);
 }
 
-[[noreturn]] void refuse_name(const char* function, const std::string& name) {
+// What `use` makes of the network of that name.
+template <class Use>
+auto with_network(const char* function, const std::string& name, const TextNetworkOptions& o, Use&& use) {
+  if (name == "small-encoder") return use(small_encoder(o));
+  if (name == "lstm") return use(small_lstm(o));
+  if (name == "bag") return use(bag(o));
   throw UsageError(fmt::format("[{}] unknown network: '{}'; allowed are small-encoder, lstm, bag", function, name));
 }
 
+std::shared_ptr<Network> as_network(const TextClassifier& classifier) {
+  return make_adapted_network(classifier, Adaptation::full);
+}
 template <class Holder>
-torch::jit::Module script_of(const Holder& network, const std::string& prefix, const std::filesystem::path& weights) {
-  std::vector<NamedTensor> tensors = module_parameters(*network);
-  for (NamedTensor& named : tensors) named.name = prefix + named.name;
-  load_state(weights, tensors);
-  return text_script(*network);
+std::shared_ptr<Network> as_network(Holder network) {
+  return std::make_shared<Scratch<Holder>>(std::move(network));
+}
+
+// In front of the names of parameters in the state of as_network().
+constexpr const char* prefix_of(const TextClassifier&) {
+  return "";
+}
+template <class Holder>
+constexpr const char* prefix_of(const Holder&) {
+  return kScratchPrefix;
 }
 
 }  // namespace
@@ -155,18 +169,17 @@ std::shared_ptr<Network> make_adapted_network(const TextClassifier& classifier, 
 }
 
 std::shared_ptr<Network> make_text_network(const std::string& name, const TextNetworkOptions& o) {
-  if (name == "small-encoder") return make_adapted_network(small_encoder(o), Adaptation::full);
-  if (name == "lstm") return std::make_shared<Scratch<LstmClassifier>>(small_lstm(o));
-  if (name == "bag") return std::make_shared<Scratch<MeanOfWords>>(bag(o));
-  refuse_name("make_text_network", name);
+  return with_network("make_text_network", name, o, [](const auto& network) { return as_network(network); });
 }
 
 torch::jit::Module text_network_script(const std::string& name, const TextNetworkOptions& o,
                                        const std::filesystem::path& weights) {
-  if (name == "small-encoder") return script_of(small_encoder(o), "", weights);
-  if (name == "lstm") return script_of(small_lstm(o), kScratchPrefix, weights);
-  if (name == "bag") return script_of(bag(o), kScratchPrefix, weights);
-  refuse_name("text_network_script", name);
+  return with_network("text_network_script", name, o, [&](const auto& network) {
+    std::vector<NamedTensor> tensors = module_parameters(*network);
+    for (NamedTensor& named : tensors) named.name = prefix_of(network) + named.name;
+    load_state(weights, tensors);
+    return text_script(*network);
+  });
 }
 
 }  // namespace sotto::models

@@ -51,8 +51,8 @@ bool has_room_for(const models::BertOptions& sizes, const std::filesystem::path&
 models::BertOptions checked_sizes(const TextSource& source, const DeclaredText& text) {
   const models::BertOptions sizes = published_sizes(source, "--model", source.weights);
   if (text.max_tokens > sizes.positions)
-    throw UsageError(
-        fmt::format("[--max-tokens] bad value: {}; the model has {} positions", text.max_tokens, sizes.positions));
+    throw UsageError(fmt::format("[--max-tokens] bad value: {}; must be at most {}, the positions of the model",
+                                 text.max_tokens, sizes.positions));
   return sizes;
 }
 

@@ -21,6 +21,7 @@ struct Flags {
   std::string config;
   std::string output;
   bool json = false;
+  bool dry_run = false;
 };
 
 struct TestData {
@@ -155,7 +156,7 @@ void train(const CLI::App& command, const Flags& flags, TrainKey::Use runs, Trai
   if (command.count("--output") > 0 && flags.output.empty())
     throw UsageError("[--output] bad value: ''; must be a path (is a variable of your script unset?)");
   const std::string name = (options.dataset.empty() ? "own" : options.dataset) + "-" + options.rule;
-  job.kind = TrainingJob::Kind::train;
+  job.kind = flags.dry_run ? TrainingJob::Kind::dry_run : TrainingJob::Kind::train;
   job.options = std::move(options);
   job.run = flags.output.empty() ? free_run_folder(name) : std::filesystem::path(flags.output);
   RunFolder(job.run).require_free();
@@ -186,6 +187,8 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
         ->type_name("FILE");
     to->add_option("--output", typed_flags->output, "Folder for the run; must not hold one [runs/DATASET-RULE]")
         ->type_name("RUN");
+    to->add_flag("--dry-run", typed_flags->dry_run,
+                 "Read records and model, tell the plan with its noise, and train, charge and write nothing");
     to->add_flag("--json", typed_flags->json, "Print one JSON object on the standard output");
     to->callback([=, &exit_code] {
       if (!to->get_subcommands().empty()) return;

@@ -4,6 +4,7 @@
 #include <sotto/benchmarks/step_benchmark.h>
 #include <sotto/optim/libtorch_message.h>
 #include <sotto/privacy/error.h>
+#include <sotto/tools/dry_run.h>
 #include <sotto/tools/evaluate_run.h>
 #include <sotto/tools/explain_job.h>
 #include <sotto/tools/export_run.h>
@@ -44,6 +45,9 @@ ExitCode run(const TrainingJob& job) {
   switch (job.kind) {
     case TrainingJob::Kind::train:
       return tools::TrainingRun(job).train();
+    case TrainingJob::Kind::dry_run:
+      tools::dry_run(job);
+      return ExitCode::done;
     case TrainingJob::Kind::resume:
       return tools::TrainingRun(job).resume();
     case TrainingJob::Kind::evaluate:

@@ -61,7 +61,18 @@ struct ImportOptions {
 };
 
 struct TrainingJob {
-  enum class Kind { train, resume, evaluate, predict, export_model, import_model, bench_step, bench_costs, explain };
+  enum class Kind {
+    train,
+    dry_run,
+    resume,
+    evaluate,
+    predict,
+    export_model,
+    import_model,
+    bench_step,
+    bench_costs,
+    explain
+  };
 
   Kind kind = Kind::train;
   TrainOptions options;       // of the run, as read from RUN/config.toml when it exists; explain: the model's alone
@@ -92,6 +103,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 16"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 17"
 
 }  // namespace sotto::tools

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "train_text_fixture.h"
 
@@ -157,6 +158,26 @@ TEST_F(TrainPublished, TheWayAloneIsEnough) {
   EXPECT_THAT(content(path("plain") + "/config.toml"), HasSubstr("steps = 200"));
   done(words("said", with_flags(budget, {"--steps", "2", "--batch", "100"})));
   EXPECT_THAT(content(path("said") + "/config.toml"), Not(HasSubstr("centre = true")));
+}
+
+TEST_F(TrainPublished, ADryRunReadsEverythingAndWritesNothing) {
+  const std::string folder = write_model("model");
+  const Words words = published("run", folder, {"--noise-multiplier", "2", "--steps", "7", "--dry-run"});
+  const Outcome told = done(words);
+  EXPECT_THAT(told.out, HasSubstr("noise multiplier  2"));
+  EXPECT_THAT(told.out, HasSubstr("nothing was trained, charged or written"));
+  EXPECT_FALSE(std::filesystem::exists(path("run")));
+  const auto json = nlohmann::json::parse(done(with_flags(words, {"--json"})).out);
+  EXPECT_EQ(json.at("steps_planned"), 7);
+  EXPECT_EQ(json.at("noise_multiplier"), 2.0);
+  EXPECT_GT(json.at("epsilon"), 0.0);
+
+  Words wrong = words;
+  *std::ranges::find(wrong, path("texts.tsv")) =
+      write("wrong.tsv", "id\ttext\tlabel\tscore\na\tthe film\tperhaps\t4\n");
+  const Outcome refused = run(wrong);
+  EXPECT_EQ(refused.exit_code, 65);
+  EXPECT_THAT(refused.err, HasSubstr("wrong.tsv, line 2"));
 }
 
 // Rates next to nothing leave what they belong to where it was.
