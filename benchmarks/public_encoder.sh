@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The encoder that the README's table of texts names "MiniLM, public sentences first": MiniLM as a whole, trained without
+# The encoder that rows of the README's table of texts begin with, "public sentences first": MiniLM as a whole, trained without
 # privacy to tell the ratings of 3,708 sentences of product reviews and 5,190 of newspaper articles, which are public and are
 # of other sources than the movie reviews. It lies in DIR/encoder then, and `sotto train text movie-reviews --model DIR/encoder
 # --public-base` begins with it.
@@ -13,10 +13,13 @@ cd "$(dirname "$0")/.."
 source benchmarks/table_runs.sh
 
 folder=runs/public
-while common_option "$@"; do shift 2; done
+while [ $# -gt 0 ] && [ "$1" != --runs ] && common_option "$@"; do shift 2; done
 [ $# -eq 0 ] || { echo "public_encoder: $1 is no option; --help says what is" >&2; exit 64; }
 find_sotto
-ratings() { awk 'FNR > 1' "${SOTTO_DATA:-data-cache}/reviews/$1_GroundTruth.txt"; }
+reviews=${SOTTO_DATA:-data-cache}/reviews
+[ -f "$reviews/nytEditorialSnippets_GroundTruth.txt" ] ||
+  { echo "public_encoder: no texts in $reviews; tools/fetch_data.sh reviews fetches them" >&2; exit 74; }
+ratings() { awk 'FNR > 1' "$reviews/$1_GroundTruth.txt"; }
 
 mkdir -p "$folder"
 sentences=$folder/sentences.tsv

@@ -14,6 +14,10 @@
 namespace sotto::data {
 namespace {
 
+bool is_delimited(TextFormat format) {
+  return format == TextFormat::tsv || format == TextFormat::csv || format == TextFormat::semicolons;
+}
+
 // The place, from 0, of a column that is told by its number.
 std::size_t numbered_place(const std::string& column) {
   std::size_t number = 0;
@@ -108,7 +112,7 @@ struct TextRecords::State {
   }
 
   std::optional<std::vector<std::string>> next() {
-    if (layout.format == TextFormat::lines || layout.format == TextFormat::jsonl) {
+    if (!is_delimited(layout.format)) {
       auto line = first_line();
       if (!line) return std::nullopt;
       if (layout.format == TextFormat::jsonl) return json_fields(*line, layout.columns, lines);
@@ -134,7 +138,9 @@ std::optional<TextFormat> format_with_columns(std::string_view name) {
 std::optional<TextFormat> format_of_ending(const std::filesystem::path& file) {
   const std::filesystem::path path = file.extension() == ".gz" ? file.stem() : file.filename();
   const std::string ending = path.extension().string();
-  return ending.empty() ? std::nullopt : format_with_columns(std::string_view(ending).substr(1));
+  for (const char* known : {"tsv", "csv", "jsonl"})
+    if (ending == std::string(".") + known) return format_with_columns(known);
+  return std::nullopt;
 }
 
 bool is_blank(std::string_view text) {
@@ -145,7 +151,7 @@ TextRecords::TextRecords(const std::filesystem::path& path, TextLayout layout, s
   check_columns(layout);
   if (max_bytes < 1) throw UsageError(fmt::format("[TextRecords] max_bytes: {}; must be positive", max_bytes));
   std::vector<std::size_t> places;
-  const bool delimited = layout.format != TextFormat::jsonl && layout.format != TextFormat::lines;
+  const bool delimited = is_delimited(layout.format);
   const char separator = layout.format == TextFormat::semicolons ? ';' : ',';
   if (delimited && !layout.header)
     for (const std::string& column : layout.columns) places.push_back(numbered_place(column));

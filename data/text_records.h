@@ -4,6 +4,7 @@
 //   tsv         fields between tabs, one record a line, no quoting: a " is text
 //   csv         RFC 4180: fields between commas; in double quotes they may hold commas, line breaks (kept as LF) and ""
 //   semicolons  the same with semicolons in the place of commas, as spreadsheets write it where a number has a comma
+//               (label_rule.h takes numbers with a point alone)
 //   jsonl       one JSON object a line; the first wanted field is a string, others also numbers or truths
 //               (json_fields.h)
 //   lines       one text a line, which is the only field
@@ -26,8 +27,9 @@ namespace sotto::data {
 
 enum class TextFormat { tsv, csv, semicolons, jsonl, lines };
 
-// The formats that have columns, by these names; nothing for another name.
+// The names of the formats that have columns.
 inline constexpr const char* kFormatsWithColumns = "tsv, csv, semicolons, jsonl";
+// Their format; nothing for another name.
 std::optional<TextFormat> format_with_columns(std::string_view name);
 // The same of a file's name that ends in .tsv, .csv or .jsonl, or in these with .gz behind.
 std::optional<TextFormat> format_of_ending(const std::filesystem::path& file);

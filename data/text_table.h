@@ -28,7 +28,7 @@ inline constexpr std::int64_t kMaxTextRecords = 100'000'000;
 
 struct TextTableOptions {
   TextFormat format = TextFormat::tsv;
-  bool header = true;       // of tsv and csv
+  bool header = true;       // of formats with a header
   std::string text_column;  // name, or number where there is no header; empty for the format `lines`
 
   // Both or none: without them the texts carry no labels.

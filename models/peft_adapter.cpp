@@ -173,6 +173,7 @@ PeftAdapter read_peft_adapter(const std::filesystem::path& folder, TextClassifie
   const at::NoGradGuard no_grad;
   head.weight.copy_(stored[0].tensor);
   head.bias.copy_(stored[1].tensor);
+  if (model.centre.defined()) model.centre.zero_();  // it is in the bias
   return result;
 }
 
@@ -189,8 +190,7 @@ std::optional<PeftHead> read_peft_head(const std::filesystem::path& folder) {
     refuse("has no weight [outputs, width] with at least one output");
   const auto pooling = file.metadata().find("pooling");
   const std::string named = pooling == file.metadata().end() ? "" : pooling->second;
-  for (const Pooling one : {Pooling::mean, Pooling::layers, Pooling::first})
-    if (named == pooling_name(one)) return PeftHead{weight->shape[0], one};
+  if (const auto known = pooling_named(named)) return PeftHead{weight->shape[0], *known};
   refuse(fmt::format("its metadata say pooling '{}'; must be mean, layers or first", named));
   return std::nullopt;
 }

@@ -4,14 +4,15 @@
 //   adapter_config.json        settings, peft_config.h
 //   adapter_model.safetensors  base_model.model.encoder.layer.0.attention.self.query.lora_A.weight [rank, d],
 //                              ....lora_B.weight [p, rank], ... of every adapted layer of the encoder
-//   classifier.safetensors     weight [outputs, width] and bias [outputs]; metadata "pooling": "mean", "layers" or "first"
+//   classifier.safetensors     weight [outputs, width] and bias [outputs], with the centre, where there is one, in it;
+//                              metadata "pooling": "mean", "layers" or "first"
 //   README.md                  how the logits come of them in Python
 //
 // Why the head is a file of its own: PEFT has a place for one (task SEQ_CLS, modules_to_save), but that is the head of
 // transformers' BertForSequenceClassification, which goes through the pooler, a further layer with a tanh. A
 // TextClassifier has no pooler. Its head in that place would load in Python without a complaint and give other logits.
 // So the adapter is one of the encoder alone (task FEATURE_EXTRACTION), which PEFT applies to the same BertModel, and
-// the head cannot be mistaken. A centre goes into the head's bias. The names of layers are written in full, since "dense" would reach the pooler too.
+// the head cannot be mistaken. The names of layers are written in full, since "dense" would reach the pooler too.
 
 #include <sotto/models/lora.h>
 #include <sotto/models/text_classifier.h>

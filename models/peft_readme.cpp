@@ -56,18 +56,6 @@ PoolingText text_of(Pooling pooling) {
 
 }  // namespace
 
-std::string_view pooling_name(Pooling pooling) {
-  switch (pooling) {
-    case Pooling::mean:
-      return "mean";
-    case Pooling::layers:
-      return "layers";
-    case Pooling::first:
-      return "first";
-  }
-  throw InternalError("[pooling_name] a value outside of the enumeration Pooling");
-}
-
 std::string peft_readme(const std::string& base_model, Pooling pooling, int64_t outputs, const Metadata& more) {
   const PoolingText of_pooling = text_of(pooling);
   std::string lines;

@@ -6,12 +6,8 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 namespace sotto::models {
-
-// "mean", "layers" or "first", as classifier.safetensors and the README have it.
-std::string_view pooling_name(Pooling pooling);
 
 // `base_model` must be UTF-8 without control characters; `more` is told a line each.
 std::string peft_readme(const std::string& base_model, Pooling pooling, int64_t outputs, const Metadata& more);

@@ -11,6 +11,24 @@ at::Tensor token_places(const at::Tensor& ids, int64_t padding) {
   return places.le(last);
 }
 
+std::string_view pooling_name(Pooling pooling) {
+  switch (pooling) {
+    case Pooling::mean:
+      return "mean";
+    case Pooling::first:
+      return "first";
+    case Pooling::layers:
+      return "layers";
+  }
+  throw InternalError("[pooling_name] a value outside of the enumeration Pooling");
+}
+
+std::optional<Pooling> pooling_named(std::string_view name) {
+  for (const Pooling one : {Pooling::mean, Pooling::first, Pooling::layers})
+    if (name == pooling_name(one)) return one;
+  return std::nullopt;
+}
+
 at::Tensor pooled(const at::Tensor& states, const at::Tensor& tokens, Pooling pooling) {
   if (pooling == Pooling::layers) throw UsageError("[pooled] pooling: layers; must be mean or first");
   if (pooling == Pooling::first) return states.select(1, 0);

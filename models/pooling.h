@@ -4,6 +4,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 namespace sotto::models {
 
@@ -17,6 +19,8 @@ at::Tensor token_places(const at::Tensor& ids, int64_t padding);
 //   layers  the means after the embedding and after every layer, each scaled to length 1, side by side,
 //           [B, (layers + 1) width]
 enum class Pooling { mean, first, layers };
+std::string_view pooling_name(Pooling pooling);
+std::optional<Pooling> pooling_named(std::string_view name);  // nothing for another name
 // states [B, T, width], tokens [B, T] as above. Throws UsageError for `layers`, which needs more states than these.
 at::Tensor pooled(const at::Tensor& states, const at::Tensor& tokens, Pooling pooling);
 

@@ -144,7 +144,7 @@ Adaptation adaptation_of(const std::string& name) {
   const auto found = std::ranges::find(adaptations(), name);
   if (found == adaptations().end())
     throw UsageError(
-        fmt::format("[--adapt] unknown value: '{}'; allowed are {}", name, fmt::join(adaptations(), ", ")));
+        fmt::format("[adaptation_of] unknown name: '{}'; allowed are {}", name, fmt::join(adaptations(), ", ")));
   return static_cast<Adaptation>(found - adaptations().begin());
 }
 

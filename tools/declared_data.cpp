@@ -5,6 +5,7 @@
 #include <sotto/privacy/event.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/declared_data.h>
+#include <sotto/tools/numbers.h>
 
 #include <algorithm>
 #include <array>
@@ -128,11 +129,6 @@ void read_schema(const TrainOptions& o, DeclaredData& data) {
   if (!o.table_schema_sha256.empty() && o.table_schema_sha256 != data.schema_sha256)
     throw DataError(fmt::format("[--table-schema-sha256] {} has the SHA-256 {}; must be {}", o.table_schema,
                                 data.schema_sha256, o.table_schema_sha256));
-}
-
-void check_range(const char* flag, std::int64_t value, std::int64_t least, std::int64_t most) {
-  if (value < least || value > most)
-    throw UsageError(fmt::format("[{}] bad value: {}; allowed is {} to {}", flag, value, least, most));
 }
 
 void take_preset(const TrainOptions& o, DeclaredData& result) {

@@ -4,6 +4,7 @@
 #include <sotto/privacy/event.h>
 #include <sotto/tools/declared_text.h>
 #include <sotto/tools/model_flags.h>
+#include <sotto/tools/numbers.h>
 
 #include <string_view>
 
@@ -17,11 +18,6 @@ constexpr int64_t kMostPerGroup = 1 << 20;
 
 [[noreturn]] void refuse(const char* flag, const std::string& what) {
   throw UsageError(fmt::format("[{}] {}", flag, what));
-}
-
-void check_range(const char* flag, int64_t value, int64_t least, int64_t most) {
-  if (value < least || value > most)
-    refuse(flag, fmt::format("bad value: {}; allowed is {} to {}", value, least, most));
 }
 
 data::TextFormat format_of(const TrainOptions& o, const std::string& file) {
@@ -109,6 +105,8 @@ void take_own(const TrainOptions& o, DeclaredText& result) {
                   .labels = data::LabelRule::parse(o.labels),
                   .group_seed = static_cast<std::uint64_t>(seed),
                   .drop_repeats = o.drop_repeats};
+  if (o.no_header && result.table.format == data::TextFormat::jsonl)
+    refuse("--no-header", "has no effect: objects name their fields");
   if (!o.test_data.empty()) result.test_format = format_of(o, o.test_data);
   result.size = *o.dataset_size;
   take_groups(o, result);

@@ -11,7 +11,7 @@ namespace sotto::tools {
 namespace {
 
 constexpr const char* kExample = R"(Examples:
-  $ sotto export runs/notes --to peft --base-model sentence-transformers/all-MiniLM-L6-v2 --output notes-adapter
+  $ sotto export runs/notes-lora --to peft --base-model sentence-transformers/all-MiniLM-L6-v2 --output notes-adapter
   $ sotto export runs/notes --to safetensors --output notes-model
   $ sotto export runs/notes --to torchscript --output notes-script
 

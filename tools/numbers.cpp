@@ -47,6 +47,11 @@ int64_t parse_integer(std::string_view flag, std::string_view text) {
   return value;
 }
 
+void check_range(std::string_view flag, int64_t value, int64_t least, int64_t most) {
+  if (value < least || value > most)
+    throw UsageError(fmt::format("[{}] bad value: {}; allowed is {} to {}", flag, value, least, most));
+}
+
 int64_t parse_bytes(std::string_view flag, std::string_view text) {
   struct Unit {
     std::string_view name;

@@ -15,6 +15,9 @@ double parse_real(std::string_view flag, std::string_view text);
 // An integer in plain digits that fits 64 bits; no 1e4, no separators.
 int64_t parse_integer(std::string_view flag, std::string_view text);
 
+// Throws UsageError that names `flag` for a value below `least` or above `most`.
+void check_range(std::string_view flag, int64_t value, int64_t least, int64_t most);
+
 // A number of bytes: an integer, 0 or more, alone or with kB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (of
 // 1024) right behind it: 2000000, 512MiB.
 int64_t parse_bytes(std::string_view flag, std::string_view text);

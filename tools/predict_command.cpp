@@ -27,14 +27,15 @@ void check(const PredictOptions& options) {
   if (!format.empty() && !data::format_with_columns(format))
     throw UsageError(fmt::format("[--data-format] unknown value: '{}'; allowed are {}; without it a line is a text",
                                  format, data::kFormatsWithColumns));
-  const bool columns = !format.empty() || data::format_of_ending(options.input);
+  const auto told = format.empty() ? data::format_of_ending(options.input) : data::format_with_columns(format);
+  const bool columns = told.has_value();
   if (columns && options.text_column.empty())
     throw UsageError(fmt::format("[--text-column] missing: which column of {} holds the texts", options.input));
   if (!columns && !options.text_column.empty())
     throw UsageError(
-        "[--text-column] has no effect: a line is a text, unless --data-format or the ending of --input says tsv, csv "
-        "or jsonl");
-  if (options.no_header && (!columns || format == "jsonl"))
+        "[--text-column] has no effect: a line is a text, unless --data-format or the ending of --input tells a format "
+        "with columns");
+  if (options.no_header && (!columns || *told == data::TextFormat::jsonl))
     throw UsageError("[--no-header] has no effect: only tsv, csv and semicolons have a header");
   if (options.input == "-" && !format.empty())
     throw UsageError("[--data-format] has no place with --input -: the standard input is one text a line");
@@ -61,7 +62,7 @@ void add_predict_command(CLI::App& app, std::ostream& out, std::ostream& err, in
       ->required();
   command
       ->add_option("--data-format", job->predict.format,
-                   "tsv, csv, semicolons or jsonl, where the ending does not tell")
+                   fmt::format("One of {}, where the ending does not tell", data::kFormatsWithColumns))
       ->type_name("FORMAT");
   command->add_option("--text-column", job->predict.text_column, "Name of the column of texts")->type_name("COLUMN");
   command->add_flag("--no-header", job->predict.no_header,

@@ -6,7 +6,7 @@ namespace sotto::tools {
 
 TrainOptions run_options(const RunFolder& folder) {
   folder.require_run();
-  TrainOptions options = train_options(read_config(folder.config()), {});
+  TrainOptions options = train_options(read_config(folder.config()));
   if (!options.table_schema.empty()) options.table_schema = folder.schema().string();
   // Strategies were chosen by the run's own costs, or by built-in ones where it is of a version that had no others.
   if (options.kernel_costs.empty()) options.kernel_costs = kBuiltInCosts;

@@ -2,6 +2,7 @@
 #include <sotto/data/label_rule.h>
 #include <sotto/data/text_preset.h>
 #include <sotto/tools/model_flags.h>
+#include <sotto/tools/numbers.h>
 #include <sotto/tools/text_settings.h>
 
 #include <algorithm>
@@ -13,26 +14,29 @@ namespace sotto::tools {
 namespace {
 
 constexpr int64_t kRecordsPerStep = 70, kFewestSteps = 20, kPlainHeadSteps = 200;
-constexpr double kHeadLr = 5, kRegressionShare = 0.2;
+constexpr double kHeadLr = 5, kRegressionScale = 0.2;
 
 // The rows of the table in the header; no rate of the encoder where nothing of it is adapted.
 struct Way {
   std::string_view name;
   int64_t largest_batch, most_steps;
   double clip_norm, encoder_lr;
-  std::string_view plain_lr = "", plain_epochs = "";
+  double adam_lr = 0;  // with the rule none
+  int64_t adam_epochs = 0;
 };
 constexpr std::array<Way, 4> kWays = {{
     {"head", 16384, 60, 1.4, 0},
-    {"lora", 2048, 60, 2, 3, "2e-3", "4"},
-    {"bitfit", 2048, 60, 2, 0.02, "3e-3", "4"},
-    {"full", 1024, 40, 2, 0.05, "1e-4", "2"},
+    {"lora", 2048, 60, 2, 3, 2e-3, 4},
+    {"bitfit", 2048, 60, 2, 0.02, 3e-3, 4},
+    {"full", 1024, 40, 2, 0.05, 1e-4, 2},
 }};
+constexpr int64_t kAdamBatch = 64;
 
+// A key of these that is given says more than the way. --adapt, --rule none and what changes speed alone do not.
 constexpr std::array<std::string_view, 24> kDecides = {
     "adapt-layers", "auto-s-gamma", "batch",        "centre", "clip-norm",   "encoder-lr", "epochs", "fallback",
     "lora-alpha",   "lora-rank",    "lora-targets", "lr",     "lr-schedule", "momentum",   "nsgd-r", "noise-correction",
-    "optimizer",    "per-group",    "pooling",      "psac-r", "steps",       "tokenizer",  "warmup", "weight-decay"};
+    "optimizer",    "per-group",    "pooling",      "psac-r", "steps",       "vocabulary", "warmup", "weight-decay"};
 
 std::optional<std::string> text_of(const KeyTexts& given, const char* key) {
   const auto found = given.find(key);
@@ -41,37 +45,39 @@ std::optional<std::string> text_of(const KeyTexts& given, const char* key) {
 
 std::optional<int64_t> declared_size(const KeyTexts& given) {
   const auto preset = text_of(given, "dataset"), size = text_of(given, "dataset-size");
-  if (preset && given.contains("data")) return std::nullopt;  // one of them gives way to the other
   if (preset) {
     const data::TextPreset* const known = data::find_text_preset(*preset);
     return known == nullptr ? std::nullopt : std::optional(known->train_size);
   }
   if (!size) return std::nullopt;
-  TrainOptions options;
-  find_train_key("dataset-size")->set(options, *size);
-  return options.dataset_size;
+  return parse_integer("dataset-size", *size);
 }
 
-KeyTexts sgd(const Way& way, int64_t records, int64_t steps, double share) {
+std::string number(double value) {
+  return fmt::format("{:g}", value);
+}
+
+KeyTexts sgd(const Way& way, int64_t records, int64_t steps, double rate_scale) {
   return {{"optimizer", "sgd"},
-          {"lr", fmt::format("{:g}", share * kHeadLr)},
+          {"momentum", "0.9"},
+          {"lr", number(rate_scale * kHeadLr)},
           {"batch", fmt::format("{}", std::min(records, way.largest_batch))},
           {"steps", fmt::format("{}", steps)}};
 }
 
-KeyTexts plain_settings(const Way& way, int64_t records, double share) {
-  if (way.name == "head") return sgd(way, records, kPlainHeadSteps, share);
+KeyTexts plain_settings(const Way& way, int64_t records, double rate_scale) {
+  if (way.adam_epochs == 0) return sgd(way, records, kPlainHeadSteps, rate_scale);
   return {{"optimizer", "adam"},
-          {"lr", std::string(way.plain_lr)},
-          {"epochs", std::string(way.plain_epochs)},
-          {"batch", "64"}};
+          {"lr", number(way.adam_lr)},
+          {"epochs", fmt::format("{}", way.adam_epochs)},
+          {"batch", fmt::format("{}", std::min(records, kAdamBatch))}};
 }
 
-KeyTexts private_settings(const Way& way, int64_t records, double share) {
-  KeyTexts result = sgd(way, records, std::clamp(records / kRecordsPerStep, kFewestSteps, way.most_steps), share);
-  result.insert({{"rule", "flat"}, {"clip-norm", fmt::format("{}", way.clip_norm)}});
-  if (way.encoder_lr > 0) result["encoder-lr"] = fmt::format("{:g}", share * way.encoder_lr);
-  if (way.name == "lora") result.insert({{"lora-targets", "*value"}, {"lora-alpha", "4"}});
+KeyTexts private_settings(const Way& way, int64_t records, double rate_scale) {
+  KeyTexts result = sgd(way, records, std::clamp(records / kRecordsPerStep, kFewestSteps, way.most_steps), rate_scale);
+  result.insert({{"rule", "flat"}, {"clip-norm", number(way.clip_norm)}});
+  if (way.encoder_lr > 0) result["encoder-lr"] = number(rate_scale * way.encoder_lr);
+  if (way.name == "lora") result.insert({{"lora-targets", "*value"}, {"lora-alpha", "4"}, {"lora-rank", "8"}});
   return result;
 }
 
@@ -86,14 +92,13 @@ KeyTexts text_settings(const KeyTexts& given) {
   const auto rule = text_of(given, "rule"), labels = text_of(given, "labels");
   if (way == kWays.end() || (rule && *rule != "none")) return {};
 
-  const double share = labels && data::LabelRule::parse(*labels).is_range() ? kRegressionShare : 1;
-  KeyTexts result = rule ? plain_settings(*way, *records, share) : private_settings(*way, *records, share);
-  result.insert({{"adapt", name},
-                 {"pooling", "layers"},
-                 {"centre", "true"},
-                 {"lr-schedule", "linear"},
-                 {"physical-batch", name == "head" ? "1024" : "256"}});  // which changes speed alone
+  const double scale = labels && data::LabelRule::parse(*labels).is_range() ? kRegressionScale : 1;
+  KeyTexts result = rule ? plain_settings(*way, *records, scale) : private_settings(*way, *records, scale);
+  result.insert({{"adapt", name}, {"pooling", "layers"}, {"centre", "true"}, {"lr-schedule", "linear"}});
   if (name == "lora" || name == "bitfit") result["adapt-layers"] = "2";
+  // Speed and memory alone: passes in which a record takes little.
+  if (name == "head") result["physical-batch"] = "1024";
+  if (result.contains("adapt-layers") && !given.contains("group-column")) result["physical-batch"] = "256";
   return result;
 }
 

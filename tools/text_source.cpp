@@ -35,11 +35,6 @@ models::AdaptationOptions adaptation_options(const TrainOptions& o, int64_t laye
   return {.lora = lora_options(o), .layers = o.adapt_layers};
 }
 
-models::Pooling pooling_of(const std::string& name) {
-  if (name == "first") return models::Pooling::first;
-  return name == "layers" ? models::Pooling::layers : models::Pooling::mean;
-}
-
 // A file that cannot be asked is told when it is read.
 bool has_room_for(const models::BertOptions& sizes, const std::filesystem::path& weights) {
   constexpr double kFewestBytes = 2;  // of a number
@@ -122,10 +117,11 @@ models::TextNetworkOptions scratch_sizes(const TextSource& source, const Declare
 
 PublishedText published_text(const TextSource& source, const TrainOptions& options, const TrainingPlan& plan) {
   const DeclaredText& text = *plan.data.text;
-  models::TextClassifier classifier(models::TextClassifierOptions{.bert = checked_sizes(source, text),
-                                                                  .outputs = text.classes(),
-                                                                  .pooling = pooling_of(options.pooling),
-                                                                  .centred = text.centred});
+  models::TextClassifier classifier(
+      models::TextClassifierOptions{.bert = checked_sizes(source, text),
+                                    .outputs = text.classes(),
+                                    .pooling = models::pooling_named(options.pooling).value_or(models::Pooling::mean),
+                                    .centred = text.centred});
   if (!source.weights.empty()) models::load_encoder(source.weights, *classifier);
   const models::AdaptationOptions adaptation = adaptation_options(options, classifier->bert->options.layers);
   return {std::move(classifier), models::adaptation_of(plan.adapt), adaptation};

@@ -50,6 +50,12 @@ struct Encoded {
   int64_t cut = 0;        // texts with more tokens than are used
 };
 
+// The width at which a text is computed: its tokens, at least one, rounded up to a multiple of 16, and at most
+// max_tokens.
+int64_t text_width(int64_t tokens, int64_t max_tokens) {
+  return std::min((std::max<int64_t>(tokens, 1) + kWidthStep - 1) / kWidthStep * kWidthStep, max_tokens);
+}
+
 // records[i]: the places of the texts of record i, at most `per_record`.
 Encoded encode(const std::vector<std::string>& texts, const std::vector<Places>& records, int64_t per_record,
                const data::Tokenizer& tokenizer, int64_t max_tokens) {
@@ -68,8 +74,10 @@ Encoded encode(const std::vector<std::string>& texts, const std::vector<Places>&
     widest = std::max(widest, widths[i]);
   }
   require_memory({count, per_record, widest}, sizeof(int32_t),
-                 "[--max-per-group] as many texts for each group do not fit into this machine's memory; less is kept "
-                 "with fewer of them, or with fewer --max-tokens");
+                 per_record > 1 ? "[--max-per-group] as many texts for each group do not fit into this machine's "
+                                  "memory; less is kept with fewer of them, or with fewer --max-tokens"
+                                : "[--max-tokens] the tokens of these texts do not fit into this machine's memory; "
+                                  "fewer tokens of each text do");
   result.records.inputs = at::full({count, per_record, widest}, data::pad_id(tokenizer), at::kInt);
   int32_t* const inputs = result.records.inputs.mutable_data_ptr<int32_t>();
   for (std::size_t i = 0; i < ids.size(); ++i)
@@ -148,10 +156,6 @@ std::optional<RecordTensors> test_texts(const DeclaredText& text, const std::str
   if (places.empty())
     throw DataError(fmt::format("[train] no record of {} is on the test side of the split", path.string()));
   return flat(labelled(table, one_by_one(places), 1, text, tokenizer).records);
-}
-
-int64_t text_width(int64_t tokens, int64_t max_tokens) {
-  return std::min((std::max<int64_t>(tokens, 1) + kWidthStep - 1) / kWidthStep * kWidthStep, max_tokens);
 }
 
 RecordShape text_shape(const DeclaredText& text, const data::Tokenizer& tokenizer) {

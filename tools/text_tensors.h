@@ -28,10 +28,6 @@ std::optional<RecordTensors> test_texts(const DeclaredText& text, const std::str
 // What is declared of a record: [most tokens], of a group [texts, most tokens].
 RecordShape text_shape(const DeclaredText& text, const data::Tokenizer& tokenizer);
 
-// The width at which a text is computed: its tokens, at least one, rounded up to a multiple of 16, and at most
-// max_tokens.
-int64_t text_width(int64_t tokens, int64_t max_tokens);
-
 // Texts without labels: inputs and widths alone.
 RecordTensors token_tensors(const std::vector<std::string>& texts, const data::Tokenizer& tokenizer,
                             int64_t max_tokens);

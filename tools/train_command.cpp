@@ -61,7 +61,7 @@ constexpr const char* kTrainTextExample = R"(Examples:
   $ tools/fetch_data.sh minilm reviews
   $ sotto train text movie-reviews --adapt lora --epsilon 8 --delta 1e-5
   $ sotto train text --data notes.tsv --text-column note --label-column urgent --labels "no, yes" --test-fraction 0.2 --dataset-size 8000 --epsilon 3 --delta 1e-5
-  $ sotto train text --data posts.jsonl --text-column text --label-column stars --labels "range 1 5" --group-column author --max-per-group 8 --dataset-size 900 --batch 64 --epsilon 3 --delta 1e-4
+  $ sotto train text --data posts.jsonl --text-column text --label-column stars --labels "range 1 5" --group-column author --max-per-group 8 --dataset-size 900 --epsilon 3 --delta 1e-4
   $ sotto train text --data notes.csv --text-column note --label-column urgent --labels "no, yes" --dataset-size 8000 --model bag --vocabulary words.txt --epsilon 3 --delta 1e-5
 
 Texts are UTF-8, one record a line: TSV (no quoting), CSV (RFC 4180) or JSONL (one object a line). What labels mean is declared
@@ -72,8 +72,9 @@ vocabulary is public: that of the published model, or a list that you give, one 
 
 Of a published model --adapt alone says enough: what is not said then is not what stands in brackets above, but settings that
 belong together and were found for that way: vectors of all layers less their mean over the records (--pooling layers --centre),
-flat clipping, SGD at a falling rate, few steps of large batches; the head takes all records in each of 20 to 60 steps. They
-stand in the run's config.toml. With any flag about training besides --adapt and --rule none, the brackets hold.
+flat clipping, SGD at a falling rate, few steps of large batches; of a head 20 to 60 steps of all records, up to 16,384. With
+--rule none they are others again. The run's config.toml holds them; --dry-run tells them before anything is trained. With any
+flag about training besides --adapt and --rule none, the brackets hold.
 
 Who is protected is one record; with --group-column it is one group, all texts of a person or a document: sampling draws groups,
 a group's gradient is clipped as a whole, and --dataset-size and --batch count groups.
@@ -140,11 +141,9 @@ void require_runs(const TrainOptions& options, TrainKey::Use runs) {
 }
 
 void train(const CLI::App& command, const Flags& flags, TrainKey::Use runs, TrainingJob job, int& exit_code) {
-  KeyTexts file = flags.config.empty() ? KeyTexts{} : read_config(flags.config), given = typed(command, flags);
-  KeyTexts all = given;
-  all.insert(file.begin(), file.end());
-  if (runs == TrainKey::Use::texts) file.merge(text_settings(all));
-  TrainOptions options = train_options(file, given, default_options(runs));
+  KeyTexts given = joined(flags.config.empty() ? KeyTexts{} : read_config(flags.config), typed(command, flags));
+  if (runs == TrainKey::Use::texts) given.merge(text_settings(given));
+  TrainOptions options = train_options(given, default_options(runs));
   require_runs(options, runs);
   // A run can be resumed from another folder.
   for (std::string* path :

@@ -115,7 +115,8 @@ std::span<const TrainKey> train_keys() {
       {"table-schema", &O::table_schema, "FILE", "Declared columns of the tables: categories, ranges, label", pictures},
       {"table-schema-sha256", &O::table_schema_sha256, "HASH", "Refuse a schema file that has another SHA-256",
        pictures},
-      {"data", &O::data, "FILE", "Training texts of your own: TSV, CSV or JSONL, plain or gzip", texts},
+      {"data", &O::data, "FILE",
+       "Training texts of your own: TSV, CSV (with commas or semicolons) or JSONL, plain or gzip", texts},
       {"test-data", &O::test_data, "FILE", "Test texts of the same form; treated as public", texts},
       {"test-fraction", &O::test_fraction, "F",
        "Share of --data that is held back for tests, by a public rule; treated as public. --dataset-size counts the "
@@ -231,7 +232,7 @@ TrainOptions default_options(TrainKey::Use runs) {
   return options;
 }
 
-TrainOptions train_options(const KeyTexts& file, const KeyTexts& flags, TrainOptions options) {
+KeyTexts joined(const KeyTexts& file, const KeyTexts& flags) {
   KeyTexts merged = file;
   for (const auto& [name, text] : flags) {
     for (const auto& pair : kExclusive) {
@@ -242,7 +243,11 @@ TrainOptions train_options(const KeyTexts& file, const KeyTexts& flags, TrainOpt
     }
     merged[name] = text;
   }
-  for (const auto& [name, text] : merged) {
+  return merged;
+}
+
+TrainOptions train_options(const KeyTexts& keys, TrainOptions options) {
+  for (const auto& [name, text] : keys) {
     const TrainKey* key = find_train_key(name);
     SOTTO_ASSERT(key != nullptr);
     key->set(options, text);

@@ -24,7 +24,7 @@ struct TrainOptions {
   std::string table_schema_sha256;                                   // filled in when a run begins
   std::string data, test_data;                                       // texts of the user, declared_text.h
   std::string data_format;                        // of data/text_records.h; empty: by the ending of the file
-  bool no_header = false;                         // of tsv and csv
+  bool no_header = false;                         // of formats with a header
   std::string text_column, label_column, labels;  // labels: a rule of data/label_rule.h
   std::string group_column, group_up_to;          // the unit of privacy is a group
   std::optional<int64_t> max_per_group;           // mandatory with a group column
@@ -106,8 +106,10 @@ const TrainKey* find_train_key(std::string_view name);  // null when there is no
 
 using KeyTexts = std::map<std::string, std::string>;
 
-// The options that `file` and `flags` give together, flags first, over `defaults`. A flag also replaces the key that
-// excludes it (epsilon and noise-multiplier; epochs and steps; the preset and the user's own training files).
-TrainOptions train_options(const KeyTexts& file, const KeyTexts& flags, TrainOptions defaults = {});
+// What a file and flags say together, flags first. A flag also replaces the key that excludes it (epsilon and
+// noise-multiplier; epochs and steps; the preset and the user's own training files).
+KeyTexts joined(const KeyTexts& file, const KeyTexts& flags);
+// The options that `keys` give over `defaults`. Throws UsageError for a text that is not of its key's kind.
+TrainOptions train_options(const KeyTexts& keys, TrainOptions defaults = {});
 
 }  // namespace sotto::tools

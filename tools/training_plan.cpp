@@ -34,11 +34,6 @@ void check_positive(const char* flag, double value) {
     throw UsageError(fmt::format("[{}] bad value: {}; must be finite and above 0", flag, value));
 }
 
-void check_integer(const char* flag, int64_t value, int64_t least, int64_t most) {
-  if (value < least || value > most)
-    throw UsageError(fmt::format("[{}] bad value: {}; allowed is {} to {}", flag, value, least, most));
-}
-
 void check_rule_parameter(const TrainOptions& o, const char* flag, std::optional<double> value, const char* rule) {
   if (!value) return;
   check_positive(flag, *value);
@@ -78,7 +73,7 @@ void check_lora(const TrainOptions& o) {
     no_place("--lora-alpha", o.lora_alpha.has_value(), kNeedsLora);
     no_place("--lora-targets", !o.lora_targets.empty(), kNeedsLora);
   }
-  if (o.lora_rank) check_integer("--lora-rank", *o.lora_rank, 1, kMaxLoraRank);
+  if (o.lora_rank) check_range("--lora-rank", *o.lora_rank, 1, kMaxLoraRank);
   if (o.lora_alpha) check_positive("--lora-alpha", *o.lora_alpha);
 }
 
@@ -99,7 +94,7 @@ void check_text_model(const TrainOptions& o) {
   constexpr const char* kNeedsEncoder = "anything but --adapt full, lora or bitfit";
   no_place("--adapt-layers", head && o.adapt_layers.has_value(), kNeedsEncoder);
   no_place("--encoder-lr", head && o.encoder_lr.has_value(), kNeedsEncoder);
-  if (o.adapt_layers) check_integer("--adapt-layers", *o.adapt_layers, 1, kMaxLayers);
+  if (o.adapt_layers) check_range("--adapt-layers", *o.adapt_layers, 1, kMaxLayers);
   check_lora(o);
 }
 
@@ -128,11 +123,11 @@ double default_lr(const TrainOptions& o, const std::string& adapt) {
 int64_t planned_steps(const TrainOptions& o, int64_t dataset_size) {
   if (o.epochs && o.steps) throw UsageError("[train] --epochs and --steps exclude each other");
   if (o.steps) {
-    check_integer("--steps", *o.steps, 1, privacy::kMaxCount);
+    check_range("--steps", *o.steps, 1, privacy::kMaxCount);
     return *o.steps;
   }
   const int64_t epochs = o.epochs.value_or(kDefaultEpochs);
-  check_integer("--epochs", epochs, 1, std::numeric_limits<int64_t>::max() / privacy::kMaxCount);
+  check_range("--epochs", epochs, 1, std::numeric_limits<int64_t>::max() / privacy::kMaxCount);
   return (epochs * dataset_size + o.batch - 1) / o.batch;
 }
 
@@ -221,8 +216,8 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   check_lr("--encoder-lr", o.encoder_lr);
   if (!(o.momentum >= 0 && o.momentum < 1))
     throw UsageError(fmt::format("[--momentum] bad value: {}; allowed is 0 <= momentum < 1", o.momentum));
-  check_integer("--physical-batch", plan.physical_batch, 1, kMaxPhysicalBatch);
-  check_integer("--threads", o.threads, 0, kMaxThreads);
+  check_range("--physical-batch", plan.physical_batch, 1, kMaxPhysicalBatch);
+  check_range("--threads", o.threads, 0, kMaxThreads);
   if (!o.memory.empty()) plan.memory_bytes = parse_bytes("--memory", o.memory);
   if (!o.memory.empty() && plan.memory_bytes == 0)
     throw UsageError(fmt::format("[--memory] bad value: '{}'; must be above 0", o.memory));
@@ -230,7 +225,7 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
     throw UsageError("[--memory] has no effect: only private steps have a budget of memory");
   plan.kernel_costs = !o.kernel_costs.empty() ? o.kernel_costs : o.insecure_test_seed ? kBuiltInCosts : kMeasuredCosts;
   parse_cost_figures("--kernel-costs", plan.kernel_costs);
-  if (o.insecure_test_seed) check_integer("--insecure-test-seed", *o.insecure_test_seed, 0, privacy::kMaxCount);
+  if (o.insecure_test_seed) check_range("--insecure-test-seed", *o.insecure_test_seed, 0, privacy::kMaxCount);
   if (o.per_group && o.rule != "flat") throw UsageError("[--per-group] only --rule flat clips per group");
 
   const bool plain = o.rule == "none";
@@ -239,12 +234,12 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
     throw UsageError(
         fmt::format("[--batch] missing: the default {} is above the dataset size {}; choose one that is not", o.batch,
                     plan.data.size));
-  check_integer("--batch", o.batch, 1, plan.data.size);
+  check_range("--batch", o.batch, 1, plan.data.size);
   plan.steps = planned_steps(o, plan.data.size);
   if (o.centre && !plain && plan.steps < 2)
     throw UsageError(
         "[--centre] has no place with a single planned step: the first one finds the mean, and trains nothing");
-  check_integer("--warmup", o.warmup, 0, plan.steps - 1);
+  check_range("--warmup", o.warmup, 0, plan.steps - 1);
   plan.lr = o.lr.value_or(default_lr(o, plan.adapt));
   if (plain) {
     if (o.epsilon || o.noise_multiplier || o.delta)

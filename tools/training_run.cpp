@@ -23,6 +23,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <utility>
 
 namespace sotto::tools {
 namespace {
@@ -170,11 +171,14 @@ ExitCode TrainingRun::train() {
       privacy::write_file_atomically(folder_.config(), format_config(options, heading));
     }
     save(false);
-    centre();
     text() << describe(job_.options, plan_) << std::flush;
+    centre();
     return loop();
   } catch (...) {
-    if (steps_done() == 0) folder_.discard(made);
+    if (steps_done() == 0)
+      folder_.discard(made);
+    else
+      tell_folder();
     throw;
   }
 }
@@ -197,6 +201,7 @@ ExitCode TrainingRun::resume() {
   text() << describe(job_.options, plan_)
          << fmt::format("run               {}, {} of {} steps {}\n", folder_.path().string(), steps_done(), plan_.steps,
                         private_ ? "charged" : "taken");
+  told_ = true;
   if (const std::string device = device_.where().str(); job_.began_on != device)
     text() << fmt::format(
         "note              the device is {}; the run began on {}: sampling, noise, weights' bounds and charges are the "
@@ -246,7 +251,8 @@ void TrainingRun::require_finite() const {
 }
 
 // From now on the folder stays, whatever happens.
-void TrainingRun::tell_folder() const {
+void TrainingRun::tell_folder() {
+  if (std::exchange(told_, true)) return;
   text() << "run               " << folder_.path().string() << std::endl;
 }
 
@@ -273,7 +279,7 @@ ExitCode TrainingRun::loop() {
         return *code;
       }
       step();
-      if (applied_steps_ == 1 && job_.kind == TrainingJob::Kind::train) tell_folder();  // or centre() did, in that step
+      tell_folder();
       progress.step(steps_done(), spent);
       if (const auto now = std::chrono::steady_clock::now(); now - saved > kCheckpointInterval) {
         save(false);

@@ -42,7 +42,7 @@ class TrainingRun {
   // The run has diverged when a parameter is infinite or not a number. Parameters are released in every step, so that
   // this tells nothing new of the records.
   void require_finite() const;
-  void tell_folder() const;
+  void tell_folder();
   void save(bool finished);
   // On the test records; also goes to metrics.jsonl. Nothing without test records.
   std::optional<TestResult> evaluate();
@@ -67,6 +67,7 @@ class TrainingRun {
   std::unique_ptr<PlainTraining> plain_;
   int64_t applied_steps_ = 0, updates_ = 0;  // run_checkpoint.h
   std::string declared_;                     // the same
+  bool told_ = false;                        // the folder
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

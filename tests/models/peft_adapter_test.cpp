@@ -151,6 +151,14 @@ TEST_F(PeftAdapterTest, ACentreGoesIntoTheBias) {
   EXPECT_GT(model->centre.abs().max().item<double>(), 0.1);
   const PeftAdapter read = read_peft_adapter(folder_, *other);
   EXPECT_TRUE(logits(other, *read.lora).allclose(expected, 1e-5, 1e-5));
+
+  TextClassifier centred(options);  // what it subtracted before is not what the bias was made for
+  {
+    const torch::NoGradGuard no_grad;
+    centred->centre.normal_();
+  }
+  read_peft_adapter(folder_, *centred);
+  EXPECT_EQ(centred->centre.abs().max().item<double>(), 0.0);
 }
 
 TEST_F(PeftAdapterTest, FolderHoldsWhatPythonLooksFor) {

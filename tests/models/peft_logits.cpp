@@ -45,9 +45,7 @@ torch::Tensor ids_of(std::istream& lines, int64_t padding) {
 int main(int count, char** arguments) try {
   if (count != 5) throw std::runtime_error("needs write or read, MODEL, FOLDER, a pooling");
   const std::string what = arguments[1];
-  Pooling pooling = Pooling::mean;
-  for (const Pooling one : {Pooling::layers, Pooling::first})
-    if (arguments[4] == pooling_name(one)) pooling = one;
+  const Pooling pooling = pooling_named(arguments[4]).value();
   TextClassifier model = load_text_classifier(arguments[2], /*outputs=*/3, pooling);
   std::unique_ptr<Lora> lora;
   const torch::NoGradGuard no_grad;

@@ -51,14 +51,17 @@ TEST_F(AtomicFolderTest, MakesTheFoldersAboveIt) {
 }
 
 TEST_F(AtomicFolderTest, TakesANameInTheCurrentFolder) {
-  const fs::path before = fs::current_path();
-  fs::current_path(scratch_.path());
+  struct In {
+    explicit In(const fs::path& folder) { fs::current_path(folder); }
+    ~In() { fs::current_path(before); }
+    const fs::path before = fs::current_path();
+  };
   {
+    const In scratch(scratch_.path());
     AtomicFolder folder("made");
     write_file_atomically(folder.path() / "a", "1");
     folder.publish();
   }
-  fs::current_path(before);
   EXPECT_EQ(content(target_ / "a"), "1");
 }
 

@@ -27,11 +27,11 @@ TEST(TextSettings, BelongTogether) {
         KeyTexts more = given;
         more[key] = text;
         const bool decides = key != "physical-batch" && key != "adapt" && key != "rule";
-        EXPECT_EQ(text_settings(more).empty(), decides || (key == "rule" && text != "none")) << way << ", " << key;
+        EXPECT_EQ(text_settings(more).empty(), decides || key == "rule") << way << ", " << key;
       }
     }
   }
-  for (const char* key : {"epochs", "lora-rank", "momentum", "tokenizer", "dataset", "weight-decay"})
+  for (const char* key : {"epochs", "lora-rank", "momentum", "weight-decay", "vocabulary"})
     EXPECT_TRUE(text_settings(with({{key, "1"}})).empty()) << key;
   for (const char* key : {"epsilon", "threads", "output", "group-column", "max-tokens"})
     EXPECT_EQ(text_settings(with({{key, "1"}})), text_settings(with({}))) << key;
@@ -65,10 +65,19 @@ TEST(TextSettings, FollowTheDeclaredNumberOfRecords) {
   EXPECT_EQ(of("1", "steps"), "20");
   EXPECT_EQ(of("1000000", "steps"), "60");
   EXPECT_EQ(of("1000000", "batch"), "16384");
+  const KeyTexts few = {{"data", "own.tsv"}, {"dataset-size", "30"}, {"rule", "none"}, {"adapt", "lora"}};
+  EXPECT_EQ(text_settings(few).at("batch"), "30");
   EXPECT_EQ(text_settings({{"dataset", "movie-reviews"}}), text_settings(with({})));
   EXPECT_EQ(text_settings({{"dataset", "sms-spam"}}).at("batch"), "4090");
   EXPECT_TRUE(text_settings({{"dataset-size", "0"}}).empty());  // refused by the plan
   EXPECT_THROW(text_settings({{"dataset-size", "many"}}), UsageError);
+}
+
+// A flag takes the place of the preset that a file of settings names, and the other way round.
+TEST(TextSettings, AreThoseOfTheDataThatIsUsed) {
+  const KeyTexts own = {{"data", "own.tsv"}, {"dataset-size", "300"}}, preset = {{"dataset", "sms-spam"}};
+  EXPECT_EQ(text_settings(joined(preset, own)).at("batch"), "300");
+  EXPECT_EQ(text_settings(joined({{"data", "own.tsv"}}, preset)).at("batch"), "4090");
 }
 
 TEST(TextSettings, AreForPublishedModelsAlone) {

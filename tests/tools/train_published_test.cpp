@@ -126,11 +126,16 @@ TEST_F(TrainPublished, ARunWithACentreWhoseStepsAreAllChargedIsFinished) {
   metadata["applied_steps"] = metadata["updates"] = "0";
   metadata["finished"] = "no";
   metadata["ledger_head"] = whole.substr(whole.find(before, whole.find('\n')) + before.size(), 64);  // of the header
-  models::save_state(checkpoint, models::read_state(checkpoint), metadata);
+  std::vector<models::NamedTensor> state = models::read_state(checkpoint);
+  for (models::NamedTensor& named : state)
+    if (named.name == "centre") named.tensor.zero_();
+  models::save_state(checkpoint, state, metadata);
   const Outcome resumed = done({"resume", path("run")});
   EXPECT_THAT(resumed.out, HasSubstr("3 charged steps came after the checkpoint"));
   EXPECT_EQ(content(ledger).substr(0, whole.size()), whole);
   EXPECT_EQ(privacy::read_ledger(ledger).last_step, 2);
+  const auto model = models::SafetensorsFile::read(path("run") + "/model.safetensors");
+  EXPECT_EQ(largest(floats(model, "centre")), 0);
   EXPECT_THAT(done({"evaluate", path("run"), "--test-data", write_texts("new.tsv", 20)}).out, HasSubstr("accuracy"));
 }
 
