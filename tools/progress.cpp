@@ -41,8 +41,8 @@ void Progress::step(int64_t done, const std::function<std::string()>& spent) {
   const double speed = static_cast<double>(done - first_) / seconds;
   const double left = static_cast<double>(total_ - done) / speed;
   const std::string pace = speed < 1 ? fmt::format("{:.1f} s/step", 1 / speed) : fmt::format("{:.1f} steps/s", speed);
-  const std::string text = fmt::format("step {} of {}, {}, {} left{}", done, total_, pace,
-                                       speed > 0 ? duration(left) : "?", spent());
+  const std::string text =
+      fmt::format("step {} of {}, {}, {} left{}", done, total_, pace, speed > 0 ? duration(left) : "?", spent());
   if (!terminal_) {
     stream_ << text << std::endl;
     return;
