@@ -143,6 +143,10 @@ std::optional<TextFormat> format_of_ending(const std::filesystem::path& file) {
   return std::nullopt;
 }
 
+std::optional<TextFormat> format_of(std::string_view name, const std::filesystem::path& file) {
+  return name.empty() ? format_of_ending(file) : format_with_columns(name);
+}
+
 bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
 }

@@ -33,6 +33,8 @@ inline constexpr const char* kFormatsWithColumns = "tsv, csv, semicolons, jsonl"
 std::optional<TextFormat> format_with_columns(std::string_view name);
 // The same of a file's name that ends in .tsv, .csv or .jsonl, or in these with .gz behind.
 std::optional<TextFormat> format_of_ending(const std::filesystem::path& file);
+// That of the name, or where it is empty, of the file's ending.
+std::optional<TextFormat> format_of(std::string_view name, const std::filesystem::path& file);
 
 // Whether a text holds nothing but blanks, which readers of texts refuse as empty.
 bool is_blank(std::string_view text);

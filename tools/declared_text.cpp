@@ -21,12 +21,10 @@ constexpr int64_t kMostPerGroup = 1 << 20;
 }
 
 data::TextFormat format_of(const TrainOptions& o, const std::string& file) {
-  if (!o.data_format.empty()) {
-    if (const auto format = data::format_with_columns(o.data_format)) return *format;
+  if (const auto format = data::format_of(o.data_format, file)) return *format;
+  if (!o.data_format.empty())
     refuse("--data-format",
            fmt::format("unknown value: '{}'; allowed are {}", o.data_format, data::kFormatsWithColumns));
-  }
-  if (const auto format = data::format_of_ending(file)) return *format;
   refuse("--data-format",
          fmt::format("missing: the ending of {} is none of .tsv, .csv, .jsonl (or these with .gz)", file));
 }

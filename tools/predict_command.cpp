@@ -27,7 +27,7 @@ void check(const PredictOptions& options) {
   if (!format.empty() && !data::format_with_columns(format))
     throw UsageError(fmt::format("[--data-format] unknown value: '{}'; allowed are {}; without it a line is a text",
                                  format, data::kFormatsWithColumns));
-  const auto told = format.empty() ? data::format_of_ending(options.input) : data::format_with_columns(format);
+  const auto told = data::format_of(format, options.input);
   const bool columns = told.has_value();
   if (columns && options.text_column.empty())
     throw UsageError(fmt::format("[--text-column] missing: which column of {} holds the texts", options.input));

@@ -32,8 +32,7 @@ using Texts = std::function<std::optional<std::string>()>;
 
 Texts texts_of_file(const PredictOptions& options) {
   data::TextLayout layout{.format = data::TextFormat::lines, .header = !options.no_header, .columns = {}};
-  if (const auto format =
-          options.format.empty() ? data::format_of_ending(options.input) : data::format_with_columns(options.format)) {
+  if (const auto format = data::format_of(options.format, options.input)) {
     layout.format = *format;
     layout.columns = {options.text_column};
   }

@@ -1,8 +1,8 @@
+#include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/record_tensors.h>
-#include <torch/torch.h>
 
 #include "../support/message.h"
 

@@ -26,8 +26,7 @@ TEST(TextSettings, BelongTogether) {
         find_train_key(key)->set(options, text);
         KeyTexts more = given;
         more[key] = text;
-        const bool decides = key != "physical-batch" && key != "adapt" && key != "rule";
-        EXPECT_EQ(text_settings(more).empty(), decides || key == "rule") << way << ", " << key;
+        EXPECT_EQ(text_settings(more).empty(), key != "physical-batch" && key != "adapt") << way << ", " << key;
       }
     }
   }
