@@ -39,7 +39,8 @@ struct TableSchema {
   bool header = false;
   std::string text;  // the bytes of the file that was read
 
-  std::int64_t features() const;  // encoded numbers of a record
+  std::int64_t features() const;                 // encoded numbers of a record
+  std::vector<std::string> class_names() const;  // the values of the label
   int classes() const;
 };
 

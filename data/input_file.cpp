@@ -10,6 +10,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <limits>
+#include <utility>
 
 namespace sotto::data {
 namespace {
@@ -26,27 +28,53 @@ constexpr int kGzipWindowBits = 15 + 16;  // zlib: the largest window, gzip head
 struct InputFile::State {
   std::filesystem::path path;
   int descriptor = -1;
+  bool owned = true;
   std::uint64_t file_bytes = 0;
+  bool at_end = false;  // of the descriptor; a terminal would be asked again
   bool gzip = false;
   bool stream_ended = false;
   z_stream stream{};
+  std::size_t begun = 0;  // bytes at the front of `packed` that were read to tell a gzip file, and not given on yet
   std::array<std::uint8_t, 1 << 16> packed{};
 
   ~State() {
     if (gzip) inflateEnd(&stream);
-    if (descriptor >= 0) ::close(descriptor);
+    if (owned && descriptor >= 0) ::close(descriptor);
   }
 
   std::size_t read_file(std::uint8_t* to, std::size_t size) {
     std::size_t done = 0;
-    while (done < size) {
+    while (done < size && !at_end) {
       const ssize_t got = ::read(descriptor, to + done, size - done);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) throw IoError(fmt::format("[InputFile] cannot read {}: {}", path.string(), std::strerror(errno)));
-      if (got == 0) break;
+      at_end = got == 0;
       done += static_cast<std::size_t>(got);
     }
     return done;
+  }
+
+  // The first bytes of a plain file are in `packed`.
+  std::size_t read_plain(std::span<std::uint8_t> buffer) {
+    const std::size_t first = std::min(begun, buffer.size());
+    std::copy_n(packed.begin(), first, buffer.begin());
+    std::copy(packed.begin() + static_cast<std::ptrdiff_t>(first), packed.begin() + static_cast<std::ptrdiff_t>(begun),
+              packed.begin());
+    begun -= first;
+    return first + read_file(buffer.data() + first, buffer.size() - first);
+  }
+
+  // Reads as much as tells whether it is gzip.
+  void begin() {
+    begun = read_file(packed.data(), 2);
+    gzip = begun == 2 && packed[0] == 0x1f && packed[1] == 0x8b;
+    if (!gzip) return;
+    stream.next_in = packed.data();
+    stream.avail_in = static_cast<uInt>(std::exchange(begun, 0));
+    const int initialised = inflateInit2(&stream, kGzipWindowBits);
+    if (initialised == Z_OK) return;
+    gzip = false;
+    throw InternalError(fmt::format("[InputFile] zlib cannot start: {}", zError(initialised)));
   }
 
   // False at the end of the file.
@@ -90,24 +118,26 @@ InputFile::InputFile(const std::filesystem::path& path) : state_(std::make_uniqu
   if (!S_ISREG(status.st_mode)) refuse(path, "is a pipe or a device; a regular file is needed");
   state.file_bytes = static_cast<std::uint64_t>(status.st_size);
 
-  std::array<std::uint8_t, 2> magic{};
-  const bool has_magic = state.read_file(magic.data(), magic.size()) == magic.size();
-  if (::lseek(state.descriptor, 0, SEEK_SET) != 0) refuse(path, std::strerror(errno));
-  if (has_magic && magic[0] == 0x1f && magic[1] == 0x8b) {
-    const int initialised = inflateInit2(&state.stream, kGzipWindowBits);
-    if (initialised != Z_OK) throw InternalError(fmt::format("[InputFile] zlib cannot start: {}", zError(initialised)));
-    state.gzip = true;
-  }
+  state.begin();
+}
+
+InputFile::InputFile(StandardInput) : state_(std::make_unique<State>()) {
+  state_->path = "standard input";
+  state_->descriptor = STDIN_FILENO;
+  state_->owned = false;
+  state_->file_bytes = std::numeric_limits<std::uint64_t>::max();
+  state_->begin();
 }
 
 InputFile::~InputFile() = default;
 
 std::size_t InputFile::read(std::span<std::uint8_t> buffer) {
-  return state_->gzip ? state_->unpack(buffer) : state_->read_file(buffer.data(), buffer.size());
+  return state_->gzip ? state_->unpack(buffer) : state_->read_plain(buffer);
 }
 
 std::uint64_t InputFile::max_content_bytes() const {
-  return state_->gzip ? state_->file_bytes * kLargestDeflateRatio : state_->file_bytes;
+  const std::uint64_t known = std::numeric_limits<std::uint64_t>::max() / kLargestDeflateRatio;
+  return state_->gzip && state_->file_bytes < known ? state_->file_bytes * kLargestDeflateRatio : state_->file_bytes;
 }
 
 std::string beginning_of(const std::filesystem::path& path, std::uint64_t most) {

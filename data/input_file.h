@@ -11,10 +11,14 @@
 
 namespace sotto::data {
 
+struct StandardInput {};
+
 class InputFile {
  public:
   // Opens a regular file. Throws DataError when it is missing, a folder, not a regular file or may not be read.
   explicit InputFile(const std::filesystem::path& path);
+  // What the process is given, from a pipe or a terminal too. Messages call it "standard input".
+  explicit InputFile(StandardInput source);
   ~InputFile();
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
@@ -24,7 +28,8 @@ class InputFile {
   // IoError when the device fails.
   std::size_t read(std::span<std::uint8_t> buffer);
 
-  // No content can be longer than this: the file's size, times 1032 (deflate's largest ratio) when it is gzip.
+  // No content can be longer than this: the file's size, times 1032 (deflate's largest ratio) when it is gzip. Of the
+  // standard input it is not known: the largest number.
   std::uint64_t max_content_bytes() const;
 
  private:

@@ -151,6 +151,11 @@ void LabelRule::read_clauses() {
   for (const int label : labels) class_names_.push_back(std::to_string(label));
 }
 
+std::string LabelRule::listed() const {
+  constexpr std::size_t kMostListed = 10;
+  return class_names_.size() > kMostListed ? "" : fmt::format(": {}", fmt::join(class_names_, ", "));
+}
+
 LabelRule::Verdict LabelRule::judge(std::string_view field) const {
   using Kind = Verdict::Kind;
   if (clauses_.empty()) {
@@ -158,10 +163,10 @@ LabelRule::Verdict LabelRule::judge(std::string_view field) const {
     if (found != class_names_.end())
       return {.kind = Kind::labelled, .label = static_cast<double>(found - class_names_.begin()), .reason = {}};
     if (std::ranges::find(dropped_names_, field) != dropped_names_.end()) return {.kind = Kind::dropped, .reason = {}};
-    return {.reason = fmt::format("the label is not among the {} declared classes", class_names_.size())};
+    return {.reason = fmt::format("the label is not among the {} declared classes{}", class_names_.size(), listed())};
   }
   const auto value = finite(field);
-  if (!value) return {.reason = "the label is not a number"};
+  if (!value) return {.reason = "the label is not a number (with a point, where it is no whole one)"};
   const Clause point{.low = *value, .high = *value};
   const auto found = std::ranges::find_if(clauses_, [&point](const Clause& c) { return overlap(c, point); });
   if (is_range()) {

@@ -54,6 +54,7 @@ class LabelRule {
   void read_range(std::string_view ends);
   Clause clause(std::string_view text) const;
   [[noreturn]] void refuse(const std::string& what) const;
+  std::string listed() const;  // the names, where they are few
   static bool overlap(const Clause& a, const Clause& b);
 
   std::string text_;

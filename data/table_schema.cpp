@@ -117,10 +117,13 @@ std::int64_t TableSchema::features() const {
   return total;
 }
 
+std::vector<std::string> TableSchema::class_names() const {
+  const auto label = std::ranges::find(columns, TableColumn::Kind::label, &TableColumn::kind);
+  return label == columns.end() ? std::vector<std::string>() : label->values;
+}
+
 int TableSchema::classes() const {
-  for (const TableColumn& c : columns)
-    if (c.kind == TableColumn::Kind::label) return static_cast<int>(c.values.size());
-  return 0;
+  return static_cast<int>(class_names().size());
 }
 
 TableSchema read_table_schema(const std::filesystem::path& path) {

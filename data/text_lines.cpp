@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <sotto/data/input_file.h>
 #include <sotto/data/text_lines.h>
 #include <sotto/privacy/error.h>
 
@@ -33,6 +32,10 @@ struct TextLines::State {
 TextLines::TextLines(const std::filesystem::path& path) : state_(std::make_unique<State>()) {
   state_->path = path;
   state_->file = std::make_unique<InputFile>(path);
+}
+TextLines::TextLines(StandardInput source) : state_(std::make_unique<State>()) {
+  state_->path = "standard input";
+  state_->file = std::make_unique<InputFile>(source);
 }
 TextLines::TextLines(const std::filesystem::path& path, std::string text) : state_(std::make_unique<State>()) {
   state_->path = path;

@@ -1,6 +1,8 @@
 #pragma once
 // The lines of a text file, plain or gzip, one at a time.
 
+#include <sotto/data/input_file.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -16,6 +18,7 @@ class TextLines {
  public:
   // Throws the errors of input_file.h.
   explicit TextLines(const std::filesystem::path& path);
+  explicit TextLines(StandardInput source);
   // The lines of a text that was read from `path` before.
   TextLines(const std::filesystem::path& path, std::string text);
   ~TextLines();

@@ -18,6 +18,14 @@ bool is_delimited(TextFormat format) {
   return format == TextFormat::tsv || format == TextFormat::csv || format == TextFormat::semicolons;
 }
 
+std::optional<TextFormat> format_of_ending(const std::filesystem::path& file) {
+  const std::filesystem::path path = file.extension() == ".gz" ? file.stem() : file.filename();
+  const std::string ending = path.extension().string();
+  for (const char* known : {"tsv", "csv", "jsonl"})
+    if (ending == std::string(".") + known) return format_with_columns(known);
+  return std::nullopt;
+}
+
 // The place, from 0, of a column that is told by its number.
 std::size_t numbered_place(const std::string& column) {
   std::size_t number = 0;
@@ -59,7 +67,7 @@ struct TextRecords::State {
     bytes += static_cast<std::int64_t>(line->size()) + 1;
     if (bytes > max_bytes) lines.refuse(fmt::format("the file is longer than the limit of {} bytes", max_bytes));
     if (const auto wrong = first_invalid_utf8(*line))
-      lines.refuse(fmt::format("not UTF-8 from byte {} of the line on", *wrong + 1));
+      lines.refuse(fmt::format("not UTF-8 from byte {} of the line on; iconv converts other encodings", *wrong + 1));
     return line;
   }
 
@@ -92,9 +100,9 @@ struct TextRecords::State {
         lines.refuse(
             begin,
             fmt::format("the header names {} columns, and none of them '{}'{}", width, column,
-                        width > 1
-                            ? ""
-                            : "; fields are separated by commas in csv, by tabs in tsv, by semicolons in semicolons"));
+                        width > 1 ? ", with capital letters as they are"
+                                  : "; fields stand between commas in csv, tabs in tsv, semicolons in semicolons: "
+                                    "--data-format tells another than the ending"));
       if (std::ranges::count(*names, column) > 1)
         lines.refuse(begin, fmt::format("the header names '{}' twice", column));
       places.push_back(static_cast<std::size_t>(found - names->begin()));
@@ -135,14 +143,6 @@ std::optional<TextFormat> format_with_columns(std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<TextFormat> format_of_ending(const std::filesystem::path& file) {
-  const std::filesystem::path path = file.extension() == ".gz" ? file.stem() : file.filename();
-  const std::string ending = path.extension().string();
-  for (const char* known : {"tsv", "csv", "jsonl"})
-    if (ending == std::string(".") + known) return format_with_columns(known);
-  return std::nullopt;
-}
-
 std::optional<TextFormat> format_of(std::string_view name, const std::filesystem::path& file) {
   return name.empty() ? format_of_ending(file) : format_with_columns(name);
 }
@@ -151,7 +151,8 @@ bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
 }
 
-TextRecords::TextRecords(const std::filesystem::path& path, TextLayout layout, std::int64_t max_bytes) {
+template <typename Source>
+std::unique_ptr<TextRecords::State> TextRecords::open(const Source& source, TextLayout layout, std::int64_t max_bytes) {
   check_columns(layout);
   if (max_bytes < 1) throw UsageError(fmt::format("[TextRecords] max_bytes: {}; must be positive", max_bytes));
   std::vector<std::size_t> places;
@@ -159,14 +160,19 @@ TextRecords::TextRecords(const std::filesystem::path& path, TextLayout layout, s
   const char separator = layout.format == TextFormat::semicolons ? ';' : ',';
   if (delimited && !layout.header)
     for (const std::string& column : layout.columns) places.push_back(numbered_place(column));
-  state_.reset(new State{.lines = TextLines(path),
-                         .layout = std::move(layout),
-                         .max_bytes = max_bytes,
-                         .places = std::move(places),
-                         .csv = CsvRecord(separator)});
-  if (delimited && state_->layout.header) state_->read_header();
+  std::unique_ptr<State> state(new State{.lines = TextLines(source),
+                                         .layout = std::move(layout),
+                                         .max_bytes = max_bytes,
+                                         .places = std::move(places),
+                                         .csv = CsvRecord(separator)});
+  if (delimited && state->layout.header) state->read_header();
+  return state;
 }
 
+TextRecords::TextRecords(const std::filesystem::path& path, TextLayout layout, std::int64_t max_bytes)
+    : state_(open(path, std::move(layout), max_bytes)) {}
+TextRecords::TextRecords(StandardInput source, TextLayout layout, std::int64_t max_bytes)
+    : state_(open(source, std::move(layout), max_bytes)) {}
 TextRecords::~TextRecords() = default;
 
 std::optional<std::vector<std::string>> TextRecords::next() {

@@ -15,6 +15,8 @@
 // Limits, refused above: kMaxLineBytes for a line and for a record, kMaxFields for its fields, kMaxTextFileBytes for
 // the unpacked file. Memory: one record.
 
+#include <sotto/data/input_file.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -31,9 +33,7 @@ enum class TextFormat { tsv, csv, semicolons, jsonl, lines };
 inline constexpr const char* kFormatsWithColumns = "tsv, csv, semicolons, jsonl";
 // Their format; nothing for another name.
 std::optional<TextFormat> format_with_columns(std::string_view name);
-// The same of a file's name that ends in .tsv, .csv or .jsonl, or in these with .gz behind.
-std::optional<TextFormat> format_of_ending(const std::filesystem::path& file);
-// That of the name, or where it is empty, of the file's ending.
+// That of the name, or where it is empty, of the file's ending: .tsv, .csv or .jsonl, or these with .gz behind.
 std::optional<TextFormat> format_of(std::string_view name, const std::filesystem::path& file);
 
 // Whether a text holds nothing but blanks, which readers of texts refuse as empty.
@@ -54,6 +54,7 @@ class TextRecords {
  public:
   // Throws UsageError for columns that do not fit the format, and the errors of input_file.h. max_bytes is positive.
   TextRecords(const std::filesystem::path& path, TextLayout layout, std::int64_t max_bytes = kMaxTextFileBytes);
+  TextRecords(StandardInput source, TextLayout layout, std::int64_t max_bytes = kMaxTextFileBytes);
   ~TextRecords();
   TextRecords(const TextRecords&) = delete;
   TextRecords& operator=(const TextRecords&) = delete;
@@ -70,6 +71,8 @@ class TextRecords {
 
  private:
   struct State;
+  template <typename Source>
+  static std::unique_ptr<State> open(const Source& source, TextLayout layout, std::int64_t max_bytes);
   std::unique_ptr<State> state_;
 };
 

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sotto/data/group_bound.h>
 #include <sotto/data/repeated_texts.h>
 #include <sotto/data/text_table.h>
@@ -40,7 +41,8 @@ TextLayout layout(const TextTableOptions& options) {
 bool is_number_but_no_integer(std::string_view field) {
   double value = 0;
   const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-  if (error != std::errc() || end != field.data() + field.size()) return false;
+  const bool number = error == std::errc() || error == std::errc::result_out_of_range;  // 1e-400
+  if (!number || end != field.data() + field.size()) return false;
   return field.find_first_of(".eE") != std::string_view::npos;
 }
 
@@ -50,7 +52,7 @@ class Reading {
   Reading(const std::filesystem::path& path, const TextTableOptions& options)
       : options_(options), records_(path, layout(options), options.max_bytes) {
     table_.report.path = path;
-    while (auto fields = records_.next()) add(std::move(*fields));
+    read();
     if (table_.report.records == 0)
       throw DataError(fmt::format("[read_text_table] {}: holds no record", path.string()));
     if (table_.texts.empty())
@@ -63,10 +65,31 @@ class Reading {
   const std::vector<std::int64_t>& lines() const { return lines_; }
 
  private:
+  // Who mends one record wants to know of the others.
+  void read() {
+    std::vector<std::string> refused;
+    try {
+      while (auto fields = records_.next()) {
+        if (table_.report.records == options_.max_records)
+          records_.refuse(fmt::format("more than the limit of {} records", options_.max_records));
+        ++table_.report.records;
+        try {
+          add(std::move(*fields));
+        } catch (const DataError& error) {
+          refused.emplace_back(error.what());
+        }
+        if (refused.size() == kMostRefused) {
+          refused.emplace_back("reading ended there; records behind it may be wrong as well");
+          break;
+        }
+      }
+    } catch (const DataError& error) {
+      refused.emplace_back(error.what());
+    }
+    if (!refused.empty()) throw DataError(fmt::format("{}", fmt::join(refused, "\n")));
+  }
+
   void add(std::vector<std::string> fields) {
-    if (table_.report.records == options_.max_records)
-      records_.refuse(fmt::format("more than the limit of {} records", options_.max_records));
-    ++table_.report.records;
     if (is_blank(fields[0])) records_.refuse("the text is empty");
     Verdict verdict;
     if (options_.labels) {

@@ -3,7 +3,7 @@
 //
 // Refused, with file and line but never with what the record holds, which is private: an empty text (nothing but
 // blanks), a label that the rule does not name, an empty group, bytes that are not UTF-8, another number of fields, and
-// whatever else text_records.h refuses.
+// whatever else text_records.h refuses. The first kMostRefused records are told at once.
 //
 // WHO IS PROTECTED. Without a group column it is one record. With one it is one group, all records of a person or a
 // document, of which at most max_per_group stay (group_bound.h). What stays of a group, and whether a record of its
@@ -25,6 +25,7 @@ namespace sotto::data {
 
 // Files with more records are refused.
 inline constexpr std::int64_t kMaxTextRecords = 100'000'000;
+inline constexpr std::size_t kMostRefused = 10;
 
 struct TextTableOptions {
   TextFormat format = TextFormat::tsv;

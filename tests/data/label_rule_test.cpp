@@ -34,7 +34,7 @@ TEST(LabelRuleTest, NamedClassesAreTheirPlaces) {
   EXPECT_EQ(judged(rule, "positive"), "1.");
   EXPECT_EQ(judged(rule, "no idea"), "dropped");
   for (const char* field : {"Positive", " positive", "", "drop no idea", "0", "positive\r"})
-    EXPECT_EQ(judged(rule, field), "the label is not among the 2 declared classes");
+    EXPECT_EQ(judged(rule, field), "the label is not among the 2 declared classes: negative, positive");
   const LabelRule parsed = LabelRule::parse(rule);
   EXPECT_THAT(parsed.class_names(), ElementsAre("negative", "positive"));
   EXPECT_FALSE(parsed.is_range());
@@ -47,7 +47,7 @@ TEST(LabelRuleTest, NumbersFallIntoTheirClauses) {
   for (const char* field : {"0.001", "4", "1e-300"}) EXPECT_EQ(judged(rule, field), "1.");
   for (const char* field : {"0", "-0", "0.000"}) EXPECT_EQ(judged(rule, field), "dropped");
   for (const char* field : {"", "x", "1x", " 1", "1 ", "+1", "nan", "inf", "-inf", "1e999", "0x1"})
-    EXPECT_EQ(judged(rule, field), "the label is not a number") << field;
+    EXPECT_EQ(judged(rule, field), "the label is not a number (with a point, where it is no whole one)") << field;
   EXPECT_THAT(LabelRule::parse(rule).class_names(), ElementsAre("0", "1"));
 }
 
@@ -69,7 +69,7 @@ TEST(LabelRuleTest, NumbersOfARangeStayAsTheyAre) {
   EXPECT_EQ(judged(rule, "0.25"), "0.25");
   for (const char* field : {"4.001", "-4.001"})
     EXPECT_EQ(judged(rule, field), "the label is outside of the declared range -4 to 4");
-  EXPECT_EQ(judged(rule, "nan"), "the label is not a number");
+  EXPECT_EQ(judged(rule, "nan"), "the label is not a number (with a point, where it is no whole one)");
   const LabelRule parsed = LabelRule::parse(rule);
   EXPECT_TRUE(parsed.is_range());
   EXPECT_THAT(parsed.class_names(), IsEmpty());

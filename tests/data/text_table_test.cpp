@@ -75,7 +75,7 @@ TEST_F(TextTableTest, AGroupOfJsonHasOneSpelling) {
   const auto with = [](const char* group) { return "{\"text\": \"a\", \"id\": " + std::string(group) + "}\n"; };
   EXPECT_EQ(
       table(with("1") + with("\"1\"") + with("-7") + with("\"v1.0\"") + with("\"e\""), options).group_names.size(), 4U);
-  for (const char* spelling : {"1.0", "1e0", "10E-1", "\"1.5\""})
+  for (const char* spelling : {"1.0", "1e0", "10E-1", "\"1.5\"", "1e-400", "-1e-400"})
     EXPECT_THAT(refused(with("1") + with(spelling), options), HasSubstr("line 2: column id: the group is a number"))
         << spelling;
 }
@@ -103,6 +103,18 @@ TEST_F(TextTableTest, RefusalsNameFileAndLineAndNothingOfTheRecord) {
   few = labelled();
   few.max_bytes = 10;
   EXPECT_THAT(refused(good, few), HasSubstr("longer than the limit of 10 bytes"));
+}
+
+TEST_F(TextTableTest, RecordsThatCannotBeUsedAreToldTogether) {
+  const std::string header = "label\ttext\n";
+  EXPECT_THAT(refused(header + "7331\ta\nyes\ta\nno\t\nyes\ta\tb\nno\t\n", labelled()),
+              ::testing::MatchesRegex(".*, line 2: column label: the label is not among .*\n.*, line 4: the text is "
+                                      "empty\n.*, line 5: 3 fields where 2 are needed"));
+  std::string many = header;
+  for (std::size_t i = 0; i < kMostRefused + 5; ++i) many += "no\t\n";
+  const std::string told = refused(many, labelled());
+  EXPECT_EQ(std::ranges::count(told, '\n'), kMostRefused);
+  EXPECT_THAT(told, AllOf(HasSubstr("line 11: the text is empty\nreading ended there"), Not(HasSubstr("line 12"))));
 }
 
 TEST_F(TextTableTest, OptionsThatContradictEachOtherAreRefused) {
