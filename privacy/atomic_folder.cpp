@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/atomic_folder.h>
 #include <sotto/privacy/error.h>
@@ -21,9 +22,12 @@ namespace {
 
 AtomicFolder::AtomicFolder(const std::filesystem::path& target)
     : target_(target.has_filename() ? target : target.parent_path()) {
-  std::error_code error, nothing_there;
+  std::error_code error, unclear;
+  const std::filesystem::file_type there = std::filesystem::symlink_status(target_, unclear).type();
+  if (there == std::filesystem::file_type::none)
+    throw IoError("[AtomicFolder] '" + target.string() + "': " + unclear.message());
   if (!target_.has_filename() || target_.filename() == "." || target_.filename() == ".." ||
-      std::filesystem::symlink_status(target_, nothing_there).type() != std::filesystem::file_type::not_found)
+      there != std::filesystem::file_type::not_found)
     throw UsageError("[AtomicFolder] '" + target.string() + "' is there already; must be the name of a new folder");
   if (target_.has_parent_path()) std::filesystem::create_directories(target_.parent_path(), error);
   if (error)
@@ -39,7 +43,10 @@ AtomicFolder::~AtomicFolder() {
 
 void AtomicFolder::publish() {
   SOTTO_ASSERT(!published_);
-  if (std::rename(path_.c_str(), target_.c_str()) != 0) fail("rename a folder to", target_);
+  // An empty folder that has taken the name meanwhile is another's too.
+  int renamed = ::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_NOREPLACE);
+  if (renamed != 0 && errno == EINVAL) renamed = std::rename(path_.c_str(), target_.c_str());  // the disk has no other
+  if (renamed != 0) fail("rename a folder to", target_);
   published_ = true;
   flush_folder_of(target_);
 }

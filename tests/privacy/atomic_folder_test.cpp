@@ -99,6 +99,20 @@ TEST_F(AtomicFolderTest, ANameThatWasTakenMeanwhileKeepsWhatItHas) {
   EXPECT_EQ(entries(), 1);
 }
 
+TEST_F(AtomicFolderTest, AnEmptyFolderThatTookTheNameMeanwhileIsAnothers) {
+  AtomicFolder folder(target_);
+  write_file_atomically(folder.path() / "a", "ours");
+  fs::create_directory(target_);
+  EXPECT_THROW(folder.publish(), IoError);
+  EXPECT_TRUE(fs::is_empty(target_));
+}
+
+TEST_F(AtomicFolderTest, ANameThatCannotBeLookedUpIsNotSaidToBeThere) {
+  EXPECT_THAT(
+      sotto::testing::message_of<IoError>([&] { AtomicFolder folder(scratch_.path() / std::string(300, 'x')); }),
+      HasSubstr("name too long"));
+}
+
 TEST_F(AtomicFolderTest, ATrailingSeparatorIsNoName) {
   AtomicFolder folder(target_ / "");
   folder.publish();
