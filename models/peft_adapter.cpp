@@ -4,7 +4,7 @@
 #include <sotto/models/linear_layers.h>
 #include <sotto/models/peft_adapter.h>
 #include <sotto/models/peft_config.h>
-#include <sotto/models/peft_readme.h>
+#include <sotto/models/python_readme.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/atomic_folder.h>
@@ -30,7 +30,7 @@ void check_base_model(const std::string& name) {
   if (name.empty() || name.size() > kMostBaseModelBytes ||
       std::ranges::any_of(name, [](unsigned char c) { return c < ' ' || c == 0x7f; }))
     throw UsageError(
-        fmt::format("[write_peft_adapter] a base model of {} bytes; must be 1 to {} bytes without control characters",
+        fmt::format("[write_peft_files] a base model of {} bytes; must be 1 to {} bytes without control characters",
                     name.size(), kMostBaseModelBytes));
 }
 
@@ -38,27 +38,27 @@ void check_base_model(const std::string& name) {
 std::string within_encoder(const std::string& layer) {
   if (!layer.starts_with(kEncoder))
     throw UsageError(
-        fmt::format("[write_peft_adapter] layer {} is adapted; must be one of the encoder, {}*", layer, kEncoder));
+        fmt::format("[write_peft_files] layer {} is adapted; must be one of the encoder, {}*", layer, kEncoder));
   return layer.substr(kEncoder.size());
 }
 
 // Everything that differs from the base model is a factor of `lora`.
 void check_adapted(const TextClassifierImpl& model, const Lora& lora) {
   if (lora.merged())
-    throw UsageError("[write_peft_adapter] the factors are merged into the weights; write them before merge()");
+    throw UsageError("[write_peft_files] the factors are merged into the weights; write them before merge()");
   std::set<std::string> factors;
   const auto parameters = model.named_parameters();
   for (const NamedTensor& factor : lora.factors()) {
     const at::Tensor* own = parameters.find(factor.name);
     if (own == nullptr || !own->is_same(factor.tensor))
-      throw UsageError(fmt::format("[write_peft_adapter] {} is no factor of this model", factor.name));
+      throw UsageError(fmt::format("[write_peft_files] {} is no factor of this model", factor.name));
     factors.insert(factor.name);
   }
   for (const auto& item : parameters) {
     if (!item.key().starts_with(kEncoder) || factors.contains(item.key())) continue;
     if (item.value().requires_grad() || item.key().ends_with(".lora_A") || item.key().ends_with(".lora_B"))
       throw UsageError(
-          fmt::format("[write_peft_adapter] {} is trained or adapts a layer and would be missing; must be a factor of "
+          fmt::format("[write_peft_files] {} is trained or adapts a layer and would be missing; must be a factor of "
                       "the adapter that is written",
                       item.key()));
   }
@@ -68,7 +68,7 @@ void check_adapted(const TextClassifierImpl& model, const Lora& lora) {
 std::vector<std::string> adapted_layers(const TextClassifierImpl& model, const PeftConfig& config,
                                         const std::filesystem::path& path) {
   const auto refuse = [&](const std::string& what) {
-    throw DataError(fmt::format("[read_peft_adapter] {}: {}", path.string(), what));
+    throw DataError(fmt::format("[read_peft_factors] {}: {}", path.string(), what));
   };
   std::vector<std::string> result;
   std::set<std::string> used;

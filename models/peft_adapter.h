@@ -28,9 +28,9 @@ namespace sotto::models {
 // Python loads the rest of the encoder from, a folder or the name of a published model: the weights of the encoder must
 // still be those. The folder must be new and appears whole or not at all. Throws UsageError when there is something
 // under its name; for a base_model that is empty, longer than 4,096 bytes, not UTF-8 or with control characters; after
-// merge(), whose weights a second addition would spoil; for a layer of `lora` that is not one of
-// the model's encoder; and for another parameter of the encoder that is trained, since it would be missing. IoError
-// when it cannot be written.
+// merge(), whose weights a second addition would spoil; for a layer of `lora` that is not one of the model's encoder;
+// and for another parameter of the encoder that is trained, since it would be missing. IoError when it cannot be
+// written.
 void write_peft_adapter(const std::filesystem::path& folder, const TextClassifierImpl& model, const Lora& lora,
                         const std::string& base_model);
 // The same files into a folder that is there, for a caller who adds others before it appears under its name. `more`

@@ -1,9 +1,12 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/argmax.h>
+#include <ATen/ops/bincount.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <fmt/format.h>
 #include <sotto/models/record_losses.h>
 #include <sotto/privacy/error.h>
+
+#include <algorithm>
 
 namespace sotto::models {
 namespace {
@@ -38,16 +41,30 @@ at::Tensor record_losses(const at::Tensor& scores, const at::Tensor& labels) {
   return (losses * parts).sum(1) / parts.sum(1).clamp_min(1);
 }
 
+Hits& Hits::operator+=(const Hits& more) {
+  labels += more.labels;
+  correct += more.correct;
+  classes.resize(std::max(classes.size(), more.classes.size()));
+  for (size_t c = 0; c < more.classes.size(); ++c) {
+    classes[c].labels += more.classes[c].labels;
+    classes[c].found += more.classes[c].found;
+    classes[c].both += more.classes[c].both;
+  }
+  return *this;
+}
+
 Hits count_hits(const at::Tensor& scores, const at::Tensor& labels) {
   check(scores, labels);
-  const at::Tensor found = scores.argmax(-1);
-  const at::Tensor ones = labels.eq(1), found_ones = found.eq(1);
-  const auto count = [](const at::Tensor& of) { return of.sum().item<int64_t>(); };
-  return {.labels = labels.numel(),
-          .correct = count(found.eq(labels)),
-          .ones = count(ones),
-          .found_ones = count(found_ones),
-          .true_ones = count(ones.logical_and(found_ones))};
+  const int64_t classes = scores.size(-1);
+  if (labels.is_floating_point() || labels.lt(0).logical_or(labels.ge(classes)).any().item<bool>())
+    throw UsageError(fmt::format("[count_hits] a label is no class; allowed are integers from 0 to {}", classes - 1));
+  const at::Tensor found = scores.argmax(-1), right = found.eq(labels);
+  const auto count = [&](const at::Tensor& of) { return at::bincount(of.flatten(), {}, classes).cpu(); };
+  const at::Tensor by_label = count(labels), by_score = count(found), by_both = count(labels.masked_select(right));
+  Hits result{.labels = labels.numel(), .correct = right.sum().item<int64_t>(), .classes = {}};
+  for (int64_t c = 0; c < classes; ++c)
+    result.classes.push_back({by_label[c].item<int64_t>(), by_score[c].item<int64_t>(), by_both[c].item<int64_t>()});
+  return result;
 }
 
 }  // namespace sotto::models

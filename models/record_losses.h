@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace sotto::models {
 
@@ -15,13 +16,20 @@ namespace sotto::models {
 at::Tensor record_losses(const at::Tensor& scores, const at::Tensor& labels);
 inline constexpr int64_t kNoPart = -100;  // as a floating-point label too
 
-// How many labels there are and how many are the index of the largest score; and of class 1 alone, how many have it,
-// for how many its score is the largest, and how many are both.
+// Of one class: how many labels are it, for how many it has the largest score, and how many are both.
+struct ClassHits {
+  int64_t labels = 0, found = 0, both = 0;
+};
+
+// How many labels there are, how many are the index of the largest score, and the same of each class.
 struct Hits {
   int64_t labels = 0;
   int64_t correct = 0;
-  int64_t ones = 0, found_ones = 0, true_ones = 0;
+  std::vector<ClassHits> classes;
+
+  Hits& operator+=(const Hits& more);
 };
+// For scores and labels as above, without kNoPart. Throws UsageError for labels that are no class of the scores.
 Hits count_hits(const at::Tensor& scores, const at::Tensor& labels);
 
 }  // namespace sotto::models

@@ -14,9 +14,9 @@ namespace sotto::models {
 // large or no regular file.
 std::string read_model_file(const std::filesystem::path& path, const char* flag = "--model");
 
-// `bytes` as read_model_file() returns them; `name` is for messages. On the processor. Throws
-// DataError when they are no TorchScript, which says what they are where that can be told, or need an operator or a
-// class that is not in this LibTorch.
+// `bytes` as read_model_file() returns them; `name` is for messages. On the processor. Throws DataError when they are
+// no TorchScript, which says what they are where that can be told, or need an operator or a class that is not in this
+// LibTorch.
 torch::jit::Module load_script(const std::string& bytes, const std::string& name, const char* flag = "--model");
 
 // Of `names`, the texts that write_script() put into `bytes`, which load_script() takes; `name` is for messages. Throws

@@ -146,11 +146,11 @@ class ScriptModel : public TrainableModel {
 
   bool has_file() const override { return true; }
 
-  void write_file(const std::filesystem::path& path) const override {
+  void write_file(const std::filesystem::path& path, const std::map<std::string, std::string>& texts) const override {
     const OnProcessor here({&trainable_, &constants_});
     std::optional<ScriptLora::Applied> merged;
     if (lora_) merged.emplace(*lora_, ScriptLora::For::file);
-    write_script(path, module_);
+    write_script(path, module_, texts);
   }
 
  private:

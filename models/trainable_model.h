@@ -6,6 +6,7 @@
 #include <sotto/models/state.h>
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -48,10 +49,10 @@ class TrainableModel {
   // Training mode is the one in which the model came; evaluation mode switches dropout off.
   virtual void set_evaluation(bool on) = 0;
 
-  // Whether the model can be written as a file that holds its structure too, and that file. The file appears whole or
-  // not at all. Throws IoError.
+  // Whether the model can be written as a file that holds its structure too, and that file, with texts by name in it
+  // (script_file.h). The file appears whole or not at all. Throws IoError.
   virtual bool has_file() const { return false; }
-  virtual void write_file(const std::filesystem::path&) const {}
+  virtual void write_file(const std::filesystem::path&, const std::map<std::string, std::string>& = {}) const {}
 };
 
 }  // namespace sotto::models

@@ -81,6 +81,16 @@ void check_missing_tail(const std::vector<NamedParameter>& parameters, const pri
   }
 }
 
+}  // namespace
+
+void check_planned_release(const std::vector<NamedParameter>& parameters, const privacy::PrivacyPlan& plan,
+                           double sensitivity) {
+  check_releasable(plan.noise_multiplier(), sensitivity, plan.steps() - 1);
+  check_missing_tail(parameters, plan);
+}
+
+namespace {
+
 // Records per physical batch: the fewest forward passes that an unusually large batch needs, evenly filled. From the
 // plan alone, so that every pass has the same shape whatever was drawn.
 int64_t records_per_pass(const privacy::PrivacyPlan& plan, int64_t largest) {
@@ -160,8 +170,7 @@ void PrivateTraining::check_before_start() const {
   }
   if (!records_.fetch)
     throw UsageError("[PrivateTraining] records.fetch: not set; it must return the tensors of a batch");
-  check_releasable(options_.plan.noise_multiplier(), options_.rule.sensitivity(), options_.plan.steps() - 1);
-  check_missing_tail(clipper_.parameters(), options_.plan);
+  check_planned_release(clipper_.parameters(), options_.plan, options_.rule.sensitivity());
   check_optimizer();
 }
 

@@ -64,6 +64,12 @@ struct PrivateTrainingOptions {
   std::optional<std::uint64_t> insecure_test_seed = std::nullopt;
 };
 
+// What the constructor of PrivateTraining asks of a plan and a rule's sensitivity, for those who have work to do
+// before. Throws UsageError for noise that does not fit its number format, and for an epsilon so large that the
+// farthest tail of the noise, which the generator cannot reach, would count.
+void check_planned_release(const std::vector<NamedParameter>& parameters, const privacy::PrivacyPlan& plan,
+                           double sensitivity);
+
 // Maps a physical batch of B records to a vector of each, [B, width].
 using Vectors = std::function<at::Tensor(const std::vector<at::Tensor>& inputs)>;
 

@@ -4,7 +4,6 @@
 #include <sotto/privacy/calibration.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/plan.h>
-#include <sotto/privacy/rdp_accountant.h>
 
 #include <algorithm>
 #include <cmath>
@@ -93,16 +92,9 @@ PrivacyPlan::PrivacyPlan(const PrivacyPlanOptions& options)
   SOTTO_ASSERT(!options.epsilon || epsilon_ <= *options.epsilon);
 }
 
-double PrivacyPlan::epsilon_of(const Phases& charged) const {
-  return no_more_than_planned(charged, upper_epsilon(adjacency_, charged, delta_));
-}
-
-double PrivacyPlan::quick_epsilon_of(const Phases& charged) const {
-  return no_more_than_planned(charged, RdpAccountant(adjacency_, charged).epsilon(delta_));
-}
-
 // Epsilon grows with the steps; its bounds need not.
-double PrivacyPlan::no_more_than_planned(const Phases& charged, double epsilon) const {
+double PrivacyPlan::epsilon_of(const Phases& charged) const {
+  const double epsilon = upper_epsilon(adjacency_, charged, delta_);
   int64_t steps = 0;
   for (const Phase& phase : charged) {
     if (!same(phase.event, step_)) return epsilon;

@@ -46,8 +46,6 @@ class PrivacyPlan {
 
   // Upper bound for releases that were charged; never more than epsilon() where they are at most the planned ones.
   double epsilon_of(const Phases& charged) const;
-  // The same by Renyi accounting: looser, within a fraction of a millisecond.
-  double quick_epsilon_of(const Phases& charged) const;
 
   // What one step releases; the sampler, the noise and the accountant all take their parameters from here.
   const PoissonSampled& step_event() const { return step_; }
@@ -56,8 +54,6 @@ class PrivacyPlan {
   std::vector<std::string> warnings() const;
 
  private:
-  double no_more_than_planned(const Phases& charged, double epsilon) const;
-
   Adjacency adjacency_;
   int64_t dataset_size_;
   int64_t expected_batch_size_;

@@ -12,7 +12,7 @@ namespace sotto::tools {
 namespace {
 
 constexpr std::size_t kMostBytes = 1 << 20;
-constexpr std::string_view kBase = "base-";
+constexpr std::string_view kBase = "base-", kNotPrivate = "NOT_PRIVATE.txt";
 
 void check(const std::string& name, const std::string& text, const std::string& where) {
   const auto refuse = [&](const std::string& what) {
@@ -31,9 +31,10 @@ void check(const std::string& name, const std::string& text, const std::string& 
 
 Certificates folder_certificates(const std::filesystem::path& folder) {
   Certificates result;
-  std::error_code ignored;
   for (const std::string& name : certificate_names()) {
-    if (!std::filesystem::exists(folder / name, ignored)) continue;
+    std::error_code unclear;  // what is there and cannot be read is refused
+    if (std::filesystem::symlink_status(folder / name, unclear).type() == std::filesystem::file_type::not_found)
+      continue;
     const std::string text = models::beginning_of("certificate", folder / name, kMostBytes + 1);
     check(name, text, folder.string());
     result[name] = text;
@@ -41,10 +42,18 @@ Certificates folder_certificates(const std::filesystem::path& folder) {
   return result;
 }
 
-Certificates script_certificates(const std::string& bytes, const std::string& name) {
-  Certificates result = models::script_texts(bytes, name, certificate_names(), kMostBytes, "certificate");
-  for (const auto& [inside, text] : result) check(inside, text, name);
+Certificates weights_certificates(const std::filesystem::path& weights, const models::Metadata& metadata) {
+  Certificates result = folder_certificates(weights.parent_path());
+  const auto privacy = metadata.find("privacy");
+  if (privacy != metadata.end() && privacy->second.starts_with("NOT PRIVATE"))
+    result.try_emplace(std::string(kNotPrivate), privacy->second + "\n");
   return result;
+}
+
+Certificates script_certificates(const std::string& bytes, const std::filesystem::path& file) {
+  Certificates result = models::script_texts(bytes, file.string(), certificate_names(), kMostBytes, "certificate");
+  for (const auto& [inside, text] : result) check(inside, text, file.string());
+  return result.empty() ? folder_certificates(file.parent_path()) : result;
 }
 
 Certificates as_base(const Certificates& certificates) {
@@ -63,6 +72,21 @@ Certificates base_of(const Certificates& certificates) {
   Certificates result;
   for (const auto& [name, text] : certificates)
     if (name.starts_with(kBase)) result[name] = text;
+  return result;
+}
+
+bool any_not_private(const Certificates& certificates) {
+  return std::ranges::any_of(certificates, [](const auto& file) { return file.first.ends_with(kNotPrivate); });
+}
+
+Certificates merged(const Certificates& one, const Certificates& other) {
+  Certificates result = one;
+  for (const auto& [name, text] : other)
+    if (result.try_emplace(name, text).first->second != text)
+      throw DataError(
+          fmt::format("[certificate] {}: there are two that tell different things; the weights are not those that "
+                      "training began with",
+                      name));
   return result;
 }
 

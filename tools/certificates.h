@@ -6,6 +6,7 @@
 //   base-certificate.json     the same of the weights that its training began with, base-NOT_PRIVATE.txt likewise, and
 //                             base-base-... of theirs
 
+#include <sotto/models/safetensors.h>
 #include <sotto/tools/run_folder.h>
 
 #include <filesystem>
@@ -17,16 +18,24 @@ namespace sotto::tools {
 // Texts by the names above.
 using Certificates = std::map<std::string, std::string>;
 
-// Those of a folder, or in a TorchScript file that `sotto export` made. Throws DataError for one that cannot be read,
-// is longer than a certificate can be, or is no certificate of sotto.
+// Those of a folder. Throws DataError for one that cannot be read, is longer than a certificate can be, or is no
+// certificate of sotto.
 Certificates folder_certificates(const std::filesystem::path& folder);
-Certificates script_certificates(const std::string& bytes, const std::string& name);
+// Those of the folder of a safetensors file with these metadata, and what it says of itself if it was taken out of one.
+Certificates weights_certificates(const std::filesystem::path& weights, const models::Metadata& metadata);
+// Those in a TorchScript file, as sotto writes it; where there are none, those of its folder, though they may be of
+// another file there. `bytes` is what the file holds. Throws DataError as above.
+Certificates script_certificates(const std::string& bytes, const std::filesystem::path& file);
 
 // As those of the weights that training begins with; what would be further back than certificate_names() goes is
 // refused with a DataError.
 Certificates as_base(const Certificates& certificates);
 // Only those of the weights that training began with.
 Certificates base_of(const Certificates& certificates);
+// Whether the weights, or any that they came of, are NOT PRIVATE.
+bool any_not_private(const Certificates& certificates);
+// Both. Throws DataError where they tell different things under one name.
+Certificates merged(const Certificates& one, const Certificates& other);
 
 // Each file whole or not at all. Throws IoError.
 void write_certificates(const Certificates& certificates, const std::filesystem::path& folder);

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+#include <sotto/data/utf8.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/account_command.h>
 #include <sotto/tools/bench_command.h>
@@ -24,6 +26,9 @@ int report(const char* message, ExitCode code, std::ostream& err) {
 
 int run_command_line(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
   try {
+    for (int i = 1; i < argc; ++i)
+      if (data::first_invalid_utf8(argv[i]))
+        throw UsageError(fmt::format("argument {} is not UTF-8, and neither files nor reports could hold it", i));
     CLI::App app("Differentially private training for LibTorch", "sotto");
     app.set_version_flag("--version", "sotto " SOTTO_VERSION);
     app.require_subcommand(1);

@@ -28,6 +28,9 @@ std::vector<std::filesystem::path> declared_files(const RunFolder& folder) {
     if (std::filesystem::exists(file, ignored)) result.push_back(file);
   if (std::filesystem::exists(folder.encoder(), ignored))
     for (const auto& entry : std::filesystem::directory_iterator(folder.encoder())) result.push_back(entry.path());
+  for (const std::string& name : certificate_names())
+    if (name.starts_with("base-") && std::filesystem::exists(folder.path() / name, ignored))
+      result.push_back(folder.path() / name);
   std::ranges::sort(result);
   return result;
 }

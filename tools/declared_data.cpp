@@ -185,6 +185,7 @@ DeclaredData declared_data(const TrainOptions& o) {
                                      o.table_schema_sha256));
       read_schema(o, result);
       result.classes = result.schema.classes();
+      result.class_names = result.schema.class_names();
       break;
     case Kind::texts:
       throw InternalError("[declared_data] texts are taken elsewhere");
@@ -201,9 +202,10 @@ std::string name_of_data(const TrainOptions& o) {
 
 std::string input_scaling(const DeclaredData& data) {
   if (data.text)
-    return fmt::format("texts to at most {} tokens by a public vocabulary, and by nothing computed from the records{}",
-                       data.text->max_tokens,
-                       data.text->centred ? " but a mean of their vectors, a charged step of a private run" : "");
+    return fmt::format(
+        "texts to at most {} tokens by a public vocabulary, and by nothing computed from the records{}",
+        data.text->max_tokens,
+        data.text->centred ? " but a mean of their vectors, which is the first step, charged where steps are" : "");
   if (data.input_type.tokens) return "not at all; tokens are taken as they are";
   if (data.kind == Kind::table)
     return fmt::format(

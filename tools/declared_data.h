@@ -24,14 +24,15 @@ struct DeclaredData {
   enum class Kind { preset, idx, folder, table, texts };
 
   Kind kind = Kind::preset;
-  std::int64_t size = 0;                 // of the training data: units of privacy
-  std::int64_t classes = 0;              // 1 for a regression
-  InputType input_type;                  // of texts the vocabulary is 0 here: the tokenizer knows it
-  std::vector<std::string> class_names;  // folder, texts: as many as classes; none for a regression
-  data::PictureShape picture;            // folder
-  data::TableSchema schema;              // table
-  std::string schema_sha256;             // table: of schema.text
-  std::optional<DeclaredText> text;      // texts
+  std::int64_t size = 0;     // of the training data: units of privacy
+  std::int64_t classes = 0;  // 1 for a regression
+  InputType input_type;      // of texts the vocabulary is 0 here: the tokenizer knows it
+  std::vector<std::string>
+      class_names;             // as many as classes; none of pictures in IDX and presets of these, nor of a regression
+  data::PictureShape picture;  // folder
+  data::TableSchema schema;    // table
+  std::string schema_sha256;   // table: of schema.text
+  std::optional<DeclaredText> text;  // texts
 };
 
 // Reads the schema of a table; of other files no more than whether --train-images is a folder. Throws UsageError for a

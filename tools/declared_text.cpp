@@ -29,6 +29,12 @@ data::TextFormat format_of(const TrainOptions& o, const std::string& file) {
          fmt::format("missing: the ending of {} is none of .tsv, .csv, .jsonl (or these with .gz)", file));
 }
 
+// --data-format is that of the records, and of tests in a file with the same ending or with one that tells nothing.
+data::TextFormat test_format_of(const TrainOptions& o) {
+  const auto of_tests = data::format_of("", o.test_data), of_records = data::format_of("", o.data);
+  return of_tests && of_tests != of_records ? *of_tests : format_of(o, o.test_data);
+}
+
 // Keys of what a preset declares.
 constexpr const char* kDeclaredByPreset[] = {
     "data",         "test-data", "test-fraction", "split-seed",  "data-format",   "no-header",   "text-column",
@@ -86,6 +92,8 @@ void take_own(const TrainOptions& o, DeclaredText& result) {
           "the size of your own data must be declared, because sampling rate, steps and delta may not depend on a "
           "count of the private file");
   check_range("--dataset-size", *o.dataset_size, 1, privacy::kMaxCount);
+  if (o.split_seed && !o.test_fraction && o.group_column.empty())
+    refuse("--split-seed", "has no effect: it chooses tests (--test-fraction), and which texts of a group are used");
   const int64_t seed = o.split_seed.value_or(kDefaultSeed);
   check_range("--split-seed", seed, 0, privacy::kMaxCount);
   if (o.test_fraction && !o.test_data.empty())
@@ -105,7 +113,7 @@ void take_own(const TrainOptions& o, DeclaredText& result) {
                   .drop_repeats = o.drop_repeats};
   if (o.no_header && result.table.format == data::TextFormat::jsonl)
     refuse("--no-header", "has no effect: objects name their fields");
-  if (!o.test_data.empty()) result.test_format = format_of(o, o.test_data);
+  if (!o.test_data.empty()) result.test_format = test_format_of(o);
   result.size = *o.dataset_size;
   take_groups(o, result);
 }

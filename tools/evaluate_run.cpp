@@ -9,6 +9,7 @@
 #include <sotto/tools/trained_model.h>
 #include <sotto/tools/training_data.h>
 
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -22,11 +23,14 @@ struct LoadedRun {
   RecordShape prepared;
 };
 
-LoadedRun load_run(const RunFolder& folder, const TrainOptions& options, const TrainingPlan& plan) {
+LoadedRun load_run(const RunFolder& folder, const TrainOptions& options, const TrainingPlan& plan, std::ostream& err) {
   std::optional<RecordTensors> test;
   std::unique_ptr<models::TrainableModel> model;
   RecordShape shape;
   if (plan.data.text) {
+    std::error_code ignored;
+    if (!plan.data.text->split && std::filesystem::equivalent(plan.data.text->train, plan.data.text->test, ignored))
+      err << "sotto: warning: these are the records that the run was trained on: what is told of them is private\n";
     const TextSource source = run_text_source(folder, options, *plan.data.text, false);
     test = test_texts(*plan.data.text, options.dataset, source.tokenizer);
     shape = text_shape(*plan.data.text, source.tokenizer);
@@ -51,8 +55,8 @@ void evaluate_run(const TrainingJob& job) {
   const TrainingPlan plan = make_training_plan(job.options);
   const RunFolder folder(job.run);
   require_model("evaluate", folder);
-  warn_of_stale_certificate(folder, *job.err);
-  LoadedRun run = load_run(folder, job.options, plan);
+  warn_of_unfinished(folder, *job.err);
+  LoadedRun run = load_run(folder, job.options, plan, *job.err);
   prepare(*run.model, run.test);
   run.model->move_to(device.where());
   output_sizes(*run.model, run.prepared, 2);
@@ -61,7 +65,10 @@ void evaluate_run(const TrainingJob& job) {
   if (job.json) {
     nlohmann::ordered_json object;
     add_to(object, result);
-    if (!result.regression) object["correct"] = result.hits.correct;
+    if (!result.regression) {
+      object["correct"] = result.hits.correct;
+      object["classes"] = classes_to_json(result);
+    }
     object["test_records"] = result.records;
     object["run"] = job.run.string();
     if (!plan.not_private.empty()) object["not_private"] = plan.not_private;
@@ -73,7 +80,8 @@ void evaluate_run(const TrainingJob& job) {
   *job.out << aligned(result)
            << (result.regression ? fmt::format(" ({} records, treated as public)\n", result.records)
                                  : fmt::format(" ({} of {} {}, treated as public)\n", hits.correct, hits.labels,
-                                               hits.labels == result.records ? "records" : "tokens"));
+                                               hits.labels == result.records ? "records" : "tokens"))
+           << table_of_classes(result);
 }
 
 }  // namespace sotto::tools

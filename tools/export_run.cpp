@@ -3,14 +3,17 @@
 #include <sotto/models/frozen.h>
 #include <sotto/models/module_state.h>
 #include <sotto/models/peft_adapter.h>
+#include <sotto/models/python_readme.h>
 #include <sotto/models/safetensors.h>
 #include <sotto/models/script_file.h>
 #include <sotto/models/state.h>
 #include <sotto/models/text_script.h>
+#include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/atomic_folder.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/certificates.h>
 #include <sotto/tools/export_run.h>
+#include <sotto/tools/file_text.h>
 #include <sotto/tools/model_folder.h>
 #include <sotto/tools/text_source.h>
 #include <sotto/tools/trained_model.h>
@@ -26,6 +29,8 @@ namespace sotto::tools {
 namespace {
 
 using Folder = std::filesystem::path;
+
+constexpr const char* kReadme = "README.md";
 
 // The model of a run of texts, with its weights and a head that needs no centre.
 struct Trained {
@@ -49,9 +54,30 @@ Trained trained_text(const TrainingJob& job, const TrainingPlan& plan, const Run
   return result;
 }
 
+// What Python needs beside the weights: which output is which class, and where texts are cut.
+models::Metadata told(const Trained& trained) {
+  models::Metadata result;
+  for (const char* name : {"labels", "classes", "outputs", "max_tokens"})
+    if (const auto found = trained.metadata.find(name); found != trained.metadata.end()) result.insert(*found);
+  return result;
+}
+
 void write_safetensors_folder(const Trained& trained, const Folder& folder) {
-  models::save_state(folder / "model.safetensors", models::merged_parameters(*trained.parts.classifier),
-                     trained.metadata);
+  const models::TextClassifierImpl& classifier = *trained.parts.classifier;
+  models::Metadata metadata = trained.metadata;
+  metadata["format"] = "pt";
+  models::save_state(folder / "model.safetensors", models::merged_parameters(classifier), metadata);
+  privacy::write_file_atomically(
+      folder / kReadme, models::whole_readme(classifier.pooling, classifier.classifier->bias.size(0), told(trained)));
+}
+
+void copy_licence(const Folder& encoder, const Folder& folder) {
+  std::error_code ignored;
+  for (const Folder& file : licence_files(encoder)) {
+    const std::string name = file.filename().string();
+    privacy::write_file_atomically(folder / (std::filesystem::exists(folder / name, ignored) ? "base-" + name : name),
+                                   file_text(file));
+  }
 }
 
 void write_script_file(const torch::jit::Module& script, const models::Metadata& metadata, const RunFolder& run,
@@ -77,29 +103,25 @@ std::string base_model(const TrainingJob& job) {
       "is a folder of your own");
 }
 
-// What Python needs beside the weights: which output is which class, and where texts are cut.
-models::Metadata told(const Trained& trained) {
-  models::Metadata result;
-  for (const char* name : {"labels", "classes", "outputs", "max_tokens"})
-    if (const auto found = trained.metadata.find(name); found != trained.metadata.end()) result.insert(*found);
-  return result;
-}
-
 void export_text(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& run, const Folder& folder) {
   const std::string& to = job.exports.to;
   if (to == "peft" && plan.adapt != "lora")
-    throw UsageError(fmt::format("[--to] peft is for factors of low rank; this run was adapted by {}", plan.adapt));
+    throw UsageError(
+        fmt::format("[--to] bad value: peft, which is for factors of low rank; this run was adapted by {}, must be "
+                    "safetensors or torchscript",
+                    plan.adapt));
   const Trained trained = trained_text(job, plan, run);
   if (to == "peft") {
     models::write_peft_files(folder, *trained.parts.classifier, *trained.lora, base_model(job), told(trained));
-    return;
+  } else {
+    if (trained.lora) trained.lora->merge();
+    if (to == "torchscript")
+      write_script_folder(trained, run, folder);
+    else
+      write_safetensors_folder(trained, folder);
+    copy_files(published_files(trained.source), folder);
   }
-  if (trained.lora) trained.lora->merge();
-  if (to == "torchscript")
-    write_script_folder(trained, run, folder);
-  else
-    write_safetensors_folder(trained, folder);
-  copy_files(published_files(trained.source), folder);
+  copy_licence(run.encoder(), folder);
 }
 
 void demand_script(const TrainingJob& job, const RunFolder& run, const char* what) {
@@ -133,7 +155,7 @@ void export_run(const TrainingJob& job) {
   const TrainingPlan plan = make_training_plan(job.options);
   const RunFolder run(job.run);
   require_model("export", run);
-  warn_of_stale_certificate(run, *job.err);
+  warn_of_unfinished(run, *job.err);
   const std::filesystem::path output = job.exports.output;
   privacy::AtomicFolder folder(output);
   if (!plan.data.text)

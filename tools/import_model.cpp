@@ -4,7 +4,7 @@
 #include <sotto/models/bert.h>
 #include <sotto/models/module_state.h>
 #include <sotto/models/peft_adapter.h>
-#include <sotto/models/peft_readme.h>
+#include <sotto/models/python_readme.h>
 #include <sotto/models/script_file.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/atomic_folder.h>
@@ -67,8 +67,8 @@ Imported import_adapter(const ImportOptions& options) {
   result.base_model = adapter.base_model;
   result.tensors = result.head ? models::merged_parameters(*model) : models::merged_parameters(*model->bert);
   result.licence = licence_files(base);
-  result.certificates = folder_certificates(folder);
-  result.certificates.merge(as_base(folder_certificates(base)));  // where the run knew them already, the same
+  // Of a run here the adapter tells of its base too.
+  result.certificates = merged(folder_certificates(folder), as_base(folder_certificates(base)));
   return result;
 }
 
@@ -99,9 +99,7 @@ Imported import_file(const ImportOptions& options) {
   result.tensors = models::module_parameters(*bert);
   result.left_out = models::load_published(file.string(), stored, result.tensors, models::published_bert_names());
   result.licence = licence_files(file.parent_path());
-  if (script) result.certificates = script_certificates(bytes, file.string());
-  // What lies beside a file may be of another one.
-  if (result.certificates.empty()) result.certificates = folder_certificates(file.parent_path());
+  result.certificates = script ? script_certificates(bytes, file) : folder_certificates(file.parent_path());
   return result;
 }
 

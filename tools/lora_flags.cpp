@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sotto/tools/lora_flags.h>
 
 #include <sstream>
@@ -17,6 +19,15 @@ models::LoraOptions lora_options(const TrainOptions& o) {
     result.targets.push_back(name);
   }
   return result;
+}
+
+TrainOptions with_lora(TrainOptions options) {
+  if (options.adapt != "lora") return options;
+  const models::LoraOptions lora = lora_options(options);
+  options.lora_rank = lora.rank;
+  options.lora_alpha = lora.alpha;
+  options.lora_targets = fmt::format("{}", fmt::join(lora.targets, ","));
+  return options;
 }
 
 }  // namespace sotto::tools

@@ -43,9 +43,9 @@ bool is_text_network(std::string_view text) {
 void require_text_model(const std::string& text) {
   if (text == kMiniLm || is_text_network(text) || text.find('/') != std::string::npos) return;
   throw UsageError(fmt::format(
-      "[--model] unknown value: '{}'; for texts allowed are {}, {}, and the folder of a published BERT model (with a "
-      "slash)",
-      text, kMiniLm, fmt::join(kTextNetworks, ", ")));
+      "[--model] unknown value: '{}'; for texts allowed are {}, {}, and the folder of a published BERT model, with a "
+      "slash: {}/",
+      text, kMiniLm, fmt::join(kTextNetworks, ", "), text));
 }
 
 void require_model(const std::string& text) {

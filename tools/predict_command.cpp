@@ -16,9 +16,11 @@ constexpr const char* kExample = R"(Examples:
   $ sotto predict runs/reviews --input new.txt
   $ echo "A film to see twice." | sotto predict runs/reviews --input -
   $ sotto predict runs/notes --input notes.tsv --text-column note --json
+  $ cat new.jsonl | sotto predict runs/notes --input - --data-format jsonl --text-column note
 
-A line for each text, in order: the class and its probability, or the number of a regression. What the model says costs no
-privacy: it was paid for when the model was trained. The texts that you ask about are not protected by it.
+A line for each text, in order: the class and its probability, or the number of a regression; an empty one for a text that is
+empty. Of a file with columns the texts are in the one that the run was trained on, unless --text-column says another. What the
+model says costs no privacy: it was paid for when the model was trained. The texts that you ask about are not protected by it.
 )";
 
 void check(const PredictOptions& options) {
@@ -29,16 +31,20 @@ void check(const PredictOptions& options) {
                                  format, data::kFormatsWithColumns));
   const auto told = data::format_of(format, options.input);
   const bool columns = told.has_value();
-  if (columns && options.text_column.empty())
-    throw UsageError(fmt::format("[--text-column] missing: which column of {} holds the texts", options.input));
   if (!columns && !options.text_column.empty())
     throw UsageError(
         "[--text-column] has no effect: a line is a text, unless --data-format or the ending of --input tells a format "
         "with columns");
   if (options.no_header && (!columns || *told == data::TextFormat::jsonl))
     throw UsageError("[--no-header] has no effect: only tsv, csv and semicolons have a header");
-  if (options.input == "-" && !format.empty())
-    throw UsageError("[--data-format] has no place with --input -: the standard input is one text a line");
+}
+
+// Of the run, where a file has columns and none is said.
+void take_column(const TrainOptions& run, PredictOptions& options) {
+  if (!options.text_column.empty() || !data::format_of(options.format, options.input)) return;
+  if (run.text_column.empty() || run.no_header)
+    throw UsageError(fmt::format("[--text-column] missing: which column of {} holds the texts", options.input));
+  options.text_column = run.text_column;
 }
 
 }  // namespace
@@ -73,6 +79,7 @@ void add_predict_command(CLI::App& app, std::ostream& out, std::ostream& err, in
     check(job->predict);
     job->run = *run;
     job->options = run_options(RunFolder(*run));
+    take_column(job->options, job->predict);
     job->device = choose_device(*device, *job->err);
     exit_code = run_training_job(*job);
   });

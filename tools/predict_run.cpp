@@ -1,9 +1,9 @@
 #include <ATen/ops/empty.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/softmax.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
-#include <sotto/data/text_lines.h>
 #include <sotto/data/text_records.h>
-#include <sotto/data/utf8.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/predict_run.h>
 #include <sotto/tools/run_device.h>
@@ -14,9 +14,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <functional>
-#include <iostream>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -27,49 +24,14 @@ namespace {
 
 constexpr std::size_t kTextsAtOnce = 512;
 
-// The next text, or nothing at the end.
-using Texts = std::function<std::optional<std::string>()>;
-
-Texts texts_of_file(const PredictOptions& options) {
+data::TextRecords records_of(const PredictOptions& options) {
   data::TextLayout layout{.format = data::TextFormat::lines, .header = !options.no_header, .columns = {}};
   if (const auto format = data::format_of(options.format, options.input)) {
     layout.format = *format;
     layout.columns = {options.text_column};
   }
-  const auto records = std::make_shared<data::TextRecords>(options.input, layout);
-  return [records]() -> std::optional<std::string> {
-    auto fields = records->next();
-    if (!fields) return std::nullopt;
-    if (data::is_blank((*fields)[0])) records->refuse("the text is empty");
-    return std::move((*fields)[0]);
-  };
-}
-
-// As std::getline(), but not more than `most` bytes and one of a line that is longer.
-bool read_line(std::istream& from, std::size_t most, std::string& line) {
-  line.clear();
-  for (char c; from.get(c);) {
-    if (c == '\n') return true;
-    line.push_back(c);
-    if (line.size() > most) return true;
-  }
-  return !line.empty();
-}
-
-Texts texts_of_standard_input() {
-  const auto line = std::make_shared<int64_t>(0);
-  return [line]() -> std::optional<std::string> {
-    std::string text;
-    if (!read_line(std::cin, data::kMaxLineBytes, text)) return std::nullopt;
-    ++*line;
-    if (text.ends_with('\r')) text.pop_back();
-    if (*line == 1 && text.starts_with(data::kByteOrderMark)) text.erase(0, data::kByteOrderMark.size());
-    const std::string place = fmt::format("predict, standard input, line {}", *line);
-    if (data::is_blank(text)) throw DataError(fmt::format("[{}] the text is empty", place));
-    if (text.find('\0') != std::string::npos) throw DataError(fmt::format("[{}] the text holds a zero byte", place));
-    data::check_text(place, text);
-    return text;
-  };
+  if (options.input == kStandardInput) return {data::StandardInput(), layout};
+  return {options.input, layout};
 }
 
 // [texts, classes], in their order.
@@ -86,9 +48,18 @@ class Writer {
  public:
   Writer(const TrainingJob& job, const DeclaredText& text) : job_(job), labels_(text.labels()) {}
 
-  void write(const at::Tensor& scores) const {
+  // scores: of the texts that are not blank.
+  void write(const std::vector<bool>& blank, const at::Tensor& scores) const {
     const at::Tensor values = labels_.is_range() ? scores.squeeze(-1) : at::softmax(scores, -1);
-    for (int64_t i = 0; i < values.size(0); ++i) labels_.is_range() ? number(values[i]) : classes(values[i]);
+    int64_t at = 0;
+    for (const bool none : blank) {
+      if (none)
+        *job_.out << (job_.json ? "{\"label\":null}\n" : "\n");
+      else if (labels_.is_range())
+        number(values[at++]);
+      else
+        classes(values[at++]);
+    }
     job_.out->flush();
   }
 
@@ -129,7 +100,7 @@ void predict_run(const TrainingJob& job) {
         fmt::format("[predict] {} is no run of texts; 'sotto evaluate' takes pictures and tables", job.run.string()));
   const RunFolder folder(job.run);
   require_model("predict", folder);
-  warn_of_stale_certificate(folder, *job.err);
+  warn_of_unfinished(folder, *job.err);
   if (!plan.not_private.empty()) *job.err << "NOT PRIVATE: " << plan.not_private << '\n';
   const DeclaredText& text = *plan.data.text;
   const TextSource source = run_text_source(folder, job.options, text, false);
@@ -137,27 +108,39 @@ void predict_run(const TrainingJob& job) {
   load_weights("predict", folder, text_shape(text, source.tokenizer), *model);
   model->move_to(device.where());
 
-  const Texts next = job.predict.input == "-" ? texts_of_standard_input() : texts_of_file(job.predict);
+  data::TextRecords input = records_of(job.predict);
   const Writer writer(job, text);
+  int64_t without = 0;
   std::exception_ptr refusal;
   for (bool more = true; more;) {
     std::vector<std::string> texts;
+    std::vector<bool> blank;
     try {
-      while (texts.size() < kTextsAtOnce && more) {
-        if (auto one = next())
-          texts.push_back(std::move(*one));
-        else
+      while (blank.size() < kTextsAtOnce && more) {
+        if (auto fields = input.next()) {
+          blank.push_back(data::is_blank((*fields)[0]));
+          if (!blank.back()) texts.push_back(std::move((*fields)[0]));
+        } else {
           more = false;
+        }
       }
     } catch (...) {
       refusal = std::current_exception();  // of a text; those before it come first
       more = false;
     }
-    if (texts.empty()) continue;
-    RecordTensors records = token_tensors(texts, source.tokenizer, text.max_tokens);
-    prepare(*model, records);
-    writer.write(scores_of(*model, records));
+    without += std::ranges::count(blank, true);
+    at::Tensor scores = at::zeros({0, plan.data.classes});
+    if (!texts.empty()) {
+      RecordTensors records = token_tensors(texts, source.tokenizer, text.max_tokens);
+      prepare(*model, records);
+      scores = scores_of(*model, records);
+      if (!at::isfinite(scores).all().item<bool>())
+        throw DataError(fmt::format(
+            "[predict] the model of {} says what is no finite number: its weights are too large", job.run.string()));
+    }
+    writer.write(blank, scores);
   }
+  if (without > 0) *job.err << fmt::format("sotto: note: {} texts are empty, and so are their answers\n", without);
   if (refusal) std::rethrow_exception(refusal);
 }
 

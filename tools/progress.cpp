@@ -8,7 +8,7 @@
 namespace sotto::tools {
 namespace {
 
-constexpr std::chrono::milliseconds kRedraw{200};
+constexpr std::chrono::milliseconds kRedraw{500};  // an epsilon takes some milliseconds
 constexpr std::chrono::seconds kPlainLine{10};
 constexpr int64_t kBarWidth = 24;
 

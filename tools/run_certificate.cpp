@@ -30,9 +30,9 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   result.not_covered = privacy::standard_exclusions();
   result.not_covered.push_back("the test records, which are treated as public");
   if (!model_sha256.empty())
-    result.not_covered.push_back(
-        fmt::format("the model file with SHA-256 {}: {} are treated as public", model_sha256,
-                    names_model_file(options.model) ? "its code and initial weights" : "its weights"));
+    result.not_covered.push_back(fmt::format(
+        "the model file with SHA-256 {}: {} are treated as public", model_sha256,
+        !plan.data.text && names_model_file(options.model) ? "its code and initial weights" : "its weights"));
   if (base.contains("base-certificate.json"))
     result.not_covered.push_back(
         "what was spent for the weights that training began with, of which base-certificate.json tells, and which adds "

@@ -48,7 +48,8 @@ RunCheckpoint load_run_checkpoint(const std::filesystem::path& path, models::Tra
   const models::Metadata metadata = models::load_state(path, state_tensors(model, optimizer));
   RunCheckpoint state;
   state.ledger_head = field(metadata, "ledger_head", path);
-  state.finished = field(metadata, "finished", path) == "yes";
+  const std::string& finished = field(metadata, "finished", path);
+  state.finished = finished == "yes";
   state.declared = field(metadata, "declared", path);
   try {
     state.applied_steps = parse_integer("applied_steps", field(metadata, "applied_steps", path));
@@ -57,12 +58,24 @@ RunCheckpoint load_run_checkpoint(const std::filesystem::path& path, models::Tra
   } catch (const UsageError& error) {
     throw DataError(fmt::format("[checkpoint] {}: {}", path.string(), error.what()));
   }
+  const auto refuse = [&](const std::string& what) {
+    throw DataError(fmt::format("[checkpoint] {}: {}", path.string(), what));
+  };
+  if (finished != "yes" && finished != "no") refuse("'finished' is neither yes nor no");
+  if (state.applied_steps < 0 || state.updates < 0 || state.updates > state.applied_steps)
+    refuse(fmt::format("{} applied steps and {} updates; must be 0 or more, and no more updates than steps",
+                       state.applied_steps, state.updates));
+  if (!(state.lr > 0)) refuse(fmt::format("lr {}; must be above 0", state.lr));
   set_updates(optimizer, model, state.updates);
   return state;
 }
 
 void check_anchor(const std::filesystem::path& ledger, const RunCheckpoint& state) {
-  if (privacy::read_ledger(ledger).head_hash == state.ledger_head) return;
+  const privacy::LedgerContents contents = privacy::read_ledger(ledger);
+  if (state.applied_steps > contents.last_step + 1)
+    throw DataError(fmt::format("[resume] the checkpoint has {} applied steps, more than the {} charged in {}",
+                                state.applied_steps, contents.last_step + 1, ledger.string()));
+  if (contents.head_hash == state.ledger_head) return;
   // The chain is intact, so a line that names the anchor as its predecessor follows the anchored line.
   std::ifstream lines(ledger);
   const std::string anchor = fmt::format("\"{}\"", state.ledger_head);

@@ -31,7 +31,7 @@ RunCheckpoint load_run_checkpoint(const std::filesystem::path& path, models::Tra
                                   torch::optim::Optimizer& optimizer);
 
 // Throws LedgerError when the ledger is missing or damaged, or does not contain the line that the checkpoint anchors:
-// it was cut or belongs to another run.
+// it was cut or belongs to another run; DataError when fewer steps are charged than the checkpoint has.
 void check_anchor(const std::filesystem::path& ledger, const RunCheckpoint& state);
 
 }  // namespace sotto::tools

@@ -41,6 +41,11 @@ bool RunFolder::claim() const {
     throw IoError(fmt::format("[--output] cannot write to {}: {}", path_.string(), std::strerror(reason)));
   }
   std::fclose(file);
+  // What came into the folder since require_free() is another's, and discard() may not take it.
+  if (std::distance(std::filesystem::directory_iterator(path_), {}) > 1) {
+    std::filesystem::remove(config(), error);
+    throw UsageError(fmt::format("[--output] {} is not empty; choose another folder", path_.string()));
+  }
   return made;
 }
 

@@ -9,7 +9,7 @@
 //   graph.ts            the model file as it was given, of whose initial weights the run began; with --model FILE
 //   model.ts            the same file with the trained weights; with --model FILE
 //   table.schema        the schema of the tables as it was given; with --train-table
-//   encoder/            config.json and tokenizer of the published model; with texts and --model FOLDER
+//   encoder/            config.json, tokenizer and licence of the published model; with texts and --model FOLDER
 //   vocabulary.txt      the public list of tokens; with texts and a network from scratch
 //   certificate.json    what may be said about the privacy of the run; absent for rule none
 //   NOT_PRIVATE.txt     the reason, when the run is NOT PRIVATE
@@ -44,7 +44,7 @@ class RunFolder {
   // Throws UsageError when there is no run in it.
   void require_run() const;
   // Makes the folder where it is missing and claims it by an empty config.toml, which only one process can. Returns
-  // whether the folder was made. Throws UsageError when another run has claimed it, IoError.
+  // whether the folder was made. Throws UsageError when another run has claimed it or it holds anything else, IoError.
   bool claim() const;
   // Removes the files of a run and, when `folder` is set, the folder. For one that was claimed and charged nothing.
   void discard(bool folder) const noexcept;

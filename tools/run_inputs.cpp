@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/optim/generator.h>
+#include <sotto/optim/private_training.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/run_inputs.h>
+#include <sotto/tools/run_model.h>
 #include <sotto/tools/text_tensors.h>
 #include <sotto/tools/training_data.h>
 
@@ -42,18 +44,33 @@ void require_same_sizes(const TrainOptions& options, const RecordTensors& traini
 Certificates checked_base(const Certificates& given, const TrainingJob& job, const TrainingPlan& plan,
                           const RunFolder& folder) {
   Certificates base = is_resumed(job) ? base_of(folder_certificates(folder.path())) : as_base(given);
-  if (base.contains("base-NOT_PRIVATE.txt") && plan.privacy && !job.options.public_base)
+  if (any_not_private(base) && plan.privacy && !job.options.public_base)
     throw UsageError(
-        fmt::format("[--model] the weights of {} are NOT PRIVATE (NOT_PRIVATE.txt): a certificate of what is trained "
-                    "from them would not cover the records that they were trained on. Where those were public, say "
-                    "--public-base",
+        fmt::format("[--model] the weights of {} are NOT PRIVATE, or came of such (NOT_PRIVATE.txt): a certificate of "
+                    "what is trained from them would not cover the records that they were trained on. Where those were "
+                    "public, say --public-base",
                     job.options.model));
+  if (job.options.public_base && !any_not_private(base))
+    throw UsageError(fmt::format("[--public-base] has no effect: the weights of {} come without a NOT_PRIVATE.txt",
+                                 job.options.model));
+  if (job.options.public_base)
+    *job.err << fmt::format(
+        "sotto: note: the weights of {} are NOT PRIVATE; you say that the records they were trained on were public, "
+        "and "
+        "the certificate says so too\n",
+        job.options.model);
   if (base.contains("base-certificate.json"))
     *job.err << fmt::format(
         "sotto: note: the weights of {} come with a certificate of their own, which is kept as base-certificate.json: "
-        "what was spent for them adds to what this run spends where records are in both\n",
+        "what was spent for them adds to what this run spends where records are in both ('sotto account compose' tells "
+        "the sum)\n",
         job.options.model);
   return base;
+}
+
+// What the model has to say against the plan is told before the records are read and prepared.
+void check_budget(const TrainOptions& options, const TrainingPlan& plan, const models::TrainableModel& model) {
+  if (plan.privacy) optim::check_planned_release(trainable_parameters(model), *plan.privacy, options.clip_norm);
 }
 
 RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
@@ -67,6 +84,7 @@ RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const R
   if (job.options.model == kMobileNet) {
     result.published = published_weights(job.options);
     result.model = make_mobilenet(result.shape, plan.adapt, result.published->file);
+    check_budget(job.options, plan, *result.model);
     return result;
   }
   result.graph = is_resumed(job) ? run_model_bytes(folder, job.options) : given_model_bytes(job.options);
@@ -74,7 +92,12 @@ RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const R
   result.base = checked_base(comes_with_any ? script_certificates(result.graph, job.options.model) : Certificates(),
                              job, plan, folder);
   result.model = make_model(job.options, result.graph, result.shape);
+  check_budget(job.options, plan, *result.model);
   return result;
+}
+
+models::Metadata metadata_of(const std::filesystem::path& weights) {
+  return models::SafetensorsFile::map(weights).metadata();  // its tensors are not looked at
 }
 
 RunInputs read_texts(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
@@ -82,11 +105,13 @@ RunInputs read_texts(const TrainingJob& job, const TrainingPlan& plan, const Run
   const DeclaredText& text = *plan.data.text;
   TextSource source = is_resumed(job) ? run_text_source(folder, o, text, true) : given_text_source(o, text);
   const bool comes_with_any = !is_resumed(job) && !source.weights.empty();
-  Certificates base = checked_base(comes_with_any ? folder_certificates(source.weights.parent_path()) : Certificates(),
-                                   job, plan, folder);
+  Certificates base =
+      checked_base(comes_with_any ? weights_certificates(source.weights, metadata_of(source.weights)) : Certificates(),
+                   job, plan, folder);
   seed(o);
   // Before the texts are read: what is wrong with the model is told at once.
   auto model = make_text_model(source, o, plan);
+  check_budget(o, plan, *model);
   RunInputs result{.training = training_texts(text, o.dataset, source.tokenizer, *job.err),
                    .test = test_texts(text, o.dataset, source.tokenizer),
                    .shape = text_shape(text, source.tokenizer),

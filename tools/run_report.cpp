@@ -13,25 +13,24 @@ std::int64_t seconds(const RunReport& report) {
 
 }  // namespace
 
+void add_budget(nlohmann::ordered_json& object, const TrainingPlan& plan) {
+  for (const char* name : {"epsilon", "delta", "noise_multiplier", "sampling_rate"}) object[name] = nullptr;
+  if (!plan.privacy) return;
+  if (plan.not_private.empty()) object["epsilon"] = plan.privacy->epsilon();
+  object["delta"] = plan.privacy->delta();
+  object["noise_multiplier"] = plan.privacy->noise_multiplier();
+  object["sampling_rate"] = plan.privacy->sampling_rate();
+}
+
 std::string to_json(const RunReport& report, bool finished) {
   nlohmann::ordered_json object;
   object["accuracy"] = nullptr;
   if (report.result) add_to(object, *report.result);
-  object["epsilon"] = nullptr;
+  add_budget(object, report.plan);
   object["epsilon_executed"] = nullptr;
-  object["delta"] = nullptr;
-  object["noise_multiplier"] = nullptr;
-  object["sampling_rate"] = nullptr;
   if (report.training != nullptr) {
-    const privacy::PrivacyPlan& plan = *report.plan.privacy;
-    if (report.plan.not_private.empty()) {
-      object["epsilon"] = plan.epsilon();
-      object["epsilon_executed"] = report.training->epsilon();
-    }
+    if (report.plan.not_private.empty()) object["epsilon_executed"] = report.training->epsilon();
     if (!finished) object["epsilon_executed_valid_only_if"] = privacy::certificate_text::kStoppingCondition;
-    object["delta"] = plan.delta();
-    object["noise_multiplier"] = plan.noise_multiplier();
-    object["sampling_rate"] = plan.sampling_rate();
   }
   object["steps"] = report.steps;
   object["steps_planned"] = report.plan.steps;

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -26,6 +27,10 @@ struct RunReport {
   std::int64_t steps = 0, applied_steps = 0;
   std::chrono::steady_clock::duration time{};
 };
+
+// What is planned to be spent: epsilon, delta, noise_multiplier, sampling_rate; null without privacy, and epsilon where
+// the run is NOT PRIVATE.
+void add_budget(nlohmann::ordered_json& object, const TrainingPlan& plan);
 
 std::string to_json(const RunReport& report, bool finished);
 // Of a finished run, for people.

@@ -1,6 +1,6 @@
 #pragma once
-// Ctrl-C and SIGTERM as a question that a loop asks between steps. A second signal ends the process at once: the ledger
-// is written ahead, so that no charge is lost.
+// Ctrl-C, SIGTERM and SIGHUP as a question that a loop asks between steps. A second signal ends the process at once:
+// the ledger is written ahead, so that no charge is lost.
 
 #include <sotto/privacy/error.h>
 
@@ -9,7 +9,7 @@
 
 namespace sotto::tools {
 
-// Catches SIGINT and SIGTERM while it lives. One at a time.
+// Catches them while it lives. One at a time, and not beside LastWords.
 class StopSignal {
  public:
   StopSignal();
@@ -24,6 +24,15 @@ class StopSignal {
   struct sigaction previous_interrupt_ {};
   struct sigaction previous_terminate_ {};
   struct sigaction previous_hang_up_ {};
+};
+
+// While it lives, these signals write `text`, which must outlive it, to the standard error before they end the process.
+class LastWords {
+ public:
+  explicit LastWords(const char* text);
+  ~LastWords();
+  LastWords(const LastWords&) = delete;
+  LastWords& operator=(const LastWords&) = delete;
 };
 
 }  // namespace sotto::tools

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sotto/tools/test_result.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -21,15 +22,30 @@ const char* name_of(const TestResult& result) {
 std::string values_of(const TestResult& result) {
   if (result.regression) return fmt::format("{:.4f} (root mean square)", result.root_mean_square_error());
   std::string text = fmt::format("{:.4f}", result.accuracy());
-  if (!result.class_one.empty()) text += fmt::format(", F1 of {} {:.4f}", result.class_one, result.f1());
+  if (result.has_f1()) text += fmt::format(", F1 of {} {:.4f}", result.class_names[1], f1(result.hits.classes.at(1)));
   return text;
+}
+
+double share(int64_t part, int64_t whole) {
+  return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+std::string name_of_class(const TestResult& result, size_t c) {
+  return c < result.class_names.size() ? result.class_names[c] : fmt::format("{}", c);
 }
 
 }  // namespace
 
-double TestResult::f1() const {
-  const int64_t both = hits.ones + hits.found_ones;
-  return both == 0 ? 0.0 : 2.0 * static_cast<double>(hits.true_ones) / static_cast<double>(both);
+double precision(const models::ClassHits& hits) {
+  return share(hits.both, hits.found);
+}
+
+double recall(const models::ClassHits& hits) {
+  return share(hits.both, hits.labels);
+}
+
+double f1(const models::ClassHits& hits) {
+  return share(2 * hits.both, hits.labels + hits.found);
 }
 
 double TestResult::root_mean_square_error() const {
@@ -38,20 +54,16 @@ double TestResult::root_mean_square_error() const {
 
 TestResult measure(models::TrainableModel& model, const RecordTensors& records, const DeclaredData& data) {
   TestResult result{.records = records.labels.size(0), .regression = records.labels.is_floating_point()};
-  if (data.text && data.class_names.size() == 2) result.class_one = data.class_names[1];
+  result.class_names = data.class_names;
   double sum = 0;
   for_scores(model, records, [&](const at::Tensor& scores, const at::Tensor& places) {
     const at::Tensor labels = records.labels.index_select(0, places).to(scores.device());
     if (result.regression) {
-      sum += (scores.squeeze(-1) - labels).square().to(at::kDouble).sum().item<double>();
+      // What is said of a record lies in the declared range, as in predict.
+      sum += (scores.squeeze(-1).clamp(-1, 1) - labels).square().to(at::kDouble).sum().item<double>();
       return;
     }
-    const models::Hits some = models::count_hits(scores, labels);
-    result.hits.labels += some.labels;
-    result.hits.correct += some.correct;
-    result.hits.ones += some.ones;
-    result.hits.found_ones += some.found_ones;
-    result.hits.true_ones += some.true_ones;
+    result.hits += models::count_hits(scores, labels);
   });
   if (result.regression) {
     const double unit = unit_of(data.text->labels());
@@ -74,7 +86,37 @@ void add_to(nlohmann::ordered_json& object, const TestResult& result) {
     return;
   }
   object["accuracy"] = result.accuracy();
-  if (!result.class_one.empty()) object["f1"] = result.f1();
+  if (result.has_f1()) object["f1"] = f1(result.hits.classes.at(1));
+}
+
+std::string table_of_classes(const TestResult& result) {
+  const std::vector<models::ClassHits>& classes = result.hits.classes;
+  if (classes.empty()) return "";
+  const size_t shown = std::min(classes.size(), kMostClassesShown);
+  size_t width = 16;
+  for (size_t c = 0; c < shown; ++c) width = std::max(width, name_of_class(result, c).size());
+  std::string text =
+      fmt::format("{:<{}}  {:>7}  {:>9}  {:>6}  {:>6}\n", "class", width, "records", "precision", "recall", "F1");
+  for (size_t c = 0; c < shown; ++c)
+    text += fmt::format("{:<{}}  {:>7}  {:>9.4f}  {:>6.4f}  {:>6.4f}\n", name_of_class(result, c), width,
+                        classes[c].labels, precision(classes[c]), recall(classes[c]), f1(classes[c]));
+  if (shown < classes.size()) text += fmt::format("and {} more classes; --json has all\n", classes.size() - shown);
+  return text;
+}
+
+nlohmann::ordered_json classes_to_json(const TestResult& result) {
+  nlohmann::ordered_json array = nlohmann::ordered_json::array();
+  for (size_t c = 0; c < result.hits.classes.size(); ++c) {
+    const models::ClassHits& hits = result.hits.classes[c];
+    array.push_back({{"class", name_of_class(result, c)},
+                     {"records", hits.labels},
+                     {"found", hits.found},
+                     {"correct", hits.both},
+                     {"precision", precision(hits)},
+                     {"recall", recall(hits)},
+                     {"f1", f1(hits)}});
+  }
+  return array;
 }
 
 }  // namespace sotto::tools

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 namespace sotto::tools {
 
@@ -15,14 +16,19 @@ struct TestResult {
   int64_t records = 0;
   models::Hits hits = {};  // of classes
   bool regression = false;
-  double squared_error = 0;    // of a regression: its mean over the records, in the labels' unit, squared
-  std::string class_one = {};  // of texts in two classes: the name of the second, whose F1 is told
+  double squared_error = 0;  // of a regression: its mean over the records, in the labels' unit, squared
+  std::vector<std::string> class_names = {};  // as declared; none where classes are numbers
 
   double accuracy() const { return static_cast<double>(hits.correct) / static_cast<double>(hits.labels); }
-  // 2 true_ones / (ones + found_ones); 0 where nothing is or was found to be of class 1.
-  double f1() const;
   double root_mean_square_error() const;
+  // Of two classes with names the second is the one that is looked for, and its F1 is told.
+  bool has_f1() const { return class_names.size() == 2; }
 };
+
+// Of one class: both / found, both / labels, and their harmonic mean; 0 where it is a share of nothing.
+double precision(const models::ClassHits& hits);
+double recall(const models::ClassHits& hits);
+double f1(const models::ClassHits& hits);
 
 TestResult measure(models::TrainableModel& model, const RecordTensors& records, const DeclaredData& data);
 
@@ -32,5 +38,12 @@ std::string to_text(const TestResult& result);
 std::string aligned(const TestResult& result);
 // Adds the same under the names accuracy, f1, root_mean_square_error.
 void add_to(nlohmann::ordered_json& object, const TestResult& result);
+
+// A line for each class, with a line of headings: how many records it has, precision, recall, F1. Nothing for a
+// regression; of more classes than kMostClassesShown the first.
+inline constexpr size_t kMostClassesShown = 20;
+std::string table_of_classes(const TestResult& result);
+// The same of every class, as an array of objects.
+nlohmann::ordered_json classes_to_json(const TestResult& result);
 
 }  // namespace sotto::tools

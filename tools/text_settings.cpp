@@ -16,27 +16,24 @@ namespace {
 constexpr int64_t kRecordsPerStep = 70, kFewestSteps = 20, kPlainHeadSteps = 200;
 constexpr double kHeadLr = 5, kRegressionScale = 0.2;
 
-// The rows of the table in the header; no rate of the encoder where nothing of it is adapted.
+// The rows of the table in the header; no rate of the encoder where nothing of it is adapted, no Adam where SGD trains
+// without privacy too.
 struct Way {
   std::string_view name;
   int64_t largest_batch, most_steps;
-  double clip_norm, encoder_lr;
-  double adam_lr = 0;  // with the rule none
+  double clip_norm;
+  double encoder_lr = 0;
+  double adam_lr = 0;
   int64_t adam_epochs = 0;
 };
 constexpr std::array<Way, 4> kWays = {{
-    {"head", 16384, 60, 1.4, 0},
+    // batch, steps, clip norm, encoder; Adam: rate, epochs
+    {"head", 16384, 60, 1.4},
     {"lora", 2048, 60, 2, 3, 2e-3, 4},
     {"bitfit", 2048, 60, 2, 0.02, 3e-3, 4},
     {"full", 1024, 40, 2, 0.05, 1e-4, 2},
 }};
 constexpr int64_t kAdamBatch = 64;
-
-// A key of these that is given says more than the way. --adapt, --rule none and what changes speed alone do not.
-constexpr std::array<std::string_view, 24> kDecides = {
-    "adapt-layers", "auto-s-gamma", "batch",        "centre", "clip-norm",   "encoder-lr", "epochs", "fallback",
-    "lora-alpha",   "lora-rank",    "lora-targets", "lr",     "lr-schedule", "momentum",   "nsgd-r", "noise-correction",
-    "optimizer",    "per-group",    "pooling",      "psac-r", "steps",       "vocabulary", "warmup", "weight-decay"};
 
 std::optional<std::string> text_of(const KeyTexts& given, const char* key) {
   const auto found = given.find(key);
@@ -50,7 +47,7 @@ std::optional<int64_t> declared_size(const KeyTexts& given) {
     return known == nullptr ? std::nullopt : std::optional(known->train_size);
   }
   if (!size) return std::nullopt;
-  return parse_integer("dataset-size", *size);
+  return parse_integer("--dataset-size", *size);
 }
 
 std::string number(double value) {
@@ -86,15 +83,16 @@ KeyTexts private_settings(const Way& way, int64_t records, double rate_scale) {
 KeyTexts text_settings(const KeyTexts& given) {
   const std::optional<int64_t> records = declared_size(given);
   if (!records || *records < 1 || is_text_network(text_of(given, "model").value_or(""))) return {};
-  if (std::ranges::any_of(kDecides, [&](std::string_view key) { return given.contains(std::string(key)); })) return {};
-  const std::string name = text_of(given, "adapt").value_or("head");
+  const std::string name = text_of(given, "adapt").value_or("head"), rule = text_of(given, "rule").value_or("flat");
   const auto* const way = std::ranges::find(kWays, name, &Way::name);
-  const auto rule = text_of(given, "rule"), labels = text_of(given, "labels");
-  if (way == kWays.end() || (rule && *rule != "none")) return {};
+  if (way == kWays.end() || (rule != "flat" && rule != "none")) return {};
 
+  const auto labels = text_of(given, "labels");
   const double scale = labels && data::LabelRule::parse(*labels).is_range() ? kRegressionScale : 1;
-  KeyTexts result = rule ? plain_settings(*way, *records, scale) : private_settings(*way, *records, scale);
-  result.insert({{"adapt", name}, {"pooling", "layers"}, {"centre", "true"}, {"lr-schedule", "linear"}});
+  KeyTexts result = rule == "none" ? plain_settings(*way, *records, scale) : private_settings(*way, *records, scale);
+  if (text_of(given, "optimizer").value_or(result["optimizer"]) != result["optimizer"]) return {};
+  result.insert({{"adapt", name}, {"pooling", "layers"}, {"lr-schedule", "linear"}});
+  if (!given.contains("pooling") && !given.contains("per-group")) result["centre"] = "true";
   if (name == "lora" || name == "bitfit") result["adapt-layers"] = "2";
   // Speed and memory alone: passes in which a record takes little.
   if (name == "head") result["physical-batch"] = "1024";

@@ -1,5 +1,5 @@
 #pragma once
-// How a published model of texts is trained where the user says nothing of it but the way, --adapt.
+// How a published model of texts is trained, adapted in the way that --adapt tells, where the user does not say.
 
 #include <sotto/tools/train_options.h>
 
@@ -21,10 +21,11 @@ namespace sotto::tools {
 // reviews. lora and bitfit are for encoders of at least two layers, and keep width (tokens + layers) floats of a record
 // in memory; what does not fit is refused when records are prepared, and wants --adapt-layers and the rest by hand.
 //
-// Empty when `given`, keys of train_options.h without those that another excludes, neither declares the number of
-// records nor names a preset; for a network from scratch, an unknown way and other rules; and when it holds anything
-// else that decides how good such a run is: the settings of a row belong together. Throws UsageError for a number of
-// records or a rule of labels that does not read.
+// To be taken for the keys that `given`, keys of train_options.h without those that another excludes, does not hold;
+// who says --pooling says --centre too. Empty when `given` neither declares the number of records nor names a
+// preset; for a network from scratch, an unknown way, other rules than flat and none, and another optimizer than that
+// of the row: its numbers mean nothing there. Throws UsageError for a number of records or a rule of labels that does
+// not read.
 KeyTexts text_settings(const KeyTexts& given);
 
 }  // namespace sotto::tools

@@ -8,6 +8,7 @@
 #include <sotto/tools/published_folder.h>
 #include <sotto/tools/text_source.h>
 
+#include <optional>
 #include <vector>
 
 namespace sotto::tools {
@@ -33,6 +34,12 @@ models::AdaptationOptions adaptation_options(const TrainOptions& o, int64_t laye
   if (o.adapt_layers && *o.adapt_layers > layers)
     throw UsageError(fmt::format("[--adapt-layers] bad value: {}; the model has {} layers", *o.adapt_layers, layers));
   return {.lora = lora_options(o), .layers = o.adapt_layers};
+}
+
+models::Pooling pooling_of(const TrainOptions& o) {
+  const std::optional<models::Pooling> named = models::pooling_named(o.pooling.empty() ? kDefaultPooling : o.pooling);
+  SOTTO_ASSERT(named.has_value());
+  return *named;
 }
 
 // A file that cannot be asked is told when it is read.
@@ -106,6 +113,7 @@ void keep(const TextSource& source, const RunFolder& folder) {
   std::filesystem::create_directory(folder.encoder(), error);
   if (error) throw IoError(fmt::format("[train] cannot make {}: {}", folder.encoder().string(), error.message()));
   copy_files(published_files(source), folder.encoder());
+  copy_files(licence_files(source.config.parent_path()), folder.encoder());
 }
 
 models::TextNetworkOptions scratch_sizes(const TextSource& source, const DeclaredText& text) {
@@ -117,11 +125,10 @@ models::TextNetworkOptions scratch_sizes(const TextSource& source, const Declare
 
 PublishedText published_text(const TextSource& source, const TrainOptions& options, const TrainingPlan& plan) {
   const DeclaredText& text = *plan.data.text;
-  models::TextClassifier classifier(
-      models::TextClassifierOptions{.bert = checked_sizes(source, text),
-                                    .outputs = text.classes(),
-                                    .pooling = models::pooling_named(options.pooling).value_or(models::Pooling::mean),
-                                    .centred = text.centred});
+  models::TextClassifier classifier(models::TextClassifierOptions{.bert = checked_sizes(source, text),
+                                                                  .outputs = text.classes(),
+                                                                  .pooling = pooling_of(options),
+                                                                  .centred = text.centred});
   if (!source.weights.empty()) models::load_encoder(source.weights, *classifier);
   const models::AdaptationOptions adaptation = adaptation_options(options, classifier->bert->options.layers);
   return {std::move(classifier), models::adaptation_of(plan.adapt), adaptation};

@@ -18,7 +18,6 @@ namespace {
 using Places = std::vector<std::size_t>;
 
 constexpr int64_t kWidthStep = 16;
-constexpr double kFarBelow = 0.5;  // of a declared number of records
 
 std::filesystem::path file_of(const DeclaredText& text, const std::string& preset) {
   if (preset.empty()) return text.train;
@@ -131,13 +130,7 @@ RecordTensors training_texts(const DeclaredText& text, const std::string& preset
     throw DataError(fmt::format("[train] no record of {} is on the training side of the split", path.string()));
   const bool groups = text.texts_per_group > 0;
   const std::vector<Places> rows = groups ? by_group(table, places) : one_by_one(places);
-  // Of the terminal, as all that is told of the file.
-  if (const auto found = static_cast<double>(rows.size()), declared = static_cast<double>(text.size);
-      found < kFarBelow * declared || declared < kFarBelow * found)
-    terminal << fmt::format(
-        "warning: {} {} are declared (--dataset-size), which is far from the {} that there are to train on: batches "
-        "are as much smaller or larger than --batch\n",
-        text.size, groups ? "groups" : "records", rows.size());
+  terminal << fmt::format("  {} to train on{}\n", rows.size(), groups ? " (groups)" : "");
   Encoded result = labelled(table, rows, groups ? text.texts_per_group : 1, text, tokenizer);
   if (result.cut > 0)
     terminal << fmt::format("{} of {} texts have more than {} tokens and are cut there (--max-tokens)\n", result.cut,

@@ -73,8 +73,8 @@ vocabulary is public: that of the published model, or a list that you give, one 
 Of a published model --adapt alone says enough: what is not said then is not what stands in brackets above, but settings that
 belong together and were found for that way: vectors of all layers less their mean over the records (--pooling layers --centre),
 flat clipping, SGD at a falling rate, few steps of large batches; of a head 20 to 60 steps of all records, up to 16,384. With
---rule none they are others again. The run's config.toml holds them; --dry-run tells them before anything is trained. With any
-flag about training besides --adapt and --rule none, the brackets hold.
+--rule none they are others again. The run's config.toml holds them; --dry-run tells them before anything is trained. A flag
+takes the place of its setting alone; with another rule, or another --optimizer, the brackets hold.
 
 Who is protected is one record; with --group-column it is one group, all texts of a person or a document: sampling draws groups,
 a group's gradient is clipped as a whole, and --dataset-size and --batch count groups.
@@ -134,6 +134,11 @@ void add_keys(CLI::App& command, Flags& flags, TrainKey::Use runs) {
 void require_runs(const TrainOptions& options, TrainKey::Use runs) {
   const bool texts = trains_texts(options);
   if (texts && runs != TrainKey::Use::texts) throw UsageError("[train] these are texts: sotto train text ...");
+  if (!texts && runs == TrainKey::Use::texts && !options.dataset.empty())
+    throw UsageError(fmt::format(
+        "[train text] no preset is called '{}'; there are movie-reviews and sms-spam. A file of your own is given with "
+        "--data",
+        options.dataset));
   if (!texts && runs == TrainKey::Use::texts)
     throw UsageError(
         "[train text] no texts: name a preset (movie-reviews or sms-spam), or give --data, --text-column, "
@@ -142,7 +147,7 @@ void require_runs(const TrainOptions& options, TrainKey::Use runs) {
 
 void train(const CLI::App& command, const Flags& flags, TrainKey::Use runs, TrainingJob job, int& exit_code) {
   KeyTexts given = joined(flags.config.empty() ? KeyTexts{} : read_config(flags.config), typed(command, flags));
-  if (runs == TrainKey::Use::texts) given.merge(text_settings(given));
+  if (runs == TrainKey::Use::texts) given = joined(text_settings(given), given);
   TrainOptions options = train_options(given, default_options(runs));
   require_runs(options, runs);
   // A run can be resumed from another folder.
@@ -265,6 +270,7 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
     if (!test->texts.empty()) {
       evaluate.options.test_data = absolute(test->texts);
       evaluate.options.test_fraction.reset();
+      if (evaluate.options.group_column.empty()) evaluate.options.split_seed.reset();  // which was of that split
     }
     evaluate.device = choose_device(evaluate.options.device, err);
     exit_code = run_training_job(evaluate);

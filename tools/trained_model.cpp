@@ -4,12 +4,11 @@
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger_contents.h>
+#include <sotto/tools/file_text.h>
 #include <sotto/tools/trained_model.h>
 
 #include <filesystem>
-#include <fstream>
 #include <ostream>
-#include <sstream>
 
 namespace sotto::tools {
 
@@ -20,19 +19,20 @@ void require_model(const std::string& command, const RunFolder& folder) {
                                  folder.path().string(), folder.path().string()));
 }
 
-void warn_of_stale_certificate(const RunFolder& folder, std::ostream& err) {
+void warn_of_unfinished(const RunFolder& folder, std::ostream& err) {
   std::error_code ignored;
   if (!std::filesystem::exists(folder.ledger(), ignored) || !std::filesystem::exists(folder.certificate(), ignored))
     return;
-  std::ifstream file(folder.certificate(), std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (privacy::parse_certificate(text.str()).ledger_head_hash == privacy::read_ledger(folder.ledger()).head_hash)
-    return;
-  err << fmt::format(
-      "sotto: warning: the ledger of {} went on after certificate.json and the model were written; "
-      "finish the run with 'sotto resume {}' before you quote either\n",
-      folder.path().string(), folder.path().string());
+  const privacy::Certificate certificate = privacy::parse_certificate(file_text(folder.certificate()));
+  if (certificate.ledger_head_hash != privacy::read_ledger(folder.ledger()).head_hash)
+    err << fmt::format(
+        "sotto: warning: the ledger of {} went on after certificate.json and the model were written; "
+        "finish the run with 'sotto resume {}' before you quote either\n",
+        folder.path().string(), folder.path().string());
+  else if (certificate.executed.steps < certificate.planned.steps)
+    err << fmt::format("sotto: note: {} was stopped after {} of {} steps; 'sotto resume {}' goes on\n",
+                       folder.path().string(), certificate.executed.steps, certificate.planned.steps,
+                       folder.path().string());
 }
 
 void load_weights(const std::string& command, const RunFolder& folder, const RecordShape& shape,

@@ -36,9 +36,11 @@ struct ExplainFlags {
   std::string device = "cpu";
 };
 
+inline constexpr const char* kStandardInput = "-";
+
 // Of `sotto predict`, as typed.
 struct PredictOptions {
-  std::string input;        // a file, or - for the standard input
+  std::string input;        // a file, or kStandardInput
   std::string format;       // of data/text_records.h; empty: one text a line
   std::string text_column;  // of these
   bool no_header = false;

@@ -84,6 +84,7 @@ void check_text_model(const TrainOptions& o) {
   no_place("--adapt", scratch && !o.adapt.empty(), "a network from scratch, which is trained whole");
   no_place("--pooling", scratch && !o.pooling.empty(), "a network from scratch, which takes the mean");
   no_place("--model-sha256", scratch && !o.model_sha256.empty(), "a network from scratch");
+  no_place("--public-base", scratch && o.public_base, "a network from scratch");
   if (!o.adapt.empty()) check_choice("--adapt", o.adapt, {"full", "lora", "bitfit", "head"});
   if (!o.pooling.empty()) check_choice("--pooling", o.pooling, {"mean", "first", "layers"});
   if (o.centre) {
@@ -108,6 +109,7 @@ void check_model(const TrainOptions& o, const DeclaredData& data) {
     throw UsageError("[--model-sha256] has no effect: --model names no file");
   }
   const bool file = names_model_file(o.model);
+  no_place("--public-base", !file && o.public_base, "a model whose weights come with no certificate");
   if (file) return;
   if (data.input_type.tokens) throw UsageError("[--input-type] tokens are for a model of your own (--model FILE)");
   if (data.kind == DeclaredData::Kind::table && o.model != kRowsModel)
@@ -294,6 +296,13 @@ TrainOptions resolved(TrainOptions options, const TrainingPlan& plan) {
   options.lr = plan.lr;
   options.adapt = plan.adapt;
   options.physical_batch = plan.physical_batch;
+  if (options.rule == "psac") options.psac_r = options.psac_r.value_or(kDefaultPsacR);
+  if (options.rule == "auto-s") options.auto_s_gamma = options.auto_s_gamma.value_or(kDefaultAutoSGamma);
+  if (options.rule == "nsgd") options.nsgd_r = options.nsgd_r.value_or(kDefaultNsgdR);
+  if (plan.data.text) {
+    options.max_tokens = plan.data.text->max_tokens;
+    if (!plan.data.text->from_scratch && options.pooling.empty()) options.pooling = kDefaultPooling;
+  }
   if (plan.data.kind == DeclaredData::Kind::idx) options.classes = plan.data.classes;
   options.table_schema_sha256 = plan.data.schema_sha256;
   if (plan.privacy) options.delta = plan.privacy->delta();

@@ -19,6 +19,7 @@ inline constexpr double kAdamLr = 5e-4;
 inline constexpr double kFewParametersAdamLr = 2e-3;  // of head, bias and factors of low rank
 
 inline constexpr const char* kDefaultAdaptation = "head";  // of a published model
+inline constexpr const char* kDefaultPooling = "mean";     // of one of texts
 
 struct TrainingPlan {
   DeclaredData data;

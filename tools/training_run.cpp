@@ -6,6 +6,7 @@
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/tools/config_file.h>
 #include <sotto/tools/declaration.h>
+#include <sotto/tools/lora_flags.h>
 #include <sotto/tools/machine_costs.h>
 #include <sotto/tools/progress.h>
 #include <sotto/tools/run_certificate.h>
@@ -30,6 +31,8 @@ namespace {
 
 constexpr std::chrono::seconds kCheckpointInterval{60};
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr const char* kBeforeTrain = "sotto: stopped before the run began: nothing was charged; start it again\n";
+constexpr const char* kBeforeResume = "sotto: stopped before the run went on: nothing more was charged\n";
 constexpr int64_t kEvaluations = 10;  // over the whole run, the last one included
 
 optim::WeightRule weight_rule(const TrainOptions& o, size_t groups) {
@@ -49,7 +52,7 @@ models::Metadata text_metadata(const DeclaredText& text, const TrainOptions& o) 
     result["outputs"] = "-1 to 1 stand for the range of the labels";
   else
     result["classes"] = nlohmann::json(labels.class_names()).dump();
-  if (!text.from_scratch) result["pooling"] = o.pooling.empty() ? "mean" : o.pooling;
+  if (!text.from_scratch) result["pooling"] = o.pooling;
   return result;
 }
 
@@ -63,7 +66,11 @@ void append_line(const std::filesystem::path& path, const std::string& line) {
 }  // namespace
 
 TrainingRun::TrainingRun(const TrainingJob& job)
-    : job_(job), device_(run_device(job.device, *job.err)), folder_(job.run), plan_(make_training_plan(job.options)) {
+    : job_(job),
+      last_words_(job.kind == TrainingJob::Kind::resume ? kBeforeResume : kBeforeTrain),
+      device_(run_device(job.device, *job.err)),
+      folder_(job.run),
+      plan_(make_training_plan(job.options)) {
   if (job.options.threads > 0) at::set_num_threads(static_cast<int>(job.options.threads));
   if (plan_.privacy && job.options.fallback == "none")
     costs_ = chosen_costs(plan_.kernel_costs, job.options.matmul, text());
@@ -152,11 +159,17 @@ void TrainingRun::centre() {
   save(false);
 }
 
+void TrainingRun::catch_signals() {
+  last_words_.reset();
+  stop_.emplace();
+}
+
 ExitCode TrainingRun::train() {
+  catch_signals();
   const bool made = folder_.claim();
   try {
     const std::string heading = plan_.not_private.empty() ? "" : "NOT PRIVATE: " + plan_.not_private;
-    TrainOptions options = resolved(job_.options, plan_);
+    TrainOptions options = with_lora(resolved(job_.options, plan_));
     options.device = device_.where().str();
     options.model_sha256 = inputs_.model_sha256();
     if (costs_) options.kernel_costs = to_text(*costs_);
@@ -184,6 +197,7 @@ ExitCode TrainingRun::train() {
 }
 
 ExitCode TrainingRun::resume() {
+  catch_signals();
   const RunCheckpoint state = load_run_checkpoint(folder_.checkpoint(), model(), *optimizer_);
   if (state.finished)
     throw UsageError(
@@ -257,20 +271,17 @@ void TrainingRun::tell_folder() {
 }
 
 ExitCode TrainingRun::loop() {
-  const StopSignal stop;
   std::optional<TestResult> result;
   {
     Progress progress(*job_.err, ::isatty(STDERR_FILENO) != 0, steps_done(), plan_.steps);
     const auto spent = [&]() -> std::string {
       if (!private_) return ", NOT PRIVATE";
       if (!plan_.not_private.empty()) return ", NOT PRIVATE";
-      // Costs nothing beside a step, and is never below what is recorded in the end.
-      const double bound = plan_.privacy->quick_epsilon_of({{plan_.privacy->step_event(), private_->steps_charged()}});
-      return fmt::format(", epsilon at most {} spent", shown_epsilon(job_.options, bound));
+      return fmt::format(", epsilon {} spent", shown_epsilon(job_.options, private_->epsilon()));
     };
     auto saved = std::chrono::steady_clock::now();
     while (steps_done() < plan_.steps) {
-      if (const auto code = stop.requested()) {
+      if (const auto code = stop_->requested()) {
         save(false);
         write_artefacts();
         progress.line(fmt::format("stopped after {} of {} steps; continue with: sotto resume {}", steps_done(),
@@ -332,7 +343,7 @@ std::string TrainingRun::model_name() const {
 void TrainingRun::write_artefacts() const {
   models::Metadata metadata = {{"model", model_name()}};
   metadata["input_scaling"] = input_scaling(plan_.data);
-  if (plan_.data.text) metadata.merge(text_metadata(*plan_.data.text, job_.options));
+  if (plan_.data.text) metadata.merge(text_metadata(*plan_.data.text, resolved(job_.options, plan_)));
   const std::string hash = inputs_.model_sha256();
   if (!hash.empty()) metadata["model_file_sha256"] = hash;
   if (private_) {
@@ -343,7 +354,7 @@ void TrainingRun::write_artefacts() const {
     metadata["privacy"] = "NOT PRIVATE: " + plan_.not_private;
   }
   models::save_state(folder_.model(), model().state(), metadata);
-  if (model().has_file()) model().write_file(folder_.script());
+  if (model().has_file()) model().write_file(folder_.script(), folder_certificates(folder_.path()));
 }
 
 void TrainingRun::report(const std::optional<TestResult>& result, bool finished) const {

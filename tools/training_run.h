@@ -10,6 +10,7 @@
 #include <sotto/tools/run_folder.h>
 #include <sotto/tools/run_inputs.h>
 #include <sotto/tools/run_model.h>
+#include <sotto/tools/stop_signal.h>
 #include <sotto/tools/test_result.h>
 #include <sotto/tools/training_job.h>
 #include <sotto/tools/training_plan.h>
@@ -33,6 +34,7 @@ class TrainingRun {
 
  private:
   void examine();
+  void catch_signals();
   void start(bool resume);
   // Of a model that subtracts one (models/centred.h), before its first step: from one planned step, or where nothing is
   // charged, from all records.
@@ -54,7 +56,9 @@ class TrainingRun {
   models::TrainableModel& model() const { return *inputs_.model; }
 
   const TrainingJob& job_;
-  optim::StepDevice device_;  // before anything else of LibTorch
+  std::optional<LastWords> last_words_;  // before the folder is claimed or gone on with
+  std::optional<StopSignal> stop_;       // from then on
+  optim::StepDevice device_;             // before anything else of LibTorch
   RunFolder folder_;
   TrainingPlan plan_;
   std::optional<CostFigures> costs_;  // nothing where no strategies are chosen

@@ -7,7 +7,7 @@
 // each text; all are one batch.
 
 #include <sotto/models/peft_adapter.h>
-#include <sotto/models/peft_readme.h>
+#include <sotto/models/python_readme.h>
 #include <torch/torch.h>
 
 #include <algorithm>

@@ -31,14 +31,29 @@ TEST(RecordLosses, RefuseARegressionWithSeveralScores) {
   EXPECT_THROW(record_losses(torch::zeros({3, 2}), torch::zeros({3})), UsageError);
 }
 
-TEST(CountHits, CountsWhatF1IsMadeOf) {
-  const at::Tensor scores = torch::tensor({{0.0, 1.0}, {0.0, 1.0}, {1.0, 0.0}, {1.0, 0.0}, {0.0, 1.0}});
-  const Hits hits = count_hits(scores, torch::tensor({1L, 0L, 1L, 0L, 1L}));
+TEST(CountHits, CountsEveryClassByLabelAndByScore) {
+  const at::Tensor scores = torch::tensor({{0.0, 1.0, 0.5}, {0.0, 1.0, 2.0}, {1.0, 0.0, 0.5}, {1.0, 0.0, 0.9}});
+  Hits hits = count_hits(scores, torch::tensor({1L, 1L, 0L, 2L}));
+  EXPECT_EQ(hits.labels, 4);
+  EXPECT_EQ(hits.correct, 2);
+  ASSERT_EQ(hits.classes.size(), 3U);
+  const auto expect = [&hits](size_t c, int64_t labels, int64_t found, int64_t both) {
+    EXPECT_EQ(hits.classes[c].labels, labels) << c;
+    EXPECT_EQ(hits.classes[c].found, found) << c;
+    EXPECT_EQ(hits.classes[c].both, both) << c;
+  };
+  expect(0, 1, 2, 1);
+  expect(1, 2, 1, 1);
+  expect(2, 1, 1, 0);
+  hits += count_hits(scores.narrow(0, 0, 1), torch::tensor({1L}));
   EXPECT_EQ(hits.labels, 5);
   EXPECT_EQ(hits.correct, 3);
-  EXPECT_EQ(hits.ones, 3);
-  EXPECT_EQ(hits.found_ones, 3);
-  EXPECT_EQ(hits.true_ones, 2);
+  expect(1, 3, 2, 2);
+}
+
+TEST(CountHits, RefusesLabelsThatAreNoClass) {
+  for (const at::Tensor& labels : {torch::tensor({2L}), torch::tensor({-1L}), torch::tensor({1.0})})
+    EXPECT_THROW(count_hits(torch::zeros({1, 2}), labels), UsageError);
 }
 
 }  // namespace

@@ -102,6 +102,8 @@ class GroupReplay : public ::testing::Test {
                     "--max-tokens",   "32",
                     "--optimizer",    "sgd",
                     "--momentum",     "0",
+                    "--lr-schedule",  "constant",
+                    "--pooling",      "mean",
                     "--delta",        "1e-3",
                     "--clip-norm",    std::to_string(kClipNorm),
                     "--threads",      "1",

@@ -136,6 +136,34 @@ TEST_F(ImportModel, ACertificateOfTheBaseComesAlongUnderAnotherName) {
   EXPECT_NE(content(path("new/certificate.json")), content(path("new/base-certificate.json")));
 }
 
+TEST_F(ImportModel, ABaseThatIsNotPrivateMakesNoPrivateModel) {
+  done(published("run", model_, {"--adapt", "lora", "--noise-multiplier", "1", "--steps", "1"}));
+  done({"export", path("run"), "--to", "peft", "--base-model", "some/encoder", "--output", path("adapter")});
+  done(published("plain", model_,
+                 {"--adapt", "full", "--noise-multiplier", "1", "--steps", "1", "--insecure-test-seed", "3"}));
+  done({"export", path("plain"), "--to", "safetensors", "--output", path("base")});
+  for (const bool certified : {true, false}) {
+    if (!certified) std::filesystem::remove(path("adapter/certificate.json"));
+    const std::string output = certified ? "merged" : "merged-too";
+    done({"import", path("adapter"), "--base", path("base"), "--output", path(output)});
+    const Words words = published(output + "-run", path(output) + "/", {"--noise-multiplier", "1", "--steps", "1"});
+    const Outcome refused = run(words);
+    EXPECT_EQ(refused.exit_code, 64) << refused.out;
+    EXPECT_THAT(refused.err, HasSubstr("NOT PRIVATE, or came of such"));
+    done(with_flags(words, {"--public-base"}));
+  }
+}
+
+TEST_F(ImportModel, ABaseWithAnotherCertificateThanTheAdaptersIsRefused) {
+  done(published("run", model_, {"--adapt", "lora", "--noise-multiplier", "1", "--steps", "1"}));
+  done({"export", path("run"), "--to", "safetensors", "--output", path("base")});
+  done(published("second", path("base") + "/", {"--adapt", "lora", "--noise-multiplier", "2", "--steps", "1"}));
+  done({"export", path("second"), "--to", "peft", "--base-model", "some/encoder", "--output", path("adapter")});
+  done({"export", path("second"), "--to", "safetensors", "--output", path("other-base")});
+  expect_refused({"import", path("adapter"), "--base", path("other-base"), "--output", path("new")},
+                 "two that tell different things");
+}
+
 TEST_F(ImportModel, ATorchScriptFileGivesItsEncoder) {
   write("model/tokenizer_config.json", "{\"do_lower_case\": false}");
   done(published("run", model_, {"--adapt", "head", "--noise-multiplier", "1", "--steps", "1"}));

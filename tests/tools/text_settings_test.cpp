@@ -13,27 +13,47 @@ KeyTexts with(KeyTexts more) {
   return more;
 }
 
-TEST(TextSettings, BelongTogether) {
+TEST(TextSettings, AreKeysOfTraining) {
   for (const char* way : {"head", "lora", "bitfit", "full"}) {
-    for (const KeyTexts& rule : {KeyTexts{}, KeyTexts{{"rule", "none"}}}) {
-      KeyTexts given = with({{"adapt", way}});
-      given.insert(rule.begin(), rule.end());
-      const KeyTexts settings = text_settings(given);
+    for (const char* rule : {"flat", "none"}) {
+      const KeyTexts settings = text_settings(with({{"adapt", way}, {"rule", rule}}));
       ASSERT_FALSE(settings.empty()) << way;
       for (const auto& [key, text] : settings) {
         ASSERT_NE(find_train_key(key), nullptr) << key;
         TrainOptions options;
         find_train_key(key)->set(options, text);
-        KeyTexts more = given;
-        more[key] = text;
-        EXPECT_EQ(text_settings(more).empty(), key != "physical-batch" && key != "adapt") << way << ", " << key;
       }
     }
   }
-  for (const char* key : {"epochs", "lora-rank", "momentum", "weight-decay", "vocabulary"})
-    EXPECT_TRUE(text_settings(with({{key, "1"}})).empty()) << key;
-  for (const char* key : {"epsilon", "threads", "output", "group-column", "max-tokens"})
-    EXPECT_EQ(text_settings(with({{key, "1"}})), text_settings(with({}))) << key;
+}
+
+// The others stay as they are: one changed rate is one changed rate.
+TEST(TextSettings, GiveWayToWhatIsSaidAlone) {
+  const KeyTexts head = text_settings(with({}));
+  for (const char* key :
+       {"lr", "epochs", "momentum", "weight-decay", "epsilon", "threads", "max-tokens", "clip-norm"}) {
+    const KeyTexts given = with({{key, "1"}}), all = joined(text_settings(given), given);
+    EXPECT_EQ(all.at(key), "1");
+    for (const auto& [other, text] : head) {
+      const bool makes_way = other == key || (other == "steps" && std::string(key) == "epochs");
+      if (!makes_way) {
+        EXPECT_EQ(all.at(other), text) << key;
+      }
+    }
+  }
+  const KeyTexts epochs = with({{"epochs", "3"}});
+  EXPECT_FALSE(joined(text_settings(epochs), epochs).contains("steps"));
+  EXPECT_EQ(text_settings(with({{"optimizer", "sgd"}, {"rule", "flat"}})), head);
+}
+
+TEST(TextSettings, AreNoneWhereTheirNumbersMeanNothing) {
+  for (const char* optimizer : {"adam", "adamw"}) EXPECT_TRUE(text_settings(with({{"optimizer", optimizer}})).empty());
+  EXPECT_TRUE(text_settings(with({{"rule", "none"}, {"adapt", "full"}, {"optimizer", "sgd"}})).empty());
+  EXPECT_FALSE(text_settings(with({{"rule", "none"}, {"adapt", "full"}, {"optimizer", "adam"}})).empty());
+  for (const char* rule : {"psac", "auto-s", "nsgd"}) EXPECT_TRUE(text_settings(with({{"rule", rule}})).empty());
+  EXPECT_FALSE(text_settings(with({{"pooling", "mean"}})).contains("centre"));
+  EXPECT_FALSE(text_settings(with({{"per-group", "true"}})).contains("centre"));
+  EXPECT_FALSE(text_settings(with({{"pooling", "layers"}})).contains("centre"));
 }
 
 TEST(TextSettings, AreThoseOfTheWay) {

@@ -18,6 +18,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using testing::operator+;
 
 TEST_F(TrainPublished, AdaptsInEveryWayAndRunsWithoutTheFolderAfterwards) {
   const std::string folder = write_model("model");
@@ -158,11 +159,14 @@ TEST_F(TrainPublished, TheWayAloneIsEnough) {
   done(words("lora", with_flags(budget, {"--adapt", "lora"})));
   EXPECT_THAT(content(path("lora") + "/config.toml"), HasSubstr("lora-targets = \"*value\""));
   done({"export", path("lora"), "--to", "peft", "--base-model", "some/encoder", "--output", path("adapter")});
-  EXPECT_THAT(content(path("adapter") + "/README.md"), HasSubstr("told.hidden_states"));
+  EXPECT_THAT(content(path("adapter") + "/README.md"), HasSubstr("outputs.hidden_states"));
   done(words("plain", {"--rule", "none"}));
   EXPECT_THAT(content(path("plain") + "/config.toml"), HasSubstr("steps = 200"));
-  done(words("said", with_flags(budget, {"--steps", "2", "--batch", "100"})));
-  EXPECT_THAT(content(path("said") + "/config.toml"), Not(HasSubstr("centre = true")));
+  done(words("said", with_flags(budget, {"--epochs", "1", "--batch", "100"})));
+  for (const char* line : {"centre = true", "steps = 2", "batch = 100", "clip-norm = 1.4", "optimizer = \"sgd\""})
+    EXPECT_THAT(content(path("said") + "/config.toml"), HasSubstr(line));
+  done(words("mean", with_flags(budget, {"--pooling", "mean", "--steps", "2"})));
+  EXPECT_THAT(content(path("mean") + "/config.toml"), Not(HasSubstr("centre = true")));
 }
 
 TEST_F(TrainPublished, ADryRunReadsEverythingAndWritesNothing) {
@@ -176,6 +180,20 @@ TEST_F(TrainPublished, ADryRunReadsEverythingAndWritesNothing) {
   EXPECT_EQ(json.at("steps_planned"), 7);
   EXPECT_EQ(json.at("noise_multiplier"), 2.0);
   EXPECT_GT(json.at("epsilon"), 0.0);
+  EXPECT_THAT(told.out, HasSubstr("\npooling = \"mean\"\n"));
+  EXPECT_EQ(json.at("settings").at("adapt"), "head");
+  const auto adapted = nlohmann::json::parse(done(with_flags(words, {"--adapt", "lora", "--json"})).out).at("settings");
+  EXPECT_EQ(adapted.at("lora-targets"), "*query,*value");
+  EXPECT_EQ(adapted.at("lora-rank"), "8");
+  EXPECT_EQ(adapted.at("max-tokens"), "32");
+
+  // What a run is refused for is known before it.
+  for (const Words& budget : {Words{"--noise-multiplier", "0.05"}, Words{"--noise-multiplier", "1e300"},
+                              Words{"--noise-multiplier", "2", "--delta", "1e-300"}}) {
+    const Outcome refused = run(with_flags(words, budget));
+    EXPECT_EQ(refused.exit_code, 64) << budget[1] << refused.out;
+    EXPECT_THAT(refused.out, Not(HasSubstr("guarantee")));
+  }
 
   Words wrong = words;
   *std::ranges::find(wrong, path("texts.tsv")) =
@@ -254,9 +272,11 @@ TEST_F(TrainPublished, TheCentreIsOneOfTheSteps) {
   }
 }
 
-// The exported folder is a published model: its encoder says what the run said, and it can be trained again.
-TEST_F(TrainPublished, ExportedModelsAreWholeAndSayTheSame) {
+// The exported folder is a published model.
+TEST_F(TrainPublished, ExportedModelsAreWholeAndCanBeTrainedAgain) {
   const std::string folder = write_model("model");
+  write("model/LICENSE", "public domain\n");
+  write("model/README.md", "small\n");
   done(published("run", folder, {"--adapt", "lora", "--lr", "0.05", "--noise-multiplier", "1", "--steps", "5"}));
   done({"export", path("run"), "--to", "safetensors", "--output", path("whole")});
   done({"export", path("run"), "--to", "peft", "--base-model", "some/encoder", "--output", path("adapter")});
@@ -270,6 +290,13 @@ TEST_F(TrainPublished, ExportedModelsAreWholeAndSayTheSame) {
   for (const char* exported : {"whole", "adapter"})
     EXPECT_EQ(content(path(exported) + "/certificate.json"), content(path("run") + "/certificate.json")) << exported;
   EXPECT_TRUE(std::filesystem::exists(path("adapter") + "/adapter_model.safetensors"));
+  EXPECT_EQ(after.metadata().at("format"), "pt");
+  for (const char* exported : {"whole", "adapter"}) {
+    EXPECT_EQ(content(path(exported) + "/LICENSE"), "public domain\n");
+    EXPECT_EQ(content(path(exported) + "/base-README.md"), "small\n");
+    EXPECT_THAT(content(path(exported) + "/README.md"), HasSubstr("classes: [\"no\",\"yes\"]"));
+  }
+  EXPECT_THAT(content(path("whole") + "/README.md"), HasSubstr("head[\"classifier.weight\"]"));
   done(published("again", path("whole"), {"--adapt", "head", "--noise-multiplier", "1", "--steps", "2"}));
 
   const auto refused = [&](const Words& words, const std::string& what) {
@@ -328,6 +355,35 @@ TEST_F(TrainPublished, TheCertificateOfTheFirstWeightsGoesAlong) {
   done(with_flags(words, {"--public-base"}));
   EXPECT_THAT(content(path("refused/certificate.json")), HasSubstr("which are declared to be public"));
   EXPECT_EQ(content(path("refused/base-NOT_PRIVATE.txt")), content(path("plain/NOT_PRIVATE.txt")));
+  // The weights say it too, where the file beside them was left behind; and what cannot be read is not absent.
+  std::filesystem::remove(path("plain-base/NOT_PRIVATE.txt"));
+  EXPECT_THAT(run(published("bare", path("plain-base") + "/", few)).err, HasSubstr("are NOT PRIVATE"));
+  std::filesystem::create_symlink("nowhere", folder + "/NOT_PRIVATE.txt");
+  EXPECT_EQ(run(published("bare", folder, few)).exit_code, 65);
+  std::filesystem::remove(folder + "/NOT_PRIVATE.txt");
+  const Outcome needless = run(published("bare", folder, with_flags(few, {"--public-base"})));
+  EXPECT_EQ(needless.exit_code, 64);
+  EXPECT_THAT(needless.err, HasSubstr("[--public-base] has no effect"));
+}
+
+// What is known of the first weights may not be lost on the way.
+TEST_F(TrainPublished, ARunWhoseBaseIsNotToldAnyMoreIsNotResumed) {
+  const std::string folder = write_model("model");
+  const Words noisy = {"--adapt", "full", "--noise-multiplier", "80", "--steps"};
+  const auto expect = [&](const std::string& told, const Words& of_base, const Words& of_run) {
+    const std::string base = "base-of-" + told, output = "run-of-" + told;
+    done(published("first-" + told, folder, with_flags(noisy + Words{"2"}, of_base)));
+    done({"export", path("first-" + told), "--to", "safetensors", "--output", path(base)});
+    testing::Program program(published(output, path(base) + "/", with_flags(noisy + Words{"4000"}, of_run)));
+    ASSERT_TRUE(program.signal_when([&] { return content(path(output) + "/ledger.jsonl").size() > 2000; }, SIGINT));
+    ASSERT_EQ(program.finish().exit_code, 130);
+    std::filesystem::remove(path(output) + "/base-" + told);
+    const Outcome outcome = run({"resume", path(output)});
+    EXPECT_NE(outcome.exit_code, 0) << told;
+    EXPECT_THAT(outcome.err, HasSubstr(of_run.empty() ? "another than when the run began" : "has no effect"));
+  };
+  expect("certificate.json", {}, {});
+  expect("NOT_PRIVATE.txt", {"--insecure-test-seed", "3"}, {"--public-base"});
 }
 
 TEST_F(TrainPublished, RefusesFoldersThatAreNotWhole) {

@@ -59,7 +59,8 @@ class TrainText : public ::testing::Test {
   sotto::testing::ScratchFolder folder_;
 };
 
-// A folder as of a published model, small and with weights drawn here.
+// A folder as of a published model, small and with weights drawn here. With Adam, so that no settings are chosen
+// (text_settings.h).
 class TrainPublished : public TrainText {
  protected:
   std::string write_model(const std::string& name) const {
@@ -69,12 +70,13 @@ class TrainPublished : public TrainText {
     return folder;
   }
   Words published(const std::string& output, const std::string& folder, const Words& more = {}) const {
-    const Words words{"train",         "text",    "--data",         write_texts("texts.tsv", 200),
-                      "--text-column", "text",    "--label-column", "label",
-                      "--labels",      "no, yes", "--dataset-size", "200",
-                      "--model",       folder,    "--max-tokens",   "32",
-                      "--batch",       "100",     "--threads",      "1",
-                      "--delta",       "1e-4",    "--output",       path(output)};
+    const Words words{"train",         "text",      "--data",         write_texts("texts.tsv", 200),
+                      "--text-column", "text",      "--label-column", "label",
+                      "--labels",      "no, yes",   "--dataset-size", "200",
+                      "--model",       folder,      "--max-tokens",   "32",
+                      "--batch",       "100",       "--threads",      "1",
+                      "--optimizer",   "adam",      "--delta",        "1e-4",
+                      "--output",      path(output)};
     return with_flags(words, more);
   }
 };

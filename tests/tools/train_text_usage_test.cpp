@@ -36,7 +36,7 @@ class TrainTextUsage : public ::testing::Test {
 
 TEST_F(TrainTextUsage, NeedsToKnowWhatTheDataAre) {
   expect_error({"--epsilon", "3"}, "no texts");
-  expect_error({"fashion-mnist", "--epsilon", "3"}, "no texts");
+  expect_error({"fashion-mnist", "--epsilon", "3"}, "no preset is called 'fashion-mnist'");
   expect_error({"--data", "texts.tsv", "--epsilon", "3"}, "--text-column");
   expect_error({"--data", "texts.tsv", "--text-column", "t", "--epsilon", "3"}, "--label-column");
   expect_error({"--data", "texts.tsv", "--text-column", "t", "--label-column", "l", "--epsilon", "3"}, "--labels");
@@ -69,7 +69,9 @@ TEST_F(TrainTextUsage, RefusesBadValues) {
       {{"--noise-correction", "--optimizer", "sgd"}, "--noise-correction"},
       {{"--noise-correction", "--optimizer", "adam", "--weight-decay", "0.1"}, "--noise-correction"},
       {{"--weight-decay", "nan"}, "--weight-decay"},
-      {{"--split-seed", "-1"}, "--split-seed"},
+      {{"--split-seed", "-1", "--test-fraction", "0.1"}, "--split-seed"},
+      {{"--split-seed", "2"}, "[--split-seed] has no effect"},
+      {{"--model", "bag", "--vocabulary", "w.txt", "--public-base"}, "[--public-base] has no place"},
       {{"--group-column", "author"}, "--max-per-group"},
       {{"--group-column", "author", "--max-per-group", "0"}, "--max-per-group"},
       {{"--max-per-group", "3"}, "--max-per-group"},
@@ -85,7 +87,7 @@ TEST_F(TrainTextUsage, RefusesWhatHasNoPlace) {
   expect_error(own({"--model", "./folder"}), "--vocabulary");
   const Words preset = {"movie-reviews", "--epsilon", "3"};
   expect_error(preset + Words{"--adapt", "prefix"}, "--adapt");
-  expect_error(preset + Words{"--centre"}, "--centre");
+  expect_error(preset + Words{"--centre", "--pooling", "mean"}, "--centre");
   expect_error(preset + Words{"--centre", "--pooling", "layers", "--rule", "flat", "--per-group"}, "--centre");
   expect_error(preset + Words{"--centre", "--pooling", "layers", "--steps", "1"}, "--centre");
   expect_error(preset + Words{"--centre", "--pooling", "layers", "--epochs", "1", "--batch", "8471"}, "--centre");
@@ -117,6 +119,15 @@ TEST_F(TrainTextUsage, AConfigurationOfPicturesIsRefused) {
   expect_error(own({"--config", config}), "--classes");
 }
 
+TEST_F(TrainTextUsage, AnUnknownPresetIsNamed) {
+  expect_error({"movie-review", "--epsilon", "3"}, "no preset is called 'movie-review'");
+}
+
+TEST_F(TrainTextUsage, WhatIsNotUtf8IsNoArgument) {
+  for (const Words& words : {Words{"--data", "b\xff.tsv"}, Words{"--output", "x\xff"}, Words{"--labels", "no,\xff"}})
+    expect_error(own(words), "is not UTF-8");
+}
+
 TEST_F(TrainTextUsage, PredictRefusesFlagsThatDoNotFit) {
   const auto expect = [&](const Words& words, const std::string& what) {
     const Outcome outcome = run(Words{"predict", output()} + words);
@@ -125,13 +136,10 @@ TEST_F(TrainTextUsage, PredictRefusesFlagsThatDoNotFit) {
   };
   expect({}, "--input");
   expect({"--input", ""}, "--input");
-  expect({"--input", "t.tsv", "--data-format", "tsv"}, "--text-column");
-  expect({"--input", "t.csv"}, "[--text-column] missing: which column of t.csv");
-  expect({"--input", "t.jsonl.gz"}, "[--text-column] missing");
   expect({"--input", "t.txt", "--text-column", "text"}, "[--text-column] has no effect");
   expect({"--input", "t.tsv", "--text-column", "text"}, "config.toml");
   expect({"--input", "t.xml", "--data-format", "xml", "--text-column", "text"}, "--data-format");
-  expect({"--input", "-", "--data-format", "tsv", "--text-column", "text"}, "standard input");
+  expect({"--input", "-", "--data-format", "tsv", "--text-column", "text"}, "config.toml");
   expect({"--input", "t.txt", "--no-header"}, "--no-header");
   expect({"--input", "t.txt"}, "config.toml");
 }
