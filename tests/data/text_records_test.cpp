@@ -60,7 +60,8 @@ TEST_F(TextRecordsTest, SemicolonsSeparateLikeCommas) {
   layout.format = TextFormat::semicolons;
   EXPECT_EQ(rows("text;n;label\na, b;1,5;x\n\"c;\nd \"\"e\"\"\";;y\n", layout),
             (Rows{{"a, b", "x", "2"}, {"c;\nd \"e\"", "y", "3"}}));
-  EXPECT_THAT(refused("text,label\na,x\n", layout), HasSubstr("names 1 columns, and none of them 'text'; fields stand"));
+  EXPECT_THAT(refused("text,label\na,x\n", layout),
+              HasSubstr("names 1 columns, and none of them 'text'; fields stand"));
   EXPECT_THAT(refused("text;label\n\"a\",x\n", layout), HasSubstr("text follows the closing quote of field 1"));
   EXPECT_EQ(format_with_columns("semicolons"), TextFormat::semicolons);
 }
