@@ -162,6 +162,11 @@ at::Tensor MobileNet::forward(const at::Tensor& prepared) {
 }
 
 std::vector<std::string> load_published(const std::filesystem::path& path, MobileNet& network, bool classifier) {
+  return load_published(path.string(), read_state(path), network, classifier);
+}
+
+std::vector<std::string> load_published(const std::string& source, const std::vector<NamedTensor>& stored,
+                                        MobileNet& network, bool classifier) {
   struct Folded {
     at::Tensor weight, factor, shift, mean, variance;  // of the file, in double
     const MobileNet::Convolution* into;
@@ -191,12 +196,12 @@ std::vector<std::string> load_published(const std::filesystem::path& path, Mobil
   } else {
     names.left_over.emplace_back("classifier.1.");
   }
-  std::vector<std::string> left_over = load_published(path, tensors, names);
+  std::vector<std::string> left_over = load_published(source, stored, tensors, names);
   for (const Folded& f : all) {
     if (!f.variance.ge(0).all().item<bool>())
       throw DataError(
-          fmt::format("[load_published] {}: '{}.running_var' holds a variance that is negative or no number",
-                      path.string(), norm_after(f.into->name)));
+          fmt::format("[load_published] {}: '{}.running_var' holds a variance that is negative or no number", source,
+                      norm_after(f.into->name)));
   }
   const at::NoGradGuard no_grad;
   for (const Folded& f : all) {

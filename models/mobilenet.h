@@ -10,6 +10,7 @@
 // Convolutions have the names of the published file, classifier.1 is a linear layer from 1280 features to the classes:
 // 2,189,760 weights and 17,056 biases of 52 convolutions, 1281 numbers for each class.
 
+#include <sotto/models/state.h>
 #include <sotto/models/vision.h>
 
 #include <filesystem>
@@ -51,8 +52,8 @@ class MobileNet : public VisionModel {
   static constexpr int64_t kLeastSide = 128, kMostLeastSide = 1024;
 
  private:
-  friend std::vector<std::string> load_published(const std::filesystem::path& path, MobileNet& network,
-                                                 bool classifier);
+  friend std::vector<std::string> load_published(const std::string& source, const std::vector<NamedTensor>& stored,
+                                                 MobileNet& network, bool classifier);
   struct Convolution {
     std::string name;
     at::Tensor weight = {}, bias = {};
@@ -80,5 +81,8 @@ class MobileNet : public VisionModel {
 // missing, of another shape or besides these in the file, and for a variance that is negative or no number; then
 // nothing was changed.
 std::vector<std::string> load_published(const std::filesystem::path& path, MobileNet& network, bool classifier = false);
+// The same of tensors that were read; `source` names them in messages.
+std::vector<std::string> load_published(const std::string& source, const std::vector<NamedTensor>& stored,
+                                        MobileNet& network, bool classifier = false);
 
 }  // namespace sotto::models

@@ -69,9 +69,13 @@ class SafetensorsFile {
   // written to, and never reach the file. Null for view().
   const std::shared_ptr<std::byte>& memory() const { return memory_; }
 
+  // The whole file as read() found it, in that memory; empty for map() and view().
+  std::span<const std::byte> bytes() const { return bytes_; }
+
  private:
   SafetensorsFile(Header header, std::shared_ptr<std::byte> memory, const std::byte* data);
   std::shared_ptr<std::byte> memory_;
+  std::span<const std::byte> bytes_;
   std::vector<TensorView> tensors_;
   Metadata metadata_;
 };

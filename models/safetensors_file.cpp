@@ -51,11 +51,18 @@ SafetensorsFile::SafetensorsFile(Header header, std::shared_ptr<std::byte> memor
 }
 
 SafetensorsFile SafetensorsFile::read(const std::filesystem::path& path) {
-  Opened file(path);
-  const std::uint64_t bytes = file.data_bytes();
-  const std::shared_ptr<std::byte> memory(new std::byte[bytes], std::default_delete<std::byte[]>());
-  file.bytes.read(file.data_begin, {memory.get(), bytes});
-  return {std::move(file.header), memory, memory.get()};
+  const Opened file(path);  // refuses what is no such file before memory is taken for it
+  const std::uint64_t size = file.bytes.size();
+  const std::shared_ptr<std::byte> memory(new std::byte[size], std::default_delete<std::byte[]>());
+  file.bytes.read(0, {memory.get(), size});
+  try {
+    SafetensorsFile result = view({memory.get(), size});
+    result.memory_ = memory;
+    result.bytes_ = {memory.get(), size};
+    return result;
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("{} (in {}, which changed meanwhile)", error.what(), path.string()));
+  }
 }
 
 SafetensorsFile SafetensorsFile::map(const std::filesystem::path& path) {

@@ -59,12 +59,6 @@ std::string other_type(const NamedTensor& stored, const at::Tensor& tensor) {
                      c10::toString(tensor.scalar_type()));
 }
 
-std::vector<NamedTensor> tensors_of(const SafetensorsFile& file) {
-  std::vector<NamedTensor> result;
-  for (const TensorView& stored : file.tensors()) result.push_back({stored.name, tensor_over(stored, file.memory())});
-  return result;
-}
-
 // Refers to tensors that live longer.
 class ByName {
  public:
@@ -121,6 +115,12 @@ void save_state(const std::filesystem::path& path, const std::vector<NamedTensor
                      {static_cast<const std::byte*>(values.const_data_ptr()), values.nbytes()}});
   }
   write_safetensors(path, views, metadata);
+}
+
+std::vector<NamedTensor> tensors_of(const SafetensorsFile& file) {
+  std::vector<NamedTensor> result;
+  for (const TensorView& stored : file.tensors()) result.push_back({stored.name, tensor_over(stored, file.memory())});
+  return result;
 }
 
 std::vector<NamedTensor> read_state(const std::filesystem::path& path) {

@@ -25,6 +25,8 @@ void save_state(const std::filesystem::path& path, const std::vector<NamedTensor
 
 // The tensors of a file, by name, in memory that was read. Throws as SafetensorsFile::read().
 std::vector<NamedTensor> read_state(const std::filesystem::path& path);
+// The same of a file that was read.
+std::vector<NamedTensor> tensors_of(const SafetensorsFile& file);
 
 // Copies the values of a file into the tensors and returns its metadata. They are copied out of memory that was read
 // and not out of a mapping: a file that is changed or cut meanwhile gives an error or what was checked, and never ends

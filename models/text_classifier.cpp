@@ -125,7 +125,11 @@ void fold_centre(TextClassifierImpl& model) {
 }
 
 void load_encoder(const std::filesystem::path& weights, TextClassifierImpl& model) {
-  load_published(weights, module_parameters(*model.bert), published_bert_names());
+  load_encoder(weights.string(), read_state(weights), model);
+}
+
+void load_encoder(const std::string& source, const std::vector<NamedTensor>& stored, TextClassifierImpl& model) {
+  load_published(source, stored, module_parameters(*model.bert), published_bert_names());
 }
 
 TextClassifier load_text_classifier(const std::filesystem::path& folder, int64_t outputs, Pooling pooling) {

@@ -57,6 +57,8 @@ void fold_centre(TextClassifierImpl& model);
 
 // Copies a published encoder into that of the model; throws as load_published() (state.h).
 void load_encoder(const std::filesystem::path& weights, TextClassifierImpl& model);
+// The same of tensors that were read; `source` names them in messages.
+void load_encoder(const std::string& source, const std::vector<NamedTensor>& stored, TextClassifierImpl& model);
 
 // The encoder of a published folder, config.json and model.safetensors, with a head that is drawn anew. Throws
 // DataError.

@@ -15,11 +15,11 @@ constexpr const char* kWeightsFile = "mobilenet_v2.safetensors";
 
 PublishedWeights published_weights(const TrainOptions& options) {
   const std::filesystem::path file = published_folder(options.model, kWeightsFile) / kWeightsFile;
-  return {file, checked_weights_sha256(file, options.model_sha256)};
+  return read_weights(file, options.model_sha256);
 }
 
 std::unique_ptr<models::TrainableModel> make_mobilenet(const RecordShape& shape, const std::string& adapt,
-                                                       const std::filesystem::path& weights) {
+                                                       const PublishedWeights* weights) {
   if (shape.type.tokens || shape.sizes.size() != 3)
     throw UsageError(fmt::format("[--model] {} takes pictures, [channels, height, width] each; got [{}]{}", kMobileNet,
                                  fmt::join(shape.sizes, ", "), shape.type.tokens ? " of tokens" : ""));
@@ -27,7 +27,7 @@ std::unique_ptr<models::TrainableModel> make_mobilenet(const RecordShape& shape,
       models::ImageShape{
           .height = shape.sizes[1], .width = shape.sizes[2], .classes = shape.classes, .channels = shape.sizes[0]},
       models::mobilenet_adaptation(adapt));
-  if (!weights.empty()) models::load_published(weights, *network);
+  if (weights != nullptr) models::load_published(weights->file.string(), weights->tensors, *network);
   return models::make_module_model(network);
 }
 

@@ -5,8 +5,7 @@
 #include <sotto/tools/model_flags.h>
 #include <sotto/tools/published_folder.h>
 
-#include <fstream>
-#include <sstream>
+#include <span>
 
 namespace sotto::tools {
 
@@ -28,15 +27,14 @@ std::filesystem::path text_model_folder(const std::string& model) {
   return model == kMiniLm ? published_folder(model, "model.safetensors") : std::filesystem::path(model);
 }
 
-std::string checked_weights_sha256(const std::filesystem::path& weights, const std::string& expected) {
-  std::ifstream file(weights, std::ios::binary);
-  std::ostringstream bytes;
-  if (!(file && bytes << file.rdbuf())) throw DataError(fmt::format("[--model] {} cannot be read", weights.string()));
-  std::string hash = privacy::sha256_hex(bytes.view());
+PublishedWeights read_weights(const std::filesystem::path& file, const std::string& expected) {
+  const auto weights = models::SafetensorsFile::read(file);
+  const std::span<const std::byte> bytes = weights.bytes();
+  const std::string hash =
+      privacy::sha256_hex(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   if (!expected.empty() && hash != expected)
-    throw DataError(
-        fmt::format("[--model-sha256] {} has the SHA-256 {}; must be {}", weights.string(), hash, expected));
-  return hash;
+    throw DataError(fmt::format("[--model-sha256] {} has the SHA-256 {}; must be {}", file.string(), hash, expected));
+  return {file, hash, weights.metadata(), models::tensors_of(weights)};
 }
 
 }  // namespace sotto::tools

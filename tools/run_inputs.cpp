@@ -83,7 +83,8 @@ RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const R
   result.shape = record_shape(result.training, plan);
   if (job.options.model == kMobileNet) {
     result.published = published_weights(job.options);
-    result.model = make_mobilenet(result.shape, plan.adapt, result.published->file);
+    result.model = make_mobilenet(result.shape, plan.adapt, &*result.published);
+    result.published->tensors.clear();  // the model has them
     check_budget(job.options, plan, *result.model);
     return result;
   }
@@ -96,22 +97,19 @@ RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const R
   return result;
 }
 
-models::Metadata metadata_of(const std::filesystem::path& weights) {
-  return models::SafetensorsFile::map(weights).metadata();  // its tensors are not looked at
-}
-
 RunInputs read_texts(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
   const TrainOptions& o = job.options;
   const DeclaredText& text = *plan.data.text;
   TextSource source = is_resumed(job) ? run_text_source(folder, o, text, true) : given_text_source(o, text);
-  const bool comes_with_any = !is_resumed(job) && !source.weights.empty();
-  Certificates base =
-      checked_base(comes_with_any ? weights_certificates(source.weights, metadata_of(source.weights)) : Certificates(),
-                   job, plan, folder);
+  const bool comes_with_any = !is_resumed(job) && source.weights;
+  Certificates base = checked_base(
+      comes_with_any ? weights_certificates(source.weights->file, source.weights->metadata) : Certificates(), job, plan,
+      folder);
   seed(o);
   // Before the texts are read: what is wrong with the model is told at once.
   auto model = make_text_model(source, o, plan);
   check_budget(o, plan, *model);
+  if (source.weights) source.weights->tensors.clear();  // the model has them
   RunInputs result{.training = training_texts(text, o.dataset, source.tokenizer, *job.err),
                    .test = test_texts(text, o.dataset, source.tokenizer),
                    .shape = text_shape(text, source.tokenizer),
@@ -127,7 +125,7 @@ RunInputs read_texts(const TrainingJob& job, const TrainingPlan& plan, const Run
 }  // namespace
 
 std::string RunInputs::model_sha256() const {
-  if (text) return text->weights_sha256;
+  if (text) return text->weights ? text->weights->sha256 : "";
   if (published) return published->sha256;
   return graph.empty() ? "" : privacy::sha256_hex(graph);
 }

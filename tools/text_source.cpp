@@ -5,10 +5,10 @@
 #include <sotto/tools/file_text.h>
 #include <sotto/tools/lora_flags.h>
 #include <sotto/tools/model_folder.h>
-#include <sotto/tools/published_folder.h>
 #include <sotto/tools/text_source.h>
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace sotto::tools {
@@ -51,7 +51,7 @@ bool has_room_for(const models::BertOptions& sizes, const std::filesystem::path&
 }
 
 models::BertOptions checked_sizes(const TextSource& source, const DeclaredText& text) {
-  const models::BertOptions sizes = published_sizes(source, "--model", source.weights);
+  const models::BertOptions sizes = published_sizes(source, "--model", source.weights ? source.weights->file : "");
   if (text.max_tokens > sizes.positions)
     throw UsageError(fmt::format("[--max-tokens] bad value: {}; must be at most {}, the positions of the model",
                                  text.max_tokens, sizes.positions));
@@ -83,13 +83,13 @@ models::BertOptions published_sizes(const TextSource& source, const char* flag, 
 TextSource given_text_source(const TrainOptions& options, const DeclaredText& text) {
   if (text.from_scratch)
     return {.tokenizer = read_tokenizer(options.vocabulary, text), .tokenizer_file = options.vocabulary};
-  const std::filesystem::path folder = text_model_folder(options.model), weights = weights_of(options);
+  const std::filesystem::path folder = text_model_folder(options.model);
+  PublishedWeights weights = read_weights(weights_of(options), options.model_sha256);
   const std::filesystem::path file = data::tokenizer_file(folder);
   return {.tokenizer = read_tokenizer(file, text),
           .tokenizer_file = file,
           .config = folder / "config.json",
-          .weights = weights,
-          .weights_sha256 = checked_weights_sha256(weights, options.model_sha256),
+          .weights = std::move(weights),
           .has_licence = !licence_files(folder).empty()};
 }
 
@@ -99,8 +99,7 @@ TextSource run_text_source(const RunFolder& folder, const TrainOptions& options,
   if (text.from_scratch) return result;
   result.config = folder.encoder() / "config.json";
   if (!go_on) return result;
-  result.weights = weights_of(options);
-  result.weights_sha256 = checked_weights_sha256(result.weights, options.model_sha256);
+  result.weights = read_weights(weights_of(options), options.model_sha256);
   return result;
 }
 
@@ -129,7 +128,7 @@ PublishedText published_text(const TextSource& source, const TrainOptions& optio
                                                                   .outputs = text.classes(),
                                                                   .pooling = pooling_of(options),
                                                                   .centred = text.centred});
-  if (!source.weights.empty()) models::load_encoder(source.weights, *classifier);
+  if (source.weights) models::load_encoder(source.weights->file.string(), source.weights->tensors, *classifier);
   const models::AdaptationOptions adaptation = adaptation_options(options, classifier->bert->options.layers);
   return {std::move(classifier), models::adaptation_of(plan.adapt), adaptation};
 }

@@ -6,11 +6,13 @@
 #include <sotto/models/text_network.h>
 #include <sotto/models/trainable_model.h>
 #include <sotto/tools/declared_text.h>
+#include <sotto/tools/published_folder.h>
 #include <sotto/tools/run_folder.h>
 #include <sotto/tools/training_plan.h>
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,10 +21,9 @@ namespace sotto::tools {
 struct TextSource {
   data::Tokenizer tokenizer;
   std::filesystem::path tokenizer_file;
-  std::filesystem::path config = {};   // config.json of a published model; empty for a network from scratch
-  std::filesystem::path weights = {};  // model.safetensors of it; empty where a run has its own, and from scratch
-  std::string weights_sha256 = {};     // filled in where weights are named
-  bool has_licence = true;             // whether the folder holds a file that tells under what terms it may be used
+  std::filesystem::path config = {};             // config.json of a published model; empty for a network from scratch
+  std::optional<PublishedWeights> weights = {};  // of it; none where a run has its own, and from scratch
+  bool has_licence = true;  // whether the folder holds a file that tells under what terms it may be used
 };
 
 // Of --model and --vocabulary, when a run begins. Throws DataError for a file that is missing or malformed, or weights
