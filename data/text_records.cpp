@@ -102,7 +102,7 @@ struct TextRecords::State {
             fmt::format("the header names {} columns, and none of them '{}'{}", width, column,
                         width > 1 ? ", with capital letters as they are"
                                   : "; fields stand between commas in csv, tabs in tsv, semicolons in semicolons: "
-                                    "--data-format tells another than the ending"));
+                                    "is the format another than the ending of the file says?"));
       if (std::ranges::count(*names, column) > 1)
         lines.refuse(begin, fmt::format("the header names '{}' twice", column));
       places.push_back(static_cast<std::size_t>(found - names->begin()));

@@ -83,7 +83,8 @@ PoolingText text_of(Pooling pooling) {
 std::string lines_of(const Metadata& more) {
   std::string lines;
   for (const auto& [name, text] : more) lines += fmt::format("- {}: {}\n", name, text);
-  return lines.empty() ? "" : "\nOf the run that it came from:\n\n" + lines;
+  if (!lines.empty()) lines = "\nOf the run that it came from:\n\n" + lines;
+  return lines + fmt::format("\n{}\n", kReadmeMark);
 }
 
 }  // namespace

@@ -9,6 +9,9 @@
 
 namespace sotto::models {
 
+// The last line of such a file, by which it is known.
+inline constexpr const char* kReadmeMark = "<!-- written by sotto -->";
+
 // Of an adapter, peft_adapter.h. `base_model` must be UTF-8 without control characters; `more` is told a line each.
 std::string peft_readme(const std::string& base_model, Pooling pooling, int64_t outputs, const Metadata& more);
 

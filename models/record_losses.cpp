@@ -63,7 +63,8 @@ Hits count_hits(const at::Tensor& scores, const at::Tensor& labels) {
   const at::Tensor by_label = count(labels), by_score = count(found), by_both = count(labels.masked_select(right));
   Hits result{.labels = labels.numel(), .correct = right.sum().item<int64_t>(), .classes = {}};
   for (int64_t c = 0; c < classes; ++c)
-    result.classes.push_back({by_label[c].item<int64_t>(), by_score[c].item<int64_t>(), by_both[c].item<int64_t>()});
+    result.classes.push_back({by_label.const_data_ptr<int64_t>()[c], by_score.const_data_ptr<int64_t>()[c],
+                              by_both.const_data_ptr<int64_t>()[c]});
   return result;
 }
 

@@ -96,20 +96,25 @@ torch::jit::Module load_script(const std::string& bytes, const std::string& name
 std::map<std::string, std::string> script_texts(const std::string& bytes, const std::string& name,
                                                 const std::vector<std::string>& names, std::size_t most,
                                                 const char* flag) {
-  std::map<std::string, std::string> result;
+  std::istringstream stream(bytes);
+  std::optional<caffe2::serialize::PyTorchStreamReader> reader;
   try {
-    std::istringstream stream(bytes);
-    caffe2::serialize::PyTorchStreamReader reader(&stream);
-    for (const std::string& inside : names) {
-      const std::string record = "extra/" + inside;
-      if (!reader.hasRecord(record)) continue;
-      if (reader.getRecordSize(record) > most)
-        refuse(flag, name, fmt::format("{} in it is longer than {} bytes", inside, most));
-      const auto [data, size] = reader.getRecord(record);
-      result[inside] = std::string(static_cast<const char*>(data.get()), size);
-    }
+    reader.emplace(&stream);
   } catch (const c10::Error&) {
     return {};  // no zip file: told when it is loaded
+  }
+  std::map<std::string, std::string> result;
+  for (const std::string& inside : names) {
+    const std::string record = "extra/" + inside;
+    if (!reader->hasRecord(record)) continue;
+    try {
+      if (reader->getRecordSize(record) > most)
+        refuse(flag, name, fmt::format("{} in it is longer than {} bytes", inside, most));
+      const auto [data, size] = reader->getRecord(record);
+      result[inside] = std::string(static_cast<const char*>(data.get()), size);
+    } catch (const c10::Error& error) {
+      refuse(flag, name, fmt::format("{} in it cannot be read: {}", inside, optim::libtorch_message(error)));
+    }
   }
   return result;
 }

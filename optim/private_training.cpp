@@ -81,16 +81,6 @@ void check_missing_tail(const std::vector<NamedParameter>& parameters, const pri
   }
 }
 
-}  // namespace
-
-void check_planned_release(const std::vector<NamedParameter>& parameters, const privacy::PrivacyPlan& plan,
-                           double sensitivity) {
-  check_releasable(plan.noise_multiplier(), sensitivity, plan.steps() - 1);
-  check_missing_tail(parameters, plan);
-}
-
-namespace {
-
 // Records per physical batch: the fewest forward passes that an unusually large batch needs, evenly filled. From the
 // plan alone, so that every pass has the same shape whatever was drawn.
 int64_t records_per_pass(const privacy::PrivacyPlan& plan, int64_t largest) {
@@ -110,6 +100,12 @@ PrivateTrainingOptions with_module_constants(PrivateTrainingOptions options, con
 }
 
 }  // namespace
+
+void check_planned_release(const std::vector<NamedParameter>& parameters, const privacy::PrivacyPlan& plan,
+                           double sensitivity) {
+  check_releasable(plan.noise_multiplier(), sensitivity, plan.steps() - 1);
+  check_missing_tail(parameters, plan);
+}
 
 std::vector<NamedParameter> trainable_parameters(const torch::nn::Module& module) {
   std::vector<NamedParameter> result;

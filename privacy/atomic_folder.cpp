@@ -45,7 +45,12 @@ void AtomicFolder::publish() {
   SOTTO_ASSERT(!published_);
   // An empty folder that has taken the name meanwhile is another's too.
   int renamed = ::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_NOREPLACE);
-  if (renamed != 0 && errno == EINVAL) renamed = std::rename(path_.c_str(), target_.c_str());  // the disk has no other
+  if (renamed != 0 && (errno == EINVAL || errno == ENOSYS)) {
+    std::error_code unclear;
+    if (std::filesystem::symlink_status(target_, unclear).type() != std::filesystem::file_type::not_found)
+      throw IoError("[AtomicFolder] cannot rename a folder to " + target_.string() + ": the name was taken meanwhile");
+    renamed = std::rename(path_.c_str(), target_.c_str());
+  }
   if (renamed != 0) fail("rename a folder to", target_);
   published_ = true;
   flush_folder_of(target_);

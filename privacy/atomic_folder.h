@@ -23,7 +23,8 @@ class AtomicFolder {
 
   // Gives the folder its name and flushes that to the device; its files must have been flushed, as
   // write_file_atomically() does. Throws IoError, also when something has taken the name meanwhile, and the name stands
-  // for what it stood for before; once.
+  // for what it stood for before; once. On a file system that cannot rename without replacing, an empty folder that
+  // takes the name within the same instant is replaced.
   void publish();
 
  private:

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMostBytes = 1 << 20;
 constexpr std::string_view kBase = "base-", kNotPrivate = "NOT_PRIVATE.txt";
+constexpr const char* kCertificate = "certificate.json";
 
 void check(const std::string& name, const std::string& text, const std::string& where) {
   const auto refuse = [&](const std::string& what) {
@@ -45,8 +46,26 @@ Certificates folder_certificates(const std::filesystem::path& folder) {
 Certificates weights_certificates(const std::filesystem::path& weights, const models::Metadata& metadata) {
   Certificates result = folder_certificates(weights.parent_path());
   const auto privacy = metadata.find("privacy");
-  if (privacy != metadata.end() && privacy->second.starts_with("NOT PRIVATE"))
+  if (privacy == metadata.end()) return result;
+  if (privacy->second.starts_with("NOT PRIVATE")) {
     result.try_emplace(std::string(kNotPrivate), privacy->second + "\n");
+  } else if (!result.contains(kCertificate)) {
+    throw DataError(fmt::format(
+        "[certificate] {} was trained by sotto, as its metadata say, and there is no {} beside it: what was "
+        "spent for it is not known; put back the one of its run",
+        weights.string(), kCertificate));
+  }
+  return result;
+}
+
+Certificates run_certificates(const RunFolder& run, const std::string& not_private, bool public_base) {
+  Certificates result = folder_certificates(run.path());
+  if (!not_private.empty()) result.try_emplace(std::string(kNotPrivate), "NOT PRIVATE: " + not_private + "\n");
+  if (public_base && !any_not_private(base_of(result)))
+    throw DataError(
+        fmt::format("[certificate] config.toml of {} says that it began with weights that are NOT PRIVATE, "
+                    "and no base-{} tells of them",
+                    run.path().string(), kNotPrivate));
   return result;
 }
 

@@ -21,8 +21,12 @@ using Certificates = std::map<std::string, std::string>;
 // Those of a folder. Throws DataError for one that cannot be read, is longer than a certificate can be, or is no
 // certificate of sotto.
 Certificates folder_certificates(const std::filesystem::path& folder);
-// Those of the folder of a safetensors file with these metadata, and what it says of itself if it was taken out of one.
+// Those of the folder of a safetensors file with these metadata, and that it is NOT PRIVATE where it says so itself.
+// Throws DataError as above, and for one that was trained under privacy and has lost its certificate.
 Certificates weights_certificates(const std::filesystem::path& weights, const models::Metadata& metadata);
+// Those of a run, for what leaves it; `not_private` and `public_base` are those of its plan and options. Throws
+// DataError as above, and where a mark is missing that its config.toml implies.
+Certificates run_certificates(const RunFolder& run, const std::string& not_private, bool public_base);
 // Those in a TorchScript file, as sotto writes it; where there are none, those of its folder, though they may be of
 // another file there. `bytes` is what the file holds. Throws DataError as above.
 Certificates script_certificates(const std::string& bytes, const std::filesystem::path& file);

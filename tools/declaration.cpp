@@ -27,7 +27,8 @@ std::vector<std::filesystem::path> declared_files(const RunFolder& folder) {
   for (const auto& file : {folder.schema(), folder.vocabulary(), folder.graph()})
     if (std::filesystem::exists(file, ignored)) result.push_back(file);
   if (std::filesystem::exists(folder.encoder(), ignored))
-    for (const auto& entry : std::filesystem::directory_iterator(folder.encoder())) result.push_back(entry.path());
+    for (const char* name : {"config.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json"})
+      if (std::filesystem::exists(folder.encoder() / name, ignored)) result.push_back(folder.encoder() / name);
   for (const std::string& name : certificate_names())
     if (name.starts_with("base-") && std::filesystem::exists(folder.path() / name, ignored))
       result.push_back(folder.path() / name);

@@ -54,10 +54,10 @@ Trained trained_text(const TrainingJob& job, const TrainingPlan& plan, const Run
   return result;
 }
 
-// What Python needs beside the weights: which output is which class, and where texts are cut.
+// What Python needs beside the weights: which output is which class, where texts are cut, and what privacy they have.
 models::Metadata told(const Trained& trained) {
   models::Metadata result;
-  for (const char* name : {"labels", "classes", "outputs", "max_tokens"})
+  for (const char* name : {"labels", "classes", "outputs", "max_tokens", "privacy"})
     if (const auto found = trained.metadata.find(name); found != trained.metadata.end()) result.insert(*found);
   return result;
 }
@@ -75,23 +75,23 @@ void copy_licence(const Folder& encoder, const Folder& folder) {
   std::error_code ignored;
   for (const Folder& file : licence_files(encoder)) {
     const std::string name = file.filename().string();
-    privacy::write_file_atomically(folder / (std::filesystem::exists(folder / name, ignored) ? "base-" + name : name),
-                                   file_text(file));
+    const bool taken = std::filesystem::exists(folder / name, ignored);
+    privacy::write_file_atomically(folder / (taken ? kBaseReadme : name), file_text(file));
   }
 }
 
-void write_script_file(const torch::jit::Module& script, const models::Metadata& metadata, const RunFolder& run,
+void write_script_file(const torch::jit::Module& script, const models::Metadata& metadata, Certificates certificates,
                        const Folder& folder) {
   std::map<std::string, std::string> texts = {{"metadata.json", nlohmann::json(metadata).dump(2)}};
-  texts.merge(folder_certificates(run.path()));
+  texts.merge(certificates);
   models::write_script(folder / "model.ts", script, texts);
 }
 
-void write_script_folder(const Trained& trained, const RunFolder& run, const Folder& folder) {
+void write_script_folder(const Trained& trained, const Certificates& certificates, const Folder& folder) {
   const models::TextClassifier classifier = trained.parts.classifier;
   if (trained.lora)
     for (const std::string& layer : trained.lora->targets()) models::thaw(*classifier.ptr(), {layer + ".weight"});
-  write_script_file(models::text_script(*classifier), trained.metadata, run, folder);
+  write_script_file(models::text_script(*classifier), trained.metadata, certificates, folder);
 }
 
 // Where Python finds the encoder. A folder of the machine that trained is nothing to hand on.
@@ -103,7 +103,8 @@ std::string base_model(const TrainingJob& job) {
       "is a folder of your own");
 }
 
-void export_text(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& run, const Folder& folder) {
+void export_text(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& run,
+                 const Certificates& certificates, const Folder& folder) {
   const std::string& to = job.exports.to;
   if (to == "peft" && plan.adapt != "lora")
     throw UsageError(
@@ -116,7 +117,7 @@ void export_text(const TrainingJob& job, const TrainingPlan& plan, const RunFold
   } else {
     if (trained.lora) trained.lora->merge();
     if (to == "torchscript")
-      write_script_folder(trained, run, folder);
+      write_script_folder(trained, certificates, folder);
     else
       write_safetensors_folder(trained, folder);
     copy_files(published_files(trained.source), folder);
@@ -130,12 +131,13 @@ void demand_script(const TrainingJob& job, const RunFolder& run, const char* wha
                                  run.path().string(), what));
 }
 
-void export_scratch(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& run, const Folder& folder) {
+void export_scratch(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& run,
+                    const Certificates& certificates, const Folder& folder) {
   demand_script(job, run, "a network from scratch");
   const at::NoGradGuard no_grad;
   const TextSource source = run_text_source(run, job.options, *plan.data.text, false);
   write_script_file(models::text_network_script(job.options.model, scratch_sizes(source, *plan.data.text), run.model()),
-                    models::SafetensorsFile::read(run.model()).metadata(), run, folder);
+                    models::SafetensorsFile::read(run.model()).metadata(), certificates, folder);
   copy_files({source.tokenizer_file}, folder);
 }
 
@@ -157,14 +159,15 @@ void export_run(const TrainingJob& job) {
   require_model("export", run);
   warn_of_unfinished(run, *job.err);
   const std::filesystem::path output = job.exports.output;
+  const Certificates certificates = run_certificates(run, plan.not_private, job.options.public_base);
   privacy::AtomicFolder folder(output);
   if (!plan.data.text)
     export_script(job, run, folder.path());
   else if (plan.data.text->from_scratch)
-    export_scratch(job, plan, run, folder.path());
+    export_scratch(job, plan, run, certificates, folder.path());
   else
-    export_text(job, plan, run, folder.path());
-  write_certificates(folder_certificates(run.path()), folder.path());
+    export_text(job, plan, run, certificates, folder.path());
+  write_certificates(certificates, folder.path());
   folder.publish();
   *job.out << fmt::format("{}\n", output.string());
 }

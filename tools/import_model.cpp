@@ -60,7 +60,8 @@ Imported import_adapter(const ImportOptions& options) {
     sizes.pooling = result.head->pooling;
   }
   models::TextClassifier model(sizes);
-  models::load_encoder(base / "model.safetensors", *model);
+  const auto weights = models::SafetensorsFile::read(base / "model.safetensors");
+  models::load_encoder((base / "model.safetensors").string(), models::tensors_of(weights), *model);
   const models::PeftAdapter adapter =
       result.head ? models::read_peft_adapter(folder, *model) : models::read_peft_factors(folder, *model);
   adapter.lora->merge();
@@ -68,7 +69,10 @@ Imported import_adapter(const ImportOptions& options) {
   result.tensors = result.head ? models::merged_parameters(*model) : models::merged_parameters(*model->bert);
   result.licence = licence_files(base);
   // Of a run here the adapter tells of its base too.
-  result.certificates = merged(folder_certificates(folder), as_base(folder_certificates(base)));
+  const Path head = folder / "classifier.safetensors";
+  const Certificates own = result.head ? weights_certificates(head, models::SafetensorsFile::read(head).metadata())
+                                       : folder_certificates(folder);
+  result.certificates = merged(own, as_base(weights_certificates(base / "model.safetensors", weights.metadata())));
   return result;
 }
 
@@ -93,18 +97,27 @@ Imported import_file(const ImportOptions& options) {
   Imported result{.form = script ? "torchscript" : "safetensors",
                   .source = source_of(options.tokenizer, options.config)};
   const std::string bytes = script ? models::read_model_file(file, "import") : "";
-  Tensors stored = script ? script_tensors(bytes, file) : models::read_state(file);
+  Tensors stored;
+  if (script) {
+    stored = script_tensors(bytes, file);
+    result.certificates = script_certificates(bytes, file);
+  } else {
+    const auto weights = models::SafetensorsFile::read(file);
+    stored = models::tensors_of(weights);
+    result.certificates = weights_certificates(file, weights.metadata());
+  }
   const models::Bert bert(published_sizes(result.source, "import", file));
   for (models::NamedTensor& named : stored) named.name = of_today(named.name);
   result.tensors = models::module_parameters(*bert);
   result.left_out = models::load_published(file.string(), stored, result.tensors, models::published_bert_names());
   result.licence = licence_files(file.parent_path());
-  result.certificates = script ? script_certificates(bytes, file) : folder_certificates(file.parent_path());
   return result;
 }
 
 void write(const Imported& imported, const Path& folder) {
-  models::save_state(folder / "model.safetensors", imported.tensors, {{"format", "pt"}});
+  models::Metadata metadata = {{"format", "pt"}};
+  if (any_not_private(imported.certificates)) metadata["privacy"] = "NOT PRIVATE, or come of weights that are";
+  models::save_state(folder / "model.safetensors", imported.tensors, metadata);
   const TextSource& source = imported.source;
   const bool json = source.tokenizer_file.extension() == ".json";
   privacy::write_file_atomically(folder / "config.json", file_text(source.config));

@@ -1,3 +1,4 @@
+#include <sotto/models/python_readme.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/tools/file_text.h>
 #include <sotto/tools/model_folder.h>
@@ -16,8 +17,13 @@ std::vector<std::filesystem::path> there(const std::vector<std::filesystem::path
 }  // namespace
 
 std::vector<std::filesystem::path> licence_files(const std::filesystem::path& folder) {
-  return there({folder / "LICENSE", folder / "LICENSE.txt", folder / "LICENSE.md", folder / "LICENCE",
-                folder / "README.md", folder / "NOTICE"});
+  std::vector<std::filesystem::path> result =
+      there({folder / "LICENSE", folder / "LICENSE.txt", folder / "LICENSE.md", folder / "LICENCE",
+             folder / "README.md", folder / "NOTICE", folder / kBaseReadme});
+  std::erase_if(result, [](const std::filesystem::path& file) {
+    return file.filename() == "README.md" && file_text(file).find(models::kReadmeMark) != std::string::npos;
+  });
+  return result;
 }
 
 void copy_files(const std::vector<std::filesystem::path>& files, const std::filesystem::path& folder) {

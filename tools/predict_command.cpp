@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/data/text_records.h>
 #include <sotto/privacy/error.h>
+#include <sotto/tools/declared_text.h>
 #include <sotto/tools/device_choice.h>
 #include <sotto/tools/predict_command.h>
 #include <sotto/tools/run_options.h>
@@ -41,10 +42,11 @@ void check(const PredictOptions& options) {
 
 // Of the run, where a file has columns and none is said.
 void take_column(const TrainOptions& run, PredictOptions& options) {
-  if (!options.text_column.empty() || !data::format_of(options.format, options.input)) return;
-  if (run.text_column.empty() || run.no_header)
+  if (!options.text_column.empty() || !data::format_of(options.format, options.input) || !trains_texts(run)) return;
+  const data::TextTableOptions table = declared_text(run).table;
+  if (table.header == options.no_header)
     throw UsageError(fmt::format("[--text-column] missing: which column of {} holds the texts", options.input));
-  options.text_column = run.text_column;
+  options.text_column = table.text_column;
 }
 
 }  // namespace

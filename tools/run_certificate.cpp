@@ -37,10 +37,10 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
     result.not_covered.push_back(
         "what was spent for the weights that training began with, of which base-certificate.json tells, and which adds "
         "to this where records are in both");
-  if (base.contains("base-NOT_PRIVATE.txt"))
+  if (any_not_private(base))
     result.not_covered.push_back(
-        "the records that the weights which training began with were trained on without privacy "
-        "(base-NOT_PRIVATE.txt), which are declared to be public");
+        "the records that the weights which training began with, or those that they came of, were trained on without "
+        "privacy (base-...NOT_PRIVATE.txt), which are declared to be public");
   if (std::ranges::any_of(base, [](const auto& file) { return file.first.starts_with("base-base-"); }))
     result.not_covered.push_back("what those weights came of in their turn, of which base-base-... files tell");
   result.input_scaling = input_scaling(plan.data);

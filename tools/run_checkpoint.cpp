@@ -72,15 +72,17 @@ RunCheckpoint load_run_checkpoint(const std::filesystem::path& path, models::Tra
 
 void check_anchor(const std::filesystem::path& ledger, const RunCheckpoint& state) {
   const privacy::LedgerContents contents = privacy::read_ledger(ledger);
-  if (state.applied_steps > contents.last_step + 1)
-    throw DataError(fmt::format("[resume] the checkpoint has {} applied steps, more than the {} charged in {}",
-                                state.applied_steps, contents.last_step + 1, ledger.string()));
-  if (contents.head_hash == state.ledger_head) return;
+  const auto check_steps = [&] {
+    if (state.applied_steps > contents.last_step + 1)
+      throw DataError(fmt::format("[resume] the checkpoint has {} applied steps, more than the {} charged in {}",
+                                  state.applied_steps, contents.last_step + 1, ledger.string()));
+  };
+  if (contents.head_hash == state.ledger_head) return check_steps();
   // The chain is intact, so a line that names the anchor as its predecessor follows the anchored line.
   std::ifstream lines(ledger);
   const std::string anchor = fmt::format("\"{}\"", state.ledger_head);
   for (std::string line; std::getline(lines, line);)
-    if (!state.ledger_head.empty() && line.find(anchor) != std::string::npos) return;
+    if (!state.ledger_head.empty() && line.find(anchor) != std::string::npos) return check_steps();
   throw LedgerError(
       fmt::format("[resume] the ledger {} does not contain the line that the checkpoint was written after: "
                   "it was cut or belongs to another run",

@@ -42,8 +42,15 @@ bool RunFolder::claim() const {
   }
   std::fclose(file);
   // What came into the folder since require_free() is another's, and discard() may not take it.
-  if (std::distance(std::filesystem::directory_iterator(path_), {}) > 1) {
+  int64_t entries = 0;
+  for (std::filesystem::directory_iterator entry(path_, error); !error && entry != std::filesystem::end(entry);
+       entry.increment(error))
+    ++entries;
+  if (error || entries > 1) {
+    const std::string reason = error ? error.message() : "";
     std::filesystem::remove(config(), error);
+    if (made) std::filesystem::remove(path_, error);
+    if (!reason.empty()) throw IoError(fmt::format("[--output] cannot read {}: {}", path_.string(), reason));
     throw UsageError(fmt::format("[--output] {} is not empty; choose another folder", path_.string()));
   }
   return made;

@@ -53,11 +53,11 @@ Certificates checked_base(const Certificates& given, const TrainingJob& job, con
   if (job.options.public_base && !any_not_private(base))
     throw UsageError(fmt::format("[--public-base] has no effect: the weights of {} come without a NOT_PRIVATE.txt",
                                  job.options.model));
-  if (job.options.public_base)
+  if (job.options.public_base && plan.privacy)
     *job.err << fmt::format(
         "sotto: note: the weights of {} are NOT PRIVATE; you say that the records they were trained on were public, "
         "and "
-        "the certificate says so too\n",
+        "so does the certificate\n",
         job.options.model);
   if (base.contains("base-certificate.json"))
     *job.err << fmt::format(
@@ -68,9 +68,17 @@ Certificates checked_base(const Certificates& given, const TrainingJob& job, con
   return base;
 }
 
-// What the model has to say against the plan is told before the records are read and prepared.
+// What the model has to say against the plan is told before the records are prepared.
 void check_budget(const TrainOptions& options, const TrainingPlan& plan, const models::TrainableModel& model) {
   if (plan.privacy) optim::check_planned_release(trainable_parameters(model), *plan.privacy, options.clip_norm);
+}
+
+// The figures of the tests are written to the folder of the run as they are.
+bool tests_are_the_records(const TrainOptions& o) {
+  std::error_code ignored;
+  return std::filesystem::equivalent(o.data, o.test_data, ignored) ||
+         std::filesystem::equivalent(o.train_images, o.test_images, ignored) ||
+         std::filesystem::equivalent(o.train_table, o.test_table, ignored);
 }
 
 RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
@@ -131,6 +139,13 @@ std::string RunInputs::model_sha256() const {
 }
 
 RunInputs read_run_inputs(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
+  if (plan.privacy && tests_are_the_records(job.options)) {
+    if (plan.data.text)
+      throw UsageError(
+          "[--test-data] is the file of --data: the figures on the tests are told and kept as they are, and would be "
+          "those of the private records; name other texts, or --test-fraction");
+    *job.err << "sotto: warning: the tests are the private records: metrics.jsonl holds their exact figures\n";
+  }
   return plan.data.text ? read_texts(job, plan, folder) : read_records(job, plan, folder);
 }
 

@@ -4,35 +4,43 @@
 
 #include <sotto/privacy/error.h>
 
+#include <array>
 #include <csignal>
 #include <optional>
 
 namespace sotto::tools {
 
+// Handles them while it lives, except those that were ignored, as nohup does; then they are handled as before.
+class CaughtSignals {
+ public:
+  explicit CaughtSignals(void (*handler)(int));
+  ~CaughtSignals();
+  CaughtSignals(const CaughtSignals&) = delete;
+  CaughtSignals& operator=(const CaughtSignals&) = delete;
+
+ private:
+  std::array<struct sigaction, 3> before_ = {};
+};
+
 // Catches them while it lives. One at a time, and not beside LastWords.
 class StopSignal {
  public:
   StopSignal();
-  ~StopSignal();
-  StopSignal(const StopSignal&) = delete;
-  StopSignal& operator=(const StopSignal&) = delete;
 
   // ExitCode::interrupted or ExitCode::terminated once a signal came.
   std::optional<ExitCode> requested() const;
 
  private:
-  struct sigaction previous_interrupt_ {};
-  struct sigaction previous_terminate_ {};
-  struct sigaction previous_hang_up_ {};
+  CaughtSignals caught_;
 };
 
 // While it lives, these signals write `text`, which must outlive it, to the standard error before they end the process.
 class LastWords {
  public:
   explicit LastWords(const char* text);
-  ~LastWords();
-  LastWords(const LastWords&) = delete;
-  LastWords& operator=(const LastWords&) = delete;
+
+ private:
+  CaughtSignals caught_;
 };
 
 }  // namespace sotto::tools

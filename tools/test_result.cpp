@@ -96,7 +96,7 @@ std::string table_of_classes(const TestResult& result) {
   size_t width = 16;
   for (size_t c = 0; c < shown; ++c) width = std::max(width, name_of_class(result, c).size());
   std::string text =
-      fmt::format("{:<{}}  {:>7}  {:>9}  {:>6}  {:>6}\n", "class", width, "records", "precision", "recall", "F1");
+      fmt::format("{:<{}}  {:>7}  {:>9}  {:>6}  {:>6}\n", "class", width, "labels", "precision", "recall", "F1");
   for (size_t c = 0; c < shown; ++c)
     text += fmt::format("{:<{}}  {:>7}  {:>9.4f}  {:>6.4f}  {:>6.4f}\n", name_of_class(result, c), width,
                         classes[c].labels, precision(classes[c]), recall(classes[c]), f1(classes[c]));
@@ -109,7 +109,7 @@ nlohmann::ordered_json classes_to_json(const TestResult& result) {
   for (size_t c = 0; c < result.hits.classes.size(); ++c) {
     const models::ClassHits& hits = result.hits.classes[c];
     array.push_back({{"class", name_of_class(result, c)},
-                     {"records", hits.labels},
+                     {"labels", hits.labels},
                      {"found", hits.found},
                      {"correct", hits.both},
                      {"precision", precision(hits)},

@@ -39,7 +39,7 @@ std::string aligned(const TestResult& result);
 // Adds the same under the names accuracy, f1, root_mean_square_error.
 void add_to(nlohmann::ordered_json& object, const TestResult& result);
 
-// A line for each class, with a line of headings: how many records it has, precision, recall, F1. Nothing for a
+// A line for each class, with a line of headings: how many labels are it, precision, recall, F1. Nothing for a
 // regression; of more classes than kMostClassesShown the first.
 inline constexpr size_t kMostClassesShown = 20;
 std::string table_of_classes(const TestResult& result);

@@ -35,6 +35,9 @@ constexpr std::array<Way, 4> kWays = {{
 }};
 constexpr int64_t kAdamBatch = 64;
 
+// Who says these has said how to train, as the config.toml of a run does.
+constexpr std::array<const char*, 4> kWhole = {"batch", "lr", "pooling", "steps"};
+
 std::optional<std::string> text_of(const KeyTexts& given, const char* key) {
   const auto found = given.find(key);
   return found == given.end() ? std::nullopt : std::optional(found->second);
@@ -81,6 +84,7 @@ KeyTexts private_settings(const Way& way, int64_t records, double rate_scale) {
 }  // namespace
 
 KeyTexts text_settings(const KeyTexts& given) {
+  if (std::ranges::all_of(kWhole, [&](const char* key) { return given.contains(key); })) return {};
   const std::optional<int64_t> records = declared_size(given);
   if (!records || *records < 1 || is_text_network(text_of(given, "model").value_or(""))) return {};
   const std::string name = text_of(given, "adapt").value_or("head"), rule = text_of(given, "rule").value_or("flat");

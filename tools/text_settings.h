@@ -22,10 +22,10 @@ namespace sotto::tools {
 // in memory; what does not fit is refused when records are prepared, and wants --adapt-layers and the rest by hand.
 //
 // To be taken for the keys that `given`, keys of train_options.h without those that another excludes, does not hold;
-// who says --pooling says --centre too. Empty when `given` neither declares the number of records nor names a
-// preset; for a network from scratch, an unknown way, other rules than flat and none, and another optimizer than that
-// of the row: its numbers mean nothing there. Throws UsageError for a number of records or a rule of labels that does
-// not read.
+// who says --pooling says --centre too. Empty when `given` holds batch, lr, pooling and steps, which is a whole plan,
+// as the config.toml of a run is; when it neither declares the number of records nor names a preset; for a network from
+// scratch, an unknown way, other rules than flat and none, and another optimizer than that of the row: its numbers mean
+// nothing there. Throws UsageError for a number of records or a rule of labels that does not read.
 KeyTexts text_settings(const KeyTexts& given);
 
 }  // namespace sotto::tools

@@ -74,7 +74,8 @@ Of a published model --adapt alone says enough: what is not said then is not wha
 belong together and were found for that way: vectors of all layers less their mean over the records (--pooling layers --centre),
 flat clipping, SGD at a falling rate, few steps of large batches; of a head 20 to 60 steps of all records, up to 16,384. With
 --rule none they are others again. The run's config.toml holds them; --dry-run tells them before anything is trained. A flag
-takes the place of its setting alone; with another rule, or another --optimizer, the brackets hold.
+takes the place of its setting alone, --pooling also that of --centre; with another rule, or another --optimizer, the brackets
+hold.
 
 Who is protected is one record; with --group-column it is one group, all texts of a person or a document: sampling draws groups,
 a group's gradient is clipped as a whole, and --dataset-size and --batch count groups.

@@ -143,7 +143,9 @@ TEST_F(ImportModel, ABaseThatIsNotPrivateMakesNoPrivateModel) {
                  {"--adapt", "full", "--noise-multiplier", "1", "--steps", "1", "--insecure-test-seed", "3"}));
   done({"export", path("plain"), "--to", "safetensors", "--output", path("base")});
   for (const bool certified : {true, false}) {
-    if (!certified) std::filesystem::remove(path("adapter/certificate.json"));
+    if (!certified)  // as of Python
+      for (const char* ours : {"certificate.json", "classifier.safetensors"})
+        std::filesystem::remove(path("adapter/") + ours);
     const std::string output = certified ? "merged" : "merged-too";
     done({"import", path("adapter"), "--base", path("base"), "--output", path(output)});
     const Words words = published(output + "-run", path(output) + "/", {"--noise-multiplier", "1", "--steps", "1"});
@@ -151,6 +153,27 @@ TEST_F(ImportModel, ABaseThatIsNotPrivateMakesNoPrivateModel) {
     EXPECT_EQ(refused.exit_code, 64) << refused.out;
     EXPECT_THAT(refused.err, HasSubstr("NOT PRIVATE, or came of such"));
     done(with_flags(words, {"--public-base"}));
+  }
+}
+
+// The weights themselves say it, wherever they are put.
+TEST_F(ImportModel, WeightsThatAreNotPrivateAreKnownByTheirMetadata) {
+  done(published("plain", model_,
+                 {"--adapt", "lora", "--noise-multiplier", "1", "--steps", "1", "--insecure-test-seed", "3"}));
+  done({"export", path("plain"), "--to", "safetensors", "--output", path("whole")});
+  done({"export", path("plain"), "--to", "peft", "--base-model", "some/encoder", "--output", path("adapter")});
+  std::filesystem::copy_file(path("whole/model.safetensors"), path("bare.safetensors"));
+  for (const char* exported : {"whole", "adapter"}) std::filesystem::remove(path(exported) + "/NOT_PRIVATE.txt");
+  done(words(path("bare.safetensors"), "of-file"));
+  done({"import", path("adapter"), "--base", model_, "--output", path("of-adapter")});
+  done({"export", path("plain"), "--to", "peft", "--base-model", "some/encoder", "--output", path("second")});
+  for (const char* left : {"second/NOT_PRIVATE.txt", "second/classifier.safetensors"})
+    std::filesystem::remove(path(left));
+  done({"import", path("second"), "--base", path("whole"), "--output", path("of-base")});
+  for (const char* imported : {"of-file", "of-adapter", "of-base"}) {
+    const Outcome refused = run(published("next", path(imported) + "/", {"--noise-multiplier", "1", "--steps", "1"}));
+    EXPECT_EQ(refused.exit_code, 64) << imported << refused.out;
+    EXPECT_THAT(refused.err, HasSubstr("are NOT PRIVATE")) << imported;
   }
 }
 

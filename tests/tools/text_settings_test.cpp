@@ -47,6 +47,7 @@ TEST(TextSettings, GiveWayToWhatIsSaidAlone) {
 }
 
 TEST(TextSettings, AreNoneWhereTheirNumbersMeanNothing) {
+  EXPECT_TRUE(text_settings(with({{"batch", "9"}, {"lr", "1"}, {"pooling", "layers"}, {"steps", "3"}})).empty());
   for (const char* optimizer : {"adam", "adamw"}) EXPECT_TRUE(text_settings(with({{"optimizer", optimizer}})).empty());
   EXPECT_TRUE(text_settings(with({{"rule", "none"}, {"adapt", "full"}, {"optimizer", "sgd"}})).empty());
   EXPECT_FALSE(text_settings(with({{"rule", "none"}, {"adapt", "full"}, {"optimizer", "adam"}})).empty());

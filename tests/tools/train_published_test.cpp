@@ -5,6 +5,7 @@
 #include <sotto/models/safetensors.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/ledger_contents.h>
+#include <sotto/privacy/sha256.h>
 
 #include <algorithm>
 #include <cmath>
@@ -313,6 +314,11 @@ TEST_F(TrainPublished, ExportedModelsAreWholeAndCanBeTrainedAgain) {
 
 TEST_F(TrainPublished, TheWeightsAreThoseOfTheHash) {
   const std::string folder = write_model("model");
+  const std::string hash = privacy::sha256_hex(content(folder + "/model.safetensors"));
+  done(published("right", folder, {"--model-sha256", hash, "--noise-multiplier", "1", "--steps", "1"}));
+  EXPECT_THAT(content(path("right/certificate.json")), HasSubstr("the model file with SHA-256 " + hash));
+  EXPECT_EQ(models::SafetensorsFile::read(path("right") + "/model.safetensors").metadata().at("model_file_sha256"),
+            hash);
   const Outcome outcome = run(
       published("run", folder, {"--model-sha256", std::string(64, 'a'), "--noise-multiplier", "1", "--steps", "3"}));
   EXPECT_EQ(outcome.exit_code, 65) << outcome.err;
@@ -358,6 +364,14 @@ TEST_F(TrainPublished, TheCertificateOfTheFirstWeightsGoesAlong) {
   // The weights say it too, where the file beside them was left behind; and what cannot be read is not absent.
   std::filesystem::remove(path("plain-base/NOT_PRIVATE.txt"));
   EXPECT_THAT(run(published("bare", path("plain-base") + "/", few)).err, HasSubstr("are NOT PRIVATE"));
+  std::filesystem::remove(path("base/certificate.json"));
+  const Outcome unknown = run(published("bare", path("base") + "/", few));
+  EXPECT_EQ(unknown.exit_code, 65);
+  EXPECT_THAT(unknown.err, HasSubstr("what was spent for it is not known"));
+  // An export marks what it writes, whatever lies in the folder of the run.
+  std::filesystem::remove(path("plain/NOT_PRIVATE.txt"));
+  done({"export", path("plain"), "--to", "torchscript", "--output", path("plain-script")});
+  EXPECT_THAT(content(path("plain-script/NOT_PRIVATE.txt")), HasSubstr("NOT PRIVATE"));
   std::filesystem::create_symlink("nowhere", folder + "/NOT_PRIVATE.txt");
   EXPECT_EQ(run(published("bare", folder, few)).exit_code, 65);
   std::filesystem::remove(folder + "/NOT_PRIVATE.txt");

@@ -108,7 +108,7 @@ TEST_F(TrainText, EvaluateCountsEveryClassAsPredictFindsIt) {
   ASSERT_EQ(object.at("classes").size(), 2U);
   for (const json& one : object.at("classes")) {
     const auto [labels, said, both] = counts.at(one.at("class").get<std::string>());
-    EXPECT_EQ(one.at("records"), labels);
+    EXPECT_EQ(one.at("labels"), labels);
     EXPECT_EQ(one.at("found"), said);
     EXPECT_EQ(one.at("correct"), both);
     EXPECT_NEAR(one.at("f1").get<double>(), 2.0 * both / (labels + said), 1e-12);
@@ -207,6 +207,12 @@ TEST_F(TrainText, PredictRefusesWhatIsNoNumber) {
   EXPECT_THAT(outcome.err, HasSubstr("no finite number"));
 }
 
+TEST_F(TrainText, TestsThatAreTheRecordsAreRefused) {
+  const Outcome outcome = run(own("run", {"--test-data", path("texts.tsv"), "--delta", "1e-4", "--epsilon", "10"}));
+  EXPECT_EQ(outcome.exit_code, 64);
+  EXPECT_THAT(outcome.err, HasSubstr("is the file of --data"));
+}
+
 // A test file has the format that its ending tells, unless that is the ending of the records.
 TEST_F(TrainText, TestsMayHaveAnotherFormatThanTheRecords) {
   std::string lines = content(write_texts("texts.tsv", 60));
@@ -284,7 +290,7 @@ TEST_F(TrainText, ResumedRunGoesOnWithItsOptimizer) {
   for (const char* optimizer : {"adam", "adamw", "sgd"}) {
     const auto words = [&](const std::string& output) {
       return own(output, {"--rule", "none", "--batch", "200", "--optimizer", optimizer, "--insecure-test-seed", "5",
-                          "--lr-schedule", "cosine", "--warmup", "3", "--steps", "1500"});
+                          "--lr-schedule", "cosine", "--warmup", "3", "--steps", "3000"});
     };
     done(words(std::string(optimizer) + "-whole"));
     testing::Program program(words(optimizer));
