@@ -7,7 +7,17 @@
 namespace sotto::models {
 namespace {
 
-// {0}: the base model in quotes, {1}: what is pooled, in words, {2}: in Python, {3}: outputs.
+// {0}: what is pooled, in Python, {1}: what the names of the head's tensors begin with.
+constexpr std::string_view kLogits = R"(
+def logits(input_ids, attention_mask):
+    with torch.no_grad():
+        outputs = encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
+        mask = attention_mask.unsqueeze(-1).to(outputs.last_hidden_state.dtype)
+        vectors = {0}
+        return torch.nn.functional.linear(vectors, head["{1}weight"], head["{1}bias"])
+)";
+
+// {0}: the base model in quotes, {1}: what is pooled, in words, {2}: outputs, {3}: kLogits.
 constexpr std::string_view kPeft = R"(---
 base_model: {0}
 library_name: peft
@@ -15,7 +25,7 @@ library_name: peft
 
 A text classifier: factors of low rank (LoRA) for the encoder {0}, and a head. Logits are a linear layer of {1}: there
 is no pooler between. `adapter_config.json` and `adapter_model.safetensors` are the encoder's adapter, for PEFT;
-`classifier.safetensors` is the head, weight [{3}, width] and bias [{3}]. From this folder, in Python:
+`classifier.safetensors` is the head, weight [{2}, width] and bias [{2}]. From this folder, in Python:
 
 ```python
 import torch
@@ -27,21 +37,14 @@ base = AutoModel.from_pretrained({0})
 encoder = PeftModel.from_pretrained(base, ".").eval()
 head = load_file("classifier.safetensors")
 
-
-def logits(input_ids, attention_mask):
-    with torch.no_grad():
-        outputs = encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
-        mask = attention_mask.unsqueeze(-1).to(outputs.last_hidden_state.dtype)
-        vectors = {2}
-        return torch.nn.functional.linear(vectors, head["weight"], head["bias"])
-```
+{3}```
 )";
 
-// {0}: what is pooled, in words, {1}: in Python, {2}: outputs.
+// {0}: what is pooled, in words, {1}: outputs, {2}: kLogits.
 constexpr std::string_view kWhole =
     R"(A text classifier: an encoder (BERT) and a head. Logits are a linear layer of {0}: there is no pooler between, so that
 transformers' BertForSequenceClassification, whose names the file has, computes others. `model.safetensors` holds the
-encoder under `bert.` and the head, `classifier.weight` [{2}, width] and `classifier.bias` [{2}]. From this folder, in
+encoder under `bert.` and the head, `classifier.weight` [{1}, width] and `classifier.bias` [{1}]. From this folder, in
 Python:
 
 ```python
@@ -52,14 +55,7 @@ from transformers import AutoModel
 encoder = AutoModel.from_pretrained(".", add_pooling_layer=False).eval()
 head = load_file("model.safetensors")
 
-
-def logits(input_ids, attention_mask):
-    with torch.no_grad():
-        outputs = encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
-        mask = attention_mask.unsqueeze(-1).to(outputs.last_hidden_state.dtype)
-        vectors = {1}
-        return torch.nn.functional.linear(vectors, head["classifier.weight"], head["classifier.bias"])
-```
+{2}```
 )";
 
 struct PoolingText {
@@ -91,13 +87,15 @@ std::string lines_of(const Metadata& more) {
 
 std::string peft_readme(const std::string& base_model, Pooling pooling, int64_t outputs, const Metadata& more) {
   const PoolingText of_pooling = text_of(pooling);
-  return fmt::format(kPeft, nlohmann::json(base_model).dump(), of_pooling.words, of_pooling.python, outputs) +
+  return fmt::format(kPeft, nlohmann::json(base_model).dump(), of_pooling.words, outputs,
+                     fmt::format(kLogits, of_pooling.python, "")) +
          lines_of(more);
 }
 
 std::string whole_readme(Pooling pooling, int64_t outputs, const Metadata& more) {
   const PoolingText of_pooling = text_of(pooling);
-  return fmt::format(kWhole, of_pooling.words, of_pooling.python, outputs) + lines_of(more);
+  return fmt::format(kWhole, of_pooling.words, outputs, fmt::format(kLogits, of_pooling.python, "classifier.")) +
+         lines_of(more);
 }
 
 }  // namespace sotto::models

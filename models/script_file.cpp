@@ -7,6 +7,7 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string_view>
 

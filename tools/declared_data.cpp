@@ -200,6 +200,13 @@ std::string name_of_data(const TrainOptions& o) {
                                   : o.train_images;
 }
 
+bool tests_are_the_records(const TrainOptions& o) {
+  std::error_code ignored;
+  return std::filesystem::equivalent(o.data, o.test_data, ignored) ||
+         std::filesystem::equivalent(o.train_images, o.test_images, ignored) ||
+         std::filesystem::equivalent(o.train_table, o.test_table, ignored);
+}
+
 std::string input_scaling(const DeclaredData& data) {
   if (data.text)
     return fmt::format(

@@ -9,7 +9,6 @@
 #include <sotto/tools/trained_model.h>
 #include <sotto/tools/training_data.h>
 
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -28,8 +27,7 @@ LoadedRun load_run(const RunFolder& folder, const TrainOptions& options, const T
   std::unique_ptr<models::TrainableModel> model;
   RecordShape shape;
   if (plan.data.text) {
-    std::error_code ignored;
-    if (!plan.data.text->split && std::filesystem::equivalent(plan.data.text->train, plan.data.text->test, ignored))
+    if (tests_are_the_records(options))
       err << "sotto: warning: these are the records that the run was trained on: what is told of them is private\n";
     const TextSource source = run_text_source(folder, options, *plan.data.text, false);
     test = test_texts(*plan.data.text, options.dataset, source.tokenizer);

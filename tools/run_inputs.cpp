@@ -73,14 +73,6 @@ void check_budget(const TrainOptions& options, const TrainingPlan& plan, const m
   if (plan.privacy) optim::check_planned_release(trainable_parameters(model), *plan.privacy, options.clip_norm);
 }
 
-// The figures of the tests are written to the folder of the run as they are.
-bool tests_are_the_records(const TrainOptions& o) {
-  std::error_code ignored;
-  return std::filesystem::equivalent(o.data, o.test_data, ignored) ||
-         std::filesystem::equivalent(o.train_images, o.test_images, ignored) ||
-         std::filesystem::equivalent(o.train_table, o.test_table, ignored);
-}
-
 RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
   RunInputs result{.training = read_training_data(job.options, plan),
                    .test = read_test_data(job.options, plan),
@@ -139,6 +131,7 @@ std::string RunInputs::model_sha256() const {
 }
 
 RunInputs read_run_inputs(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
+  // The figures of the tests are written to the folder of the run as they are.
   if (plan.privacy && tests_are_the_records(job.options)) {
     if (plan.data.text)
       throw UsageError(
