@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <sotto/models/safetensors.h>
 #include <sotto/models/safetensors_header.h>
-#include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
@@ -27,8 +26,8 @@ void check_tensor(const TensorView& tensor, std::set<std::string_view>& names) {
 
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
-                       const Metadata& metadata) {
+void write_safetensors(const std::filesystem::path& path, std::span<const TensorView> tensors, const Metadata& metadata,
+                       const privacy::BeforeRename& before_rename) {
   std::set<std::string_view> names;
   std::vector<const TensorView*> ordered;
   for (const TensorView& tensor : tensors) {
@@ -57,7 +56,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
   std::vector<std::string_view> pieces = {{length.data(), length.size()}, text};
   for (const TensorView* tensor : ordered)
     pieces.emplace_back(reinterpret_cast<const char*>(tensor->bytes.data()), tensor->bytes.size());
-  privacy::write_file_atomically(path, pieces);
+  privacy::write_file_atomically(path, pieces, before_rename);
 }
 
 }  // namespace sotto::models

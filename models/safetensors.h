@@ -9,6 +9,8 @@
 // The reader is strict: tensors must cover the data exactly, without holes, overlaps or bytes left over, and each must
 // be as long as its shape and type say. A file that is accepted therefore has one reading only.
 
+#include <sotto/privacy/atomic_file.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -44,9 +46,9 @@ inline constexpr std::uint64_t kMaxSafetensorsHeaderBytes = 100'000'000;
 // Writes the tensors ordered by element size (largest first, so that each is aligned) and then by name, after a header
 // padded to 8 bytes: equal content gives equal files. The file appears whole or not at all. Throws UsageError for a
 // name that is repeated, empty, "__metadata__" or not UTF-8, a negative size, or bytes that do not match shape and
-// type; IoError when the file cannot be written.
+// type; IoError when the file cannot be written, and what `before_rename` throws (privacy/atomic_file.h).
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
-                       const Metadata& metadata = {});
+                       const Metadata& metadata = {}, const privacy::BeforeRename& before_rename = {});
 
 // A file that was found to be well formed. Its header is parsed from a copy: what was checked is what is used.
 class SafetensorsFile {

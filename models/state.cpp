@@ -101,7 +101,8 @@ bool can_save(const at::Tensor& tensor) {
   return std::ranges::find(types, tensor.scalar_type()) != types.end();
 }
 
-void save_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
+void save_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
+                const privacy::BeforeRename& before_rename) {
   std::vector<at::Tensor> kept;  // contiguous copies on the CPU, where needed, live until the file is written
   std::vector<TensorView> views;
   for (const NamedTensor& named : tensors) {
@@ -114,7 +115,7 @@ void save_state(const std::filesystem::path& path, const std::vector<NamedTensor
                      values.sizes().vec(),
                      {static_cast<const std::byte*>(values.const_data_ptr()), values.nbytes()}});
   }
-  write_safetensors(path, views, metadata);
+  write_safetensors(path, views, metadata, before_rename);
 }
 
 std::vector<NamedTensor> tensors_of(const SafetensorsFile& file) {

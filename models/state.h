@@ -21,7 +21,7 @@ bool can_save(const at::Tensor& tensor);
 // Writes the values of the tensors, wherever they live, in the order and with the errors of write_safetensors. Throws
 // UsageError for an undefined or sparse tensor, or an element type that the format here does not know.
 void save_state(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
-                const Metadata& metadata = {});
+                const Metadata& metadata = {}, const privacy::BeforeRename& before_rename = {});
 
 // The tensors of a file, by name, in memory that was read. Throws as SafetensorsFile::read().
 std::vector<NamedTensor> read_state(const std::filesystem::path& path);

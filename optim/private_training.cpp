@@ -202,9 +202,7 @@ void PrivateTraining::check_optimizer() const {
 }
 
 int64_t PrivateTraining::steps_charged() const {
-  int64_t total = 0;
-  for (const privacy::Phase& event : ledger_.spent()) total += event.count;
-  return total;
+  return ledger_.contents().steps_charged();
 }
 
 double PrivateTraining::epsilon() const {

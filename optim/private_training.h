@@ -111,6 +111,10 @@ class PrivateTraining {
   // not finite and > 0, and vectors that mix records or are made of what is not known; BudgetExhausted as step().
   at::Tensor mean(const Vectors& vectors, int64_t width, double length);
 
+  // To be called before a checkpoint of parameters and optimizer takes its name (privacy/ledger.h): a run that resumes
+  // can then tell that the file is one of this run, and as it was written.
+  void record_checkpoint(const privacy::LedgerCheckpoint& checkpoint) { ledger_.record_checkpoint(checkpoint); }
+
   bool finished() const { return !ledger_.charging() && steps_charged() >= options_.plan.steps(); }
   int64_t steps_charged() const;
   // Upper bound, from the ledger, for the steps charged so far, at the plan's delta.

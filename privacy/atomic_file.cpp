@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/sha256.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -54,7 +55,8 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
   write_file_atomically(path, std::span<const std::string_view>(&content, 1));
 }
 
-void write_file_atomically(const std::filesystem::path& name, std::span<const std::string_view> pieces) {
+void write_file_atomically(const std::filesystem::path& name, std::span<const std::string_view> pieces,
+                           const BeforeRename& before_rename) {
   std::error_code error;
   const bool link = std::filesystem::symlink_status(name, error).type() == std::filesystem::file_type::symlink;
   const std::filesystem::path path = link ? std::filesystem::canonical(name, error) : name;
@@ -69,6 +71,7 @@ void write_file_atomically(const std::filesystem::path& name, std::span<const st
       if (!write_fully(file.get(), piece)) fail(temporary, "cannot write");
     if (::fsync(file.get()) != 0) fail(temporary, "cannot flush");
     if (file.close() != 0) fail(temporary, "cannot close");
+    if (before_rename) before_rename(sha256_hex(pieces));
     if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot rename onto");
   } catch (...) {
     ::unlink(temporary.c_str());

@@ -3,7 +3,9 @@
 // one.
 
 #include <filesystem>
+#include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace sotto::privacy {
@@ -13,8 +15,13 @@ namespace sotto::privacy {
 // followed; a folder, a device, a pipe or a broken link is refused: the rename would take its place.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+// What is to be done once the content lies on the device, and before the file takes its name; when it throws, the old
+// file stays. `sha256` is that of the content.
+using BeforeRename = std::function<void(const std::string& sha256)>;
+
 // The same for content in pieces, written one after the other: nobody has to join a large model in memory first.
-void write_file_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces);
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces,
+                           const BeforeRename& before_rename = {});
 
 // Writes all of `content` to an open file, going on after interruptions. Returns false, with errno set, when it cannot.
 bool write_fully(int file, std::string_view content);

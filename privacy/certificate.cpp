@@ -55,6 +55,12 @@ std::vector<std::string> standard_exclusions() {
 }
 
 void validate(const Certificate& c) {
+  require(c.schema == 1 || c.schema == kCertificateSchema, "schema", fmt::format("{}", c.schema), "must be 1 or 2");
+  require(c.run.empty() == (c.schema == 1), "run", "'" + c.run + "'", "must be that of the ledger; schema 1 has none");
+  require(c.schema != 1 || c.files.empty(), "files", fmt::format("{} files", c.files.size()), "schema 1 has none");
+  for (const auto& [name, hash] : c.files)
+    require(!name.empty() && is_sha256_hex(hash), "files", fmt::format("'{}': '{}'", name, hash),
+            "must have names and 64 lower-case hexadecimal digits");
   check_text("sotto_version", c.sotto_version);
   require(c.adjacency.has_value(), "adjacency", "not set", "it has no default");
   check_text("accountant name", c.accountant_name);

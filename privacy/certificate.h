@@ -20,7 +20,8 @@
 
 namespace sotto::privacy {
 
-inline constexpr int kCertificateSchema = 1;
+// Written; schema 1, without `run` and `files`, is still read.
+inline constexpr int kCertificateSchema = 2;
 
 struct CertifiedFigure {
   std::int64_t steps = -1;                                    // >= 0
@@ -31,7 +32,9 @@ struct CertifiedFigure {
 };
 
 struct Certificate {
+  int schema = kCertificateSchema;
   std::string sotto_version;
+  std::string run;  // LedgerHeader::run; not empty
   std::optional<Adjacency> adjacency;
   std::string group;  // what the unit of privacy is where it is no record but a group of them; a clause
   std::string accountant_name;
@@ -50,9 +53,10 @@ struct Certificate {
   std::vector<std::string> not_covered;  // whole clauses; never empty, see standard_exclusions()
   std::string noise_generator;
   std::string key_source;
-  std::optional<std::string> not_private;  // the reason, when the run is NOT PRIVATE
-  std::int64_t ledger_records = 0;         // >= 1
-  std::string ledger_head_hash;            // 64 hexadecimal digits
+  std::optional<std::string> not_private;    // the reason, when the run is NOT PRIVATE
+  std::map<std::string, std::string> files;  // SHA-256 of the run's files, by their place in its folder
+  std::int64_t ledger_records = 0;           // >= 1
+  std::string ledger_head_hash;              // LedgerContents::head_hash
 
   friend bool operator==(const Certificate&, const Certificate&) = default;
 };

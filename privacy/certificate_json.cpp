@@ -26,6 +26,11 @@ CertifiedFigure figure_of(const Json& json) {
 
 Certificate from_json(const Json& json) {
   Certificate c;
+  c.schema = json.at("schema").get<int>();
+  if (c.schema != 1) {
+    c.run = json.at("run").get<std::string>();
+    c.files = json.at("files").get<std::map<std::string, std::string>>();
+  }
   c.sotto_version = json.at("sotto_version").get<std::string>();
   c.adjacency = parse_adjacency(json.at("adjacency").get<std::string>());
   if (json.contains("group")) c.group = json.at("group").get<std::string>();
@@ -63,8 +68,9 @@ Certificate from_json(const Json& json) {
 std::string to_json(const Certificate& c) {
   validate(c);
   Json json;
-  json["schema"] = kCertificateSchema;
+  json["schema"] = c.schema;
   json["sotto_version"] = c.sotto_version;
+  if (c.schema != 1) json["run"] = c.run;
   json["private"] = !c.not_private;
   if (c.not_private) json["stamp"] = "NOT PRIVATE: " + *c.not_private;
   json["statement"] = statement(c);
@@ -87,6 +93,10 @@ std::string to_json(const Certificate& c) {
   json["input_scaling"] = c.input_scaling;
   json["not_covered"] = c.not_covered;
   json["randomness"] = {{"noise_generator", c.noise_generator}, {"key_source", c.key_source}};
+  if (c.schema != 1) {
+    json["files"] = Json::object();
+    for (const auto& [name, hash] : c.files) json["files"][name] = hash;
+  }
   json["ledger"] = {{"records", c.ledger_records}, {"head_hash", c.ledger_head_hash}};
   return json.dump(2) + "\n";
 }

@@ -156,14 +156,20 @@ Ledger Ledger::open(const std::filesystem::path& path, const LedgerKeys& keys) {
   };
   Ledger ledger = open_locked();
   LedgerContents found = read_ledger(path);
+  ledger.check_incarnation(found, keys);
   if (found.torn) {
     // Replaced in one rename: at every instant the file charges a torn step, as torn or as recovered.
     std::ifstream stream(path, std::ios::binary);
     std::string content(static_cast<std::size_t>(found.intact_bytes), '\0');
     stream.read(content.data(), static_cast<std::streamsize>(content.size()));
     if (!stream) throw LedgerError("[Ledger::open] " + path.string() + " changed while it was read");
-    if (found.torn_step)
-      content += ledger_text::recovered(found.last_step, found.event, found.sensitivity, found.head_hash) + '\n';
+    std::string head = found.head_hash;
+    std::int64_t step = found.last_step - static_cast<std::int64_t>(found.torn_releases.size());
+    for (const std::size_t release : found.torn_releases) {
+      const std::string line = ledger_text::recovered(++step, release, head);
+      head = ledger_text::stated_hash(line);
+      content += line + '\n';
+    }
     write_file_atomically(path, content);
     ledger = open_locked();
     found = read_ledger(path);
@@ -173,31 +179,66 @@ Ledger Ledger::open(const std::filesystem::path& path, const LedgerKeys& keys) {
   return ledger;
 }
 
-void Ledger::begin_incarnation(const LedgerKeys& keys) {
-  if (contents_.header.keys_are_secret != keys.secret)
+// Before anything is changed.
+void Ledger::check_incarnation(const LedgerContents& found, const LedgerKeys& keys) const {
+  if (found.schema != 0 && found.schema != ledger_text::kSchema)
+    throw LedgerError(fmt::format(
+        "[Ledger::open] {} was begun by an earlier version of sotto (schema {}): it can be read and verified, and is "
+        "continued by that version alone",
+        path_.string(), found.schema));
+  if (found.header.keys_are_secret != keys.secret)
     throw LedgerError(
         "[Ledger::open] keys: test keys and secret keys in one run; a run is private from its first step to "
         "its last, or NOT PRIVATE throughout");
-  const bool used = std::any_of(contents_.incarnations.begin(), contents_.incarnations.end(), [&](const auto& earlier) {
+  const bool used = std::any_of(found.incarnations.begin(), found.incarnations.end(), [&](const auto& earlier) {
     return earlier.noise_key == keys.noise_key || earlier.sampler_key == keys.sampler_key;
   });
   if (used && keys.secret)
     throw LedgerError("[Ledger::open] a key of an earlier incarnation is used again; noise drawn twice cancels");
+  if (found.incarnations.empty()) return;
+  if (const std::string now = utc_now(); now < found.incarnations.back().time)
+    throw LedgerError(fmt::format(
+        "[Ledger::open] the clock says {}, and the last start of this run was at {}: it went backwards, or {} is of "
+        "another machine; set the clock. Nothing was changed",
+        now, found.incarnations.back().time, path_.string()));
+}
+
+void Ledger::begin_incarnation(const LedgerKeys& keys) {
   const LedgerIncarnation incarnation{keys.noise_key, keys.sampler_key, utc_now()};
   const std::string line = ledger_text::incarnation(
       incarnation, static_cast<std::int64_t>(contents_.incarnations.size()) + 1, contents_.head_hash);
   append(line + '\n');
   contents_.incarnations.push_back(incarnation);
-  contents_.head_hash = sha256_hex(line);
+  contents_.head_hash = ledger_text::stated_hash(line);
   ++contents_.records;
+}
+
+void Ledger::record_checkpoint(const LedgerCheckpoint& checkpoint) {
+  if (!is_sha256_hex(checkpoint.sha256))
+    throw UsageError("[Ledger::record_checkpoint] sha256: '" + checkpoint.sha256 +
+                     "'; must be 64 lower-case hexadecimal digits");
+  if (checkpoint.applied_steps < 0 || checkpoint.applied_steps > contents_.steps_charged())
+    throw UsageError(fmt::format("[Ledger::record_checkpoint] applied_steps: {}; must be in [0, {}], the steps charged",
+                                 checkpoint.applied_steps, contents_.steps_charged()));
+  check_usable("record_checkpoint");
+  const std::string line = ledger_text::checkpoint(checkpoint, contents_.head_hash);
+  append(line + '\n');
+  contents_.checkpoints.push_back({checkpoint.applied_steps, checkpoint.sha256, contents_.head_hash});
+  contents_.head_hash = ledger_text::stated_hash(line);
+  ++contents_.records;
+}
+
+void Ledger::check_usable(const char* function) const {
+  if (file_ < 0 || (failed_ && !pending_))
+    throw LedgerError(
+        fmt::format("[Ledger::{}] an earlier write to {} failed; resume the run first", function, path_.string()));
 }
 
 void Ledger::check_charge(std::int64_t step, const PoissonSampled& event, double sensitivity,
                           std::string_view noise_key) const {
   validate(event);
   check_sensitivity(sensitivity);
-  if (file_ < 0 || (failed_ && !pending_))
-    throw LedgerError("[Ledger::reserve] an earlier write to " + path_.string() + " failed; resume the run first");
+  check_usable("reserve");
   if (noise_key != contents_.incarnations.back().noise_key)
     throw LedgerError("[Ledger::reserve] noise_key: not the key that this incarnation announced");
   if (pending_) {
@@ -229,18 +270,21 @@ void Ledger::start_charge(std::int64_t step, const PoissonSampled& event, double
   std::int64_t added = 0;
   const auto add = [&](const std::string& line) {
     lines += line + '\n';
-    head = sha256_hex(line);
+    head = ledger_text::stated_hash(line);
     ++added;
   };
-  const bool changed = !same_parameters(event, contents_.event) || sensitivity != contents_.sensitivity;
-  // Announced on a line of its own, so that a torn reserve is charged with the right parameters.
-  if (changed) add(ledger_text::event(event, sensitivity, head));
-  add(ledger_text::reserve(step, event, sensitivity, contents_.incarnations.back().noise_key, head));
+  const LedgerRelease release{event, sensitivity};
+  std::vector<LedgerRelease>& stated = contents_.releases;
+  const auto found =
+      std::ranges::find_if(stated, [&](const LedgerRelease& other) { return same_parameters(release, other); });
+  const auto number = static_cast<std::size_t>(found - stated.begin());
+  // Stated on a line of its own, so that a torn reserve is charged with the right parameters.
+  if (found == stated.end()) add(ledger_text::release(release, number, head));
+  add(ledger_text::reserve(step, number, contents_.incarnations.size(), head));
   write(lines);
 
-  contents_.event = event;
-  contents_.sensitivity = sensitivity;
-  charge_step(contents_, step);
+  if (number == stated.size()) stated.push_back(release);
+  charge_step(contents_, step, number);
   contents_.head_hash = std::move(head);
   contents_.records += added;
   const auto flush = [file = file_] { return ::fdatasync(file) == 0 ? 0 : errno; };
@@ -263,10 +307,10 @@ void Ledger::write(const std::string& lines) {
 }
 
 void Ledger::flushed(int reason) {
-  if (reason != 0)
+  failed_ = reason != 0;
+  if (failed_)
     throw IoError("[Ledger] cannot flush " + path_.string() + ": " + std::strerror(reason) +
                   "; the step must not proceed");
-  failed_ = false;
 }
 
 void Ledger::append(const std::string& lines) {

@@ -32,11 +32,12 @@ class Ledger {
   // written. An existing ledger to which nothing was charged, and that no process holds, is replaced: a program whose
   // model was refused can be mended and started again.
   static Ledger create(const std::filesystem::path& path, LedgerHeader header, const LedgerKeys& keys);
-  // Continues a run with new keys. A torn last record is replaced by a "recovered" record that charges one step, or
-  // removed where it was an incarnation's.
-  // Throws LedgerError when the ledger is missing, damaged, held by another process, when a secret key was used by an
-  // earlier incarnation, or when test keys and secret keys would be mixed; UsageError for a malformed commitment,
-  // IoError when it cannot be written.
+  // Continues a run with new keys. A torn last record is replaced by "recovered" records of what it charges
+  // (read_ledger()), or removed where that is nothing.
+  // Throws LedgerError when the ledger is missing, damaged, held by another process or of an earlier schema, when a
+  // secret key was used by an earlier incarnation, when test keys and secret keys would be mixed, and when the clock is
+  // behind that of the last start, all of which changes nothing; UsageError for a malformed commitment, IoError when it
+  // cannot be written.
   static Ledger open(const std::filesystem::path& path, const LedgerKeys& keys);
 
   Ledger(Ledger&& other) noexcept;
@@ -54,6 +55,11 @@ class Ledger {
   // Writes the same record and returns while it is on its way to the device. The step counts as spent from here on, but
   // its noise may only be drawn after reserve() with the same arguments, which waits, returned. Throws like reserve().
   void begin_reserve(std::int64_t step, const PoissonSampled& event, double sensitivity, std::string_view noise_key);
+
+  // To be called before a checkpoint takes its name: what a run goes on from is a file with one of these hashes.
+  // Returns when the record lies on the device. Throws UsageError for a malformed hash and for more applied steps than
+  // were charged, LedgerError after a failed write, IoError.
+  void record_checkpoint(const LedgerCheckpoint& checkpoint);
 
   bool charging() const { return pending_.has_value(); }  // between begin_reserve() and reserve()
   // The step to be charged next, or the one whose charge is on its way.
@@ -78,6 +84,8 @@ class Ledger {
   void write(const std::string& lines);
   void flushed(int reason);
   void append(const std::string& lines);
+  void check_usable(const char* function) const;
+  void check_incarnation(const LedgerContents& found, const LedgerKeys& keys) const;
   void begin_incarnation(const LedgerKeys& keys);
   void close() noexcept;
 

@@ -2,17 +2,19 @@
 // What a privacy ledger says, and the strict reader of its text. Needs neither keys nor the lock, and writes nothing:
 // this is what verification uses.
 //
-// A ledger is a file of JSON lines. Each line holds the SHA-256 of the line before it in "previous" (64 zeros in the
-// first), and every double is written as hexadecimal text, so that it is exact:
+// A ledger is a file of JSON lines, chained by hashes (ledger_text.h; the form is privacy/schemas/ledger-2.json), in
+// which every double is written as hexadecimal text, so that it is exact:
 //
-//   - header: what was planned: adjacency, unit, declared size, delta, sampler, event, weight rule, sensitivity, steps,
-//     accountant.
-//   - incarnation: one start or resume of the program, with the commitments of the keys it drew.
-//   - event: from here on steps have these parameters; only when they differ from those in force.
-//   - reserve: one step is about to draw its noise.
+//   - header: what was planned: adjacency, unit, declared size, delta, sampler, noise, sensitivity, weight rule, steps,
+//     accountant. It states release 0.
+//   - incarnation: one start or resume of the program, with its time and the commitments of the keys it drew.
+//   - release: another kind of release, with the next number; only when a step has other parameters than any before.
+//   - reserve: one step is about to draw the noise of a release.
 //   - recovered: a torn line was found on resume and charged as one step.
+//   - checkpoint: a checkpoint with this SHA-256 is about to take its name.
 //
 // Spent = reserved + recovered, whether the step was finished or not: a crash can over-charge, never under-charge.
+// Times of incarnations never decrease, and no secret key is announced twice.
 
 #include <sotto/privacy/event.h>
 
@@ -22,11 +24,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sotto::privacy {
 
-// Fixed for the whole run; the parameters that any step has unless an event record says otherwise.
+// Fixed for the whole run: what was planned.
 struct LedgerHeader {
   std::string run = {};                                       // random identifier; drawn by Ledger::create when empty
   std::optional<Adjacency> adjacency;                         // mandatory
@@ -52,27 +55,48 @@ struct LedgerIncarnation {
   std::string time;         // when the program started, UTC, "2026-01-31T23:59:59Z"
 };
 
+struct LedgerRelease {
+  PoissonSampled event;
+  double sensitivity = 0;  // norm of what one record adds; finite, > 0
+};
+
+struct LedgerCheckpoint {
+  std::int64_t applied_steps = 0;  // >= 0, at most the steps charged before it
+  std::string sha256;              // of the whole file
+  std::string after = {};          // the hash of the line before it, where it was read
+};
+
 struct LedgerContents {
+  int schema = 0;
   LedgerHeader header;
   std::vector<LedgerIncarnation> incarnations;
-  Phases spent;          // reserved, recovered and torn steps; consecutive equal events merged
-  PoissonSampled event;  // parameters in force at the end
-  double sensitivity = 0;
-  std::int64_t last_step = -1;    // largest step number charged, -1 when none
-  std::int64_t records = 0;       // complete lines
-  std::string head_hash;          // SHA-256 of the last complete line: what certificates and checkpoints anchor
-  std::int64_t intact_bytes = 0;  // length of the complete lines
-  bool torn = false;              // an incomplete last line follows
-  bool torn_step = false;         // it may be a step's, and is charged in `spent`
+  std::vector<LedgerRelease> releases;  // stated; never empty
+  std::vector<LedgerCheckpoint> checkpoints;
+  Phases spent;                            // reserved, recovered and torn steps; consecutive equal events merged
+  std::int64_t last_step = -1;             // largest step number charged, -1 when none
+  std::int64_t records = 0;                // complete lines
+  std::string head_hash;                   // of the last complete line: what certificates and checkpoints anchor
+  std::int64_t intact_bytes = 0;           // length of the complete lines
+  bool torn = false;                       // an incomplete last line follows
+  std::vector<std::size_t> torn_releases;  // what it may have charged, which `spent` includes
+
+  std::int64_t steps_charged() const;  // how many `spent` holds
 };
 
 // Throws LedgerError, naming the line, when the file is missing, not a ledger, edited, or out of order. An incomplete
-// last line is no error: unless it is plainly an incarnation's, it counts as one reserved step with the parameters in
-// force.
+// last line is no error: unless it is plainly one that charges nothing it counts as a step with the release that it
+// names, or, where that is not there any more, as one step with each of the releases stated.
 LedgerContents read_ledger(const std::filesystem::path& path);
+// The same of the text of a ledger; `source` names it in errors.
+LedgerContents parse_ledger(std::string_view text, const std::string& source);
 
-// Counts one step with the parameters in force.
-void charge_step(LedgerContents& contents, std::int64_t step);
+// The steps charged up to and with the line that has this hash; nothing when no complete line has it. `text` must be
+// that of a ledger that was read.
+std::optional<std::int64_t> steps_until(std::string_view text, std::string_view hash);
+
+// Counts one step of `release`.
+void charge_step(LedgerContents& contents, std::int64_t step, std::size_t release);
 bool same_parameters(const PoissonSampled& a, const PoissonSampled& b);
+bool same_parameters(const LedgerRelease& a, const LedgerRelease& b);
 
 }  // namespace sotto::privacy

@@ -1,5 +1,6 @@
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger_text.h>
+#include <sotto/privacy/sha256.h>
 
 #include <array>
 #include <charconv>
@@ -12,15 +13,34 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::string_view kHashKey = R"(,"hash":")";
+constexpr std::size_t kHashTail = kHashKey.size() + 64 + 2;  // and what closes the line
+
 std::string finish(Json line, std::string_view previous) {
   line["previous"] = previous;
-  return line.dump();
+  std::string text = line.dump();
+  text.pop_back();
+  const std::string hash = sha256_hex(text);
+  return text.append(kHashKey).append(hash).append("\"}");
 }
 
-void put_event(Json& line, const PoissonSampled& event, double sensitivity) {
-  line["sampling_rate"] = hexadecimal(event.sampling_rate);
-  line["noise_multiplier"] = hexadecimal(event.mechanism.noise_multiplier);
-  line["sensitivity"] = hexadecimal(sensitivity);
+void put_release(Json& line, const LedgerRelease& release) {
+  line["sampler"] = "poisson";
+  line["sampling_rate"] = hexadecimal(release.event.sampling_rate);
+  line["mechanism"] = "gaussian";
+  line["noise_multiplier"] = hexadecimal(release.event.mechanism.noise_multiplier);
+  line["sensitivity"] = hexadecimal(release.sensitivity);
+}
+
+// Takes a number and what has to come after it off the front.
+std::optional<std::size_t> take_number(std::string_view& text, std::string_view before, char after) {
+  if (!text.starts_with(before)) return std::nullopt;
+  text.remove_prefix(before.size());
+  std::size_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end == text.data() + text.size() || *end != after) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return value;
 }
 
 }  // namespace
@@ -50,8 +70,7 @@ std::string header(const LedgerHeader& header, std::string_view previous) {
   line["unit"] = header.unit_is_group ? "group" : "record";
   line["dataset_size"] = header.dataset_size;
   line["delta"] = hexadecimal(header.delta);
-  line["sampler"] = "poisson";
-  put_event(line, header.event, header.sensitivity);
+  put_release(line, {header.event, header.sensitivity});
   line["weight_rule"] = {{"name", header.weight_rule}, {"parameters", Json::object()}};
   for (const auto& [name, value] : header.weight_rule_parameters)
     line["weight_rule"]["parameters"][name] = hexadecimal(value);
@@ -73,29 +92,56 @@ std::string incarnation(const LedgerIncarnation& incarnation, std::int64_t numbe
   return text;
 }
 
-std::string event(const PoissonSampled& event, double sensitivity, std::string_view previous) {
+std::string release(const LedgerRelease& release, std::size_t number, std::string_view previous) {
   Json line;
-  line["record"] = "event";
-  put_event(line, event, sensitivity);
+  line["record"] = "release";
+  line["number"] = number;
+  put_release(line, release);
   return finish(std::move(line), previous);
 }
 
-std::string reserve(std::int64_t step, const PoissonSampled& event, double sensitivity, std::string_view noise_key,
-                    std::string_view previous) {
+std::string reserve(std::int64_t step, std::size_t release, std::size_t incarnation, std::string_view previous) {
   Json line;
   line["record"] = "reserve";
   line["step"] = step;
-  put_event(line, event, sensitivity);
-  line["noise_key_commitment"] = noise_key;
-  return finish(std::move(line), previous);
+  line["release"] = release;
+  line["incarnation"] = incarnation;
+  std::string text = finish(std::move(line), previous);
+  SOTTO_ASSERT(torn_release(text) == release);
+  return text;
 }
 
-std::string recovered(std::int64_t step, const PoissonSampled& event, double sensitivity, std::string_view previous) {
+std::string recovered(std::int64_t step, std::size_t release, std::string_view previous) {
   Json line;
   line["record"] = "recovered";
   line["step"] = step;
-  put_event(line, event, sensitivity);
+  line["release"] = release;
   return finish(std::move(line), previous);
+}
+
+std::string checkpoint(const LedgerCheckpoint& checkpoint, std::string_view previous) {
+  Json line;
+  line["record"] = "checkpoint";
+  line["applied_steps"] = checkpoint.applied_steps;
+  line["sha256"] = checkpoint.sha256;
+  std::string text = finish(std::move(line), previous);
+  SOTTO_ASSERT(text.starts_with(kCheckpointStart));
+  return text;
+}
+
+std::string_view stated_hash(std::string_view line) {
+  if (line.size() < kHashTail || !line.ends_with("\"}")) return {};
+  const std::string_view tail = line.substr(line.size() - kHashTail);
+  return tail.starts_with(kHashKey) ? tail.substr(kHashKey.size(), 64) : std::string_view();
+}
+
+std::string hash_of(std::string_view line) {
+  return sha256_hex(line.substr(0, line.size() - std::min(line.size(), kHashTail)));
+}
+
+std::optional<std::size_t> torn_release(std::string_view line) {
+  if (!take_number(line, R"({"record":"reserve","step":)", ',')) return std::nullopt;
+  return take_number(line, R"(,"release":)", ',');
 }
 
 }  // namespace sotto::privacy::ledger_text

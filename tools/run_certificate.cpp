@@ -13,6 +13,7 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   const privacy::LedgerContents& ledger = training.ledger().contents();
   privacy::Certificate result;
   result.sotto_version = SOTTO_VERSION;
+  result.run = ledger.header.run;
   result.adjacency = privacy.adjacency();
   if (plan.data.text && plan.data.text->texts_per_group > 0) result.group = group_definition(*plan.data.text);
   result.accountant_name = ledger.header.accountant_name;

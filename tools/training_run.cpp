@@ -4,13 +4,16 @@
 #include <fmt/format.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/atomic_file.h>
+#include <sotto/tools/checkpoint_anchor.h>
 #include <sotto/tools/config_file.h>
 #include <sotto/tools/declaration.h>
+#include <sotto/tools/file_text.h>
 #include <sotto/tools/lora_flags.h>
 #include <sotto/tools/machine_costs.h>
 #include <sotto/tools/progress.h>
 #include <sotto/tools/run_certificate.h>
 #include <sotto/tools/run_device.h>
+#include <sotto/tools/run_files.h>
 #include <sotto/tools/run_optimizer.h>
 #include <sotto/tools/run_report.h>
 #include <sotto/tools/slow_notice.h>
@@ -156,7 +159,7 @@ void TrainingRun::centre() {
     ++applied_steps_;
     tell_folder();
   }
-  save(false);
+  save();
 }
 
 void TrainingRun::catch_signals() {
@@ -183,7 +186,7 @@ ExitCode TrainingRun::train() {
       options.physical_batch = private_->physical_batch();
       privacy::write_file_atomically(folder_.config(), format_config(options, heading));
     }
-    save(false);
+    save();
     text() << describe(job_.options, plan_) << std::flush;
     centre();
     return loop();
@@ -198,8 +201,12 @@ ExitCode TrainingRun::train() {
 
 ExitCode TrainingRun::resume() {
   catch_signals();
+  if (plan_.privacy) anchored_checkpoint(folder_.checkpoint(), privacy::read_ledger(folder_.ledger()));
   const RunCheckpoint state = load_run_checkpoint(folder_.checkpoint(), model(), *optimizer_);
-  if (state.finished)
+  if (state.applied_steps > plan_.steps)
+    throw DataError(fmt::format("[checkpoint] {}: {} applied steps; the run plans {}", folder_.checkpoint().string(),
+                                state.applied_steps, plan_.steps));
+  if (is_finished(state))
     throw UsageError(
         fmt::format("[resume] {} is finished: all {} planned steps were taken", folder_.path().string(), plan_.steps));
   declared_ = declaration_sha256(job_.options, folder_);
@@ -208,7 +215,6 @@ ExitCode TrainingRun::resume() {
         "[resume] config.toml, or a file of {} that tells of the records or the model, is another than when "
         "the run began: what was done in its steps could not be stated; put it back, or begin a new run",
         folder_.path().string()));
-  if (plan_.privacy) check_anchor(folder_.ledger(), state);
   applied_steps_ = state.applied_steps;
   updates_ = state.updates;
   start(true);
@@ -282,7 +288,7 @@ ExitCode TrainingRun::loop() {
     auto saved = std::chrono::steady_clock::now();
     while (steps_done() < plan_.steps) {
       if (const auto code = stop_->requested()) {
-        save(false);
+        save();
         write_artefacts();
         progress.line(fmt::format("stopped after {} of {} steps; continue with: sotto resume {}", steps_done(),
                                   plan_.steps, folder_.path().string()));
@@ -293,7 +299,7 @@ ExitCode TrainingRun::loop() {
       tell_folder();
       progress.step(steps_done(), spent);
       if (const auto now = std::chrono::steady_clock::now(); now - saved > kCheckpointInterval) {
-        save(false);
+        save();
         saved = now;
       }
       const int64_t done = steps_done();
@@ -302,23 +308,34 @@ ExitCode TrainingRun::loop() {
           progress.line(fmt::format("step {} of {}: {}{}", done, plan_.steps, to_text(*seen), spent()));
       }
     }
-    save(false);  // what comes now may find the disk full, and is done again by a run that resumes
+    save();  // what comes now may find the disk full, and is done again by a run that resumes
     result = evaluate();
   }
   write_artefacts();
-  save(true);
   report(result, true);
   return ExitCode::done;
 }
 
-void TrainingRun::save(bool finished) {
+void TrainingRun::save() {
+  const privacy::BeforeRename record = [&](const std::string& sha256) {
+    if (private_) private_->record_checkpoint({applied_steps_, sha256});
+  };
   save_run_checkpoint(folder_.checkpoint(), model(), *optimizer_,
                       {.applied_steps = applied_steps_,
                        .updates = updates_,
                        .ledger_head = private_ ? private_->ledger().head_hash() : "",
-                       .finished = finished,
                        .lr = plan_.lr,
-                       .declared = declared_});
+                       .declared = declared_},
+                      record);
+}
+
+// All planned steps, and what is written last tells of them.
+bool TrainingRun::is_finished(const RunCheckpoint& state) const {
+  std::error_code ignored;
+  if (!plan_.privacy) return state.applied_steps >= plan_.steps && std::filesystem::exists(folder_.model(), ignored);
+  const privacy::LedgerContents ledger = privacy::read_ledger(folder_.ledger());
+  if (ledger.steps_charged() < plan_.steps || !std::filesystem::exists(folder_.certificate(), ignored)) return false;
+  return privacy::parse_certificate(file_text(folder_.certificate())).ledger_head_hash == ledger.head_hash;
 }
 
 std::optional<TestResult> TrainingRun::evaluate() {
@@ -346,15 +363,25 @@ void TrainingRun::write_artefacts() const {
   if (plan_.data.text) metadata.merge(text_metadata(*plan_.data.text, resolved(job_.options, plan_)));
   const std::string hash = inputs_.model_sha256();
   if (!hash.empty()) metadata["model_file_sha256"] = hash;
-  if (private_) {
-    const privacy::Certificate certificate = run_certificate(job_.options, plan_, *private_, hash, inputs_.base);
-    metadata["privacy"] = privacy::statement(certificate);
-    privacy::write_certificate(folder_.certificate(), certificate);
-  } else {
+  if (!private_) {
     metadata["privacy"] = "NOT PRIVATE: " + plan_.not_private;
+    if (model().has_file()) model().write_file(folder_.script(), folder_certificates(folder_.path()));
+    models::save_state(folder_.model(), model().state(), metadata);
+    return;
   }
+  privacy::Certificate certificate = run_certificate(job_.options, plan_, *private_, hash, inputs_.base);
+  metadata["privacy"] = privacy::statement(certificate);
   models::save_state(folder_.model(), model().state(), metadata);
-  if (model().has_file()) model().write_file(folder_.script(), folder_certificates(folder_.path()));
+  if (model().has_file()) {
+    // The certificate within it cannot tell its hash.
+    certificate.files = run_file_hashes(folder_);
+    certificate.files.erase(folder_.script().filename().string());
+    Certificates certificates = folder_certificates(folder_.path());
+    certificates[folder_.certificate().filename().string()] = privacy::to_json(certificate);
+    model().write_file(folder_.script(), certificates);
+  }
+  certificate.files = run_file_hashes(folder_);
+  privacy::write_certificate(folder_.certificate(), certificate);
 }
 
 void TrainingRun::report(const std::optional<TestResult>& result, bool finished) const {

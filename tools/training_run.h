@@ -45,7 +45,8 @@ class TrainingRun {
   // this tells nothing new of the records.
   void require_finite() const;
   void tell_folder();
-  void save(bool finished);
+  void save();
+  bool is_finished(const RunCheckpoint& state) const;
   // On the test records; also goes to metrics.jsonl. Nothing without test records.
   std::optional<TestResult> evaluate();
   std::string model_name() const;

@@ -22,6 +22,7 @@ const double kInfinity = std::numeric_limits<double>::infinity();
 Certificate example() {
   Certificate c;
   c.sotto_version = "0.1.0";
+  c.run = "3a240727-ee10-4c65-9142-537ea3582d25";
   c.adjacency = Adjacency::add_remove;
   c.accountant_name = "rdp";
   c.accountant_version = "1";
@@ -39,6 +40,7 @@ Certificate example() {
   c.not_covered = {"the choice of hyper-parameters", "the time that steps take"};
   c.noise_generator = "ChaCha20";
   c.key_source = "operating system";
+  c.files = {{"config.toml", std::string(64, 'b')}, {"encoder/config.json", std::string(64, 'c')}};
   c.ledger_records = 402;
   c.ledger_head_hash = std::string(64, 'a');
   return c;
@@ -157,7 +159,9 @@ TEST(Certificate, FiguresThatDisagreeWithTheStatementAreRefused) {
   refuses("\"steps\": 1000", "\"steps\": 500");
   refuses("\"noise_multiplier\": 1.1", "\"noise_multiplier\": 2.1");
   refuses("\"private\": true", "\"private\": false");
-  refuses("\"schema\": 1", "\"schema\": 2");
+  refuses("\"schema\": 2", "\"schema\": 1");
+  refuses("\"schema\": 2", "\"schema\": 3");
+  refuses("config.toml\": \"bb", "config.toml\": \"BB");
   refuses("\"unit\": \"record\"", "\"unit\": \"user\"");
   refuses("}\n", "}\n\n");
 }
@@ -168,6 +172,17 @@ TEST(Certificate, FileHoldsTheCanonicalText) {
   write_certificate(path, example());
   std::ifstream file(path, std::ios::binary);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), to_json(example()));
+}
+
+TEST(Certificate, FirstSchemaIsStillRead) {
+  std::ifstream file(std::filesystem::path(SOTTO_TEST_DATA) / "certificate-1.json", std::ios::binary);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const Certificate c = parse_certificate(text);
+  EXPECT_EQ(c.schema, 1);
+  EXPECT_EQ(c.planned.epsilon, 0.4019);
+  EXPECT_EQ(c.executed.steps, 9);
+  EXPECT_TRUE(c.files.empty());
+  EXPECT_EQ(to_json(c), text);
 }
 
 TEST(Certificate, HalfFilledCertificatesAreRefused) {
@@ -191,6 +206,14 @@ TEST(Certificate, HalfFilledCertificatesAreRefused) {
   refuses("key source", [](auto& c) { c.key_source.clear(); });
   refuses("stamp without reason", [](auto& c) { c.not_private = ""; });
   refuses("head hash", [](auto& c) { c.ledger_head_hash = "abc"; });
+  refuses("run", [](auto& c) { c.run.clear(); });
+  refuses("schema", [](auto& c) { c.schema = 3; });
+  refuses("files of schema 1", [](auto& c) {
+    c.schema = 1;
+    c.run.clear();
+  });
+  refuses("file without a hash", [](auto& c) { c.files["model.safetensors"] = ""; });
+  refuses("file without a name", [](auto& c) { c.files[""] = std::string(64, 'a'); });
   refuses("head hash digits", [](auto& c) { c.ledger_head_hash[5] = 'G'; });
   for (double bad : {kNan, kInfinity, -kInfinity, 0.0, -1.0}) {
     refuses("noise multiplier", [&](auto& c) { c.noise_multiplier = bad; });

@@ -1,7 +1,9 @@
 #include <fcntl.h>
+#include <sotto/privacy/ledger_text.h>
 #include <sys/wait.h>
 
 #include <limits>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -57,18 +59,100 @@ TEST_F(LedgerTest, HeaderSurvivesExactly) {
   EXPECT_EQ(found.run[14], '4');
 }
 
-TEST_F(LedgerTest, EveryLineHoldsTheHashOfTheLineBefore) {
+TEST_F(LedgerTest, EveryLineHoldsItsHashAndThatOfTheLineBefore) {
   Ledger ledger = create();
   charge(ledger, 3);
   std::ifstream file(path_);
   std::string line, previous(64, '0');
   int lines = 0;
   for (; std::getline(file, line); ++lines) {
-    EXPECT_TRUE(line.ends_with("\"previous\":\"" + previous + "\"}")) << line;
-    previous = sha256_hex(line);
+    const std::string body = line.substr(0, line.find(",\"hash\":"));
+    EXPECT_TRUE(body.ends_with("\"previous\":\"" + previous + "\"")) << line;
+    previous = sha256_hex(body);
+    EXPECT_EQ(line, body + ",\"hash\":\"" + previous + "\"}");
   }
   EXPECT_EQ(lines, 5);
   EXPECT_EQ(previous, ledger.head_hash());
+}
+
+// A kind of release is stated once.
+TEST_F(LedgerTest, ReleasesAreStatedOnce) {
+  Ledger ledger = create();
+  for (int i = 0; i < 3; ++i) {
+    charge(ledger, 1);
+    charge(ledger, 1, kOther);
+  }
+  const LedgerContents read = read_ledger(path_);
+  EXPECT_EQ(read.releases.size(), 2u);
+  EXPECT_EQ(read.records, 2 + 6 + 1);
+  EXPECT_EQ(read.spent.size(), 6u);
+  EXPECT_EQ(read.head_hash, ledger.head_hash());
+}
+
+TEST_F(LedgerTest, CheckpointsAreInTheChain) {
+  Ledger ledger = create();
+  charge(ledger, 3);
+  const std::string before = ledger.head_hash();
+  ledger.record_checkpoint({2, sha256_hex("one")});
+  charge(ledger, 1);
+  ledger.record_checkpoint({4, sha256_hex("two")});
+  const LedgerContents read = read_ledger(path_);
+  ASSERT_EQ(read.checkpoints.size(), 2u);
+  EXPECT_EQ(read.checkpoints[0].applied_steps, 2);
+  EXPECT_EQ(read.checkpoints[1].sha256, sha256_hex("two"));
+  EXPECT_EQ(read.head_hash, ledger.head_hash());
+  EXPECT_EQ(steps_until(content_of(path_), before), 3);
+  EXPECT_EQ(steps_until(content_of(path_), ledger.head_hash()), 4);
+  EXPECT_EQ(steps_until(content_of(path_), sha256_hex("other")), std::nullopt);
+  EXPECT_THROW(ledger.record_checkpoint({5, sha256_hex("three")}), UsageError);
+  EXPECT_THROW(ledger.record_checkpoint({-1, sha256_hex("three")}), UsageError);
+  EXPECT_THROW(ledger.record_checkpoint({4, "three"}), UsageError);
+  EXPECT_EQ(read_ledger(path_).head_hash, ledger.head_hash());
+}
+
+TEST_F(LedgerTest, CheckpointWhileAChargeIsOnItsWayLeavesTheCharge) {
+  Ledger ledger = create();
+  ledger.begin_reserve(0, kEvent, 0.3, keys(1).noise_key);
+  ledger.record_checkpoint({0, sha256_hex("one")});
+  EXPECT_TRUE(ledger.charging());
+  ledger.reserve(0, kEvent, 0.3, keys(1).noise_key);
+  EXPECT_EQ(steps_in(read_ledger(path_).spent), 1);
+}
+
+TEST_F(LedgerTest, ClockThatGoesBackwardsIsRefusedAndChangesNothing) {
+  {
+    Ledger ledger = create();
+    charge(ledger, 1);
+  }
+  const LedgerContents read = read_ledger(path_);
+  LedgerIncarnation later = {keys(2).noise_key, keys(2).sampler_key, "2999-01-01T00:00:00Z"};
+  const std::string future = content_of(path_) + ledger_text::incarnation(later, 2, read.head_hash) + '\n';
+  for (const char* torn : {"", "{\"record\":\"reserve\""}) {
+    replace_content(path_, future + torn);
+    try {
+      Ledger::open(path_, keys(3));
+      ADD_FAILURE();
+    } catch (const LedgerError& error) {
+      EXPECT_NE(std::string(error.what()).find("2999-01-01T00:00:00Z"), std::string::npos) << error.what();
+    }
+    EXPECT_EQ(content_of(path_), future + torn);
+  }
+  later.time = "2001-01-01T00:00:00Z";
+  replace_content(path_, future.substr(0, future.rfind('\n', future.size() - 2) + 1) +
+                             ledger_text::incarnation(later, 2, read.head_hash) + '\n');
+  EXPECT_NE(refusal().find("clock went backwards"), std::string::npos) << refusal();
+  later.time = "yesterday";
+  replace_content(path_, future.substr(0, future.rfind('\n', future.size() - 2) + 1) +
+                             ledger_text::incarnation(later, 2, read.head_hash) + '\n');
+  EXPECT_NE(refusal().find("a time that is not"), std::string::npos) << refusal();
+}
+
+TEST_F(LedgerTest, KeyThatIsAnnouncedTwiceIsRefusedByTheReader) {
+  create();
+  const LedgerContents read = read_ledger(path_);
+  const LedgerIncarnation again = {keys(1).noise_key, keys(2).sampler_key, read.incarnations[0].time};
+  replace_content(path_, content_of(path_) + ledger_text::incarnation(again, 2, read.head_hash) + '\n');
+  EXPECT_NE(refusal().find("noise was drawn twice"), std::string::npos) << refusal();
 }
 
 TEST_F(LedgerTest, ReserveIsInTheFileWhenItReturns) {

@@ -5,6 +5,8 @@
 #include <sotto/models/safetensors.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/ledger_contents.h>
+#include <sotto/privacy/ledger_text.h>
+#include <sotto/privacy/sha256.h>
 
 #include <algorithm>
 #include <cmath>
@@ -121,15 +123,17 @@ TEST_F(TrainPublished, ARunWithACentreWhoseStepsAreAllChargedIsFinished) {
   const std::string folder = write_model("model");
   done(published("run", folder, {"--pooling", "layers", "--centre", "--noise-multiplier", "8", "--steps", "3"}));
   const std::string checkpoint = path("run") + "/checkpoint.safetensors", ledger = path("run") + "/ledger.jsonl";
-  const std::string whole = content(ledger), before = R"("previous":")";
+  const std::string whole = content(ledger);
   models::Metadata metadata = models::SafetensorsFile::read(checkpoint).metadata();
   metadata["applied_steps"] = metadata["updates"] = "0";
-  metadata["finished"] = "no";
-  metadata["ledger_head"] = whole.substr(whole.find(before, whole.find('\n')) + before.size(), 64);  // of the header
   std::vector<models::NamedTensor> state = models::read_state(checkpoint);
   for (models::NamedTensor& named : state)
     if (named.name == "centre") named.tensor.zero_();
   models::save_state(checkpoint, state, metadata);
+  const privacy::LedgerCheckpoint recorded = {0, privacy::sha256_of_file(checkpoint)};
+  std::ofstream(ledger, std::ios::app) << privacy::ledger_text::checkpoint(recorded,
+                                                                           privacy::read_ledger(ledger).head_hash)
+                                       << '\n';
   const Outcome resumed = done({"resume", path("run")});
   EXPECT_THAT(resumed.out, HasSubstr("3 charged steps came after the checkpoint"));
   EXPECT_EQ(content(ledger).substr(0, whole.size()), whole);

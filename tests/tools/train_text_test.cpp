@@ -261,26 +261,33 @@ TEST_F(TrainText, TheTerminalSaysTheCertifiedEpsilon) {
   EXPECT_LT(spent, exact * (1 + 1e-5));
 }
 
+// The ledger of a private run knows its checkpoints by their hashes; without privacy there is none.
 TEST_F(TrainText, ACheckpointThatCannotBeIsRefusedBeforeAStepIsCharged) {
-  testing::Program program(own("run", {"--delta", "1e-4", "--noise-multiplier", "80", "--steps", "4000"}));
-  const std::string ledger = path("run") + "/ledger.jsonl", checkpoint = path("run") + "/checkpoint.safetensors";
-  ASSERT_TRUE(program.signal_when([&] { return content(ledger).size() > 4000; }, SIGINT));
-  ASSERT_EQ(program.finish().exit_code, 130);
-  const std::string before = content(ledger);
-  const auto state = models::read_state(checkpoint);
-  const models::Metadata good = models::SafetensorsFile::read(checkpoint).metadata();
-  for (const auto& [name, value] : {std::pair{"updates", "-1"},
-                                    {"updates", "9223372036854775807"},
-                                    {"applied_steps", "-5"},
-                                    {"applied_steps", "99999999"},
-                                    {"lr", "-1"},
-                                    {"finished", "maybe"}}) {
-    models::Metadata metadata = good;
-    metadata[name] = value;
-    models::save_state(checkpoint, state, metadata);
-    const Outcome outcome = run({"resume", path("run")});
-    EXPECT_EQ(outcome.exit_code, 65) << name << " " << value << ": " << outcome.err;
-    EXPECT_EQ(content(ledger), before) << name;
+  for (const bool is_private : {true, false}) {
+    const std::string name = is_private ? "private" : "plain";
+    testing::Program program(
+        own(name, (is_private ? Words{"--delta", "1e-4", "--noise-multiplier", "80"} : Words{"--rule", "none"}) +
+                      Words{"--steps", "4000"}));
+    const std::string ledger = path(name) + "/ledger.jsonl", checkpoint = path(name) + "/checkpoint.safetensors";
+    const std::string metrics = path(name) + "/metrics.jsonl";
+    ASSERT_TRUE(
+        program.signal_when([&] { return content(ledger).size() > 4000 || !content(metrics).empty(); }, SIGINT));
+    ASSERT_EQ(program.finish().exit_code, 130);
+    const std::string before = content(ledger);
+    const auto state = models::read_state(checkpoint);
+    const models::Metadata good = models::SafetensorsFile::read(checkpoint).metadata();
+    for (const auto& [key, value] : {std::pair{"updates", "-1"},
+                                     {"updates", "9223372036854775807"},
+                                     {"applied_steps", "-5"},
+                                     {"applied_steps", "99999999"},
+                                     {"lr", "-1"}}) {
+      models::Metadata metadata = good;
+      metadata[key] = value;
+      models::save_state(checkpoint, state, metadata);
+      const Outcome outcome = run({"resume", path(name)});
+      EXPECT_EQ(outcome.exit_code, 65) << key << " " << value << ": " << outcome.err;
+      EXPECT_EQ(content(ledger), before) << key;
+    }
   }
 }
 

@@ -1,0 +1,146 @@
+#pragma once
+// The folder of a run, written file by file and without LibTorch: what `sotto train` leaves of six steps.
+
+#include <sotto/models/safetensors.h>
+#include <sotto/privacy/atomic_file.h>
+#include <sotto/privacy/certificate.h>
+#include <sotto/privacy/ledger.h>
+#include <sotto/privacy/plan.h>
+#include <sotto/privacy/sha256.h>
+#include <sotto/tools/config_file.h>
+#include <sotto/tools/run_files.h>
+#include <sotto/tools/run_folder.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+
+#include "../support/scratch_folder.h"
+
+namespace sotto::tools::testing {
+
+class RunInFiles {
+ public:
+  struct Options {
+    std::int64_t steps = 6;      // planned
+    std::int64_t charged = 6;    // of them
+    double charged_noise = 1.1;  // what the steps really had
+    bool with_certificate = true;
+    double claimed = 0;  // epsilon of the certificate; 0: the true one
+    bool secret = true;
+  };
+
+  RunInFiles() : RunInFiles(Options{}) {}
+  explicit RunInFiles(const Options& options) : options_(options) { write(); }
+
+  const RunFolder& folder() const { return folder_; }
+  std::filesystem::path path() const { return folder_.path(); }
+
+  static privacy::LedgerKeys keys(int start, bool secret = true) {
+    return {privacy::sha256_hex("noise " + std::to_string(start)),
+            privacy::sha256_hex("sampler " + std::to_string(start)), secret};
+  }
+
+  privacy::PrivacyPlan plan() const {
+    return privacy::PrivacyPlan({.adjacency = privacy::Adjacency::add_remove,
+                                 .dataset_size = 1000,
+                                 .expected_batch_size = 50,
+                                 .steps = options_.steps,
+                                 .delta = 1e-5,
+                                 .noise_multiplier = 1.1});
+  }
+
+  // The certificate of the folder as it is now, written or not.
+  privacy::Certificate certificate(const privacy::LedgerContents& ledger) const {
+    const privacy::PrivacyPlan plan = this->plan();
+    privacy::Certificate c;
+    c.sotto_version = "0.1.0";
+    c.run = ledger.header.run;
+    c.adjacency = plan.adjacency();
+    c.accountant_name = "certified";
+    c.accountant_version = "1";
+    c.noise_multiplier = plan.noise_multiplier();
+    c.sampling_rate = plan.sampling_rate();
+    c.dataset_size_declared = plan.dataset_size();
+    c.expected_batch_size = 50;
+    c.clip_norm = 0.5;
+    c.weight_rule = "flat";
+    c.weight_rule_parameters = {{"clip_norm", 0.5}};
+    c.weight_rule_bound = 0.5;
+    c.planned = {plan.steps(), options_.claimed > 0 ? options_.claimed : plan.epsilon(), plan.delta()};
+    c.executed = {ledger.steps_charged(), std::min(c.planned.epsilon, plan.epsilon_of(ledger.spent)), plan.delta()};
+    c.input_scaling = "pixels by a public constant";
+    c.not_covered = privacy::standard_exclusions();
+    c.noise_generator = "ChaCha20";
+    c.key_source = options_.secret ? "operating system" : "test seed";
+    if (!options_.secret) c.not_private = "the keys came from a seed";
+    c.files = run_file_hashes(folder_);
+    c.ledger_records = ledger.records;
+    c.ledger_head_hash = ledger.head_hash;
+    return c;
+  }
+
+ private:
+  void write() {
+    const privacy::PrivacyPlan plan = this->plan();
+    TrainOptions config;
+    config.train_images = "images.idx";
+    config.train_labels = "labels.idx";
+    config.dataset_size = plan.dataset_size();
+    config.batch = 50;
+    config.steps = plan.steps();
+    config.delta = plan.delta();
+    config.noise_multiplier = plan.noise_multiplier();
+    config.rule = "flat";
+    config.clip_norm = 0.5;
+    if (!options_.secret) config.insecure_test_seed = 1;
+    std::filesystem::create_directories(path());
+    privacy::write_file_atomically(folder_.config(), format_config(config, ""));
+    if (!options_.secret) privacy::write_file_atomically(folder_.not_private(), "NOT PRIVATE: a seed\n");
+
+    privacy::LedgerHeader header;
+    header.adjacency = plan.adjacency();
+    header.dataset_size = plan.dataset_size();
+    header.delta = plan.delta();
+    header.event = plan.step_event();
+    header.weight_rule = "flat";
+    header.weight_rule_parameters = {{"clip_norm", 0.5}};
+    header.sensitivity = 0.5;
+    header.steps = plan.steps();
+    header.accountant_name = "certified";
+    header.accountant_version = "1";
+    header.keys_are_secret = options_.secret;
+    std::optional<privacy::Ledger> ledger(privacy::Ledger::create(folder_.ledger(), header, keys(1, options_.secret)));
+    const privacy::PoissonSampled step = {plan.sampling_rate(), privacy::Gaussian{options_.charged_noise}};
+    for (std::int64_t i = 0; i < options_.charged; ++i) {
+      if (i == 3) {  // stopped and resumed
+        write_checkpoint(*ledger);
+        ledger.reset();
+        ledger.emplace(privacy::Ledger::open(folder_.ledger(), keys(2, options_.secret)));
+      }
+      ledger->reserve(ledger->next_step(), step, 0.5, keys(i < 3 ? 1 : 2).noise_key);
+    }
+    write_checkpoint(*ledger);
+    const std::array<float, 3> weights = {1, 2, 3};
+    const models::TensorView view{"weight", models::Dtype::f32, {3}, std::as_bytes(std::span(weights))};
+    models::write_safetensors(folder_.model(), std::span(&view, 1), {{"model", "test"}});
+    privacy::write_file_atomically(folder_.metrics(), "{\"step\":6}\n");
+    if (options_.with_certificate) privacy::write_certificate(folder_.certificate(), certificate(ledger->contents()));
+  }
+
+  void write_checkpoint(privacy::Ledger& ledger) const {
+    const std::array<float, 3> weights = {static_cast<float>(ledger.next_step()), 2, 3};
+    const models::TensorView view{"model.weight", models::Dtype::f32, {3}, std::as_bytes(std::span(weights))};
+    models::write_safetensors(folder_.checkpoint(), std::span(&view, 1), {{"ledger_head", ledger.head_hash()}},
+                              [&](const std::string& sha256) {
+                                ledger.record_checkpoint({ledger.contents().steps_charged(), sha256});
+                              });
+  }
+
+  sotto::testing::ScratchFolder scratch_{sotto::testing::ScratchFolder::memory()};
+  Options options_;
+  RunFolder folder_{scratch_.path() / "run"};
+};
+
+}  // namespace sotto::tools::testing

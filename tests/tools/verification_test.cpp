@@ -1,0 +1,168 @@
+// What `sotto verify` makes of a run that is whole, and of one that is not what it says.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sotto/privacy/signature.h>
+
+#include <cstdlib>
+
+#include "run_in_files.h"
+#include "verified_files.h"
+
+namespace sotto::tools {
+namespace {
+
+using testing::content, testing::failures, testing::of, testing::put, testing::RunInFiles;
+using ::testing::HasSubstr;
+
+TEST(Verification, OfAWholeRunHolds) {
+  const RunInFiles run;
+  const Verification found = verify_run(run.folder());
+  EXPECT_THAT(failures(found), ::testing::IsEmpty());
+  EXPECT_TRUE(found.holds());
+  EXPECT_TRUE(found.finished());
+  EXPECT_EQ(found.code(), ExitCode::done);
+  EXPECT_THAT(of(found, "ledger").text, HasSubstr("11 records in one chain, 6 steps charged"));
+  EXPECT_THAT(of(found, "keys").text, HasSubstr("2 starts"));
+  EXPECT_THAT(of(found, "files").text, HasSubstr("3 files"));
+}
+
+// Two engines that share no arithmetic bracket the figure.
+TEST(Verification, RecomputesEpsilonByTwoEngines) {
+  const RunInFiles run;
+  const Verification found = verify_run(run.folder());
+  EXPECT_THAT(of(found, "epsilon").text, HasSubstr("pld ["));
+  EXPECT_THAT(of(found, "epsilon").text, HasSubstr("contour ["));
+}
+
+// A certificate that is whole in itself, with a figure that is too small.
+TEST(Verification, AClaimThatIsTooSmallIsRefuted) {
+  const RunInFiles truth;
+  const double epsilon = truth.plan().epsilon();
+  for (const double claimed : {0.5 * epsilon, epsilon - 0.01}) {
+    const RunInFiles run({.claimed = claimed});
+    const Verification found = verify_run(run.folder());
+    EXPECT_EQ(found.code(), ExitCode::bad_data);
+    EXPECT_THAT(failures(found)["epsilon"], HasSubstr("which lose at least"));
+  }
+  EXPECT_TRUE(verify_run(RunInFiles({.claimed = epsilon + 0.01}).folder()).holds()) << "a weaker claim is true";
+}
+
+// Hazard 6: the noise that was drawn is not the noise of the certificate.
+TEST(Verification, OtherNoiseThanPlannedIsNoticed) {
+  const RunInFiles run({.charged_noise = 0.55});
+  const Verification found = verify_run(run.folder());
+  EXPECT_EQ(found.code(), ExitCode::ledger_refused);
+  EXPECT_THAT(failures(found)["steps"], HasSubstr("another noise"));
+}
+
+TEST(Verification, ConfigurationThatDeclaresOtherwiseIsNoticedWithoutItsHash) {
+  for (const auto& [from, to] : {std::pair{"dataset-size = 1000", "dataset-size = 2000"},
+                                 {"batch = 50", "batch = 25"},
+                                 {"steps = 6", "steps = 3"},
+                                 {"delta = 1e-05", "delta = 1e-06"},
+                                 {"noise-multiplier = 1.1", "noise-multiplier = 2.2"},
+                                 {"clip-norm = 0.5", "clip-norm = 5.0"}}) {
+    const RunInFiles run({.charged = 4, .with_certificate = false});
+    std::string text = content(run.folder().config());
+    const size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from << " in " << text;
+    put(run.folder().config(), text.replace(at, std::string(from).size(), to));
+    const Verification found = verify_run(run.folder());
+    EXPECT_EQ(found.code(), ExitCode::bad_data) << from;
+    EXPECT_TRUE(failures(found).contains("configuration")) << from;
+  }
+}
+
+TEST(Verification, AnUnfinishedRunHoldsAsFarAsItGoes) {
+  const RunInFiles run({.charged = 4, .with_certificate = false});
+  const Verification found = verify_run(run.folder());
+  EXPECT_TRUE(found.holds());
+  EXPECT_FALSE(found.finished());
+  EXPECT_THAT(of(found, "epsilon").text, HasSubstr("for the 4 steps charged so far"));
+  put(run.folder().ledger(), content(run.folder().ledger()) + R"({"record":"reserve","step":4,"rel)");
+  const Verification torn = verify_run(run.folder());
+  EXPECT_TRUE(torn.holds());
+  EXPECT_THAT(of(torn, "ledger").text, HasSubstr("5 steps charged; the last record is torn and counts as 1 step"));
+}
+
+// Stopped, so that there is a certificate, and gone on with since.
+TEST(Verification, ARunThatWentOnAfterItsCertificateHoldsAndIsNotFinished) {
+  const RunInFiles run({.charged = 4});
+  EXPECT_FALSE(verify_run(run.folder()).finished());
+  {
+    privacy::Ledger ledger = privacy::Ledger::open(run.folder().ledger(), RunInFiles::keys(3));
+    ledger.reserve(ledger.next_step(), run.plan().step_event(), 0.5, RunInFiles::keys(3).noise_key);
+  }
+  const Verification found = verify_run(run.folder());
+  EXPECT_TRUE(found.holds());
+  EXPECT_FALSE(found.finished());
+  EXPECT_THAT(of(found, "head").text, HasSubstr("went on for 1 step"));
+}
+
+TEST(Verification, ARunThatIsNotPrivateFails) {
+  const RunInFiles run({.secret = false});
+  const Verification found = verify_run(run.folder());
+  EXPECT_EQ(found.code(), ExitCode::bad_data);
+  EXPECT_THAT(failures(found)["privacy"], HasSubstr("NOT PRIVATE: a seed"));
+  std::filesystem::remove(run.folder().not_private());
+  EXPECT_THAT(failures(verify_run(run.folder()))["privacy"], HasSubstr("NOT_PRIVATE.txt, which says so, is missing"));
+  std::filesystem::remove(run.folder().ledger());
+  std::filesystem::remove(run.folder().certificate());
+  put(run.folder().not_private(), "NOT PRIVATE: without noise\n");
+  EXPECT_EQ(verify_run(run.folder()).code(), ExitCode::bad_data) << "rule none";
+}
+
+TEST(Verification, AnAnchorFromOutsideTellsALedgerThatWasWoundBack) {
+  const RunInFiles run({.charged = 4, .with_certificate = false});
+  const std::filesystem::path kept = run.path().parent_path() / "kept";
+  put(kept, to_json(anchor_of(privacy::read_ledger(run.folder().ledger()))));
+  const VerifyOptions with_anchor{.public_key = {}, .anchor = kept};
+  EXPECT_TRUE(verify_run(run.folder(), with_anchor).holds());
+  const std::string then = content(run.folder().ledger());
+  {
+    privacy::Ledger ledger = privacy::Ledger::open(run.folder().ledger(), RunInFiles::keys(3));
+    ledger.reserve(ledger.next_step(), run.plan().step_event(), 0.5, RunInFiles::keys(3).noise_key);
+    put(kept, to_json(anchor_of(ledger.contents())));
+  }
+  EXPECT_TRUE(verify_run(run.folder(), with_anchor).holds());
+  put(run.folder().ledger(), then);  // the whole folder as it was
+  EXPECT_TRUE(verify_run(run.folder()).holds()) << "from inside it cannot be seen";
+  EXPECT_EQ(verify_run(run.folder(), with_anchor).code(), ExitCode::ledger_refused);
+
+  put(kept, "{}\n");
+  EXPECT_THROW(verify_run(run.folder(), with_anchor), DataError);
+}
+
+TEST(Verification, SignaturesAreThoseOfTheCertificate) {
+  const RunInFiles run, other;
+  const auto secret = run.path().parent_path() / "secret.pem", open = run.path().parent_path() / "public.pem";
+  const auto shell = [](const std::string& command) { return std::system((command + " >/dev/null 2>&1").c_str()); };
+  ASSERT_EQ(shell("openssl genpkey -algorithm ed25519 -out " + secret.string()), 0);
+  ASSERT_EQ(shell("openssl pkey -in " + secret.string() + " -pubout -out " + open.string()), 0);
+  const VerifyOptions with_key{.public_key = open, .anchor = {}};
+  EXPECT_THAT(failures(verify_run(run.folder(), with_key))["signature"], HasSubstr("there is no"));
+  put(run.folder().signature(), privacy::sign(content(run.folder().certificate()), secret));
+  EXPECT_TRUE(verify_run(run.folder(), with_key).holds());
+  put(run.folder().signature(), privacy::sign(content(other.folder().certificate()), secret));
+  EXPECT_EQ(verify_run(run.folder(), with_key).code(), ExitCode::bad_data);
+  EXPECT_THROW(verify_run(run.folder(), {.public_key = secret, .anchor = {}}), UsageError);
+}
+
+TEST(Verification, OfAFolderWithoutARunIsRefused) {
+  const sotto::testing::ScratchFolder empty;
+  EXPECT_THROW(verify_run(RunFolder(empty.path())), UsageError);
+}
+
+TEST(LedgerAnchor, IsReadInItsExactTextOnly) {
+  const LedgerAnchor anchor{"a run", 7, std::string(64, 'a')};
+  const std::string text = to_json(anchor);
+  EXPECT_EQ(text, R"({"sotto_anchor":1,"run":"a run","steps":7,"head_hash":")" + std::string(64, 'a') + "\"}\n");
+  EXPECT_EQ(parse_anchor(text).steps, 7);
+  for (const std::string& bad : {std::string(), std::string("{}"), text.substr(0, text.size() - 1), text + "\n",
+                                 " " + text, std::string(text).replace(16, 1, "2")})
+    EXPECT_THROW(parse_anchor(bad), DataError) << bad;
+}
+
+}  // namespace
+}  // namespace sotto::tools

@@ -1,0 +1,48 @@
+#include <fmt/format.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/sha256.h>
+#include <sotto/tools/file_text.h>
+#include <sotto/tools/ledger_anchor.h>
+
+#include <nlohmann/json.hpp>
+
+namespace sotto::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr int kSchema = 1;
+
+}  // namespace
+
+LedgerAnchor anchor_of(const privacy::LedgerContents& ledger) {
+  return {ledger.header.run, ledger.steps_charged(), ledger.head_hash};
+}
+
+std::string to_json(const LedgerAnchor& anchor) {
+  return Json{{"sotto_anchor", kSchema}, {"run", anchor.run}, {"steps", anchor.steps}, {"head_hash", anchor.head_hash}}
+             .dump() +
+         "\n";
+}
+
+LedgerAnchor parse_anchor(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, false);
+  LedgerAnchor result;
+  try {
+    result = {json.at("run").get<std::string>(), json.at("steps").get<std::int64_t>(),
+              json.at("head_hash").get<std::string>()};
+    if (to_json(result) == text && privacy::is_sha256_hex(result.head_hash)) return result;
+  } catch (const Json::exception&) {
+  }
+  throw DataError(
+      "[anchor] not an anchor of a ledger; must be one line of sotto verify --write-anchor, with its line feed");
+}
+
+LedgerAnchor read_anchor(const std::filesystem::path& path) {
+  try {
+    return parse_anchor(file_text(path));
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("{} (in {})", error.what(), path.string()));
+  }
+}
+
+}  // namespace sotto::tools

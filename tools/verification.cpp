@@ -1,0 +1,344 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/signature.h>
+#include <sotto/tools/checkpoint_anchor.h>
+#include <sotto/tools/config_file.h>
+#include <sotto/tools/file_text.h>
+#include <sotto/tools/numbers.h>
+#include <sotto/tools/recomputed_epsilon.h>
+#include <sotto/tools/run_files.h>
+#include <sotto/tools/verification.h>
+
+#include <algorithm>
+#include <functional>
+
+namespace sotto::tools {
+namespace {
+
+using privacy::Certificate;
+using privacy::LedgerContents;
+
+bool is_there(const std::filesystem::path& file) {
+  std::error_code unclear;
+  return std::filesystem::symlink_status(file, unclear).type() != std::filesystem::file_type::not_found;
+}
+
+std::string count(int64_t number, const char* noun) {
+  return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
+}
+
+// One folder, one check after the other.
+class Verifier {
+ public:
+  Verifier(const RunFolder& folder, const VerifyOptions& options) : folder_(folder), options_(options) {}
+
+  Verification run() {
+    check("ledger", ExitCode::ledger_refused, [this] { return ledger(); });
+    check("privacy", ExitCode::bad_data, [this] { return is_private(); });
+    check("keys", ExitCode::ledger_refused, [this] { return keys(); });
+    check("steps", ExitCode::ledger_refused, [this] { return steps(); });
+    check("certificate", ExitCode::bad_data, [this] { return certificate(); });
+    check("head", ExitCode::ledger_refused, [this] { return head(); });
+    check("epsilon", ExitCode::bad_data, [this] { return epsilon(); });
+    check("checkpoint", ExitCode::bad_data, [this] { return checkpoint(); });
+    check("configuration", ExitCode::bad_data, [this] { return configuration(); });
+    check("files", ExitCode::bad_data, [this] { return files(); });
+    if (!options_.public_key.empty()) check("signature", ExitCode::bad_data, [this] { return signature(); });
+    if (!options_.anchor.empty()) check("anchor", ExitCode::ledger_refused, [this] { return anchor(); });
+    return std::move(result_);
+  }
+
+ private:
+  // What holds, or nothing where there is nothing to check; what fails is thrown.
+  using Finding = std::optional<std::string>;
+  struct Fails {
+    std::string text;
+    std::optional<ExitCode> code = {};
+  };
+
+  void check(const char* subject, ExitCode code, const std::function<Finding()>& body) {
+    Check found;
+    found.subject = subject;
+    absent_.clear();
+    try {
+      const Finding finding = body();
+      found.outcome = finding ? Check::Outcome::holds : Check::Outcome::absent;
+      found.text = finding.value_or(absent_);
+    } catch (const Fails& fails) {
+      found = {subject, Check::Outcome::fails, fails.text, fails.code.value_or(code)};
+    } catch (const LedgerError& error) {
+      found = {subject, Check::Outcome::fails, error.what(), error.code()};
+    } catch (const std::exception& error) {
+      found = {subject, Check::Outcome::fails, error.what(), code};
+    }
+    result_.checks.push_back(std::move(found));
+  }
+
+  Finding nothing(std::string why) {
+    absent_ = std::move(why);
+    return std::nullopt;
+  }
+
+  Finding ledger() {
+    if (!is_there(folder_.ledger()))
+      throw is_there(folder_.not_private()) && !is_there(folder_.certificate())
+          ? Fails{"there is none: this run charged nothing", ExitCode::bad_data}
+          : Fails{"ledger.jsonl is missing: nothing is known of what was spent"};
+    text_ = file_text(folder_.ledger());
+    result_.ledger = privacy::parse_ledger(text_, "ledger.jsonl");
+    const LedgerContents& l = *result_.ledger;
+    std::string text =
+        fmt::format("{} in one chain, {} charged", count(l.records, "record"), count(l.steps_charged(), "step"));
+    if (l.torn)
+      text += fmt::format("; the last record is torn and counts as {}",
+                          count(static_cast<int64_t>(l.torn_releases.size()), "step"));
+    return text;
+  }
+
+  Finding is_private() {
+    if (is_there(folder_.not_private())) {
+      std::string reason = file_text(folder_.not_private());
+      while (!reason.empty() && reason.back() == '\n') reason.pop_back();
+      throw Fails{reason};
+    }
+    if (result_.ledger && !result_.ledger->header.keys_are_secret)
+      throw Fails{"NOT PRIVATE: the keys of this run came from a seed, and NOT_PRIVATE.txt, which says so, is missing"};
+    if (!result_.ledger) return nothing("nothing is known without a ledger");
+    return "no mark of a run without privacy";
+  }
+
+  Finding keys() {
+    if (!result_.ledger) return nothing("they are in the ledger");
+    const std::vector<privacy::LedgerIncarnation>& all = result_.ledger->incarnations;
+    const auto starts = static_cast<int64_t>(all.size());
+    if (!result_.ledger->header.keys_are_secret) return nothing("those of a test");
+    for (size_t i = 0; i < all.size(); ++i)
+      for (size_t before = 0; before < i; ++before) {
+        if (all[before].noise_key == all[i].noise_key || all[before].sampler_key == all[i].sampler_key)
+          throw Fails{fmt::format("starts {} and {} had the same key: noise was drawn twice", before + 1, i + 1)};
+        if (all[before].time > all[i].time)
+          throw Fails{fmt::format("start {} is of {}, after that of start {}", before + 1, all[before].time, i + 1)};
+      }
+    return starts == 1 ? "one start, one key of the noise"
+                       : fmt::format("{} starts, each with a key of its own, in the order of their times", starts);
+  }
+
+  Finding steps() {
+    if (!result_.ledger) return nothing("they are in the ledger");
+    const LedgerContents& l = *result_.ledger;
+    if (l.steps_charged() > l.header.steps)
+      throw Fails{fmt::format("{} charged, and {} planned", l.steps_charged(), l.header.steps)};
+    for (const privacy::LedgerRelease& release : l.releases)
+      if (!same_parameters(release, l.releases[0]))
+        throw Fails{"steps of another noise, rate or sensitivity than planned were charged"};
+    return fmt::format("{} of {} planned, each as planned: sampling rate {}, noise multiplier {}", l.steps_charged(),
+                       l.header.steps, l.header.event.sampling_rate, l.header.event.mechanism.noise_multiplier);
+  }
+
+  Finding certificate() {
+    if (!is_there(folder_.certificate())) return nothing("there is none yet: the run was not finished");
+    result_.certificate = privacy::parse_certificate(file_text(folder_.certificate()));
+    const Certificate& c = *result_.certificate;
+    if (!result_.ledger) throw Fails{"there is no ledger to compare it with"};
+    const privacy::LedgerHeader& h = result_.ledger->header;
+    if (c.schema != 1 && c.run != h.run)
+      throw Fails{fmt::format("it is of run {}, and the ledger of run {}", c.run, h.run), ExitCode::ledger_refused};
+    const auto same = [](bool equal, const char* what) {
+      if (!equal) throw Fails{fmt::format("it states another {} than the ledger", what)};
+    };
+    same(c.adjacency == h.adjacency, "adjacency");
+    same(!c.group.empty() == h.unit_is_group, "unit");
+    same(c.dataset_size_declared == h.dataset_size, "declared size");
+    same(c.sampling_rate == h.event.sampling_rate, "sampling rate");
+    same(c.noise_multiplier == h.event.mechanism.noise_multiplier, "noise multiplier");
+    same(c.weight_rule_bound == h.sensitivity, "sensitivity");
+    same(c.weight_rule == h.weight_rule && c.weight_rule_parameters == h.weight_rule_parameters, "weight rule");
+    same(c.planned.steps == h.steps, "number of planned steps");
+    same(c.planned.delta == h.delta, "delta");
+    same(c.accountant_name == h.accountant_name && c.accountant_version == h.accountant_version, "accountant");
+    same(!c.not_private.has_value() == h.keys_are_secret, "origin of the keys");
+    return "its sentences follow from its figures, and these are the ledger's";
+  }
+
+  // Where the ledger stood when the certificate was written.
+  Finding head() {
+    if (!result_.certificate || !result_.ledger) return nothing("needs certificate and ledger");
+    const Certificate& c = *result_.certificate;
+    const LedgerContents& l = *result_.ledger;
+    const std::optional<int64_t> then = privacy::steps_until(text_, c.ledger_head_hash);
+    if (!then)
+      throw Fails{
+          "the certificate was written after a record that is not in the ledger: it was cut, wound back, or is "
+          "another's"};
+    if (*then != c.executed.steps)
+      throw Fails{fmt::format("the certificate states {} and the ledger had charged {} by then",
+                              count(c.executed.steps, "executed step"), *then)};
+    if (c.ledger_head_hash == l.head_hash && c.ledger_records != l.records)
+      throw Fails{fmt::format("the certificate states {} records, the ledger has {}", c.ledger_records, l.records)};
+    if (c.ledger_head_hash == l.head_hash && !l.torn) {
+      current_ = true;
+      return "the certificate was written after the ledger's last record";
+    }
+    if (c.executed.steps == c.planned.steps)
+      throw Fails{"the ledger goes on after the certificate of all planned steps"};
+    return nothing(fmt::format("the run went on for {} after its certificate, which is of before",
+                               count(l.steps_charged() - c.executed.steps, "step")));
+  }
+
+  Finding epsilon() {
+    if (!result_.ledger) return nothing("it is computed from the ledger");
+    if (result_.code() == ExitCode::ledger_refused) return nothing("not computed from a ledger that does not hold");
+    const LedgerContents& l = *result_.ledger;
+    if (!l.header.keys_are_secret) return nothing("there is none: NOT PRIVATE");
+    const privacy::Phases planned = {{l.header.event, l.header.steps}};
+    const RecomputedEpsilon of_plan = recompute(planned);
+    if (!result_.certificate) {
+      const RecomputedEpsilon spent = recompute(l.spent);
+      return fmt::format("{} for the {} charged so far, {} for all that are planned, at delta {}",
+                         format_rounded_up(spent.upper, kShownDigits), count(l.steps_charged(), "step"),
+                         format_rounded_up(of_plan.upper, kShownDigits), l.header.delta);
+    }
+    const Certificate& c = *result_.certificate;
+    claim("planned", of_plan, c.planned.epsilon);
+    if (current_) claim("executed", recompute(l.spent), c.executed.epsilon);
+    return fmt::format("{} for the planned steps, recomputed: {}", c.planned.epsilon, of_plan.text());
+  }
+
+  RecomputedEpsilon recompute(const privacy::Phases& phases) const {
+    return recomputed_epsilon({result_.ledger->header.adjacency, {}, privacy::Event(phases)},
+                              result_.ledger->header.delta);
+  }
+
+  static void claim(const char* which, const RecomputedEpsilon& found, double epsilon) {
+    if (found.refutes(epsilon))
+      throw Fails{fmt::format("the certificate claims {} for the {} steps, which lose at least {}: {}", epsilon, which,
+                              format_rounded_down(found.lower, kShownDigits), found.text())};
+    if (!found.proves(epsilon))
+      throw Fails{fmt::format("the certificate claims {} for the {} steps, and no engine proves less than {}: {}",
+                              epsilon, which, format_rounded_up(found.upper, kShownDigits), found.text())};
+  }
+
+  Finding checkpoint() {
+    if (!is_there(folder_.checkpoint())) return nothing("there is none: the run cannot be continued");
+    if (!result_.ledger) return nothing("its hash is in the ledger");
+    const LedgerContents& l = *result_.ledger;
+    if (l.schema == 1) return nothing("a ledger of schema 1 has no hashes of checkpoints");
+    const privacy::LedgerCheckpoint found = anchored_checkpoint(folder_.checkpoint(), l);
+    return fmt::format("{} applied, {} charged; its hash is in the ledger", found.applied_steps, l.steps_charged());
+  }
+
+  // What config.toml declares of what the ledger holds: a run that is continued takes it from there.
+  Finding configuration() {
+    if (!result_.ledger) return nothing("it is compared with the ledger");
+    const privacy::LedgerHeader& h = result_.ledger->header;
+    const TrainOptions o = train_options(read_config(folder_.config()));
+    const auto same = [](bool equal, const char* key) {
+      if (!equal) throw Fails{fmt::format("config.toml has another {} than the ledger", key)};
+    };
+    if (o.dataset_size) same(*o.dataset_size == h.dataset_size, "dataset-size");
+    if (o.dataset_size)
+      same(static_cast<double>(o.batch) / static_cast<double>(*o.dataset_size) == h.event.sampling_rate, "batch");
+    if (o.steps) same(*o.steps == h.steps, "steps");
+    if (o.delta) same(*o.delta == h.delta, "delta");
+    if (o.noise_multiplier) same(*o.noise_multiplier == h.event.mechanism.noise_multiplier, "noise-multiplier");
+    if (const auto clip = h.weight_rule_parameters.find("clip_norm"); clip != h.weight_rule_parameters.end())
+      same(o.clip_norm == clip->second, "clip-norm");
+    same(o.insecure_test_seed.has_value() != h.keys_are_secret, "insecure-test-seed");
+    // A certificate rounds up to four decimals.
+    if (o.epsilon && result_.certificate && result_.certificate->planned.epsilon > *o.epsilon + 1e-4)
+      throw Fails{fmt::format("config.toml asks for epsilon {}, and the certificate states {}", *o.epsilon,
+                              result_.certificate->planned.epsilon)};
+    return "config.toml declares what the ledger holds";
+  }
+
+  Finding files() {
+    if (!result_.certificate) return nothing("the certificate will state their hashes");
+    if (result_.certificate->schema == 1) return nothing("a certificate of schema 1 states no hashes");
+    if (!current_) return nothing("the certificate is of before");
+    const std::map<std::string, std::string>& stated = result_.certificate->files;
+    const std::map<std::string, std::string> found = run_file_hashes(folder_);
+    std::vector<std::string> wrong;
+    for (const auto& [name, hash] : stated) {
+      const auto file = found.find(name);
+      if (file == found.end())
+        wrong.push_back(name + " is missing");
+      else if (file->second != hash)
+        wrong.push_back(name + " was changed");
+    }
+    for (const auto& [name, hash] : found)
+      if (!stated.contains(name)) wrong.push_back(name + " is not of this run");
+    if (!wrong.empty()) throw Fails{fmt::format("{}", fmt::join(wrong, ", "))};
+    return fmt::format("{} with the hashes that the certificate states",
+                       count(static_cast<int64_t>(stated.size()), "file"));
+  }
+
+  Finding signature() {
+    const std::string key = privacy::public_key_fingerprint(options_.public_key);
+    if (!is_there(folder_.certificate())) throw Fails{"there is no certificate to be signed"};
+    if (!is_there(folder_.signature())) throw Fails{"there is no certificate.json.sig; sotto sign makes it"};
+    if (!privacy::is_signed(file_text(folder_.certificate()), file_text(folder_.signature()), options_.public_key))
+      throw Fails{fmt::format("not one of the certificate by the key with fingerprint {}", key)};
+    return fmt::format("of the certificate, by the key with fingerprint {}", key);
+  }
+
+  Finding anchor() {
+    const LedgerAnchor kept = read_anchor(options_.anchor);
+    if (!result_.ledger) return nothing("it is compared with the ledger");
+    if (kept.run != result_.ledger->header.run)
+      throw Fails{fmt::format("it is of run {}, and the ledger of run {}", kept.run, result_.ledger->header.run)};
+    const std::optional<int64_t> then = privacy::steps_until(text_, kept.head_hash);
+    if (!then)
+      throw Fails{
+          fmt::format("the record that it was taken after, with {} charged, is not in the ledger: it was wound "
+                      "back, or two runs went on from one",
+                      count(kept.steps, "step"))};
+    if (*then != kept.steps)
+      throw Fails{fmt::format("it states {} charged, and the ledger {}", count(kept.steps, "step"), *then)};
+    return fmt::format("the ledger goes on from it: {} charged then, {} now", kept.steps,
+                       result_.ledger->steps_charged());
+  }
+
+  const RunFolder& folder_;
+  const VerifyOptions& options_;
+  Verification result_;
+  std::string text_;      // of the ledger
+  std::string absent_;    // why a check has nothing to check
+  bool current_ = false;  // the certificate was written after the ledger's last record
+};
+
+}  // namespace
+
+bool Verification::holds() const {
+  return std::ranges::none_of(checks, [](const Check& c) { return c.outcome == Check::Outcome::fails; });
+}
+
+bool Verification::finished() const {
+  return certificate && ledger && certificate->ledger_head_hash == ledger->head_hash && !ledger->torn &&
+         certificate->executed.steps == certificate->planned.steps;
+}
+
+ExitCode Verification::code() const {
+  ExitCode result = ExitCode::done;
+  for (const Check& check : checks)
+    if (check.outcome == Check::Outcome::fails && result != ExitCode::ledger_refused) result = check.code;
+  return result;
+}
+
+std::vector<std::string> unseen_by_verification() {
+  return {
+      "whether the whole folder was put back to an earlier state, or copied and continued twice: keep an anchor "
+      "elsewhere (--write-anchor, --anchor)",
+      "whether the program that wrote these files did what they say: that is what its tests and sotto audit are for",
+      "other runs on the same records",
+      "whether the declared number of records, and that of records of one person, are true"};
+}
+
+Verification verify_run(const RunFolder& folder, const VerifyOptions& options) {
+  folder.require_run();
+  if (!options.public_key.empty()) privacy::public_key_fingerprint(options.public_key);
+  if (!options.anchor.empty()) read_anchor(options.anchor);
+  return Verifier(folder, options).run();
+}
+
+}  // namespace sotto::tools
