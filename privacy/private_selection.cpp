@@ -62,12 +62,12 @@ double auxiliary_term(const TruncatedNegativeBinomial& law, const RdpCurve& base
 }  // namespace
 
 PrivateSelection::PrivateSelection(SelectionRuns runs, RdpCurve base)
-    : runs_(std::move(runs)), base_(checked(std::move(base))), log_mean_(std::log(mean_runs(runs_)) + kMargin) {
+    : runs_(runs), base_(checked(std::move(base))), log_mean_(std::log(mean_runs(runs_)) + kMargin) {
   if (const auto* law = std::get_if<TruncatedNegativeBinomial>(&runs_)) auxiliary_ = auxiliary_term(*law, base_);
 }
 
 PrivateSelection::PrivateSelection(SelectionRuns runs, const AccountedEvents& base)
-    : PrivateSelection(std::move(runs), curve_of(base)) {}
+    : PrivateSelection(runs, curve_of(base)) {}
 
 double PrivateSelection::whole(double base, double order) const {
   const double order_m1 = order - 1;
