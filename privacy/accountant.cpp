@@ -133,7 +133,7 @@ std::optional<std::string> why_unsupported(Method method, const Question& questi
   });
   switch (method) {
     case Method::pld:
-      return std::nullopt;
+      return PldAccountant::why_unsupported(merged);
     case Method::gaussian:
       if (!merged.terms.empty() || merged.non_private) return "not all releases are Gaussian and without sampling";
       return std::nullopt;
@@ -160,7 +160,7 @@ std::unique_ptr<Accountant> make_accountant(Method method, const Question& quest
       if (!why_unsupported(other, question))
         others += fmt::format("{}{}", others.empty() ? "" : ", ", to_string(other));
     throw UsageError(fmt::format("[Accountant] method {} cannot account for this: {}; allowed here: {}",
-                                 to_string(method), *reason, others));
+                                 to_string(method), *reason, others.empty() ? "no method" : others));
   }
   switch (method) {
     case Method::pld:
@@ -173,6 +173,16 @@ std::unique_ptr<Accountant> make_accountant(Method method, const Question& quest
       return std::make_unique<RdpMethod>(question.adjacency, question.merged);
   }
   throw UsageError(fmt::format("[Accountant] not a method: {}", static_cast<int>(method)));
+}
+
+[[noreturn]] void refuse_all(const Question& question) {
+  std::string reasons;
+  for (const Method method : {Method::pld, Method::rdp})
+    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", to_string(method),
+                           why_unsupported(method, question).value_or("no bracket"));
+  throw UsageError(fmt::format(
+      "[Accountant] no method can account for this together ({}); allowed are releases that one method supports all of",
+      reasons));
 }
 
 // What one engine says, or nothing where it cannot certify a bracket, or take the releases at all.
@@ -220,15 +230,24 @@ CertifiedBracket certified(const AccountedEvents& events, const Precision& preci
   const bool fast = contour && expected_inclusions(question.merged) >= kManyInclusions;
   if (fast) ask_contour();
   const bool confirm = enough();
-  const PldMethod pld(question.adjacency, question.merged,
-                      confirm ? Precision{kRough * precision.absolute, kRough * precision.relative} : precision,
-                      confirm ? kRoughPoints : PldAccountant::kMostPoints);
-  put(Method::pld, answer([&] { return query(pld); }));
+  std::optional<PldMethod> pld;
+  if (!why_unsupported(Method::pld, question)) {
+    pld.emplace(question.adjacency, question.merged,
+                confirm ? Precision{kRough * precision.absolute, kRough * precision.relative} : precision,
+                confirm ? kRoughPoints : PldAccountant::kMostPoints);
+    put(Method::pld, answer([&] { return query(*pld); }));
+  }
   if (contour && !fast && !enough()) ask_contour();
-  if (!why_unsupported(Method::rdp, question))
-    put(Method::rdp, answer([&] { return query(*make_accountant(Method::rdp, question, precision)); }));
-  if (!best) return {query(pld), Method::pld, {Method::pld}};  // says why
-  return *best;
+  std::unique_ptr<Accountant> rdp;
+  if (!why_unsupported(Method::rdp, question)) {
+    rdp = make_accountant(Method::rdp, question, precision);
+    put(Method::rdp, answer([&] { return query(*rdp); }));
+  }
+  if (best) return *best;
+  // These say why.
+  if (pld) return {query(*pld), Method::pld, {Method::pld}};
+  if (rdp) return {query(*rdp), Method::rdp, {Method::rdp}};
+  refuse_all(question);
 }
 
 }  // namespace
@@ -262,6 +281,8 @@ std::vector<Method> bracket_methods(const AccountedEvents& events) {
   std::vector<Method> able;
   for (const Method method : order)
     if (!why_unsupported(method, question)) able.push_back(method);
+  if (able.empty() && !why_unsupported(Method::rdp, question)) able.push_back(Method::rdp);
+  if (able.empty()) refuse_all(question);
   return able;
 }
 

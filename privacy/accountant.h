@@ -2,7 +2,7 @@
 // The accountants behind one interface, and the certified answer that is taken from all of them together.
 //
 //   method    what it is                                           its brackets
-//   pld       discretised privacy losses, composed by FFT          both ends certified; every event
+//   pld       discretised privacy losses, composed by FFT          both ends certified; all but discrete Gaussian noise
 //   contour   contour integral of the loss's moments               both ends certified; Poisson and plain Gaussian
 //   gaussian  the exact Gaussian mechanism                         both ends certified; plain Gaussian
 //   rdp       Renyi divergences                                    upper end certified, lower end 0
@@ -56,10 +56,12 @@ std::unique_ptr<Accountant> make_accountant(Method method, const AccountedEvents
 // Why `method` cannot account for these events; nothing when it can. Invalid events throw UsageError.
 std::optional<std::string> why_unsupported(Method method, const AccountedEvents& events);
 // The methods with brackets from both sides that can account for the events, the one that is usually narrower first:
-// where a record is expected to be drawn at least once the contour integral, elsewhere the PLD.
+// where a record is expected to be drawn at least once the contour integral, elsewhere the PLD. RDP alone, whose lower
+// end is 0, where there is no such method; UsageError where no method at all can account for the events.
 std::vector<Method> bracket_methods(const AccountedEvents& events);
 
-// The common part of the brackets of all engines that support the events and can certify one. Brackets without a common
+// The common part of the brackets of all engines that support the events and can certify one; where RDP is the only
+// one, its upper end and 0. Brackets without a common
 // part are an InternalError that names both: one of the engines is wrong, and no number is returned.
 struct CertifiedBracket {
   Bracket bracket;

@@ -64,6 +64,14 @@ class Validator {
     if (!(event.delta >= 0 && event.delta <= 1))
       throw UsageError(fmt::format("[ApproxDp] bad delta: {}; it is a probability in [0, 1]", event.delta));
   }
+  void operator()(const SampledDiscreteGaussian& event) const {
+    validate_rate("SampledDiscreteGaussian", event.sampling_rate);
+    if (!std::isfinite(event.noise_multiplier) || event.noise_multiplier < 0)
+      throw UsageError(
+          fmt::format("[SampledDiscreteGaussian] bad noise_multiplier: {}; it is the noise parameter sigma divided by "
+                      "the largest norm of a record's integer vector, finite and >= 0",
+                      event.noise_multiplier));
+  }
   void operator()(const SelfComposed& event) const {
     validate_count("SelfComposed", event.count);
     std::visit(Validator(depth_ + 1), event.event->variant());

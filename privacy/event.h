@@ -89,6 +89,18 @@ struct ApproxDp {
   double delta = kUnset;
 };
 
+// The integer vectors of a batch, which every record enters independently with probability sampling_rate, in [0, 1],
+// summed exactly, plus independent discrete Gaussian noise N_Z(0, s^2) (discrete_gaussian.h) in every coordinate. A
+// record's vector depends on that record alone, and D, the largest norm that one may have, is the clip norm here:
+// noise_multiplier = s / D, rounded down where it is no double; finite, >= 0, and 0 as for Gaussian. Accounted by Renyi
+// divergences alone: the noise is not isotropic, so no pair in one dimension is known to dominate. All adjacencies
+// without sampling (sampling_rate = 1); with it add_remove and zero_out. Canonne, Kamath, Steinke, The Discrete
+// Gaussian for Differential Privacy, NeurIPS 2020; the sampled curve is proven in privacy/README.md.
+struct SampledDiscreteGaussian {
+  double sampling_rate = kUnset;
+  double noise_multiplier = kUnset;
+};
+
 // A group of kLargestGroup, and nobody of it.
 inline constexpr int64_t kLargestMixture = kLargestGroup + 1;
 
@@ -117,8 +129,9 @@ using Phases = std::vector<Phase>;
 
 class Event {
  public:
-  using Variant = std::variant<NoOp, NonPrivate, Gaussian, PoissonSampled, WithoutReplacement, TruncatedPoisson,
-                               EpochOnce, MixtureOfGaussians, Laplace, ApproxDp, SelfComposed, Composed>;
+  using Variant =
+      std::variant<NoOp, NonPrivate, Gaussian, PoissonSampled, WithoutReplacement, TruncatedPoisson, EpochOnce,
+                   MixtureOfGaussians, Laplace, ApproxDp, SampledDiscreteGaussian, SelfComposed, Composed>;
 
   template <typename Kind, typename = std::enable_if_t<std::is_constructible_v<Variant, Kind> &&
                                                        !std::is_same_v<std::decay_t<Kind>, Event>>>

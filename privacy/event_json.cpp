@@ -73,6 +73,11 @@ class Writer {
     put("epsilon", event.epsilon);
     put("delta", event.delta);
   }
+  void operator()(const SampledDiscreteGaussian& event) {
+    type("sampled_discrete_gaussian");
+    put("sampling_rate", event.sampling_rate);
+    put("noise_multiplier", event.noise_multiplier);
+  }
   void operator()(const SelfComposed& event) {
     type("self_composed");
     put("count", event.count);

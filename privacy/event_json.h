@@ -14,6 +14,7 @@
 //          {"type":"mixture_of_gaussians","standard_deviation":1,"sensitivities":[0,1],"probabilities":[0.9,0.1]}
 //          {"type":"laplace","noise_multiplier":2}
 //          {"type":"approx_dp","epsilon":1,"delta":1e-06}
+//          {"type":"sampled_discrete_gaussian","sampling_rate":0.01,"noise_multiplier":1.1}
 //          {"type":"self_composed","count":1000,"event":EVENT}
 //          {"type":"composed","events":[EVENT,...]}
 //

@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kHere = "parse_events";
 constexpr std::string_view kTypes =
     "no_op, non_private, gaussian, poisson_sampled, without_replacement, truncated_poisson, epoch_once, "
-    "mixture_of_gaussians, laplace, approx_dp, self_composed and composed";
+    "mixture_of_gaussians, laplace, approx_dp, sampled_discrete_gaussian, self_composed and composed";
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
   throw UsageError(fmt::format("[{}] {}: {}", kHere, path, what));
@@ -142,6 +142,10 @@ std::optional<Event> read_plain(const std::string& type, const JsonValue& value,
   if (type == "approx_dp") {
     const Fields fields(value, path, {"type", "epsilon", "delta"});
     return ApproxDp{fields.number("epsilon"), fields.number("delta")};
+  }
+  if (type == "sampled_discrete_gaussian") {
+    const Fields fields(value, path, {"type", "sampling_rate", "noise_multiplier"});
+    return SampledDiscreteGaussian{fields.number("sampling_rate"), fields.number("noise_multiplier")};
   }
   return std::nullopt;
 }

@@ -106,6 +106,13 @@ class Grouper {
     if (!std::isfinite(epsilon)) return NonPrivate{};
     return ApproxDp{epsilon, group_delta(event.epsilon, event.delta, k)};
   }
+  Event operator()(const SampledDiscreteGaussian& event) const {
+    if (event.sampling_rate == 0) return event;
+    if (event.noise_multiplier == 0) return NonPrivate{};
+    if (event.sampling_rate < 1)
+      refuse("Poisson sampling and discrete Gaussian noise", "a unit of one record or one user, or no sampling");
+    return SampledDiscreteGaussian{1, quotient_rounded_down(event.noise_multiplier, static_cast<double>(k_))};
+  }
   Event operator()(const SelfComposed& event) const { return SelfComposed(group(*event.event), event.count); }
   Event operator()(const Composed& event) const {
     Composed composed;

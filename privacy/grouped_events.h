@@ -14,6 +14,7 @@
 //     under replace_one             Bin(k, q))                         probability; below
 //   ApproxDp(epsilon, delta)      (k epsilon, delta (e^(k epsilon)     a chain of k neighbours; its deltas are
 //                                   - 1) / (e^epsilon - 1))            multiplied by 1, e^epsilon, ...
+//   SampledDiscreteGaussian(1, s) the same with s / k                  the sum moves by an integer vector, at most k D
 //   SelfComposed, Composed        of the above                         k records are the same two data sets throughout
 //
 // The mixture. Given the other records, Q = N(0, s^2 I) without the group and P = sum_A p_A N(v_A, s^2 I) with it, A
@@ -30,7 +31,8 @@
 namespace sotto::privacy {
 
 // k: 1 .. kLargestGroup; 1 gives the event back. Otherwise UsageError for what no bound is offered for: sampling
-// without replacement, truncated Poisson sampling, mixtures, and Poisson sampling under replace_one.
+// without replacement, truncated Poisson sampling, mixtures, Poisson sampling under replace_one, and Poisson sampling
+// with discrete Gaussian noise, 0 < q < 1.
 Event for_group(Adjacency adjacency, const Event& event, int64_t k);
 
 // The event for the unit: unchanged for records and users, for_group otherwise. UsageError without an adjacency.

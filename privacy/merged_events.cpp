@@ -34,6 +34,9 @@ Key key_of(const SingleRelease& release) {
     }
     std::vector<double> operator()(const Laplace& e) const { return {e.noise_multiplier}; }
     std::vector<double> operator()(const ApproxDp& e) const { return {e.epsilon, e.delta}; }
+    std::vector<double> operator()(const SampledDiscreteGaussian& e) const {
+      return {e.sampling_rate, e.noise_multiplier};
+    }
   };
   return {release.index(), std::visit(Numbers{}, release)};
 }
@@ -127,6 +130,15 @@ class Merger {
   }
   void add_kind(const ApproxDp& event, double count) {
     if (event.epsilon > 0 || event.delta > 0) add_term(event, count);
+  }
+  void add_kind(const SampledDiscreteGaussian& event, double count) {
+    if (event.sampling_rate == 0) return;
+    if (event.sampling_rate < 1 && adjacency_ == Adjacency::replace_one)
+      refuse("a Poisson sample with discrete Gaussian noise", "add-remove or zero-out, or no sampling");
+    if (event.noise_multiplier == 0)
+      merged_.non_private = true;
+    else
+      add_term(event, count);
   }
   void add_kind(const SelfComposed& event, double count) {
     add(*event.event, product_rounded_up(count, static_cast<double>(event.count)));

@@ -10,8 +10,8 @@
 namespace sotto::privacy {
 
 // A release that is neither a composition nor a plain Gaussian.
-using SingleRelease =
-    std::variant<PoissonSampled, WithoutReplacement, TruncatedPoisson, MixtureOfGaussians, Laplace, ApproxDp>;
+using SingleRelease = std::variant<PoissonSampled, WithoutReplacement, TruncatedPoisson, MixtureOfGaussians, Laplace,
+                                   ApproxDp, SampledDiscreteGaussian>;
 
 struct MergedEvents {
   struct Term {
@@ -31,7 +31,8 @@ struct MergedEvents {
 };
 
 // Throws UsageError when an event is invalid, or means nothing under the adjacency: without replacement under any but
-// replace_one, once per epoch under add_remove, truncated Poisson or mixtures under replace_one.
+// replace_one, once per epoch under add_remove, truncated Poisson, mixtures or sampled discrete Gaussians under
+// replace_one.
 MergedEvents merge(Adjacency adjacency, const Event& event);
 
 }  // namespace sotto::privacy

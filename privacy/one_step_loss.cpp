@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/one_step_loss.h>
 
@@ -89,6 +90,9 @@ class OneStep {
     loss.atoms.push_back({-event.epsilon, (1 - event.delta) - high});
     return loss;
   }
+  OneStepLoss operator()(const SampledDiscreteGaussian& event) const {
+    throw UsageError(fmt::format("[one_step_loss] unsupported event: {}", *why_no_loss(event)));
+  }
 
  private:
   Adjacency adjacency_;
@@ -96,6 +100,12 @@ class OneStep {
 };
 
 }  // namespace
+
+std::optional<std::string> why_no_loss(const SingleRelease& release) {
+  if (std::holds_alternative<SampledDiscreteGaussian>(release))
+    return "discrete Gaussian noise has no dominating pair in one dimension";
+  return std::nullopt;
+}
 
 OneStepLoss one_step_loss(const SingleRelease& release, Adjacency adjacency, Direction direction) {
   return std::visit(OneStep(adjacency, direction), release);

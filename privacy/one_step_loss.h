@@ -13,6 +13,8 @@
 //   Laplace               Lap(1) against Lap(0)                                 Dwork et al. 2006
 //   ApproxDp              randomised response that reveals all with delta       Kairouz, Oh, Viswanath, ICML 2015
 //
+// SampledDiscreteGaussian has no entry: no pair in one dimension is known to dominate it, and it is refused.
+//
 // Sensitivities in units of the clip norm. `add` is the same pair exchanged; the symmetric ones have one direction.
 
 #include <sotto/privacy/adjacency.h>
@@ -21,6 +23,8 @@
 #include <sotto/privacy/rdp.h>
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace sotto::privacy {
@@ -43,6 +47,9 @@ struct OneStepLoss {
   double raised = 0;  // what all weights may be above the exact ones by, relatively
 };
 
+// Why the release has no loss here; nothing when it has one.
+std::optional<std::string> why_no_loss(const SingleRelease& release);
+// Throws UsageError with that reason.
 OneStepLoss one_step_loss(const SingleRelease& release, Adjacency adjacency, Direction direction);
 // All releases without sampling together; mean > 0, finite.
 OneStepLoss gaussian_loss(double mean);

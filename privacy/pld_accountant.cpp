@@ -255,9 +255,18 @@ void check_epsilon(double epsilon) {
 
 }  // namespace
 
+std::optional<std::string> PldAccountant::why_unsupported(const MergedEvents& events) {
+  if (events.non_private) return std::nullopt;
+  for (const MergedEvents::Term& term : events.terms)
+    if (auto reason = why_no_loss(term.event)) return reason;
+  return std::nullopt;
+}
+
 PldAccountant::PldAccountant(Adjacency adjacency, MergedEvents events, const Precision& precision,
                              std::size_t most_points)
     : adjacency_(adjacency), events_(std::move(events)), precision_(precision), most_points_(most_points) {
+  if (const auto reason = why_unsupported(events_))
+    throw UsageError(fmt::format("[PldAccountant] unsupported event: {}", *reason));
   for (const MergedEvents::Term& term : events_.terms)
     if (term.count > static_cast<double>(kMaxCount))
       throw UsageError(fmt::format("[PldAccountant] bad count: {}; allowed are 2^53 equal releases", term.count));

@@ -1,5 +1,6 @@
 #pragma once
-// Accounting by privacy loss distributions: every kind of release, brackets certified in floating point.
+// Accounting by privacy loss distributions: every kind of release that has a dominating pair (one_step_loss.h),
+// brackets certified in floating point.
 //
 // The loss of each release is put on a lattice from above and from below (loss_lattice.h), and the releases are
 // composed by a tilted Fourier transform (loss_composition.h), each direction on its own. The step of the lattice is
@@ -12,6 +13,8 @@
 #include <sotto/privacy/rdp.h>
 
 #include <cstddef>
+#include <optional>
+#include <string>
 
 namespace sotto::privacy {
 
@@ -21,7 +24,10 @@ class PldAccountant {
   // Most points of a transform: 2^23 need about 550 MB.
   static constexpr std::size_t kMostPoints = std::size_t{1} << 23;
 
-  // Throws UsageError when the precision is out of its range.
+  // Why these events cannot be accounted; nothing when they can. Once something was released without noise, they can.
+  static std::optional<std::string> why_unsupported(const MergedEvents& events);
+
+  // Throws UsageError for events that cannot be accounted, and when the precision is out of its range.
   PldAccountant(Adjacency adjacency, MergedEvents events, const Precision& precision,
                 std::size_t most_points = kMostPoints);
 

@@ -62,6 +62,34 @@ class PoissonRemoval : public ReleaseRdp {
   std::optional<RenyiNodes> nodes_;
 };
 
+class DiscreteRemoval : public ReleaseRdp {
+ public:
+  DiscreteRemoval(double sampling_rate, double noise_multiplier)
+      : continuous_(sampling_rate, noise_multiplier), s_(noise_multiplier) {}
+  double at(double order) override {
+    if (std::isinf(order)) return kInfinity;
+    const double unsampled = order / 2 / s_ / s_;
+    if (order <= 2) return std::min(continuous_.at(2), unsampled);
+    const double below = std::floor(order), part = order - below;
+    if (part == 0) return continuous_.at(order);
+    const double moment = (1 - part) * (below - 1) * continuous_.at(below) + part * below * continuous_.at(below + 1);
+    return std::min(moment / (order - 1), unsampled);
+  }
+
+ private:
+  PoissonRemoval continuous_;
+  double s_;
+};
+
+class UnsampledDiscrete : public ReleaseRdp {
+ public:
+  UnsampledDiscrete(double distance, double noise_multiplier) : distance_(distance), s_(noise_multiplier) {}
+  double at(double order) override { return order / 2 * (distance_ / s_) * (distance_ / s_); }
+
+ private:
+  double distance_, s_;
+};
+
 class PoissonReplacement : public ReleaseRdp {
  public:
   PoissonReplacement(double sampling_rate, double noise_multiplier)
@@ -174,6 +202,10 @@ struct Maker {
   std::unique_ptr<ReleaseRdp> operator()(const ApproxDp& event) const {
     return std::make_unique<PureRelease>(event.epsilon);
   }
+  std::unique_ptr<ReleaseRdp> operator()(const SampledDiscreteGaussian& event) const {
+    if (event.sampling_rate < 1) return std::make_unique<DiscreteRemoval>(event.sampling_rate, event.noise_multiplier);
+    return std::make_unique<UnsampledDiscrete>(adjacency == Adjacency::replace_one ? 2 : 1, event.noise_multiplier);
+  }
 };
 
 }  // namespace
@@ -187,6 +219,9 @@ std::optional<std::string> why_no_rdp(Adjacency adjacency, const SingleRelease& 
     return "sampling without replacement has a Renyi curve under replace-one only";
   if (std::holds_alternative<MixtureOfGaussians>(release) && adjacency == Adjacency::replace_one)
     return "a mixture of Gaussians has a Renyi curve under add-remove and zero-out only";
+  if (const auto* event = std::get_if<SampledDiscreteGaussian>(&release);
+      event && event->sampling_rate < 1 && adjacency == Adjacency::replace_one)
+    return "a Poisson sample with discrete Gaussian noise has a Renyi curve under add-remove and zero-out only";
   return std::nullopt;
 }
 

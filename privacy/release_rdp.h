@@ -8,8 +8,15 @@
 //   MixtureOfGaussians   add_remove, zero_out the larger of both directions (renyi_nodes.h)
 //   Laplace              all                  closed form (pure_rdp.h); replace_one halves the scale
 //   ApproxDp, delta = 0  all                  randomised response (pure_rdp.h)
+//   SampledDiscreteGaussian
+//     sampling_rate < 1  add_remove, zero_out at integer orders that of PoissonSampled, and lines between them
+//     sampling_rate = 1  all                  order / (2 s^2); replace_one halves s
 //   ApproxDp, delta > 0  refused: a failure with probability delta has no finite divergence
 //   TruncatedPoisson     refused: no bound is known here for a batch whose size depends on the record
+//
+// The curve of SampledDiscreteGaussian is exact at integer orders when a record's vector may have the largest norm;
+// between them (order - 1) D is convex, so that the line through the neighbours is above it, as order / (2 s^2) is at
+// every order; up to order 2 it is at most D_2. Proofs in privacy/README.md.
 //
 // Where a quadrature would need too many nodes (tiny noise, huge orders) an upper bound by convexity takes its place.
 

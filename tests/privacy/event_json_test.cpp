@@ -49,6 +49,8 @@ TEST(EventJson, EveryTypeHasItsDocumentedText) {
        R"({"type":"mixture_of_gaussians","standard_deviation":1,"sensitivities":[0,1],"probabilities":[0.75,0.25]})"},
       {Laplace{2}, R"({"type":"laplace","noise_multiplier":2})"},
       {ApproxDp{1, 1e-6}, R"({"type":"approx_dp","epsilon":1,"delta":1e-06})"},
+      {SampledDiscreteGaussian{0.01, 1.5},
+       R"({"type":"sampled_discrete_gaussian","sampling_rate":0.01,"noise_multiplier":1.5})"},
       {SelfComposed(NoOp{}, kMaxCount),
        R"({"type":"self_composed","count":9007199254740992,"event":{"type":"no_op"}})"},
       {Composed{}, R"({"type":"composed","events":[]})"},

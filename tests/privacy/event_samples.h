@@ -30,6 +30,8 @@ inline std::vector<EventSample> event_samples() {
       {"mixture_of_gaussians", MixtureOfGaussians{1, {0, 1, 2}, {0.2, 0.6, 0.2}}, true, true, false},
       {"laplace", Laplace{1.0 / 3}, true, true, true},
       {"approx_dp", ApproxDp{0.1, 1e-6}, true, true, true},
+      {"discrete_gaussian", SampledDiscreteGaussian{1, 1.1}, true, true, true},
+      {"sampled_discrete_gaussian", SampledDiscreteGaussian{0.01, 0.7}, true, true, false},
   };
 }
 

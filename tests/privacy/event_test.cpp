@@ -50,6 +50,9 @@ TEST(Event, EndsOfTheRangesAreAccepted) {
                              Event(Laplace{largest}),
                              Event(ApproxDp{0, 0}),
                              Event(ApproxDp{largest, 1}),
+                             Event(SampledDiscreteGaussian{0, 0}),
+                             Event(SampledDiscreteGaussian{least, least}),
+                             Event(SampledDiscreteGaussian{1, largest}),
                              Event(SelfComposed(NoOp{}, 0)),
                              Event(SelfComposed(NoOp{}, kMaxCount)),
                              Event(Composed{})})
@@ -68,6 +71,8 @@ TEST(Event, UnsetValuesAreRefused) {
   expect_refusal(Laplace{}, {"[Laplace]", "nan"});
   expect_refusal(ApproxDp{}, {"[ApproxDp]", "nan"});
   expect_refusal(ApproxDp{.epsilon = 1}, {"[ApproxDp]", "delta"});
+  expect_refusal(SampledDiscreteGaussian{}, {"[SampledDiscreteGaussian]", "sampling_rate: nan"});
+  expect_refusal(SampledDiscreteGaussian{.sampling_rate = 1}, {"[SampledDiscreteGaussian]", "noise_multiplier: nan"});
 }
 
 TEST(Event, BadNoiseMultipliersAreRefused) {
@@ -80,6 +85,7 @@ TEST(Event, BadNoiseMultipliersAreRefused) {
     expect_refusal(TruncatedPoisson{0.1, 2, 1, {noise}}, parts);
     expect_refusal(EpochOnce{1, {noise}}, parts);
     expect_refusal(Laplace{noise}, {"[Laplace] bad noise_multiplier: ", "finite and >= 0"});
+    expect_refusal(SampledDiscreteGaussian{0.1, noise}, {"[SampledDiscreteGaussian] bad noise_multiplier: "});
   }
 }
 
@@ -87,6 +93,7 @@ TEST(Event, BadSamplingRatesAreRefused) {
   for (const double rate : {-0.01, -5e-324, 1.0000000000000002, 256.0, kNan, kInfinity, -kInfinity}) {
     expect_refusal(PoissonSampled{rate, {1}}, {"[PoissonSampled] bad sampling_rate: ", "[0, 1]"});
     expect_refusal(TruncatedPoisson{rate, 10, 5, {1}}, {"[TruncatedPoisson] bad sampling_rate: ", "[0, 1]"});
+    expect_refusal(SampledDiscreteGaussian{rate, 1}, {"[SampledDiscreteGaussian] bad sampling_rate: ", "[0, 1]"});
   }
   expect_refusal(PoissonSampled{256, {1}}, {"256", "(is this a percentage, or a batch size?)"});
 }

@@ -92,6 +92,8 @@ TEST(GroupedEvents, PlainReleasesHaveLessNoise) {
   EXPECT_EQ(text(for_group(Adjacency::add_remove, Laplace{6}, 3)), text(Laplace{2}));
   EXPECT_EQ(text(for_group(Adjacency::zero_out, EpochOnce{5, {8}}, 4)), text(EpochOnce{5, {2}}));
   EXPECT_EQ(text(for_group(Adjacency::replace_one, PoissonSampled{1, {8}}, 4)), text(Gaussian{2}));
+  EXPECT_EQ(text(for_group(Adjacency::replace_one, SampledDiscreteGaussian{1, 8}, 4)),
+            text(SampledDiscreteGaussian{1, 2}));
   EXPECT_EQ(text(for_group(Adjacency::add_remove, Composed{{SelfComposed(Gaussian{3}, 7), NoOp{}, NonPrivate{}}}, 2)),
             text(Composed{{SelfComposed(Gaussian{1.5}, 7), NoOp{}, NonPrivate{}}}));
 }
@@ -230,6 +232,7 @@ TEST(GroupedEvents, RefusesWhatHasNoBoundAndSaysWhatIsAllowed) {
       {WithoutReplacement{10, 10, {1}}, Adjacency::replace_one},
       {TruncatedPoisson{0.1, 10, 5, {1}}, Adjacency::add_remove},
       {MixtureOfGaussians{1, {1}, {1}}, Adjacency::zero_out},
+      {SampledDiscreteGaussian{0.5, 1}, Adjacency::add_remove},
   };
   for (const auto& [event, adjacency] : cases) {
     try {

@@ -43,6 +43,7 @@ std::vector<double> numbers_of(const SingleRelease& release) {
     }
     std::vector<double> operator()(const Laplace& e) { return {e.noise_multiplier}; }
     std::vector<double> operator()(const ApproxDp& e) { return {e.epsilon, e.delta}; }
+    std::vector<double> operator()(const SampledDiscreteGaussian& e) { return {e.sampling_rate, e.noise_multiplier}; }
   };
   return std::visit(Numbers{}, release);
 }
@@ -125,16 +126,18 @@ TEST(MergedEvents, ABatchLimitThatCannotBeReachedIsNone) {
 }
 
 TEST(MergedEvents, NothingReleasedIsEmpty) {
-  for (const Event& event : {Event(NoOp{}), Event(Composed{}), Event(SelfComposed(Gaussian{0}, 0)),
-                             Event(PoissonSampled{0, {0}}), Event(TruncatedPoisson{0, 10, 5, {0}}),
-                             Event(MixtureOfGaussians{1, {0, 0}, {0.5, 0.5}}), Event(ApproxDp{0, 0})})
+  for (const Event& event :
+       {Event(NoOp{}), Event(Composed{}), Event(SelfComposed(Gaussian{0}, 0)), Event(PoissonSampled{0, {0}}),
+        Event(TruncatedPoisson{0, 10, 5, {0}}), Event(MixtureOfGaussians{1, {0, 0}, {0.5, 0.5}}), Event(ApproxDp{0, 0}),
+        Event(SampledDiscreteGaussian{0, 0})})
     EXPECT_TRUE(merge(Adjacency::add_remove, event).empty());
   EXPECT_TRUE(merge(Adjacency::zero_out, EpochOnce{0, {0}}).empty());
 }
 
 TEST(MergedEvents, ReleasesWithoutNoiseAreNotPrivate) {
   for (const Event& event : {Event(NonPrivate{}), Event(Gaussian{0}), Event(PoissonSampled{1e-300, {0}}),
-                             Event(TruncatedPoisson{0.1, 10, 5, {0}}), Event(Laplace{0})})
+                             Event(TruncatedPoisson{0.1, 10, 5, {0}}), Event(Laplace{0}),
+                             Event(SampledDiscreteGaussian{1, 0}), Event(SampledDiscreteGaussian{1e-300, 0})})
     EXPECT_TRUE(merge(Adjacency::add_remove, SelfComposed(Composed{{NoOp{}, event}}, 2)).non_private);
   EXPECT_TRUE(merge(Adjacency::replace_one, WithoutReplacement{1, 10, {0}}).non_private);
   EXPECT_TRUE(merge(Adjacency::zero_out, EpochOnce{1, {0}}).non_private);
