@@ -2,6 +2,7 @@
 #include <sotto/data/utf8.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/account_command.h>
+#include <sotto/tools/audit_command.h>
 #include <sotto/tools/bench_command.h>
 #include <sotto/tools/cli.h>
 #include <sotto/tools/explain_command.h>
@@ -40,6 +41,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
     add_predict_command(app, out, err, exit_code);
     add_export_command(app, out, err, exit_code);
     add_import_command(app, out, err, exit_code);
+    add_audit_command(app, out, err, exit_code);
     add_verify_command(app, out, err, exit_code);
     add_sign_command(app, out, exit_code);
     add_explain_command(app, out, err, exit_code);

@@ -58,8 +58,8 @@ bool RunFolder::claim() const {
 
 void RunFolder::discard(bool folder) const noexcept {
   std::error_code ignored;
-  for (const auto& file :
-       {config(), ledger(), metrics(), checkpoint(), model(), graph(), script(), schema(), vocabulary(), signature()})
+  for (const auto& file : {config(), ledger(), metrics(), checkpoint(), model(), graph(), script(), schema(),
+                           vocabulary(), signature(), audit()})
     std::filesystem::remove(file, ignored);
   for (const std::string& name : certificate_names()) std::filesystem::remove(path_ / name, ignored);
   std::filesystem::remove_all(encoder(), ignored);

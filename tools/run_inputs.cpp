@@ -17,7 +17,7 @@ namespace sotto::tools {
 namespace {
 
 bool is_resumed(const TrainingJob& job) {
-  return job.kind == TrainingJob::Kind::resume;
+  return job.kind == TrainingJob::Kind::resume || job.kind == TrainingJob::Kind::audit;
 }
 
 // Before the first weights are drawn.

@@ -22,6 +22,7 @@ struct Flags {
   std::string output;
   bool json = false;
   bool dry_run = false;
+  bool preflight = false;
 };
 
 struct TestData {
@@ -163,6 +164,7 @@ void train(const CLI::App& command, const Flags& flags, TrainKey::Use runs, Trai
   const std::string name = (options.dataset.empty() ? "own" : options.dataset) + "-" + options.rule;
   job.kind = flags.dry_run ? TrainingJob::Kind::dry_run : TrainingJob::Kind::train;
   job.options = std::move(options);
+  job.audit.preflight = flags.preflight;
   job.run = flags.output.empty() ? free_run_folder(name) : std::filesystem::path(flags.output);
   RunFolder(job.run).require_free();
   job.device = choose_device(job.options.device, *job.err);
@@ -194,6 +196,8 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
         ->type_name("RUN");
     to->add_flag("--dry-run", typed_flags->dry_run,
                  "Read records and model, tell the plan with its noise, and train, charge and write nothing");
+    to->add_flag("--preflight", typed_flags->preflight,
+                 "Audit the private step on made-up records before a record is read into one (sotto audit)");
     to->add_flag("--json", typed_flags->json, "Print one JSON object on the standard output");
     to->callback([=, &exit_code] {
       if (!to->get_subcommands().empty()) return;

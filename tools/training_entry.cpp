@@ -70,6 +70,8 @@ ExitCode run(const TrainingJob& job) {
       return ExitCode::done;
     case TrainingJob::Kind::explain:
       return tools::explain_model_job(job);
+    case TrainingJob::Kind::audit:
+      return tools::TrainingRun(job).audit();
   }
   throw InternalError("[sotto_training_run] unknown kind of job");
 }

@@ -53,6 +53,14 @@ struct ExportOptions {
   std::string base_model;  // peft: what Python loads the encoder from; empty: --model of the run
 };
 
+// Of `sotto audit`, as typed; also of `sotto train --preflight`, which has no canaries.
+struct AuditFlags {
+  bool preflight = false;  // kind == train
+  int64_t canaries = 0;    // 0: none
+  int64_t records = -1;    // made up, beside the canaries; -1: as many as are declared, 10,000 at most
+  double confidence = 0.95;
+};
+
 // Of `sotto import`, as typed.
 struct ImportOptions {
   std::string from;       // the folder of an adapter, or a file of weights
@@ -73,7 +81,8 @@ struct TrainingJob {
     import_model,
     bench_step,
     bench_costs,
-    explain
+    explain,
+    audit
   };
 
   Kind kind = Kind::train;
@@ -84,6 +93,7 @@ struct TrainingJob {
   PredictOptions predict;     // kind == predict
   ExportOptions exports;      // kind == export_model
   ImportOptions imports;      // kind == import_model
+  AuditFlags audit;           // kind == audit, train
   Device device;              // chosen by --device
   std::string began_on;       // kind == resume: the device that the run began on
   bool json = false;          // one JSON object on `out`, people's text on `err`
@@ -105,6 +115,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 17"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 18"
 
 }  // namespace sotto::tools

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sotto/models/state.h>
 #include <sotto/privacy/atomic_file.h>
+#include <sotto/tools/audit_report.h>
 #include <sotto/tools/checkpoint_anchor.h>
 #include <sotto/tools/config_file.h>
 #include <sotto/tools/declaration.h>
@@ -111,17 +112,12 @@ void TrainingRun::examine() {
   }
 }
 
-void TrainingRun::start(bool resume) {
+std::vector<size_t> TrainingRun::groups_of(const std::vector<optim::NamedParameter>& parameters) const {
+  return job_.options.per_group ? optim::module_groups(parameters) : std::vector<size_t>{};
+}
+
+optim::PrivateTrainingOptions TrainingRun::private_options(bool resume, const std::vector<size_t>& groups) const {
   const TrainOptions& o = job_.options;
-  std::optional<SlowNotice> notice;
-  notice.emplace(*job_.err, fmt::format("examining {} on made-up records ...", o.model));
-  output_sizes(model(), shape_, 2);
-  if (!plan_.privacy) {
-    plain_ = std::make_unique<PlainTraining>(model(), *optimizer_, records_, o.batch, plan_.physical_batch, device_);
-    return;
-  }
-  const std::vector<optim::NamedParameter> parameters = trainable_parameters(model());
-  const std::vector<size_t> groups = o.per_group ? optim::module_groups(parameters) : std::vector<size_t>{};
   optim::PrivateTrainingOptions options{
       .plan = *plan_.privacy,
       .rule = weight_rule(o, groups.empty() ? 1 : *std::ranges::max_element(groups) + 1),
@@ -138,7 +134,22 @@ void TrainingRun::start(bool resume) {
   // A test seed must not repeat its draws after a resume.
   if (o.insecure_test_seed)
     options.insecure_test_seed = static_cast<uint64_t>(*o.insecure_test_seed) + static_cast<uint64_t>(applied_steps_);
-  private_ = std::make_unique<optim::PrivateTraining>(parameters, *optimizer_, records_, std::move(options), groups);
+  return options;
+}
+
+void TrainingRun::start(bool resume) {
+  const TrainOptions& o = job_.options;
+  std::optional<SlowNotice> notice;
+  notice.emplace(*job_.err, fmt::format("examining {} on made-up records ...", o.model));
+  output_sizes(model(), shape_, 2);
+  if (!plan_.privacy) {
+    plain_ = std::make_unique<PlainTraining>(model(), *optimizer_, records_, o.batch, plan_.physical_batch, device_);
+    return;
+  }
+  const std::vector<optim::NamedParameter> parameters = trainable_parameters(model());
+  const std::vector<size_t> groups = groups_of(parameters);
+  private_ = std::make_unique<optim::PrivateTraining>(parameters, *optimizer_, records_,
+                                                      private_options(resume, groups), groups);
   examine();
   notice.reset();
   for (const std::string& note : private_->notes()) text() << "note              " << note << '\n';
@@ -186,6 +197,7 @@ ExitCode TrainingRun::train() {
       options.physical_batch = private_->physical_batch();
       privacy::write_file_atomically(folder_.config(), format_config(options, heading));
     }
+    if (job_.audit.preflight) preflight();
     save();
     text() << describe(job_.options, plan_) << std::flush;
     centre();
@@ -237,6 +249,35 @@ ExitCode TrainingRun::resume() {
   text().flush();
   if (applied_steps_ == 0 && steps_done() < plan_.steps) centre();
   return loop();
+}
+
+optim::AuditedTraining TrainingRun::audited() const {
+  const std::vector<optim::NamedParameter> parameters = trainable_parameters(model());
+  const std::vector<size_t> groups = groups_of(parameters);
+  return {.parameters = parameters,
+          .groups = groups,
+          .options = private_options(false, groups),
+          .losses = losses_of(model())};
+}
+
+void TrainingRun::preflight() const {
+  if (!plan_.privacy)
+    throw UsageError("[--preflight] has no effect: with the rule none there is nothing to be audited");
+  const AuditReport report = audit_training(audited(), {}, *job_.err);
+  text() << fmt::format("preflight         {} checks in {:.1f} s\n", report.findings.size(), report.seconds);
+  if (report.holds()) return;
+  throw DataError(
+      fmt::format("[--preflight] {}; nothing was charged and no record was read. All that was looked at:\n{}",
+                  first_problem(report), to_text(report)));
+}
+
+ExitCode TrainingRun::audit() {
+  if (!plan_.privacy) throw UsageError("[audit] the run is NOT PRIVATE: there is nothing to be audited");
+  output_sizes(model(), shape_, 2);
+  const AuditReport report = audit_training(audited(), job_.audit, *job_.err);
+  privacy::write_file_atomically(folder_.audit(), to_json(report) + "\n");
+  *job_.out << (job_.json ? to_json(report) + "\n" : to_text(report));
+  return report.holds() ? ExitCode::done : ExitCode::bad_data;
 }
 
 void TrainingRun::step() {

@@ -1,6 +1,7 @@
 #pragma once
 // One run of `sotto train` or `sotto resume`, from its files to its artefacts.
 
+#include <sotto/optim/audited_training.h>
 #include <sotto/optim/lr_schedule.h>
 #include <sotto/optim/private_training.h>
 #include <sotto/optim/step_device.h>
@@ -31,8 +32,15 @@ class TrainingRun {
   ExitCode train();
   // Continues from the checkpoint with the ledger's spend and new keys.
   ExitCode resume();
+  // Audits a run that exists, on made-up records: neither its files nor its ledger are touched but for audit.json.
+  ExitCode audit();
 
  private:
+  optim::PrivateTrainingOptions private_options(bool resume, const std::vector<size_t>& groups) const;
+  std::vector<size_t> groups_of(const std::vector<optim::NamedParameter>& parameters) const;
+  optim::AuditedTraining audited() const;
+  // Throws DataError where it finds anything.
+  void preflight() const;
   void examine();
   void catch_signals();
   void start(bool resume);

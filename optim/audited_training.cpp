@@ -1,0 +1,108 @@
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/remainder.h>
+#include <ATen/ops/zeros.h>
+#include <sotto/optim/audited_training.h>
+#include <sotto/privacy/error.h>
+#include <torch/optim/sgd.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace sotto::optim {
+namespace {
+
+constexpr int64_t kKinds = 64;
+
+// Flushed often and of no lasting value: in memory where there is such a folder.
+std::filesystem::path temporary_folder() {
+  const std::filesystem::path memory = "/dev/shm";
+  std::error_code ignored;
+  const bool in_memory = std::filesystem::is_directory(memory, ignored);
+  std::string name = ((in_memory ? memory : std::filesystem::temp_directory_path()) / "sotto-audit-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr)
+    throw IoError("[AuditRun] cannot make a folder like " + name + ": " + std::strerror(errno));
+  return name;
+}
+
+std::unique_ptr<torch::optim::Optimizer> optimizer_of(const std::vector<NamedParameter>& parameters) {
+  std::vector<at::Tensor> tensors;
+  for (const NamedParameter& parameter : parameters) tensors.push_back(parameter.tensor);
+  return std::make_unique<torch::optim::SGD>(tensors, torch::optim::SGDOptions(0.0));
+}
+
+}  // namespace
+
+Records made_up_records(const std::vector<InputSpec>& specs, int64_t count, uint64_t seed) {
+  if (specs.empty()) throw UsageError("[made_up_records] specs: empty; the inputs must be declared");
+  Records result;
+  result.count = count;
+  result.specs = specs;
+  result.fetch = [kinds = made_up_inputs(specs, kKinds, seed)](const at::Tensor& indices) {
+    const at::Tensor kind = at::remainder(indices, kKinds);
+    std::vector<at::Tensor> batch;
+    for (const at::Tensor& input : kinds) batch.push_back(input.index_select(0, kind));
+    return batch;
+  };
+  return result;
+}
+
+AuditedTraining of_one_number(const AuditedTraining& training) {
+  const at::Tensor number = at::zeros({1}, at::kFloat);
+  number.requires_grad_(true);
+  AuditedTraining result{
+      .parameters = {{"number", number}},
+      .options = training.options,
+      .losses = [number](const std::vector<at::Tensor>& inputs) { return inputs[0].mul(number).squeeze(1); }};
+  result.options.constants = {};
+  result.options.tape = {};
+  result.options.inputs = {{.sizes = {1}}};
+  result.options.rule = WeightRule::flat(1.0);
+  return result;
+}
+
+Records DrawnRecords::watch(Records records) {
+  records.fetch = [this, fetch = std::move(records.fetch)](const at::Tensor& indices) {
+    const int64_t* begin = indices.const_data_ptr<int64_t>();
+    passes_.indices.insert(begin, begin + indices.numel());
+    std::vector<at::Tensor> inputs = fetch(indices);
+    std::vector<std::vector<int64_t>> sizes;
+    for (const at::Tensor& input : inputs) sizes.push_back(input.sizes().vec());
+    passes_.sizes.insert(std::move(sizes));
+    return inputs;
+  };
+  return records;
+}
+
+AuditRun::AuditRun(const AuditedTraining& training, Records records, std::optional<uint64_t> seed)
+    : audited_(training), folder_(temporary_folder()), optimizer_(optimizer_of(training.parameters)) {
+  try {
+    PrivateTrainingOptions options = training.options;
+    options.ledger = folder_ / "ledger.jsonl";
+    options.resume = false;
+    options.probe = false;
+    options.insecure_test_seed = seed;
+    training_.emplace(training.parameters, *optimizer_, std::move(records), std::move(options), training.groups);
+  } catch (...) {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+    throw;
+  }
+}
+
+AuditRun::~AuditRun() {
+  for (const NamedParameter& parameter : audited_.parameters) parameter.tensor.mutable_grad() = at::Tensor();
+  training_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+std::vector<at::Tensor> AuditRun::step() {
+  training_->compute_gradient(audited_.losses);
+  const auto divisor = static_cast<double>(audited_.options.plan.expected_batch_size());
+  std::vector<at::Tensor> result;
+  for (const NamedParameter& parameter : audited_.parameters)
+    result.push_back(parameter.tensor.grad().to(at::kCPU, at::kDouble).mul(divisor));
+  return result;
+}
+
+}  // namespace sotto::optim

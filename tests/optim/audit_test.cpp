@@ -1,0 +1,102 @@
+// The audits of a private step find nothing in one that is right; what they find in wrong ones is in the zoo of planted
+// faults.
+
+#include <sotto/optim/canary_audit.h>
+#include <sotto/optim/neighbour_replay.h>
+#include <sotto/optim/noise_check.h>
+#include <sotto/optim/sampler_check.h>
+
+#include <algorithm>
+
+#include "private_training_fixture.h"
+
+namespace sotto::optim {
+namespace {
+
+class AuditTest : public PrivateTrainingTest {
+ protected:
+  AuditedTraining audited(const Overrides& overrides = {}) {
+    AuditedTraining result{
+        .parameters = trainable_parameters(*net_), .options = options(overrides), .losses = losses_of(net_)};
+    result.options.inputs = {{.sizes = {4}, .low = -1}, {.sizes = {}, .dtype = at::kLong, .vocabulary = 3}};
+    return result;
+  }
+  static void expect_all(const std::vector<AuditFinding>& findings) {
+    for (const AuditFinding& finding : findings) EXPECT_TRUE(finding.holds) << finding.subject << ": " << finding.text;
+  }
+
+  nn::Sequential net_ = network();
+};
+
+TEST_F(AuditTest, NeighboursMoveASumByTheSensitivityAtMostAndNothingElse) {
+  for (const WeightRule& rule :
+       {WeightRule::psac(0.5), WeightRule::flat(0.1), WeightRule::auto_s(2.0), WeightRule::nsgd(1.0)}) {
+    Overrides overrides;
+    overrides.rule = rule;
+    const std::vector<AuditFinding> findings = replay_neighbours(audited(overrides), 1);
+    EXPECT_EQ(findings.size(), 5u);
+    expect_all(findings);
+  }
+}
+
+// A large record uses the bound up, so that a smaller one could not be stated.
+TEST_F(AuditTest, ReplayReachesTheBound) {
+  Overrides overrides;
+  overrides.rule = WeightRule::flat(0.1);
+  const std::vector<AuditFinding> findings = replay_neighbours(audited(overrides), 1);
+  EXPECT_NE(findings.at(2).text.find("moves the sum by 1.000"), std::string::npos) << findings.at(2).text;
+}
+
+TEST_F(AuditTest, NoiseAndSamplingAreThoseOfThePlan) {
+  expect_all(check_noise(audited(), 200'000));
+  expect_all(check_sampler(audited()));
+}
+
+// Hidden from the analysis, and from a probe with inputs of the declared range: one record with large values turns the
+// gradients of all.
+TEST_F(AuditTest, ALeakingModelMovesASumByMoreThanTheBound) {
+  AuditedTraining leaking = audited();
+  leaking.losses = [this](const std::vector<Tensor>& inputs) {
+    double largest = 0;
+    for (int64_t i = 0; i < inputs[0].numel(); ++i)
+      largest = std::max<double>(largest, inputs[0].const_data_ptr<float>()[i]);
+    return losses_of(net_)(inputs) * (largest > 1000 ? -1 : 1);
+  };
+  const std::vector<AuditFinding> findings = replay_neighbours(leaking, 1);
+  EXPECT_TRUE(findings.at(1).holds) << findings.at(1).text;
+  EXPECT_FALSE(findings.at(2).holds) << findings.at(2).text;
+}
+
+TEST_F(AuditTest, CanariesBoundEpsilonFromBelowAndNotAboveTheClaim) {
+  Overrides overrides;
+  overrides.plan.steps = 20;
+  overrides.plan.noise_multiplier.reset();
+  overrides.plan.epsilon = 3;
+  const CanaryAudit audit = audit_with_canaries(audited(overrides), {.canaries = 400, .records = 100});
+  EXPECT_TRUE(audit.holds()) << audit.bound.epsilon;
+  EXPECT_NEAR(audit.epsilon, 3, 0.01);
+  EXPECT_GT(audit.included, 120);
+  EXPECT_LT(audit.included, 280);
+
+  // Little noise is told from what it releases: the auditor has eyes.
+  overrides.plan.epsilon.reset();
+  overrides.plan.noise_multiplier = 0.3;
+  EXPECT_GT(audit_with_canaries(audited(overrides), {.canaries = 400, .records = 100}).bound.epsilon, 3);
+  EXPECT_THROW(audit_with_canaries(audited(), {.canaries = 19}), UsageError);
+  EXPECT_THROW(audit_with_canaries(audited(), {.confidence = 1}), UsageError);
+}
+
+TEST_F(AuditTest, ReadsNoRecordAndLeavesNoGradientAndNoFile) {
+  const AuditedTraining training = audited();
+  const Tensor before = net_->parameters()[0].clone();
+  replay_neighbours(training, 3);
+  EXPECT_TRUE(net_->parameters()[0].equal(before));
+  for (const Tensor& parameter : net_->parameters()) EXPECT_FALSE(parameter.grad().defined());
+  EXPECT_FALSE(std::filesystem::exists(path()));
+  AuditedTraining undeclared = training;
+  undeclared.options.inputs = {};
+  EXPECT_THROW(replay_neighbours(undeclared, 1), UsageError);
+}
+
+}  // namespace
+}  // namespace sotto::optim
