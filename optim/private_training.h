@@ -114,6 +114,8 @@ class PrivateTraining {
   // To be called before a checkpoint of parameters and optimizer takes its name (privacy/ledger.h): a run that resumes
   // can then tell that the file is one of this run, and as it was written.
   void record_checkpoint(const privacy::LedgerCheckpoint& checkpoint) { ledger_.record_checkpoint(checkpoint); }
+  // The same for a certificate that states ledger().head_hash().
+  void record_certificate(const std::string& sha256) { ledger_.record_certificate(sha256); }
 
   bool finished() const { return !ledger_.charging() && steps_charged() >= options_.plan.steps(); }
   int64_t steps_charged() const;

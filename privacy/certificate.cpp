@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/certificate_text.h>
 #include <sotto/privacy/error.h>
@@ -129,8 +128,11 @@ std::string statement(const Certificate& c) {
   return text + ".";
 }
 
-void write_certificate(const std::filesystem::path& path, const Certificate& certificate) {
-  write_file_atomically(path, std::string_view(to_json(certificate)));
+void write_certificate(const std::filesystem::path& path, const Certificate& certificate,
+                       const BeforeRename& before_rename) {
+  const std::string text = to_json(certificate);
+  const std::string_view piece = text;
+  write_file_atomically(path, std::span(&piece, 1), before_rename);
 }
 
 }  // namespace sotto::privacy

@@ -7,6 +7,7 @@
 //
 // A run stamped NOT PRIVATE gets a certificate whose statement quotes no figure at all.
 
+#include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/event.h>
 
 #include <cstdint>
@@ -76,7 +77,8 @@ std::string to_json(const Certificate& certificate);
 // that neither a figure nor the statement can be changed alone.
 Certificate parse_certificate(std::string_view json);
 
-// Through write_file_atomically; UsageError or IoError.
-void write_certificate(const std::filesystem::path& path, const Certificate& certificate);
+// Through write_file_atomically; UsageError or IoError, and what `before_rename` throws.
+void write_certificate(const std::filesystem::path& path, const Certificate& certificate,
+                       const BeforeRename& before_rename = {});
 
 }  // namespace sotto::privacy

@@ -52,6 +52,12 @@ void check_sensitivity(double sensitivity) {
     throw UsageError(fmt::format("[Ledger] sensitivity: {}; must be finite and above 0", sensitivity));
 }
 
+void check_hash(const char* function, const std::string& sha256) {
+  if (!is_sha256_hex(sha256))
+    throw UsageError(
+        fmt::format("[Ledger::{}] sha256: '{}'; must be 64 lower-case hexadecimal digits", function, sha256));
+}
+
 void check_keys(const LedgerKeys& keys) {
   for (const std::string& key : {keys.noise_key, keys.sampler_key})
     if (!is_sha256_hex(key))
@@ -72,14 +78,24 @@ void lock(int file, const std::filesystem::path& path) {
     throw LedgerError("[Ledger] " + path.string() + " was replaced while it was opened; try again");
 }
 
+// Whether nothing can have been charged to it: a program ended while it wrote the header, or before its first step.
+bool is_uncharged(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  constexpr std::string_view kStart = R"({"record":"header",)";
+  if (text.find('\n') == std::string::npos)
+    return std::string_view(text).starts_with(kStart) || kStart.starts_with(std::string_view(text));
+  const LedgerContents found = parse_ledger(text, path.string());
+  return found.last_step < 0 && !found.torn;
+}
+
 // Does nothing unless the file is a ledger, nothing was charged to it and nobody holds it.
 void remove_uncharged(const std::filesystem::path& path) {
   const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (file < 0) return;
   try {
     lock(file, path);
-    const LedgerContents found = read_ledger(path);
-    if (found.last_step < 0 && !found.torn) ::unlink(path.c_str());
+    if (is_uncharged(path)) ::unlink(path.c_str());
   } catch (const Error&) {  // not ours to remove; creating it says why
   }
   ::close(file);
@@ -92,7 +108,7 @@ Ledger::Ledger(std::filesystem::path path, int file) : path_(std::move(path)), f
 Ledger::Ledger(Ledger&& other) noexcept
     : path_(std::move(other.path_)),
       file_(std::exchange(other.file_, -1)),
-      failed_(other.failed_),
+      broken_(other.broken_),
       pending_(std::exchange(other.pending_, std::nullopt)),
       contents_(std::move(other.contents_)) {}
 
@@ -101,7 +117,7 @@ Ledger& Ledger::operator=(Ledger&& other) noexcept {
     close();
     path_ = std::move(other.path_);
     file_ = std::exchange(other.file_, -1);
-    failed_ = other.failed_;
+    broken_ = other.broken_;
     pending_ = std::exchange(other.pending_, std::nullopt);
     contents_ = std::move(other.contents_);
   }
@@ -130,11 +146,11 @@ Ledger Ledger::create(const std::filesystem::path& path, LedgerHeader header, co
     throw LedgerError("[Ledger::create] " + path.string() + " exists; resume that run, or choose another file");
   if (file < 0) throw IoError("[Ledger::create] cannot create " + path.string() + ": " + std::strerror(errno));
   Ledger ledger(path, file);
-  lock(file, path);
   try {
+    lock(file, path);
     ledger.append(ledger_text::header(header, ledger_text::kNoPrevious) + '\n');
     ledger.contents_ = read_ledger(path);
-    ledger.begin_incarnation(keys);
+    ledger.begin_incarnation(keys, utc_now());
     flush_folder_of(path);
   } catch (...) {
     ::unlink(path.c_str());  // nothing was charged to it
@@ -156,7 +172,8 @@ Ledger Ledger::open(const std::filesystem::path& path, const LedgerKeys& keys) {
   };
   Ledger ledger = open_locked();
   LedgerContents found = read_ledger(path);
-  ledger.check_incarnation(found, keys);
+  const std::string now = utc_now();
+  ledger.check_incarnation(found, keys, now);
   if (found.torn) {
     // Replaced in one rename: at every instant the file charges a torn step, as torn or as recovered.
     std::ifstream stream(path, std::ios::binary);
@@ -175,12 +192,12 @@ Ledger Ledger::open(const std::filesystem::path& path, const LedgerKeys& keys) {
     found = read_ledger(path);
   }
   ledger.contents_ = std::move(found);
-  ledger.begin_incarnation(keys);
+  ledger.begin_incarnation(keys, now);
   return ledger;
 }
 
 // Before anything is changed.
-void Ledger::check_incarnation(const LedgerContents& found, const LedgerKeys& keys) const {
+void Ledger::check_incarnation(const LedgerContents& found, const LedgerKeys& keys, const std::string& now) const {
   if (found.schema != 0 && found.schema != ledger_text::kSchema)
     throw LedgerError(fmt::format(
         "[Ledger::open] {} was begun by an earlier version of sotto (schema {}): it can be read and verified, and is "
@@ -196,40 +213,51 @@ void Ledger::check_incarnation(const LedgerContents& found, const LedgerKeys& ke
   if (used && keys.secret)
     throw LedgerError("[Ledger::open] a key of an earlier incarnation is used again; noise drawn twice cancels");
   if (found.incarnations.empty()) return;
-  if (const std::string now = utc_now(); now < found.incarnations.back().time)
-    throw LedgerError(fmt::format(
-        "[Ledger::open] the clock says {}, and the last start of this run was at {}: it went backwards, or {} is of "
-        "another machine; set the clock. Nothing was changed",
-        now, found.incarnations.back().time, path_.string()));
+  if (now < found.incarnations.back().time)
+    throw LedgerError(
+        fmt::format("[Ledger::open] the clock says {}, and the last start of {} was at {}: one of the two is wrong. "
+                    "Set the clock, or "
+                    "wait until then; nothing was changed",
+                    now, path_.string(), found.incarnations.back().time));
 }
 
-void Ledger::begin_incarnation(const LedgerKeys& keys) {
-  const LedgerIncarnation incarnation{keys.noise_key, keys.sampler_key, utc_now()};
-  const std::string line = ledger_text::incarnation(
-      incarnation, static_cast<std::int64_t>(contents_.incarnations.size()) + 1, contents_.head_hash);
-  append(line + '\n');
+void Ledger::begin_incarnation(const LedgerKeys& keys, const std::string& now) {
+  const LedgerIncarnation incarnation{keys.noise_key, keys.sampler_key, now};
+  append_line(ledger_text::incarnation(incarnation, static_cast<std::int64_t>(contents_.incarnations.size()) + 1,
+                                       contents_.head_hash));
   contents_.incarnations.push_back(incarnation);
+  contents_.certificate_is_last = false;
+}
+
+void Ledger::append_line(const std::string& line) {
+  append(line + '\n');
   contents_.head_hash = ledger_text::stated_hash(line);
   ++contents_.records;
 }
 
 void Ledger::record_checkpoint(const LedgerCheckpoint& checkpoint) {
-  if (!is_sha256_hex(checkpoint.sha256))
-    throw UsageError("[Ledger::record_checkpoint] sha256: '" + checkpoint.sha256 +
-                     "'; must be 64 lower-case hexadecimal digits");
+  check_hash("record_checkpoint", checkpoint.sha256);
   if (checkpoint.applied_steps < 0 || checkpoint.applied_steps > contents_.steps_charged())
     throw UsageError(fmt::format("[Ledger::record_checkpoint] applied_steps: {}; must be in [0, {}], the steps charged",
                                  checkpoint.applied_steps, contents_.steps_charged()));
   check_usable("record_checkpoint");
-  const std::string line = ledger_text::checkpoint(checkpoint, contents_.head_hash);
-  append(line + '\n');
-  contents_.checkpoints.push_back({checkpoint.applied_steps, checkpoint.sha256, contents_.head_hash});
-  contents_.head_hash = ledger_text::stated_hash(line);
-  ++contents_.records;
+  const std::string after = contents_.head_hash;
+  append_line(ledger_text::checkpoint(checkpoint, after));
+  contents_.checkpoints.push_back({checkpoint.applied_steps, checkpoint.sha256, after});
+  contents_.certificate_is_last = false;
+}
+
+void Ledger::record_certificate(const std::string& sha256) {
+  check_hash("record_certificate", sha256);
+  check_usable("record_certificate");
+  const std::string after = contents_.head_hash;
+  append_line(ledger_text::certificate(sha256, after));
+  contents_.certificates.push_back({sha256, after});
+  contents_.certificate_is_last = true;
 }
 
 void Ledger::check_usable(const char* function) const {
-  if (file_ < 0 || (failed_ && !pending_))
+  if (file_ < 0 || broken_)
     throw LedgerError(
         fmt::format("[Ledger::{}] an earlier write to {} failed; resume the run first", function, path_.string()));
 }
@@ -245,6 +273,8 @@ void Ledger::check_charge(std::int64_t step, const PoissonSampled& event, double
     if (step != pending_->step || !same_parameters(event, pending_->event) || sensitivity != pending_->sensitivity)
       throw LedgerError("[Ledger::reserve] step " + std::to_string(step) + ": the charge of step " +
                         std::to_string(pending_->step) + " is on its way; one step is charged at a time");
+  } else if (contents_.steps_charged() >= contents_.header.steps) {
+    throw BudgetExhausted(fmt::format("[Ledger::reserve] all {} planned steps are charged", contents_.header.steps));
   } else if (step < next_step() || step > kMaxCount) {
     throw LedgerError("[Ledger::reserve] step: " + std::to_string(step) + "; must be at least " +
                       std::to_string(next_step()) + " and at most 2^53, every step is charged once");
@@ -284,6 +314,7 @@ void Ledger::start_charge(std::int64_t step, const PoissonSampled& event, double
   write(lines);
 
   if (number == stated.size()) stated.push_back(release);
+  contents_.certificate_is_last = false;
   charge_step(contents_, step, number);
   contents_.head_hash = std::move(head);
   contents_.records += added;
@@ -297,20 +328,20 @@ void Ledger::start_charge(std::int64_t step, const PoissonSampled& event, double
   pending_ = Pending{step, event, sensitivity, std::move(flushed)};
 }
 
-// Leaves `failed_` set until the bytes are known to be on the device.
 void Ledger::write(const std::string& lines) {
-  failed_ = true;
-  if (!write_fully(file_, lines))
+  if (!write_fully(file_, lines)) {
+    broken_ = true;
     throw IoError("[Ledger] cannot write " + path_.string() + ": " + std::strerror(errno) +
                   "; the step must not proceed");
+  }
   contents_.intact_bytes += static_cast<std::int64_t>(lines.size());
 }
 
 void Ledger::flushed(int reason) {
-  failed_ = reason != 0;
-  if (failed_)
-    throw IoError("[Ledger] cannot flush " + path_.string() + ": " + std::strerror(reason) +
-                  "; the step must not proceed");
+  if (reason == 0) return;
+  broken_ = true;
+  throw IoError("[Ledger] cannot flush " + path_.string() + ": " + std::strerror(reason) +
+                "; the step must not proceed");
 }
 
 void Ledger::append(const std::string& lines) {

@@ -48,8 +48,9 @@ class Ledger {
 
   // Charges one step; call it before the noise of that step is drawn. `step` must exceed every step charged before: use
   // next_step() or larger. `noise_key` must be the commitment of the key that draws the noise.
-  // Throws UsageError for invalid parameters and LedgerError for a wrong step or key, both charging nothing, and
-  // IoError when the record did not reach the device: the step must not proceed.
+  // Throws UsageError for invalid parameters, LedgerError for a wrong step or key and BudgetExhausted when all planned
+  // steps are charged, all of which charges nothing, and IoError when the record did not reach the device: the step
+  // must not proceed.
   void reserve(std::int64_t step, const PoissonSampled& event, double sensitivity, std::string_view noise_key);
 
   // Writes the same record and returns while it is on its way to the device. The step counts as spent from here on, but
@@ -60,6 +61,8 @@ class Ledger {
   // Returns when the record lies on the device. Throws UsageError for a malformed hash and for more applied steps than
   // were charged, LedgerError after a failed write, IoError.
   void record_checkpoint(const LedgerCheckpoint& checkpoint);
+  // The same for a certificate, which states head_hash() of before.
+  void record_certificate(const std::string& sha256);
 
   bool charging() const { return pending_.has_value(); }  // between begin_reserve() and reserve()
   // The step to be charged next, or the one whose charge is on its way.
@@ -85,13 +88,14 @@ class Ledger {
   void flushed(int reason);
   void append(const std::string& lines);
   void check_usable(const char* function) const;
-  void check_incarnation(const LedgerContents& found, const LedgerKeys& keys) const;
-  void begin_incarnation(const LedgerKeys& keys);
+  void check_incarnation(const LedgerContents& found, const LedgerKeys& keys, const std::string& now) const;
+  void begin_incarnation(const LedgerKeys& keys, const std::string& now);
+  void append_line(const std::string& line);
   void close() noexcept;
 
   std::filesystem::path path_;
   int file_ = -1;
-  bool failed_ = false;
+  bool broken_ = false;  // a write or flush failed: what lies in the file is not known
   std::optional<Pending> pending_;
   LedgerContents contents_;
 };

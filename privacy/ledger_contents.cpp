@@ -46,6 +46,10 @@ std::int64_t LedgerContents::steps_charged() const {
   return total;
 }
 
+bool LedgerContents::ends_with_certificate(std::string_view sha256) const {
+  return certificate_is_last && !torn && certificates.back().sha256 == sha256;
+}
+
 void charge_step(LedgerContents& contents, std::int64_t step, std::size_t release) {
   const PoissonSampled& event = contents.releases.at(release).event;
   if (contents.spent.empty() || !same_parameters(contents.spent.back().event, event))

@@ -11,7 +11,7 @@
 //   - release: another kind of release, with the next number; only when a step has other parameters than any before.
 //   - reserve: one step is about to draw the noise of a release.
 //   - recovered: a torn line was found on resume and charged as one step.
-//   - checkpoint: a checkpoint with this SHA-256 is about to take its name.
+//   - checkpoint, certificate: a file with this SHA-256 is about to take its name.
 //
 // Spent = reserved + recovered, whether the step was finished or not: a crash can over-charge, never under-charge.
 // Times of incarnations never decrease, and no secret key is announced twice.
@@ -66,12 +66,18 @@ struct LedgerCheckpoint {
   std::string after = {};          // the hash of the line before it, where it was read
 };
 
+struct LedgerCertificate {
+  std::string sha256;  // of the whole file
+  std::string after;   // the hash of the line before it, which the certificate states
+};
+
 struct LedgerContents {
   int schema = 0;
   LedgerHeader header;
   std::vector<LedgerIncarnation> incarnations;
   std::vector<LedgerRelease> releases;  // stated; never empty
   std::vector<LedgerCheckpoint> checkpoints;
+  std::vector<LedgerCertificate> certificates;
   Phases spent;                            // reserved, recovered and torn steps; consecutive equal events merged
   std::int64_t last_step = -1;             // largest step number charged, -1 when none
   std::int64_t records = 0;                // complete lines
@@ -81,11 +87,16 @@ struct LedgerContents {
   std::vector<std::size_t> torn_releases;  // what it may have charged, which `spent` includes
 
   std::int64_t steps_charged() const;  // how many `spent` holds
+  // Whether the ledger ends with the record of a certificate with this SHA-256: nothing happened since it was written.
+  bool ends_with_certificate(std::string_view sha256) const;
+
+  bool certificate_is_last = false;  // the last complete line is one of a certificate
 };
 
 // Throws LedgerError, naming the line, when the file is missing, not a ledger, edited, or out of order. An incomplete
-// last line is no error: unless it is plainly one that charges nothing it counts as a step with the release that it
-// names, or, where that is not there any more, as one step with each of the releases stated.
+// last line is no error: where it may be a charge, it counts as a step with the release that it names, or, where that
+// is not there any more, as one step with each of the releases stated. It is none before the first start of a program
+// and when all planned steps are charged.
 LedgerContents read_ledger(const std::filesystem::path& path);
 // The same of the text of a ledger; `source` names it in errors.
 LedgerContents parse_ledger(std::string_view text, const std::string& source);

@@ -54,18 +54,24 @@ class SecondReader : public LedgerReader {
       expected = take_step(line, kind == "recovered");
     else if (kind == "checkpoint")
       expected = take_checkpoint(line);
+    else if (kind == "certificate")
+      expected = take_certificate(line);
     else
       throw std::invalid_argument("unknown kind of record: " + kind);
     require(expected == text, "the text is not what this version writes for the record");
+    contents_.certificate_is_last = kind == "certificate";
     return std::string(stated);
   }
 
-  // Without a number that can be read it may have been any of them.
+  // Without a number that can be read it may have been any of them. Nothing is charged before a first start, nor beyond
+  // the plan.
   std::vector<std::size_t> torn_releases(std::string_view text) const override {
-    if (text.starts_with(ledger_text::kIncarnationStart) || text.starts_with(ledger_text::kCheckpointStart)) return {};
+    if (text.starts_with(ledger_text::kIncarnationStart) || text.starts_with(ledger_text::kFileStart)) return {};
+    const std::int64_t left = contents_.header.steps - contents_.steps_charged();
+    if (contents_.incarnations.empty() || left <= 0) return {};
     const std::optional<std::size_t> release = ledger_text::torn_release(text);
     if (release && *release < contents_.releases.size()) return {*release};
-    std::vector<std::size_t> all(contents_.releases.size());
+    std::vector<std::size_t> all(std::min(contents_.releases.size(), static_cast<std::size_t>(left)));
     std::iota(all.begin(), all.end(), std::size_t{0});
     return all;
   }
@@ -137,6 +143,13 @@ class SecondReader : public LedgerReader {
             "a checkpoint with more steps than were charged");
     contents_.checkpoints.push_back(found);
     return ledger_text::checkpoint(found, previous());
+  }
+
+  std::string take_certificate(const Json& line) {
+    const LedgerCertificate found{line.at("sha256").get<std::string>(), previous()};
+    require(is_sha256_hex(found.sha256), "a certificate without a hash");
+    contents_.certificates.push_back(found);
+    return ledger_text::certificate(found.sha256, previous());
   }
 };
 

@@ -125,7 +125,16 @@ std::string checkpoint(const LedgerCheckpoint& checkpoint, std::string_view prev
   line["applied_steps"] = checkpoint.applied_steps;
   line["sha256"] = checkpoint.sha256;
   std::string text = finish(std::move(line), previous);
-  SOTTO_ASSERT(text.starts_with(kCheckpointStart));
+  SOTTO_ASSERT(text.starts_with(kFileStart));
+  return text;
+}
+
+std::string certificate(std::string_view sha256, std::string_view previous) {
+  Json line;
+  line["record"] = "certificate";
+  line["sha256"] = sha256;
+  std::string text = finish(std::move(line), previous);
+  SOTTO_ASSERT(text.starts_with(kFileStart));
   return text;
 }
 

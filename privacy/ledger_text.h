@@ -15,9 +15,9 @@
 namespace sotto::privacy::ledger_text {
 
 inline constexpr int kSchema = 2;
-// How lines begin that charge nothing, and no other line.
-inline constexpr std::string_view kIncarnationStart = R"({"record":"incarnation",)";
-inline constexpr std::string_view kCheckpointStart = R"({"record":"checkpoint",)";
+// How lines begin that charge nothing - incarnations, checkpoints and certificates - and no other line.
+inline constexpr std::string_view kIncarnationStart = R"({"record":"i)";
+inline constexpr std::string_view kFileStart = R"({"record":"c)";
 inline constexpr std::string_view kNoPrevious = "0000000000000000000000000000000000000000000000000000000000000000";
 
 // "0x1.8p+1": every finite double >= 0 has one text, and it is exact.
@@ -33,6 +33,7 @@ std::string release(const LedgerRelease& release, std::size_t number, std::strin
 std::string reserve(std::int64_t step, std::size_t release, std::size_t incarnation, std::string_view previous);
 std::string recovered(std::int64_t step, std::size_t release, std::string_view previous);
 std::string checkpoint(const LedgerCheckpoint& checkpoint, std::string_view previous);
+std::string certificate(std::string_view sha256, std::string_view previous);
 
 // What a line says of its own hash; empty where it has none in its place.
 std::string_view stated_hash(std::string_view line);

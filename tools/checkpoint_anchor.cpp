@@ -1,22 +1,21 @@
 #include <fmt/format.h>
 #include <sotto/models/safetensors.h>
 #include <sotto/privacy/error.h>
-#include <sotto/privacy/sha256.h>
 #include <sotto/tools/checkpoint_anchor.h>
 
 #include <algorithm>
 
 namespace sotto::tools {
 
-privacy::LedgerCheckpoint anchored_checkpoint(const std::filesystem::path& checkpoint,
+privacy::LedgerCheckpoint anchored_checkpoint(const std::filesystem::path& checkpoint, const std::string& sha256,
                                               const privacy::LedgerContents& ledger) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(checkpoint, ignored))
-    throw UsageError(
-        fmt::format("[resume] there is no checkpoint {}: this run cannot be continued", checkpoint.string()));
-  const std::string hash = privacy::sha256_of_file(checkpoint);
+  if (ledger.schema == 1)
+    throw LedgerError(
+        "[checkpoint] the run was begun by an earlier version of sotto, whose ledger holds no hash of its checkpoint: "
+        "it "
+        "can be verified, and is continued by that version alone");
   const auto& known = ledger.checkpoints;
-  if (const auto found = std::ranges::find(known, hash, &privacy::LedgerCheckpoint::sha256); found != known.end())
+  if (const auto found = std::ranges::find(known, sha256, &privacy::LedgerCheckpoint::sha256); found != known.end())
     return *found;
   const models::Metadata metadata = models::SafetensorsFile::read(checkpoint).metadata();
   const auto head = metadata.find("ledger_head");

@@ -5,13 +5,15 @@
 #include <sotto/privacy/ledger_contents.h>
 
 #include <filesystem>
+#include <string>
 
 namespace sotto::tools {
 
-// What the ledger says of the file. Throws UsageError when there is no such file; DataError when it was changed since
-// it was written, or is no checkpoint; LedgerError when the ledger does not hold the record that was written before the
-// file: it was cut or belongs to another run.
-privacy::LedgerCheckpoint anchored_checkpoint(const std::filesystem::path& checkpoint,
+// What the ledger says of the file with this SHA-256, which is to be taken before the ledger is read: then a run that
+// goes on meanwhile is no contradiction. Throws DataError when the file was changed since it was written, or is no
+// checkpoint; LedgerError when the ledger is of an earlier version, or does not hold the record that was written before
+// the file: it was cut or belongs to another run.
+privacy::LedgerCheckpoint anchored_checkpoint(const std::filesystem::path& checkpoint, const std::string& sha256,
                                               const privacy::LedgerContents& ledger);
 
 }  // namespace sotto::tools

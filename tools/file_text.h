@@ -6,7 +6,7 @@
 
 namespace sotto::tools {
 
-// All its bytes. Throws DataError when it cannot be read.
+// All its bytes. Throws DataError when it cannot be read, or is no regular file.
 std::string file_text(const std::filesystem::path& path);
 
 }  // namespace sotto::tools

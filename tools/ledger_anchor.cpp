@@ -15,7 +15,9 @@ constexpr int kSchema = 1;
 }  // namespace
 
 LedgerAnchor anchor_of(const privacy::LedgerContents& ledger) {
-  return {ledger.header.run, ledger.steps_charged(), ledger.head_hash};
+  // Up to the last complete line, which is the one that is anchored.
+  const auto torn = static_cast<std::int64_t>(ledger.torn_releases.size());
+  return {ledger.header.run, ledger.steps_charged() - torn, ledger.head_hash};
 }
 
 std::string to_json(const LedgerAnchor& anchor) {

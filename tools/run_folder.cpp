@@ -66,6 +66,16 @@ void RunFolder::discard(bool folder) const noexcept {
   if (folder) std::filesystem::remove(path_, ignored);
 }
 
+void remove_unfinished(const RunFolder& folder) noexcept {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder.path(), error); !error && entry != std::filesystem::end(entry);
+       entry.increment(error)) {
+    std::error_code ignored;
+    if (entry->path().filename().string().find(".part.") != std::string::npos)
+      std::filesystem::remove(entry->path(), ignored);
+  }
+}
+
 std::vector<std::string> certificate_names() {
   constexpr int kMostBases = 8;
   const RunFolder any("");

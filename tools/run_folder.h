@@ -57,6 +57,10 @@ class RunFolder {
   std::filesystem::path path_;
 };
 
+// Removes what a program that was killed left of files that it was writing (privacy/atomic_file.h). For the one process
+// that holds the run.
+void remove_unfinished(const RunFolder& folder) noexcept;
+
 // The names under which certificates go with a model (certificates.h), those of its bases included.
 std::vector<std::string> certificate_names();
 

@@ -2,7 +2,6 @@
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/signature.h>
-#include <sotto/tools/file_text.h>
 #include <sotto/tools/run_folder.h>
 #include <sotto/tools/sign_command.h>
 #include <sotto/tools/verification.h>
@@ -48,7 +47,7 @@ void add_sign_command(CLI::App& app, std::ostream& out, int& exit_code) {
           fmt::format("[sign] {} is not finished: its certificate would be replaced; go on with 'sotto "
                       "resume {}'",
                       flags->run, flags->run));
-    const std::string signature = privacy::sign(file_text(folder.certificate()), flags->key);
+    const std::string signature = privacy::sign(found.certificate_text, flags->key);
     privacy::write_file_atomically(folder.signature(), std::string_view(signature));
     out << folder.signature().string() << '\n';
     exit_code = static_cast<int>(ExitCode::done);

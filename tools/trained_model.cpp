@@ -4,6 +4,7 @@
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger_contents.h>
+#include <sotto/privacy/sha256.h>
 #include <sotto/tools/file_text.h>
 #include <sotto/tools/trained_model.h>
 
@@ -23,8 +24,12 @@ void warn_of_unfinished(const RunFolder& folder, std::ostream& err) {
   std::error_code ignored;
   if (!std::filesystem::exists(folder.ledger(), ignored) || !std::filesystem::exists(folder.certificate(), ignored))
     return;
-  const privacy::Certificate certificate = privacy::parse_certificate(file_text(folder.certificate()));
-  if (certificate.ledger_head_hash != privacy::read_ledger(folder.ledger()).head_hash)
+  const std::string text = file_text(folder.certificate());
+  const privacy::Certificate certificate = privacy::parse_certificate(text);
+  const privacy::LedgerContents ledger = privacy::read_ledger(folder.ledger());
+  const bool current = ledger.schema == 1 ? certificate.ledger_head_hash == ledger.head_hash
+                                          : ledger.ends_with_certificate(privacy::sha256_hex(text));
+  if (!current)
     err << fmt::format(
         "sotto: warning: the ledger of {} went on after certificate.json and the model were written; "
         "finish the run with 'sotto resume {}' before you quote either\n",

@@ -2,19 +2,18 @@
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 #include <fmt/format.h>
-#include <sotto/models/state.h>
 #include <sotto/privacy/atomic_file.h>
+#include <sotto/privacy/sha256.h>
 #include <sotto/tools/audit_report.h>
 #include <sotto/tools/checkpoint_anchor.h>
 #include <sotto/tools/config_file.h>
 #include <sotto/tools/declaration.h>
-#include <sotto/tools/file_text.h>
 #include <sotto/tools/lora_flags.h>
 #include <sotto/tools/machine_costs.h>
+#include <sotto/tools/metrics_file.h>
 #include <sotto/tools/progress.h>
-#include <sotto/tools/run_certificate.h>
+#include <sotto/tools/run_artefacts.h>
 #include <sotto/tools/run_device.h>
-#include <sotto/tools/run_files.h>
 #include <sotto/tools/run_optimizer.h>
 #include <sotto/tools/run_report.h>
 #include <sotto/tools/slow_notice.h>
@@ -46,25 +45,6 @@ optim::WeightRule weight_rule(const TrainOptions& o, size_t groups) {
   if (!o.per_group) return optim::WeightRule::flat(o.clip_norm);
   return optim::WeightRule::flat_per_group(
       std::vector<double>(groups, o.clip_norm / std::sqrt(static_cast<double>(groups))));
-}
-
-// What another program needs beside the weights.
-models::Metadata text_metadata(const DeclaredText& text, const TrainOptions& o) {
-  const data::LabelRule& labels = text.labels();
-  models::Metadata result = {{"labels", labels.text()}, {"max_tokens", fmt::format("{}", text.max_tokens)}};
-  if (labels.is_range())
-    result["outputs"] = "-1 to 1 stand for the range of the labels";
-  else
-    result["classes"] = nlohmann::json(labels.class_names()).dump();
-  if (!text.from_scratch) result["pooling"] = o.pooling;
-  return result;
-}
-
-void append_line(const std::filesystem::path& path, const std::string& line) {
-  std::FILE* file = std::fopen(path.c_str(), "a");
-  bool written = file != nullptr && std::fputs((line + "\n").c_str(), file) >= 0;
-  if (file != nullptr) written = std::fclose(file) == 0 && written;
-  if (!written) throw IoError(fmt::format("[train] cannot write to {}; is the disk full?", path.string()));
 }
 
 }  // namespace
@@ -211,25 +191,47 @@ ExitCode TrainingRun::train() {
   }
 }
 
+void TrainingRun::refuse_without_checkpoint() const {
+  std::error_code ignored;
+  const bool charged = std::filesystem::exists(folder_.ledger(), ignored) &&
+                       std::filesystem::file_size(folder_.ledger(), ignored) > 0 &&
+                       privacy::read_ledger(folder_.ledger()).steps_charged() > 0;
+  throw UsageError(fmt::format(
+      "[resume] there is no checkpoint {}: this run cannot be continued{}", folder_.checkpoint().string(),
+      charged ? "" : "; nothing was charged to it, so that the folder can be removed and the run begun again"));
+}
+
 ExitCode TrainingRun::resume() {
   catch_signals();
-  if (plan_.privacy) anchored_checkpoint(folder_.checkpoint(), privacy::read_ledger(folder_.ledger()));
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder_.checkpoint(), ignored)) refuse_without_checkpoint();
+  privacy::LedgerContents ledger;
+  if (plan_.privacy) {
+    const std::string hash = privacy::sha256_of_file(folder_.checkpoint());
+    ledger = privacy::read_ledger(folder_.ledger());
+    anchored_checkpoint(folder_.checkpoint(), hash, ledger);
+  }
   const RunCheckpoint state = load_run_checkpoint(folder_.checkpoint(), model(), *optimizer_);
-  if (state.applied_steps > plan_.steps)
-    throw DataError(fmt::format("[checkpoint] {}: {} applied steps; the run plans {}", folder_.checkpoint().string(),
-                                state.applied_steps, plan_.steps));
-  if (is_finished(state))
-    throw UsageError(
-        fmt::format("[resume] {} is finished: all {} planned steps were taken", folder_.path().string(), plan_.steps));
   declared_ = declaration_sha256(job_.options, folder_);
   if (declared_ != state.declared)
     throw DataError(fmt::format(
         "[resume] config.toml, or a file of {} that tells of the records or the model, is another than when "
         "the run began: what was done in its steps could not be stated; put it back, or begin a new run",
         folder_.path().string()));
+  if (state.applied_steps > plan_.steps)
+    throw DataError(fmt::format("[checkpoint] {}: {} applied steps; the run plans {}", folder_.checkpoint().string(),
+                                state.applied_steps, plan_.steps));
+  if (is_finished(folder_, plan_, state))
+    throw UsageError(
+        fmt::format("[resume] {} is finished: all {} planned steps were taken", folder_.path().string(), plan_.steps));
   applied_steps_ = state.applied_steps;
   updates_ = state.updates;
   start(true);
+  if (private_ && (private_->ledger().contents().checkpoints.size() != ledger.checkpoints.size() ||
+                   private_->steps_charged() != ledger.steps_charged()))
+    throw LedgerError(fmt::format("[resume] {} went on in another process meanwhile; nothing was charged by this one",
+                                  folder_.path().string()));
+  remove_unfinished(folder_);
   text() << describe(job_.options, plan_)
          << fmt::format("run               {}, {} of {} steps {}\n", folder_.path().string(), steps_done(), plan_.steps,
                         private_ ? "charged" : "taken");
@@ -370,15 +372,6 @@ void TrainingRun::save() {
                       record);
 }
 
-// All planned steps, and what is written last tells of them.
-bool TrainingRun::is_finished(const RunCheckpoint& state) const {
-  std::error_code ignored;
-  if (!plan_.privacy) return state.applied_steps >= plan_.steps && std::filesystem::exists(folder_.model(), ignored);
-  const privacy::LedgerContents ledger = privacy::read_ledger(folder_.ledger());
-  if (ledger.steps_charged() < plan_.steps || !std::filesystem::exists(folder_.certificate(), ignored)) return false;
-  return privacy::parse_certificate(file_text(folder_.certificate())).ledger_head_hash == ledger.head_hash;
-}
-
 std::optional<TestResult> TrainingRun::evaluate() {
   std::optional<TestResult> result;
   if (inputs_.test)
@@ -387,42 +380,17 @@ std::optional<TestResult> TrainingRun::evaluate() {
   if (private_ && plan_.not_private.empty()) line["epsilon_spent"] = private_->epsilon();
   if (result) add_to(line, *result);
   if (!plan_.not_private.empty()) line["not_private"] = plan_.not_private;
-  append_line(folder_.metrics(), line.dump());
+  append_metrics(folder_.metrics(), line.dump());
   return result;
 }
 
-// Without the folders of this machine.
-std::string TrainingRun::model_name() const {
-  if (!inputs_.graph.empty()) return "graph.ts";
-  const std::filesystem::path path = job_.options.model;
-  return (path.has_filename() ? path : path.parent_path()).filename().string();
-}
-
 void TrainingRun::write_artefacts() const {
-  models::Metadata metadata = {{"model", model_name()}};
-  metadata["input_scaling"] = input_scaling(plan_.data);
-  if (plan_.data.text) metadata.merge(text_metadata(*plan_.data.text, resolved(job_.options, plan_)));
-  const std::string hash = inputs_.model_sha256();
-  if (!hash.empty()) metadata["model_file_sha256"] = hash;
-  if (!private_) {
-    metadata["privacy"] = "NOT PRIVATE: " + plan_.not_private;
-    if (model().has_file()) model().write_file(folder_.script(), folder_certificates(folder_.path()));
-    models::save_state(folder_.model(), model().state(), metadata);
-    return;
-  }
-  privacy::Certificate certificate = run_certificate(job_.options, plan_, *private_, hash, inputs_.base);
-  metadata["privacy"] = privacy::statement(certificate);
-  models::save_state(folder_.model(), model().state(), metadata);
-  if (model().has_file()) {
-    // The certificate within it cannot tell its hash.
-    certificate.files = run_file_hashes(folder_);
-    certificate.files.erase(folder_.script().filename().string());
-    Certificates certificates = folder_certificates(folder_.path());
-    certificates[folder_.certificate().filename().string()] = privacy::to_json(certificate);
-    model().write_file(folder_.script(), certificates);
-  }
-  certificate.files = run_file_hashes(folder_);
-  privacy::write_certificate(folder_.certificate(), certificate);
+  tools::write_artefacts({.folder = folder_,
+                          .options = job_.options,
+                          .plan = plan_,
+                          .inputs = inputs_,
+                          .training = private_.get(),
+                          .applied_steps = applied_steps_});
 }
 
 void TrainingRun::report(const std::optional<TestResult>& result, bool finished) const {

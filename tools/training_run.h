@@ -54,10 +54,9 @@ class TrainingRun {
   void require_finite() const;
   void tell_folder();
   void save();
-  bool is_finished(const RunCheckpoint& state) const;
+  [[noreturn]] void refuse_without_checkpoint() const;
   // On the test records; also goes to metrics.jsonl. Nothing without test records.
   std::optional<TestResult> evaluate();
-  std::string model_name() const;
   void write_artefacts() const;
   void report(const std::optional<TestResult>& result, bool finished) const;
   int64_t steps_done() const;  // charged, or taken where nothing is charged

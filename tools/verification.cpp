@@ -1,17 +1,22 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sotto/models/safetensors.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/sha256.h>
 #include <sotto/privacy/signature.h>
 #include <sotto/tools/checkpoint_anchor.h>
-#include <sotto/tools/config_file.h>
+#include <sotto/tools/declaration.h>
 #include <sotto/tools/file_text.h>
 #include <sotto/tools/numbers.h>
 #include <sotto/tools/recomputed_epsilon.h>
 #include <sotto/tools/run_files.h>
+#include <sotto/tools/run_options.h>
 #include <sotto/tools/verification.h>
 
 #include <algorithm>
 #include <functional>
+#include <nlohmann/json.hpp>
+#include <sstream>
 
 namespace sotto::tools {
 namespace {
@@ -34,6 +39,10 @@ class Verifier {
   Verifier(const RunFolder& folder, const VerifyOptions& options) : folder_(folder), options_(options) {}
 
   Verification run() {
+    // Before the ledger: their records are written before they take their names, so that a run which goes on meanwhile
+    // is no contradiction.
+    if (is_there(folder_.certificate())) certificate_text_ = file_text(folder_.certificate());
+    if (is_there(folder_.checkpoint())) checkpoint_hash_ = privacy::sha256_of_file(folder_.checkpoint());
     check("ledger", ExitCode::ledger_refused, [this] { return ledger(); });
     check("privacy", ExitCode::bad_data, [this] { return is_private(); });
     check("keys", ExitCode::ledger_refused, [this] { return keys(); });
@@ -43,6 +52,7 @@ class Verifier {
     check("epsilon", ExitCode::bad_data, [this] { return epsilon(); });
     check("checkpoint", ExitCode::bad_data, [this] { return checkpoint(); });
     check("configuration", ExitCode::bad_data, [this] { return configuration(); });
+    check("metrics", ExitCode::ledger_refused, [this] { return metrics(); });
     check("files", ExitCode::bad_data, [this] { return files(); });
     if (!options_.public_key.empty()) check("signature", ExitCode::bad_data, [this] { return signature(); });
     if (!options_.anchor.empty()) check("anchor", ExitCode::ledger_refused, [this] { return anchor(); });
@@ -69,7 +79,9 @@ class Verifier {
       found = {subject, Check::Outcome::fails, fails.text, fails.code.value_or(code)};
     } catch (const LedgerError& error) {
       found = {subject, Check::Outcome::fails, error.what(), error.code()};
-    } catch (const std::exception& error) {
+    } catch (const DataError& error) {
+      found = {subject, Check::Outcome::fails, error.what(), code};
+    } catch (const UsageError& error) {
       found = {subject, Check::Outcome::fails, error.what(), code};
     }
     result_.checks.push_back(std::move(found));
@@ -137,11 +149,14 @@ class Verifier {
   }
 
   Finding certificate() {
-    if (!is_there(folder_.certificate())) return nothing("there is none yet: the run was not finished");
-    result_.certificate = privacy::parse_certificate(file_text(folder_.certificate()));
+    if (!certificate_text_) return nothing("there is none yet: the run was not finished");
+    result_.certificate = privacy::parse_certificate(*certificate_text_);
+    result_.certificate_text = *certificate_text_;
     const Certificate& c = *result_.certificate;
     if (!result_.ledger) throw Fails{"there is no ledger to compare it with"};
     const privacy::LedgerHeader& h = result_.ledger->header;
+    if (c.schema != result_.ledger->schema)
+      throw Fails{fmt::format("it is of schema {}, and the ledger of schema {}", c.schema, result_.ledger->schema)};
     if (c.schema != 1 && c.run != h.run)
       throw Fails{fmt::format("it is of run {}, and the ledger of run {}", c.run, h.run), ExitCode::ledger_refused};
     const auto same = [](bool equal, const char* what) {
@@ -161,7 +176,7 @@ class Verifier {
     return "its sentences follow from its figures, and these are the ledger's";
   }
 
-  // Where the ledger stood when the certificate was written.
+  // Where the ledger stood when the certificate was written, and that it is that certificate.
   Finding head() {
     if (!result_.certificate || !result_.ledger) return nothing("needs certificate and ledger");
     const Certificate& c = *result_.certificate;
@@ -171,14 +186,21 @@ class Verifier {
       throw Fails{
           "the certificate was written after a record that is not in the ledger: it was cut, wound back, or is "
           "another's"};
+    const std::string hash = privacy::sha256_hex(*certificate_text_);
+    const auto known = std::ranges::find(l.certificates, hash, &privacy::LedgerCertificate::sha256);
+    if (l.schema != 1 && (known == l.certificates.end() || known->after != c.ledger_head_hash)) {
+      // Its record follows the one that it states, unless the ledger was cut just there.
+      const bool cut = l.head_hash == c.ledger_head_hash;
+      throw Fails{fmt::format("the ledger does not hold the certificate's SHA-256: {}",
+                              cut ? "it was cut, or the certificate changed" : "the certificate was changed"),
+                  cut ? ExitCode::ledger_refused : ExitCode::bad_data};
+    }
     if (*then != c.executed.steps)
       throw Fails{fmt::format("the certificate states {} and the ledger had charged {} by then",
                               count(c.executed.steps, "executed step"), *then)};
-    if (c.ledger_head_hash == l.head_hash && c.ledger_records != l.records)
-      throw Fails{fmt::format("the certificate states {} records, the ledger has {}", c.ledger_records, l.records)};
-    if (c.ledger_head_hash == l.head_hash && !l.torn) {
-      current_ = true;
-      return "the certificate was written after the ledger's last record";
+    if (l.schema == 1 ? c.ledger_head_hash == l.head_hash && !l.torn : l.ends_with_certificate(hash)) {
+      result_.current = true;
+      return "nothing was charged, and nothing else happened, after the certificate";
     }
     if (c.executed.steps == c.planned.steps)
       throw Fails{"the ledger goes on after the certificate of all planned steps"};
@@ -201,7 +223,12 @@ class Verifier {
     }
     const Certificate& c = *result_.certificate;
     claim("planned", of_plan, c.planned.epsilon);
-    if (current_) claim("executed", recompute(l.spent), c.executed.epsilon);
+    if (result_.current && c.executed.steps < c.planned.steps) {
+      // Fewer of the same steps lose no more, whatever the width of the brackets.
+      RecomputedEpsilon spent = recompute(l.spent);
+      spent.upper = std::min(spent.upper, of_plan.upper);
+      claim("executed", spent, c.executed.epsilon);
+    }
     return fmt::format("{} for the planned steps, recomputed: {}", c.planned.epsilon, of_plan.text());
   }
 
@@ -220,42 +247,65 @@ class Verifier {
   }
 
   Finding checkpoint() {
-    if (!is_there(folder_.checkpoint())) return nothing("there is none: the run cannot be continued");
+    if (!checkpoint_hash_) return nothing("there is none: the run cannot be continued");
     if (!result_.ledger) return nothing("its hash is in the ledger");
     const LedgerContents& l = *result_.ledger;
     if (l.schema == 1) return nothing("a ledger of schema 1 has no hashes of checkpoints");
-    const privacy::LedgerCheckpoint found = anchored_checkpoint(folder_.checkpoint(), l);
+    const privacy::LedgerCheckpoint found = anchored_checkpoint(folder_.checkpoint(), *checkpoint_hash_, l);
     return fmt::format("{} applied, {} charged; its hash is in the ledger", found.applied_steps, l.steps_charged());
   }
 
-  // What config.toml declares of what the ledger holds: a run that is continued takes it from there.
+  // What config.toml declares of what the ledger holds, and of all else that a run may not change.
   Finding configuration() {
     if (!result_.ledger) return nothing("it is compared with the ledger");
     const privacy::LedgerHeader& h = result_.ledger->header;
-    const TrainOptions o = train_options(read_config(folder_.config()));
+    const TrainOptions o = run_options(folder_);
     const auto same = [](bool equal, const char* key) {
       if (!equal) throw Fails{fmt::format("config.toml has another {} than the ledger", key)};
     };
     if (o.dataset_size) same(*o.dataset_size == h.dataset_size, "dataset-size");
-    if (o.dataset_size)
-      same(static_cast<double>(o.batch) / static_cast<double>(*o.dataset_size) == h.event.sampling_rate, "batch");
+    same(static_cast<double>(o.batch) / static_cast<double>(h.dataset_size) == h.event.sampling_rate, "batch");
     if (o.steps) same(*o.steps == h.steps, "steps");
-    if (o.delta) same(*o.delta == h.delta, "delta");
+    same(o.delta == h.delta, "delta");
     if (o.noise_multiplier) same(*o.noise_multiplier == h.event.mechanism.noise_multiplier, "noise-multiplier");
     if (const auto clip = h.weight_rule_parameters.find("clip_norm"); clip != h.weight_rule_parameters.end())
       same(o.clip_norm == clip->second, "clip-norm");
     same(o.insecure_test_seed.has_value() != h.keys_are_secret, "insecure-test-seed");
+    if (result_.certificate) same(result_.certificate->clip_norm == o.clip_norm, "clip-norm");
     // A certificate rounds up to four decimals.
     if (o.epsilon && result_.certificate && result_.certificate->planned.epsilon > *o.epsilon + 1e-4)
       throw Fails{fmt::format("config.toml asks for epsilon {}, and the certificate states {}", *o.epsilon,
                               result_.certificate->planned.epsilon)};
-    return "config.toml declares what the ledger holds";
+    if (checkpoint_hash_ && result_.ledger->schema != 1) {
+      const models::Metadata metadata = models::SafetensorsFile::map(folder_.checkpoint()).metadata();
+      const auto declared = metadata.find("declared");
+      if (declared == metadata.end() || declared->second != declaration_sha256(o, folder_))
+        throw Fails{
+            "config.toml, or a file that tells of the records or the model, is another than when the run began"};
+    }
+    return "config.toml declares what the ledger and the checkpoint hold";
+  }
+
+  // A step that was evaluated was charged.
+  Finding metrics() {
+    if (!result_.ledger || !is_there(folder_.metrics())) return nothing("there are none");
+    std::istringstream lines(file_text(folder_.metrics()));
+    int64_t last = 0;
+    for (std::string line; std::getline(lines, line);) {
+      const auto json = nlohmann::json::parse(line, nullptr, false);
+      if (json.is_object() && json.contains("step") && json["step"].is_number_integer())
+        last = std::max(last, json["step"].get<int64_t>());
+    }
+    if (last > result_.ledger->steps_charged())
+      throw Fails{fmt::format("they tell of step {}, and the ledger of {}: it was cut or wound back", last,
+                              count(result_.ledger->steps_charged(), "step"))};
+    return fmt::format("of no step that was not charged");
   }
 
   Finding files() {
     if (!result_.certificate) return nothing("the certificate will state their hashes");
     if (result_.certificate->schema == 1) return nothing("a certificate of schema 1 states no hashes");
-    if (!current_) return nothing("the certificate is of before");
+    if (!result_.current) return nothing("the certificate is of before");
     const std::map<std::string, std::string>& stated = result_.certificate->files;
     const std::map<std::string, std::string> found = run_file_hashes(folder_);
     std::vector<std::string> wrong;
@@ -275,9 +325,9 @@ class Verifier {
 
   Finding signature() {
     const std::string key = privacy::public_key_fingerprint(options_.public_key);
-    if (!is_there(folder_.certificate())) throw Fails{"there is no certificate to be signed"};
+    if (!certificate_text_) throw Fails{"there is no certificate to be signed"};
     if (!is_there(folder_.signature())) throw Fails{"there is no certificate.json.sig; sotto sign makes it"};
-    if (!privacy::is_signed(file_text(folder_.certificate()), file_text(folder_.signature()), options_.public_key))
+    if (!privacy::is_signed(*certificate_text_, file_text(folder_.signature()), options_.public_key))
       throw Fails{fmt::format("not one of the certificate by the key with fingerprint {}", key)};
     return fmt::format("of the certificate, by the key with fingerprint {}", key);
   }
@@ -302,9 +352,9 @@ class Verifier {
   const RunFolder& folder_;
   const VerifyOptions& options_;
   Verification result_;
-  std::string text_;      // of the ledger
-  std::string absent_;    // why a check has nothing to check
-  bool current_ = false;  // the certificate was written after the ledger's last record
+  std::string text_;    // of the ledger
+  std::string absent_;  // why a check has nothing to check
+  std::optional<std::string> certificate_text_, checkpoint_hash_;
 };
 
 }  // namespace
@@ -314,8 +364,7 @@ bool Verification::holds() const {
 }
 
 bool Verification::finished() const {
-  return certificate && ledger && certificate->ledger_head_hash == ledger->head_hash && !ledger->torn &&
-         certificate->executed.steps == certificate->planned.steps;
+  return current && certificate->executed.steps == certificate->planned.steps;
 }
 
 ExitCode Verification::code() const {

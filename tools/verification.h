@@ -34,6 +34,9 @@ struct Verification {
   std::optional<privacy::LedgerContents> ledger;    // where it reads
   std::optional<privacy::Certificate> certificate;  // where there is one that reads
 
+  std::string certificate_text;  // of that
+  bool current = false;          // the ledger ends with that certificate
+
   bool holds() const;  // no check failed
   // Of a run that is NOT PRIVATE, a check fails: nothing may be quoted.
   bool finished() const;  // there is a certificate, and the ledger ends where it says, after the planned steps

@@ -54,7 +54,7 @@ std::string to_text(const Verification& found) {
 }
 
 std::string to_json(const Verification& found) {
-  Json json = {{"verified", found.holds()}, {"finished", found.finished()}};
+  Json json = {{"holds", found.holds()}, {"finished", found.finished()}};
   json["statement"] = nullptr;
   if (found.holds() && found.finished()) json["statement"] = privacy::statement(*found.certificate);
   json["checks"] = Json::array();

@@ -64,11 +64,12 @@ TEST_F(LedgerTest, TornReleaseStillChargesAStep) {
 // A start of the program or a checkpoint that was cut off drew no noise: once its line says what it is, it costs
 // nothing.
 TEST_F(LedgerTest, TornLineWithoutAChargeChargesAStepOnlyWhileItCouldBeOne) {
-  for (const std::string_view start : {ledger_text::kIncarnationStart, ledger_text::kCheckpointStart}) {
+  for (const std::string_view start : {ledger_text::kIncarnationStart, ledger_text::kFileStart}) {
     std::filesystem::remove(path_);
+    create();
     {
-      Ledger ledger = create();
-      if (start == ledger_text::kCheckpointStart) ledger.record_checkpoint({0, sha256_hex("file")});
+      Ledger ledger = Ledger::open(path_, keys(3));
+      if (start == ledger_text::kFileStart) ledger.record_checkpoint({0, sha256_hex("file")});
     }
     const std::string whole = content_of(path_);
     const std::size_t line = whole.rfind('\n', whole.size() - 2) + 1;
@@ -83,6 +84,46 @@ TEST_F(LedgerTest, TornLineWithoutAChargeChargesAStepOnlyWhileItCouldBeOne) {
       }
       ASSERT_EQ(steps_in(read_ledger(path_).spent), charged + 1) << length;
     }
+  }
+}
+
+// No step can come before a first start, nor after the last one that is planned.
+TEST_F(LedgerTest, TornLineWhereNoChargeCanBeChargesNothing) {
+  create();
+  std::string whole = content_of(path_);
+  for (std::size_t length = whole.find('\n') + 2; length < whole.size(); ++length) {
+    replace_content(path_, whole.substr(0, length));
+    ASSERT_EQ(read_ledger(path_).steps_charged(), 0) << length;
+  }
+  std::filesystem::remove(path_);
+  LedgerHeader h = header();
+  h.steps = 2;
+  {
+    Ledger ledger = Ledger::create(path_, h, keys(1));
+    charge(ledger, 2);
+    EXPECT_THROW(charge(ledger, 1), BudgetExhausted);
+    EXPECT_THROW(ledger.begin_reserve(2, kEvent, 0.3, keys(1).noise_key), BudgetExhausted);
+  }
+  whole = content_of(path_);
+  for (const std::string& line : {ledger_text::checkpoint({2, sha256_hex("file")}, read_ledger(path_).head_hash),
+                                  ledger_text::certificate(sha256_hex("file"), read_ledger(path_).head_hash)})
+    for (std::size_t length = 1; length < line.size(); ++length) {
+      replace_content(path_, whole + line.substr(0, length));
+      ASSERT_EQ(Ledger::open(path_, keys(2)).contents().steps_charged(), 2) << length;
+    }
+}
+
+TEST_F(LedgerTest, LedgerThatWasNotBegunIsReplaced) {
+  create();
+  const std::string whole = content_of(path_);
+  for (std::size_t length = 0; length <= whole.find('\n'); ++length) {
+    replace_content(path_, whole.substr(0, length));
+    EXPECT_NO_THROW(create()) << length;
+  }
+  for (const char* other : {"x", "{\"record\":\"other", "a file of the user"}) {
+    replace_content(path_, other);
+    EXPECT_THROW(create(), LedgerError) << other;
+    EXPECT_EQ(content_of(path_), other);
   }
 }
 
@@ -102,6 +143,7 @@ TEST_F(LedgerTest, EveryFlippedBitIsNoticedInTheLineItIsIn) {
     charge(ledger, 2);
     charge(ledger, 1, kOther);
     ledger.record_checkpoint({3, sha256_hex("file")});
+    ledger.record_certificate(sha256_hex("another"));
     charge(ledger, 1);
   }
   const std::string whole = content_of(path_);

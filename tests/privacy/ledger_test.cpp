@@ -14,6 +14,25 @@ namespace {
 
 static_assert(!std::is_copy_constructible_v<Ledger> && std::is_nothrow_move_constructible_v<Ledger>);
 
+// The descriptor of this process that points at the ledger is made another name for `file`.
+void put_under(const std::filesystem::path& path, int file) {
+  int found = 0;
+  for (int fd = 3; fd < 256; ++fd) {
+    std::error_code ignored;
+    const auto target = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), ignored);
+    if (ignored || target != std::filesystem::canonical(path)) continue;
+    ASSERT_EQ(::dup2(file, fd), fd);
+    ++found;
+  }
+  ASSERT_EQ(found, 1);
+}
+
+void fill_the_disk_under(const std::filesystem::path& path) {
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  put_under(path, full);
+  ::close(full);
+}
+
 TEST_F(LedgerTest, SpentIsWhatWasReservedAcrossIncarnationsAndEvents) {
   {
     Ledger ledger = create();
@@ -108,6 +127,43 @@ TEST_F(LedgerTest, CheckpointsAreInTheChain) {
   EXPECT_THROW(ledger.record_checkpoint({-1, sha256_hex("three")}), UsageError);
   EXPECT_THROW(ledger.record_checkpoint({4, "three"}), UsageError);
   EXPECT_EQ(read_ledger(path_).head_hash, ledger.head_hash());
+}
+
+TEST_F(LedgerTest, CertificateIsTheLastRecordUntilSomethingHappens) {
+  {
+    Ledger ledger = create();
+    charge(ledger, 3);
+    const std::string before = ledger.head_hash();
+    EXPECT_FALSE(ledger.contents().ends_with_certificate(sha256_hex("one")));
+    ledger.record_certificate(sha256_hex("one"));
+    const LedgerContents read = read_ledger(path_);
+    for (const LedgerContents& contents : {read, ledger.contents()}) {
+      EXPECT_TRUE(contents.ends_with_certificate(sha256_hex("one")));
+      EXPECT_FALSE(contents.ends_with_certificate(sha256_hex("two")));
+      ASSERT_EQ(contents.certificates.size(), 1u);
+      EXPECT_EQ(contents.certificates[0].after, before);
+    }
+    ledger.record_checkpoint({3, sha256_hex("file")});
+    EXPECT_FALSE(ledger.contents().ends_with_certificate(sha256_hex("one")));
+    ledger.record_certificate(sha256_hex("one"));
+    charge(ledger, 1);
+    EXPECT_FALSE(ledger.contents().ends_with_certificate(sha256_hex("one")));
+    ledger.record_certificate(sha256_hex("one"));
+    EXPECT_THROW(ledger.record_certificate("one"), UsageError);
+  }
+  replace_content(path_, content_of(path_) + "{");
+  EXPECT_FALSE(read_ledger(path_).ends_with_certificate(sha256_hex("one"))) << "torn";
+  EXPECT_FALSE(Ledger::open(path_, keys(2)).contents().ends_with_certificate(sha256_hex("one")));
+}
+
+// Whatever fails while a charge is on its way, nothing is charged after it.
+TEST_F(LedgerTest, FailedCheckpointIsNotForgottenByTheChargeOnItsWay) {
+  Ledger ledger = create();
+  ledger.begin_reserve(0, kEvent, 0.3, keys(1).noise_key);
+  fill_the_disk_under(path_);
+  EXPECT_THROW(ledger.record_checkpoint({0, sha256_hex("one")}), IoError);
+  EXPECT_THROW(ledger.reserve(0, kEvent, 0.3, keys(1).noise_key), LedgerError);
+  EXPECT_THROW(ledger.reserve(1, kEvent, 0.3, keys(1).noise_key), LedgerError);
 }
 
 TEST_F(LedgerTest, CheckpointWhileAChargeIsOnItsWayLeavesTheCharge) {
@@ -231,25 +287,6 @@ TEST_F(LedgerTest, UnchargedLedgerIsReplaced) {
   replace_content(path_, "not a ledger\n");
   EXPECT_THROW(create(), LedgerError);
   EXPECT_EQ(content_of(path_), "not a ledger\n");
-}
-
-// The descriptor of this process that points at the ledger is made another name for `file`.
-void put_under(const std::filesystem::path& path, int file) {
-  int found = 0;
-  for (int fd = 3; fd < 256; ++fd) {
-    std::error_code ignored;
-    const auto target = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), ignored);
-    if (ignored || target != std::filesystem::canonical(path)) continue;
-    ASSERT_EQ(::dup2(file, fd), fd);
-    ++found;
-  }
-  ASSERT_EQ(found, 1);
-}
-
-void fill_the_disk_under(const std::filesystem::path& path) {
-  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
-  put_under(path, full);
-  ::close(full);
 }
 
 TEST_F(LedgerTest, FullDiskIsAnErrorAndChargesNothingFurther) {

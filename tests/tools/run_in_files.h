@@ -8,8 +8,10 @@
 #include <sotto/privacy/plan.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/config_file.h>
+#include <sotto/tools/declaration.h>
 #include <sotto/tools/run_files.h>
 #include <sotto/tools/run_folder.h>
+#include <sotto/tools/run_options.h>
 
 #include <algorithm>
 #include <array>
@@ -36,6 +38,13 @@ class RunInFiles {
 
   const RunFolder& folder() const { return folder_; }
   std::filesystem::path path() const { return folder_.path(); }
+
+  // The certificate as it is, and its record.
+  static void write_certificate(const RunFolder& folder, const privacy::Certificate& certificate,
+                                privacy::Ledger& ledger) {
+    privacy::write_certificate(folder.certificate(), certificate,
+                               [&](const std::string& sha256) { ledger.record_certificate(sha256); });
+  }
 
   static privacy::LedgerKeys keys(int start, bool secret = true) {
     return {privacy::sha256_hex("noise " + std::to_string(start)),
@@ -125,17 +134,19 @@ class RunInFiles {
     const std::array<float, 3> weights = {1, 2, 3};
     const models::TensorView view{"weight", models::Dtype::f32, {3}, std::as_bytes(std::span(weights))};
     models::write_safetensors(folder_.model(), std::span(&view, 1), {{"model", "test"}});
-    privacy::write_file_atomically(folder_.metrics(), "{\"step\":6}\n");
-    if (options_.with_certificate) privacy::write_certificate(folder_.certificate(), certificate(ledger->contents()));
+    privacy::write_file_atomically(folder_.metrics(), "{\"step\":" + std::to_string(options_.charged) + "}\n");
+    if (options_.with_certificate) write_certificate(folder_, certificate(ledger->contents()), *ledger);
   }
 
   void write_checkpoint(privacy::Ledger& ledger) const {
     const std::array<float, 3> weights = {static_cast<float>(ledger.next_step()), 2, 3};
     const models::TensorView view{"model.weight", models::Dtype::f32, {3}, std::as_bytes(std::span(weights))};
-    models::write_safetensors(folder_.checkpoint(), std::span(&view, 1), {{"ledger_head", ledger.head_hash()}},
-                              [&](const std::string& sha256) {
-                                ledger.record_checkpoint({ledger.contents().steps_charged(), sha256});
-                              });
+    models::write_safetensors(
+        folder_.checkpoint(), std::span(&view, 1),
+        {{"ledger_head", ledger.head_hash()}, {"declared", declaration_sha256(run_options(folder_), folder_)}},
+        [&](const std::string& sha256) {
+          ledger.record_checkpoint({ledger.contents().steps_charged(), sha256});
+        });
   }
 
   sotto::testing::ScratchFolder scratch_{sotto::testing::ScratchFolder::memory()};

@@ -29,7 +29,8 @@ TEST_F(TrainRun, ArtefactsExistAndAgreeWithAccount) {
   EXPECT_GE(certificate.planned.epsilon, epsilon);
   EXPECT_LE(certificate.planned.epsilon, epsilon + 1e-4);  // rounded up to four decimals
   const privacy::LedgerContents contents = privacy::read_ledger(ledger());
-  EXPECT_EQ(certificate.ledger_head_hash, contents.head_hash);
+  EXPECT_EQ(certificate.ledger_head_hash, contents.certificates.back().after);
+  EXPECT_TRUE(contents.ends_with_certificate(privacy::sha256_hex(content(run_path() / "certificate.json"))));
   EXPECT_EQ(charged(ledger()), 12);
   EXPECT_TRUE(contents.header.keys_are_secret);
 

@@ -22,7 +22,7 @@ TEST(Verification, OfAWholeRunHolds) {
   EXPECT_TRUE(found.holds());
   EXPECT_TRUE(found.finished());
   EXPECT_EQ(found.code(), ExitCode::done);
-  EXPECT_THAT(of(found, "ledger").text, HasSubstr("11 records in one chain, 6 steps charged"));
+  EXPECT_THAT(of(found, "ledger").text, HasSubstr("12 records in one chain, 6 steps charged"));
   EXPECT_THAT(of(found, "keys").text, HasSubstr("2 starts"));
   EXPECT_THAT(of(found, "files").text, HasSubstr("3 files"));
 }
@@ -72,6 +72,64 @@ TEST(Verification, ConfigurationThatDeclaresOtherwiseIsNoticedWithoutItsHash) {
     EXPECT_EQ(found.code(), ExitCode::bad_data) << from;
     EXPECT_TRUE(failures(found).contains("configuration")) << from;
   }
+}
+
+// Also where the hash is not in a certificate: the checkpoint knows what the run declared.
+TEST(Verification, AnyDeclaredOptionThatChangedIsNoticed) {
+  const RunInFiles run({.charged = 4, .with_certificate = false});
+  std::string text = content(run.folder().config());
+  put(run.folder().config(), text + "\nclasses = 7\n");
+  EXPECT_THAT(failures(verify_run(run.folder()))["configuration"], HasSubstr("is another than when the run began"));
+  put(run.folder().config(), text + "\nlr = 0.25\n");
+  EXPECT_TRUE(verify_run(run.folder()).holds()) << "a learning rate may change";
+  put(run.folder().config(), "no TOML");
+  EXPECT_EQ(verify_run(run.folder()).code(), ExitCode::bad_data);
+}
+
+TEST(Verification, ACertificateOfTheFirstSchemaDoesNotGoWithALedgerOfTheSecond) {
+  const RunInFiles run;
+  privacy::Certificate certificate = privacy::parse_certificate(content(run.folder().certificate()));
+  certificate.schema = 1;
+  certificate.run.clear();
+  certificate.files.clear();
+  put(run.folder().certificate(), privacy::to_json(certificate));
+  EXPECT_THAT(failures(verify_run(run.folder()))["certificate"], HasSubstr("schema 1"));
+}
+
+// Whole in itself, with sentences that agree: only the ledger knows that it is not the one that was written.
+TEST(Verification, ACertificateThatWasWrittenAnewByHandIsNoticed) {
+  const RunInFiles run;
+  const privacy::Certificate honest = privacy::parse_certificate(content(run.folder().certificate()));
+  for (int change = 0; change < 3; ++change) {
+    privacy::Certificate certificate = honest;
+    if (change == 0) certificate.not_covered.pop_back();
+    if (change == 1) certificate.input_scaling = "not at all";
+    if (change == 2) certificate.files["model.safetensors"] = std::string(64, 'a');
+    put(run.folder().certificate(), privacy::to_json(certificate));
+    const Verification found = verify_run(run.folder());
+    EXPECT_EQ(found.code(), ExitCode::bad_data) << change;
+    EXPECT_TRUE(failures(found).contains("head")) << change;
+  }
+}
+
+// A ledger without a certificate that was cut behind its checkpoint: what was evaluated since tells.
+TEST(Verification, MetricsOfAStepThatIsNotChargedAreNoticed) {
+  const RunInFiles run({.charged = 4, .with_certificate = false});
+  put(run.folder().metrics(), "{\"step\":4}\n{\"step\":5}\n");
+  EXPECT_EQ(verify_run(run.folder()).code(), ExitCode::ledger_refused);
+  put(run.folder().metrics(), "{\"step\":4}\n{\"st");
+  EXPECT_TRUE(verify_run(run.folder()).holds());
+}
+
+TEST(Verification, AnAnchorOfATornLedgerIsOneOfItsLastCompleteRecord) {
+  const RunInFiles run({.charged = 4, .with_certificate = false});
+  put(run.folder().ledger(), content(run.folder().ledger()) + R"({"record":"reserve","step":4,"rel)");
+  const std::filesystem::path kept = run.path().parent_path() / "kept";
+  put(kept, to_json(anchor_of(privacy::read_ledger(run.folder().ledger()))));
+  const VerifyOptions with_anchor{.public_key = {}, .anchor = kept};
+  EXPECT_TRUE(verify_run(run.folder(), with_anchor).holds());
+  privacy::Ledger::open(run.folder().ledger(), RunInFiles::keys(3));
+  EXPECT_TRUE(verify_run(run.folder(), with_anchor).holds());
 }
 
 TEST(Verification, AnUnfinishedRunHoldsAsFarAsItGoes) {

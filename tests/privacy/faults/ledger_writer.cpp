@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 namespace {
@@ -24,7 +25,7 @@ constexpr PoissonSampled kRelease{0.01, Gaussian{1.0}};
 constexpr PoissonSampled kOther{0.01, Gaussian{2.0}};  // every fifth step
 constexpr double kSensitivity = 0.5;
 
-LedgerHeader header(std::int64_t steps) {
+LedgerHeader header() {
   LedgerHeader result;
   result.adjacency = Adjacency::add_remove;
   result.dataset_size = 1000;
@@ -32,7 +33,7 @@ LedgerHeader header(std::int64_t steps) {
   result.event = kRelease;
   result.weight_rule = "flat";
   result.sensitivity = kSensitivity;
-  result.steps = steps;
+  result.steps = 1000;
   result.accountant_name = "certified";
   result.accountant_version = "1";
   result.keys_are_secret = true;
@@ -49,7 +50,10 @@ void run(const std::filesystem::path& folder, std::int64_t steps) {
   const std::filesystem::path path = folder / "ledger.jsonl", checkpoint = path.string() + ".checkpoint";
   const SecretKey noise = SecretKey::from_operating_system(), sampler = SecretKey::from_operating_system();
   const LedgerKeys keys{noise.commitment(), sampler.commitment(), true};
-  Ledger ledger = std::filesystem::exists(path) ? Ledger::open(path, keys) : Ledger::create(path, header(steps), keys);
+  std::ifstream file(path);
+  std::string first;
+  const bool begun = std::getline(file, first) && !file.eof();
+  Ledger ledger = begun ? Ledger::open(path, keys) : Ledger::create(path, header(), keys);
   while (ledger.contents().steps_charged() < steps) {
     const std::int64_t step = ledger.next_step();
     const PoissonSampled& release = step % 5 == 4 ? kOther : kRelease;
