@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
+#include <sotto/tools/html_text.h>
 #include <sotto/tools/plot.h>
 
 #include <algorithm>
@@ -16,23 +17,6 @@ constexpr double kLeft = 78, kRight = 22, kTop = 40, kBottom = 56;
 constexpr double kMargin = 20, kCaptionLine = 17, kCaptionSize = 11, kCaptionCharacter = 6.4;
 constexpr double kLeastDecades = 1;
 constexpr std::array kColours = {"#0b5fa5", "#c2410c", "#3f7d20", "#6b21a8"};
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '<')
-      result += "&lt;";
-    else if (c == '>')
-      result += "&gt;";
-    else if (c == '&')
-      result += "&amp;";
-    else if (c == '"')
-      result += "&quot;";
-    else
-      result += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
-  }
-  return result;
-}
 
 std::vector<std::string> broken(const std::string& text, size_t width) {
   std::vector<std::string> lines(1);
@@ -92,7 +76,7 @@ class Panel {
     return fmt::format(
         "<text x=\"{:.1f}\" y=\"24\" text-anchor=\"middle\" font-size=\"15\">{}</text>\n"
         "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"none\" stroke=\"#444444\"/>\n",
-        left_ + kLeft + kPlotWidth / 2, escaped(plot_.title), left_ + kLeft, kTop, kPlotWidth, kPlotHeight);
+        left_ + kLeft + kPlotWidth / 2, html_escaped(plot_.title), left_ + kLeft, kTop, kPlotWidth, kPlotHeight);
   }
 
   std::string x_axis() const {
@@ -104,7 +88,7 @@ class Panel {
           "<text x=\"{0:.1f}\" y=\"{3:.1f}\" text-anchor=\"middle\">{4:g}</text>\n",
           x_of(tick), kTop, kTop + kPlotHeight, kTop + kPlotHeight + 18, tick);
     return text + fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
-                              left_ + kLeft + kPlotWidth / 2, kTop + kPlotHeight + 40, escaped(plot_.x_label));
+                              left_ + kLeft + kPlotWidth / 2, kTop + kPlotHeight + 40, html_escaped(plot_.x_label));
   }
 
   std::string y_axis() const {
@@ -125,7 +109,7 @@ class Panel {
     return text + fmt::format(
                       "<text x=\"{0:.1f}\" y=\"{1:.1f}\" text-anchor=\"middle\" "
                       "transform=\"rotate(-90 {0:.1f} {1:.1f})\">{2}</text>\n",
-                      x, y, escaped(plot_.y_label));
+                      x, y, html_escaped(plot_.y_label));
   }
 
   std::string lines() const {
@@ -154,7 +138,7 @@ class Panel {
           "<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{2:.1f}\" y2=\"{1:.1f}\" stroke=\"{3}\" stroke-width=\"2\"{4}/>"
           "<text x=\"{5:.1f}\" y=\"{6:.1f}\">{7}</text>\n",
           x, y, x + kSample, kColours[i % kColours.size()], dashes(plot_.lines[i].style), x + kSample + 8, y + 4,
-          escaped(plot_.lines[i].name));
+          html_escaped(plot_.lines[i].name));
     }
     return text;
   }
@@ -209,7 +193,7 @@ std::string draw_plots(const std::vector<Plot>& plots, const std::vector<std::st
   for (size_t i = 0; i < plots.size(); ++i) text += Panel(plots[i], panel * static_cast<double>(i)).draw();
   for (size_t i = 0; i < lines.size(); ++i)
     text += fmt::format("<text x=\"{:g}\" y=\"{:.1f}\" font-size=\"{:g}\">{}</text>\n", kMargin,
-                        top + kCaptionLine * (static_cast<double>(i) + 0.8), kCaptionSize, escaped(lines[i]));
+                        top + kCaptionLine * (static_cast<double>(i) + 0.8), kCaptionSize, html_escaped(lines[i]));
   return text + "</svg>\n";
 }
 

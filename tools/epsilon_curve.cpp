@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+#include <sotto/privacy/accountant.h>
+#include <sotto/privacy/error.h>
+#include <sotto/tools/epsilon_curve.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ranges>
+
+namespace sotto::tools {
+namespace {
+
+// Wide enough to be quick, and narrower than the line of a picture.
+constexpr privacy::Precision kPictured{.absolute = 1e-2, .relative = 2e-2};
+
+using privacy::Phase;
+using privacy::Phases;
+
+std::int64_t total(const Phases& phases) {
+  std::int64_t steps = 0;
+  for (const Phase& phase : phases) steps += phase.count;
+  return steps;
+}
+
+void add(Phases& phases, const privacy::PoissonSampled& event, std::int64_t count) {
+  if (count == 0) return;
+  if (!phases.empty() && privacy::same_parameters(phases.back().event, event))
+    phases.back().count += count;
+  else
+    phases.push_back({event, count});
+}
+
+Phases first_steps(const Phases& phases, std::int64_t steps) {
+  Phases result;
+  for (const Phase& phase : phases) {
+    const std::int64_t taken = std::min(phase.count, steps);
+    add(result, phase.event, taken);
+    steps -= taken;
+  }
+  return result;
+}
+
+std::vector<std::int64_t> chosen_steps(std::int64_t last, std::int64_t charged, std::int64_t most) {
+  std::vector<std::int64_t> steps;
+  if (last <= most) {
+    for (std::int64_t step = 1; step <= last; ++step) steps.push_back(step);
+    return steps;
+  }
+  for (std::int64_t i = 1; i <= most; ++i) {
+    const double share = static_cast<double>(i) / static_cast<double>(most);
+    steps.push_back(std::clamp<std::int64_t>(std::llround(share * share * static_cast<double>(last)), 1, last));
+  }
+  for (const std::int64_t step : {std::int64_t{1}, charged, last})
+    if (step > 0) steps.push_back(step);
+  std::ranges::sort(steps);
+  steps.erase(std::ranges::unique(steps).begin(), steps.end());
+  return steps;
+}
+
+double bound_of_one_engine(const privacy::AccountedEvents& run, double delta) {
+  for (const privacy::Method method : privacy::bracket_methods(run)) {
+    try {
+      return privacy::make_accountant(method, run, kPictured)->epsilon(delta).upper;
+    } catch (const UsageError&) {
+      continue;
+    }
+  }
+  return privacy::certified_epsilon(run, delta).bracket.upper;
+}
+
+}  // namespace
+
+std::vector<EpsilonPoint> epsilon_curve(const privacy::LedgerContents& ledger, std::int64_t most_points) {
+  if (most_points < 2)
+    throw UsageError(fmt::format("[epsilon_curve] bad number of points: {}; at least 2 are allowed", most_points));
+  const std::int64_t charged = total(ledger.spent);
+  const std::int64_t last = std::max(charged, ledger.header.steps);
+  Phases all = first_steps(ledger.spent, charged);
+  add(all, ledger.header.event, last - charged);
+
+  std::vector<EpsilonPoint> curve;
+  if (last == 0) return curve;
+  const auto run = [&](std::int64_t step) {
+    return privacy::AccountedEvents{ledger.header.adjacency, {}, first_steps(all, step)};
+  };
+  const privacy::CertifiedBracket whole = privacy::certified_epsilon(run(last), ledger.header.delta);
+  if (std::ranges::find(whole.methods, privacy::Method::contour) == whole.methods.end())
+    most_points = std::min(most_points, kFewEpsilonPoints);
+  for (const std::int64_t step : chosen_steps(last, charged, most_points)) {
+    double epsilon = whole.bracket.upper;
+    if (step == charged && step != last)
+      epsilon = privacy::certified_epsilon(run(step), ledger.header.delta).bracket.upper;
+    else if (step != last)
+      epsilon = bound_of_one_engine(run(step), ledger.header.delta);
+    curve.push_back({.step = step, .epsilon = epsilon, .executed = step <= charged});
+  }
+  double later = curve.back().epsilon, figure = 0;
+  for (EpsilonPoint& point : curve | std::views::reverse) {
+    point.epsilon = std::min(point.epsilon, point.step == charged ? curve.back().epsilon : later);
+    later = point.epsilon;
+    if (point.step == charged) figure = point.epsilon;
+  }
+  for (EpsilonPoint& point : curve)
+    if (point.step > charged) point.epsilon = std::max(point.epsilon, figure);
+  return curve;
+}
+
+}  // namespace sotto::tools
