@@ -73,6 +73,7 @@ cuda_kernels() {
   ctest --preset cuda -j "$jobs" --no-tests=error -R '^cuda_(plugin|device)_test'
 }
 
+[ $fast = yes ] || sotto_more_packages=(chromium) # for the tests labelled browser
 source tools/setup.sh
 mkdir -p build
 
