@@ -12,6 +12,10 @@ namespace {
 
 // Wide enough to be quick, and narrower than the line of a picture.
 constexpr privacy::Precision kPictured{.absolute = 1e-2, .relative = 2e-2};
+// Of one record, from which on the contour integral is quicker than the PLD.
+constexpr double kManyDraws = 30;
+// Below this an answer of the PLD may take a second.
+constexpr double kSlowRate = 1e-4;
 
 using privacy::Phase;
 using privacy::Phases;
@@ -57,15 +61,23 @@ std::vector<std::int64_t> chosen_steps(std::int64_t last, std::int64_t charged, 
   return steps;
 }
 
-double bound_of_one_engine(const privacy::AccountedEvents& run, double delta) {
-  for (const privacy::Method method : privacy::bracket_methods(run)) {
+double expected_draws(const Phases& phases) {
+  double draws = 0;
+  for (const Phase& phase : phases) draws += phase.event.sampling_rate * static_cast<double>(phase.count);
+  return draws;
+}
+
+double quick_bound(const privacy::AccountedEvents& run, double draws, double delta) {
+  using privacy::Method;
+  for (const Method method : {Method::contour, Method::pld}) {
+    if (method == Method::contour && draws < kManyDraws) continue;
     try {
       return privacy::make_accountant(method, run, kPictured)->epsilon(delta).upper;
     } catch (const UsageError&) {
       continue;
     }
   }
-  return privacy::certified_epsilon(run, delta).bracket.upper;
+  return privacy::make_accountant(Method::rdp, run)->epsilon(delta).upper;
 }
 
 }  // namespace
@@ -83,15 +95,15 @@ std::vector<EpsilonPoint> epsilon_curve(const privacy::LedgerContents& ledger, s
   const auto run = [&](std::int64_t step) {
     return privacy::AccountedEvents{ledger.header.adjacency, {}, first_steps(all, step)};
   };
-  const privacy::CertifiedBracket whole = privacy::certified_epsilon(run(last), ledger.header.delta);
-  if (std::ranges::find(whole.methods, privacy::Method::contour) == whole.methods.end())
+  const double whole = privacy::certified_epsilon(run(last), ledger.header.delta).bracket.upper;
+  if (std::ranges::any_of(all, [](const Phase& phase) { return phase.event.sampling_rate < kSlowRate; }))
     most_points = std::min(most_points, kFewEpsilonPoints);
   for (const std::int64_t step : chosen_steps(last, charged, most_points)) {
-    double epsilon = whole.bracket.upper;
+    double epsilon = whole;
     if (step == charged && step != last)
       epsilon = privacy::certified_epsilon(run(step), ledger.header.delta).bracket.upper;
     else if (step != last)
-      epsilon = bound_of_one_engine(run(step), ledger.header.delta);
+      epsilon = quick_bound(run(step), expected_draws(first_steps(all, step)), ledger.header.delta);
     curve.push_back({.step = step, .epsilon = epsilon, .executed = step <= charged});
   }
   double later = curve.back().epsilon, figure = 0;

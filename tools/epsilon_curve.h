@@ -16,20 +16,21 @@ struct EpsilonPoint {
   friend bool operator==(const EpsilonPoint&, const EpsilonPoint&) = default;
 };
 
-inline constexpr std::int64_t kEpsilonPoints = 32;
-inline constexpr std::int64_t kFewEpsilonPoints = 6;
+inline constexpr std::int64_t kEpsilonPoints = 20;
+inline constexpr std::int64_t kFewEpsilonPoints = 3;
 
 // Bounds after steps from the first to the last planned one, with the charges of the ledger up to the last charged step
 // and its planned event beyond. Every step where there are at most `most_points`; otherwise the first, the last that
 // was charged, the last that is planned, and those near (i / n)^2 of all: epsilon grows about like the root of the
 // steps, so that they lie evenly in epsilon. At most two more than `most_points`; growing in step, never falling in
-// epsilon. Where the contour integral cannot answer for the whole run (it is short, or its sampling rate is so small
-// that a record is hardly ever drawn) an answer may take a second, and most_points is at most kFewEpsilonPoints.
+// epsilon. Where a sampling rate is below 1e-4 an answer may take a second, and most_points is at most
+// kFewEpsilonPoints.
 //
 // At the last charged and the last planned step the bound is that of certified_epsilon() (accountant.h), and no more at
-// the former than at the latter. Elsewhere it is the upper end of the first engine that can certify one, held between
-// the bounds of earlier and later points: more steps cost no less, and a bound may be raised. Between two points the
-// bound of the later one holds.
+// the former than at the latter. Elsewhere it is the upper end of the contour integral after 30 expected draws of a
+// record, of the PLD before, both to 2 %, or of Renyi accounting where these refuse; held between the bounds of earlier
+// and later points: more steps cost no less, and a bound may be raised. Between two points the bound of the later one
+// holds.
 //
 // Empty where nothing is planned or charged. Throws UsageError for most_points < 2 and where no accountant can answer.
 std::vector<EpsilonPoint> epsilon_curve(const privacy::LedgerContents& ledger,
