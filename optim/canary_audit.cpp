@@ -4,6 +4,7 @@
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <sotto/optim/canary_audit.h>
+#include <sotto/privacy/binomial_limits.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/random_stream.h>
 

@@ -9,6 +9,7 @@
 #include <sotto/tools/export_command.h>
 #include <sotto/tools/import_command.h>
 #include <sotto/tools/predict_command.h>
+#include <sotto/tools/report_command.h>
 #include <sotto/tools/sign_command.h>
 #include <sotto/tools/train_command.h>
 #include <sotto/tools/verify_command.h>
@@ -43,6 +44,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
     add_import_command(app, out, err, exit_code);
     add_audit_command(app, out, err, exit_code);
     add_verify_command(app, out, err, exit_code);
+    add_report_command(app, out, exit_code);
     add_sign_command(app, out, exit_code);
     add_explain_command(app, out, err, exit_code);
     add_bench_command(app, out, err, exit_code);

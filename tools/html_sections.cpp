@@ -14,7 +14,7 @@ constexpr std::string_view kStamp = "NOT PRIVATE: ";
 
 // Known to claim no privacy: what a run that is NOT PRIVATE may show of its certificate. A prefix ends with a full
 // stop.
-constexpr std::array<std::string_view, 20> kClaimless = {"schema",
+constexpr std::array<std::string_view, 22> kClaimless = {"schema",
                                                          "sotto_version",
                                                          "private",
                                                          "stamp",
@@ -33,11 +33,14 @@ constexpr std::array<std::string_view, 20> kClaimless = {"schema",
                                                          "planned.steps",
                                                          "executed.steps",
                                                          "input_scaling",
+                                                         "run",
+                                                         "files.",
                                                          "ledger."};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 30> kLabels = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 31> kLabels = {{
     {"schema", "form of the certificate"},
     {"sotto_version", "version of sotto"},
+    {"run", "identifier of the run"},
     {"private", "private"},
     {"stamp", "stamp"},
     {"statement", "statement"},
@@ -64,8 +67,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 30> kLabels 
     {"input_scaling", "how records were scaled"},
     {"randomness.noise_generator", "noise generator"},
     {"randomness.key_source", "source of keys"},
-    {"ledger.records", "records in the ledger"},
-    {"ledger.head_hash", "hash of the last one"},
+    {"ledger.records", "records in the ledger before the certificate's"},
+    {"ledger.head_hash", "hash of the last one before the certificate's"},
 }};
 
 std::string label(const std::string& path) {

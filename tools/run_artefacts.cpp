@@ -7,6 +7,7 @@
 #include <sotto/tools/run_artefacts.h>
 #include <sotto/tools/run_certificate.h>
 #include <sotto/tools/run_files.h>
+#include <sotto/tools/run_page.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -51,6 +52,7 @@ void write_plain(const RunArtefacts& run) {
   metadata["privacy"] = "NOT PRIVATE: " + run.plan.not_private;
   if (model.has_file()) model.write_file(run.folder.script(), folder_certificates(run.folder.path()));
   models::save_state(run.folder.model(), model.state(), metadata);
+  write_run_page(run.folder);
 }
 
 }  // namespace
@@ -77,6 +79,7 @@ void write_artefacts(const RunArtefacts& run) {
   certificate.files = run_file_hashes(folder);
   privacy::write_certificate(folder.certificate(), certificate,
                              [&](const std::string& sha256) { run.training->record_certificate(sha256); });
+  write_run_page(folder);
 }
 
 bool is_finished(const RunFolder& folder, const TrainingPlan& plan, const RunCheckpoint& state) {

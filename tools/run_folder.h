@@ -12,6 +12,7 @@
 //   encoder/            config.json, tokenizer and licence of the published model; with texts and --model FOLDER
 //   vocabulary.txt      the public list of tokens; with texts and a network from scratch
 //   certificate.json    what may be said about the privacy of the run; absent for rule none
+//   report.html         what is to be said of the run, as one page (html_report.h)
 //   certificate.json.sig    its signature, where `sotto sign` made one
 //   audit.json          what `sotto audit` found (audit_report.h)
 //   NOT_PRIVATE.txt     the reason, when the run is NOT PRIVATE
@@ -41,6 +42,7 @@ class RunFolder {
   std::filesystem::path certificate() const { return path_ / "certificate.json"; }
   std::filesystem::path signature() const { return path_ / "certificate.json.sig"; }
   std::filesystem::path audit() const { return path_ / "audit.json"; }
+  std::filesystem::path page() const { return path_ / "report.html"; }
   std::filesystem::path not_private() const { return path_ / "NOT_PRIVATE.txt"; }
 
   // Throws UsageError when the folder holds anything, so that no run is ever overwritten, or cannot be one.

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/models/safetensors.h>
+#include <sotto/privacy/certificate_text.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/privacy/signature.h>
@@ -229,7 +230,8 @@ class Verifier {
       spent.upper = std::min(spent.upper, of_plan.upper);
       claim("executed", spent, c.executed.epsilon);
     }
-    return fmt::format("{} for the planned steps, recomputed: {}", c.planned.epsilon, of_plan.text());
+    return fmt::format("{} for the planned steps, recomputed: {}",
+                       privacy::certificate_text::rounded_up(c.planned.epsilon), of_plan.text());
   }
 
   RecomputedEpsilon recompute(const privacy::Phases& phases) const {
@@ -376,8 +378,10 @@ ExitCode Verification::code() const {
 
 std::vector<std::string> unseen_by_verification() {
   return {
-      "whether the whole folder was put back to an earlier state, or copied and continued twice: keep an anchor "
-      "elsewhere (--write-anchor, --anchor)",
+      "whether the whole folder was put back to an earlier state, or copied and continued twice, or the ledger of a "
+      "run "
+      "without a certificate was cut behind its last checkpoint: keep an anchor elsewhere (--write-anchor, --anchor)",
+      "whether all of it was written anew by somebody else: ask for a signature (sotto sign, --public-key)",
       "whether the program that wrote these files did what they say: that is what its tests and sotto audit are for",
       "other runs on the same records",
       "whether the declared number of records, and that of records of one person, are true"};

@@ -27,7 +27,8 @@ inline privacy::LedgerContents sample_ledger(std::int64_t executed = 1172) {
   ledger.header.sensitivity = 0.1;
   ledger.header.steps = 1172;
   if (executed > 0) ledger.spent = {{ledger.header.event, executed}};
-  ledger.event = ledger.header.event;
+  ledger.header.run = "3a240727-ee10-4c65-9142-537ea3582d25";
+  ledger.releases = {{ledger.header.event, ledger.header.sensitivity}};
   ledger.records = executed + 2;
   ledger.head_hash = "5f1d3c0b9e8a7766554433221100ffeeddccbbaa99887766554433221100abcd";
   return ledger;
@@ -41,6 +42,8 @@ inline double certified(const privacy::LedgerContents& ledger, std::int64_t step
 inline privacy::Certificate sample_certificate(const privacy::LedgerContents& ledger) {
   privacy::Certificate c;
   c.sotto_version = "0.1.0";
+  c.run = ledger.header.run;
+  c.files = {{"config.toml", std::string(64, 'c')}};
   c.adjacency = ledger.header.adjacency;
   c.accountant_name = "certified";
   c.accountant_version = "1";

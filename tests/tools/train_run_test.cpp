@@ -1,5 +1,6 @@
 // Whole runs of `sotto train`, `sotto resume` and `sotto evaluate` on a small data set. Runs the real program.
 
+#include <sotto/privacy/sha256.h>
 #include <sys/resource.h>
 
 #include <cmath>
