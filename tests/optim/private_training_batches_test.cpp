@@ -210,9 +210,9 @@ TEST_F(PrivateTrainingTest, OneMoreRecordChangesNothingButTheSum) {
   EXPECT_EQ(one.epsilon, more.epsilon);
   EXPECT_EQ(one.rate, more.rate);
   EXPECT_EQ(one.ledger.records, more.ledger.records);
-  EXPECT_EQ(one.ledger.sensitivity, more.ledger.sensitivity);
+  EXPECT_EQ(one.ledger.releases.back().sensitivity, more.ledger.releases.back().sensitivity);
   EXPECT_EQ(one.ledger.header.dataset_size, more.ledger.header.dataset_size);
-  EXPECT_TRUE(privacy::same_parameters(one.ledger.event, more.ledger.event));
+  EXPECT_TRUE(privacy::same_parameters(one.ledger.releases.back(), more.ledger.releases.back()));
 }
 
 // The same with a record that contributes exactly nothing: whatever the number of records found reached would show.

@@ -133,7 +133,8 @@ TEST(ReleasedNoise, LedgerHoldsTheNoiseThatWasMeasured) {
   const std::vector<double> stddevs = measured(release);
   const privacy::LedgerContents ledger = privacy::read_ledger(release.ledger_path());
   ASSERT_EQ(ledger.spent.size(), 1u);
-  EXPECT_TRUE(within(stddevs, ledger.spent[0].event.mechanism.noise_multiplier * ledger.sensitivity / kDivisor));
+  EXPECT_TRUE(
+      within(stddevs, ledger.spent[0].event.mechanism.noise_multiplier * ledger.releases[0].sensitivity / kDivisor));
 }
 
 // The check above notices a noise that is 0.3 per cent too small or too large.

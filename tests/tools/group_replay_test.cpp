@@ -146,7 +146,7 @@ TEST_F(GroupReplay, WithoutAWholeGroupTheReleasedSumLacksAtMostTheClipNorm) {
 
         const privacy::LedgerContents ledger = privacy::read_ledger(last_ + "/ledger.jsonl");
         EXPECT_TRUE(ledger.header.unit_is_group);
-        EXPECT_EQ(ledger.sensitivity, kClipNorm);
+        EXPECT_EQ(ledger.releases.back().sensitivity, kClipNorm);
         EXPECT_EQ(ledger.spent.at(0).count, 2);
         const auto certificate = privacy::parse_certificate(content(last_ + "/certificate.json"));
         EXPECT_EQ(certificate.weight_rule_bound, kClipNorm) << rule;
