@@ -8,6 +8,7 @@
 #include <sotto/tools/explain_command.h>
 #include <sotto/tools/export_command.h>
 #include <sotto/tools/import_command.h>
+#include <sotto/tools/plan_command.h>
 #include <sotto/tools/predict_command.h>
 #include <sotto/tools/report_command.h>
 #include <sotto/tools/sign_command.h>
@@ -38,6 +39,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
     app.require_subcommand(1);
     int exit_code = static_cast<int>(ExitCode::done);
     add_account_command(app, out, err);
+    add_plan_command(app, out, err);
     add_train_commands(app, out, err, exit_code);
     add_predict_command(app, out, err, exit_code);
     add_export_command(app, out, err, exit_code);

@@ -7,7 +7,9 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <sstream>
+#include <utility>
 
 namespace sotto::tools {
 namespace {
@@ -16,7 +18,8 @@ constexpr double kPlotWidth = 420, kPlotHeight = 320;
 constexpr double kLeft = 78, kRight = 22, kTop = 40, kBottom = 56;
 constexpr double kMargin = 20, kCaptionLine = 17, kCaptionSize = 11, kCaptionCharacter = 6.4;
 constexpr double kLeastDecades = 1;
-constexpr std::array kColours = {"#0b5fa5", "#c2410c", "#3f7d20", "#6b21a8"};
+constexpr double kPlace = 0.5;  // to either side of a single place, of an axis' unit or decade
+constexpr std::array kColours = {"#0b5fa5", "#c2410c", "#3f7d20", "#6b21a8", "#be185d", "#0f766e"};
 
 std::vector<std::string> broken(const std::string& text, size_t width) {
   std::vector<std::string> lines(1);
@@ -54,7 +57,8 @@ class Panel {
   Panel(const Plot& plot, double left) : plot_(plot), left_(left) {
     for (const PlotLine& line : plot.lines)
       for (const PlotPoint& point : line.points)
-        if (visible(point)) x_.include(point.x), y_.include(height_value(point.y));
+        if (visible(point)) x_.include(place_value(point.x)), y_.include(height_value(point.y));
+    if (x_.low == x_.high) x_ = {x_.low - kPlace, x_.high + kPlace};
     if (!(x_.low < x_.high)) x_ = {0, 1};
     if (plot.logarithmic_y) {
       if (!(y_.low <= y_.high)) y_ = {-1, 0};
@@ -67,9 +71,12 @@ class Panel {
   std::string draw() const { return frame() + x_axis() + y_axis() + lines() + legend(); }
 
  private:
-  bool visible(const PlotPoint& point) const { return !plot_.logarithmic_y || point.y > 0; }
+  bool visible(const PlotPoint& point) const {
+    return (!plot_.logarithmic_x || point.x > 0) && (!plot_.logarithmic_y || point.y > 0);
+  }
+  double place_value(double x) const { return plot_.logarithmic_x ? std::log10(x) : x; }
   double height_value(double y) const { return plot_.logarithmic_y ? std::log10(y) : y; }
-  double x_of(double x) const { return left_ + kLeft + (x - x_.low) / (x_.high - x_.low) * kPlotWidth; }
+  double x_of(double value) const { return left_ + kLeft + (value - x_.low) / (x_.high - x_.low) * kPlotWidth; }
   double y_of(double value) const { return kTop + (y_.high - value) / (y_.high - y_.low) * kPlotHeight; }
 
   std::string frame() const {
@@ -79,14 +86,41 @@ class Panel {
         left_ + kLeft + kPlotWidth / 2, html_escaped(plot_.title), left_ + kLeft, kTop, kPlotWidth, kPlotHeight);
   }
 
+  // Places on a logarithmic axis, far enough apart for their labels, and the labels.
+  std::vector<std::pair<double, std::string>> logarithmic_ticks() const {
+    constexpr size_t kMost = 10;
+    constexpr int kWanted = 6;
+    constexpr double kApart = 40;
+    std::set<double> places;
+    for (const PlotLine& line : plot_.lines)
+      for (const PlotPoint& point : line.points)
+        if (visible(point)) places.insert(point.x);
+    std::vector<std::pair<double, std::string>> ticks;
+    if (places.size() > kMost) {
+      for (const int exponent : decade_ticks(x_.low, x_.high, kWanted))
+        ticks.emplace_back(exponent, fmt::format("1e{}", exponent));
+      return ticks;
+    }
+    for (const double place : places)
+      if (ticks.empty() || x_of(std::log10(place)) - x_of(ticks.back().first) >= kApart)
+        ticks.emplace_back(std::log10(place), fmt::format("{}", place));
+    return ticks;
+  }
+
   std::string x_axis() const {
     constexpr int kWanted = 6;
     std::string text;
-    for (const double tick : linear_ticks(x_.low, x_.high, kWanted))
+    const auto tick = [&](double value, const std::string& label) {
       text += fmt::format(
           "<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{0:.1f}\" y2=\"{2:.1f}\" stroke=\"#dddddd\"/>"
-          "<text x=\"{0:.1f}\" y=\"{3:.1f}\" text-anchor=\"middle\">{4:g}</text>\n",
-          x_of(tick), kTop, kTop + kPlotHeight, kTop + kPlotHeight + 18, tick);
+          "<text x=\"{0:.1f}\" y=\"{3:.1f}\" text-anchor=\"middle\">{4}</text>\n",
+          x_of(value), kTop, kTop + kPlotHeight, kTop + kPlotHeight + 18, label);
+    };
+    if (plot_.logarithmic_x) {
+      for (const auto& [value, label] : logarithmic_ticks()) tick(value, label);
+    } else {
+      for (const double value : linear_ticks(x_.low, x_.high, kWanted)) tick(value, fmt::format("{:g}", value));
+    }
     return text + fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
                               left_ + kLeft + kPlotWidth / 2, kTop + kPlotHeight + 40, html_escaped(plot_.x_label));
   }
@@ -117,22 +151,38 @@ class Panel {
     for (size_t i = 0; i < plot_.lines.size(); ++i) {
       std::string points;
       for (const PlotPoint& point : plot_.lines[i].points)
-        if (visible(point)) points += fmt::format("{:.2f},{:.2f} ", x_of(point.x), y_of(height_value(point.y)));
+        if (visible(point))
+          points += fmt::format("{:.2f},{:.2f} ", x_of(place_value(point.x)), y_of(height_value(point.y)));
       text += fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"2\"{} points=\"{}\"/>\n",
                           kColours[i % kColours.size()], dashes(plot_.lines[i].style), points);
+      text += marks(plot_.lines[i], kColours[i % kColours.size()]);
     }
     return text;
   }
 
-  // In the corner above falling curves.
+  std::string marks(const PlotLine& line, const char* colour) const {
+    if (line.marks == PlotLine::Marks::none) return "";
+    constexpr double kDot = 3, kRing = 7;
+    const bool ring = line.marks == PlotLine::Marks::rings;
+    std::string text;
+    for (const PlotPoint& point : line.points)
+      if (visible(point))
+        text += fmt::format("<circle cx=\"{:.2f}\" cy=\"{:.2f}\" r=\"{:g}\" {}=\"{}\"/>\n", x_of(place_value(point.x)),
+                            y_of(height_value(point.y)), ring ? kRing : kDot,
+                            ring ? "fill=\"none\" stroke-width=\"2\" stroke" : "fill", colour);
+    return text;
+  }
+
+  // In the corner that the lines leave free.
   std::string legend() const {
     constexpr double kRow = 18, kSample = 30, kWidth = 176;
     const double right = left_ + kLeft + kPlotWidth - 8, height = kRow * static_cast<double>(plot_.lines.size()) + 8;
+    const double top = plot_.rising ? kTop + kPlotHeight - 8 - height : kTop + 8;
     std::string text = fmt::format(
         "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"#ffffff\" stroke=\"#bbbbbb\"/>\n",
-        right - kWidth, kTop + 8, kWidth, height);
+        right - kWidth, top, kWidth, height);
     for (size_t i = 0; i < plot_.lines.size(); ++i) {
-      const double y = kTop + 8 + kRow * (static_cast<double>(i) + 0.75);
+      const double y = top + kRow * (static_cast<double>(i) + 0.75);
       const double x = right - kWidth + 8;
       text += fmt::format(
           "<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{2:.1f}\" y2=\"{1:.1f}\" stroke=\"{3}\" stroke-width=\"2\"{4}/>"

@@ -12,15 +12,19 @@ struct PlotPoint {
 
 struct PlotLine {
   enum class Style { solid, dashed, dotted };
-  std::string name;  // in the legend
+  enum class Marks { none, dots, rings };  // at every point
+  std::string name;                        // in the legend
   Style style = Style::solid;
+  Marks marks = Marks::none;
   std::vector<PlotPoint> points =
       {};  // finite, x growing; on a logarithmic axis points that are not above 0 are left out
 };
 
 struct Plot {
   std::string title, x_label, y_label;
+  bool logarithmic_x = false;  // ticks at the points' places where these are few, else at powers of ten
   bool logarithmic_y = false;
+  bool rising = false;  // the legend goes below the lines and not above them
   std::vector<PlotLine> lines = {};
 };
 

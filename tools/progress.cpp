@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <ostream>
+#include <utility>
 
 namespace sotto::tools {
 namespace {
@@ -20,8 +21,8 @@ std::string duration(double seconds) {
 
 }  // namespace
 
-Progress::Progress(std::ostream& stream, bool terminal, int64_t done, int64_t total)
-    : stream_(stream), terminal_(terminal), first_(done), total_(total), start_(Clock::now()) {}
+Progress::Progress(std::ostream& stream, bool terminal, int64_t done, int64_t total, std::string unit)
+    : stream_(stream), terminal_(terminal), first_(done), total_(total), unit_(std::move(unit)), start_(Clock::now()) {}
 
 Progress::~Progress() {
   clear();
@@ -40,9 +41,10 @@ void Progress::step(int64_t done, const std::function<std::string()>& spent) {
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double speed = static_cast<double>(done - first_) / seconds;
   const double left = static_cast<double>(total_ - done) / speed;
-  const std::string pace = speed < 1 ? fmt::format("{:.1f} s/step", 1 / speed) : fmt::format("{:.1f} steps/s", speed);
+  const std::string pace =
+      speed < 1 ? fmt::format("{:.1f} s/{}", 1 / speed, unit_) : fmt::format("{:.1f} {}s/s", speed, unit_);
   const std::string text =
-      fmt::format("step {} of {}, {}, {} left{}", done, total_, pace, speed > 0 ? duration(left) : "?", spent());
+      fmt::format("{} {} of {}, {}, {} left{}", unit_, done, total_, pace, speed > 0 ? duration(left) : "?", spent());
   if (!terminal_) {
     stream_ << text << std::endl;
     return;

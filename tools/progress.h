@@ -13,8 +13,8 @@ namespace sotto::tools {
 
 class Progress {
  public:
-  // `done` of `total` steps were taken before.
-  Progress(std::ostream& stream, bool terminal, int64_t done, int64_t total);
+  // `done` of `total` steps were taken before. `unit` is what a step is called.
+  Progress(std::ostream& stream, bool terminal, int64_t done, int64_t total, std::string unit = "step");
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -33,6 +33,7 @@ class Progress {
   bool terminal_;
   int64_t first_;
   int64_t total_;
+  std::string unit_;
   Clock::time_point start_;
   std::optional<Clock::time_point> shown_;
   bool bar_ = false;

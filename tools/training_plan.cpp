@@ -128,9 +128,7 @@ int64_t planned_steps(const TrainOptions& o, int64_t dataset_size) {
     check_range("--steps", *o.steps, 1, privacy::kMaxCount);
     return *o.steps;
   }
-  const int64_t epochs = o.epochs.value_or(kDefaultEpochs);
-  check_range("--epochs", epochs, 1, std::numeric_limits<int64_t>::max() / privacy::kMaxCount);
-  return (epochs * dataset_size + o.batch - 1) / o.batch;
+  return steps_of_epochs(o.epochs.value_or(kDefaultEpochs), dataset_size, o.batch);
 }
 
 privacy::PrivacyPlan privacy_plan(const TrainOptions& o, const TrainingPlan& plan) {
@@ -138,16 +136,11 @@ privacy::PrivacyPlan privacy_plan(const TrainOptions& o, const TrainingPlan& pla
     throw UsageError(o.epsilon ? "[train] --epsilon and --noise-multiplier exclude each other"
                                : "[train] no budget: give --epsilon, or --noise-multiplier, or --rule none for a run "
                                  "that is NOT PRIVATE");
-  if (!o.delta && !(kDefaultDelta < 1.0 / static_cast<double>(plan.data.size)))
-    throw UsageError(
-        fmt::format("[--delta] missing: the default {} is not below 1 / dataset size = 1 / {}; choose "
-                    "one that is",
-                    kDefaultDelta, plan.data.size));
   return privacy::PrivacyPlan({.adjacency = privacy::Adjacency::add_remove,
                                .dataset_size = plan.data.size,
                                .expected_batch_size = o.batch,
                                .steps = plan.steps,
-                               .delta = o.delta.value_or(kDefaultDelta),
+                               .delta = delta_or_default(o.delta, plan.data.size),
                                .epsilon = o.epsilon,
                                .noise_multiplier = o.noise_multiplier});
 }
@@ -178,6 +171,21 @@ std::string optimizer_text(const TrainOptions& o, const TrainingPlan& plan) {
 }
 
 }  // namespace
+
+int64_t steps_of_epochs(int64_t epochs, int64_t dataset_size, int64_t batch) {
+  check_range("--epochs", epochs, 1, std::numeric_limits<int64_t>::max() / privacy::kMaxCount);
+  return (epochs * dataset_size + batch - 1) / batch;
+}
+
+double delta_or_default(std::optional<double> delta, int64_t dataset_size) {
+  if (delta) return *delta;
+  if (!(kDefaultDelta < 1.0 / static_cast<double>(dataset_size)))
+    throw UsageError(
+        fmt::format("[--delta] missing: the default {} is not below 1 / dataset size = 1 / {}; choose "
+                    "one that is",
+                    kDefaultDelta, dataset_size));
+  return kDefaultDelta;
+}
 
 void check_adaptation(const TrainOptions& o) {
   require_model(o.model);

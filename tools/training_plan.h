@@ -38,6 +38,12 @@ struct TrainingPlan {
 // a table.
 TrainingPlan make_training_plan(const TrainOptions& options);
 
+// ceil(epochs * dataset_size / batch), of counts from 1 to 2^53. Throws UsageError for more than 1023 epochs.
+int64_t steps_of_epochs(int64_t epochs, int64_t dataset_size, int64_t batch);
+
+// The delta given, or 1e-5 where none is and that is below 1 / dataset_size. Throws UsageError where it is not.
+double delta_or_default(std::optional<double> delta, int64_t dataset_size);
+
 // --model, --adapt and what goes with it, of pictures and tables. Throws UsageError.
 void check_adaptation(const TrainOptions& options);
 

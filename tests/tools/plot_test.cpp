@@ -42,6 +42,42 @@ TEST(DrawPlots, EscapesTextsAndLeavesOutWhatALogarithmHasNoPlaceFor) {
   EXPECT_EQ(picture.find("inf"), std::string::npos);
 }
 
+// A panel is 420 wide from 78 on, and 320 high from 40 on.
+TEST(DrawPlots, MarksStandAtTheirPlaces) {
+  const Plot plot{
+      .title = "t",
+      .x_label = "x",
+      .y_label = "y",
+      .logarithmic_x = true,
+      .logarithmic_y = true,
+      .lines = {
+          {.name = "dots", .marks = PlotLine::Marks::dots, .points = {{0, 1}, {1, 1}, {10, 10}, {100, 1000}, {100, 0}}},
+          {.name = "ring", .marks = PlotLine::Marks::rings, .points = {{10, 10}}}}};
+  const std::string picture = draw_plots({plot}, {});
+  for (const char* part :
+       {"<circle cx=\"78.00\" cy=\"360.00\" r=\"3\" fill=\"#", "<circle cx=\"288.00\" cy=\"253.33\" r=\"3\" fill=\"#",
+        "<circle cx=\"498.00\" cy=\"40.00\" r=\"3\" fill=\"#",
+        "<circle cx=\"288.00\" cy=\"253.33\" r=\"7\" fill=\"none\"", ">1<", ">10<", ">100<"})
+    EXPECT_NE(picture.find(part), std::string::npos) << part << "\n" << picture;
+  size_t circles = 0;
+  for (size_t at = picture.find("<circle"); at != std::string::npos; at = picture.find("<circle", at + 1)) ++circles;
+  EXPECT_EQ(circles, 4u) << "zero has no place on a logarithmic axis";
+}
+
+TEST(DrawPlots, TicksOfALogarithmicAxisAreAtThePointsUntilTheyAreMany) {
+  Plot plot{.title = "t", .x_label = "x", .y_label = "y", .logarithmic_x = true, .lines = {{.name = "l"}}};
+  plot.lines[0].points = {{3, 1}, {3.01, 2}, {96, 3}};
+  const std::string few = draw_plots({plot}, {});
+  EXPECT_NE(few.find("middle\">3</text>"), std::string::npos);
+  EXPECT_EQ(few.find("middle\">3.01</text>"), std::string::npos) << "labels overlap";
+  EXPECT_NE(few.find("middle\">96</text>"), std::string::npos);
+  plot.lines[0].points.clear();
+  for (int i = 1; i <= 20; ++i) plot.lines[0].points.push_back({10.0 * i, 1.0 * i});
+  const std::string many = draw_plots({plot}, {});
+  EXPECT_NE(many.find("middle\">1e1</text>"), std::string::npos);
+  EXPECT_EQ(many.find("middle\">20</text>"), std::string::npos);
+}
+
 TEST(DrawPlots, LongCaptionsAreBroken) {
   std::string caption;
   for (int i = 0; i < 100; ++i) caption += "word ";

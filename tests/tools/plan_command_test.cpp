@@ -1,0 +1,426 @@
+// Runs the real program. Expected values come from `sotto account`, closed forms and the formulas of plan_signal.h
+// written out.
+
+#include <gtest/gtest.h>
+#include <sotto/tools/plan_question.h>
+#include <sotto/tools/train_options.h>
+#include <sotto/tools/training_plan.h>
+
+#include <algorithm>
+#include <boost/math/distributions/normal.hpp>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "account_program.h"
+
+namespace sotto::tools {
+namespace {
+
+using testing::content;
+using testing::exact;
+using testing::expect_usage_error;
+using testing::Outcome;
+using testing::run_json;
+using testing::run_line;
+
+const std::string kData = "plan --dataset-size 60000 --parameters 26010 ";
+const std::string kPlan = kData + "--epsilon 3 --delta 1e-5 ";
+const std::string kSmall = kPlan + "--batch 1024,2048 --steps 100,1172 ";
+
+double number(const nlohmann::json& row, const char* key) {
+  return row.at(key).get<double>();
+}
+
+// P[N(mu, 1) > x] - e^epsilon P[N(0, 1) > x] where the likelihood ratio is e^epsilon: delta of a Gaussian release.
+double gaussian_delta(double mu, double epsilon) {
+  const boost::math::normal normal;
+  return cdf(normal, mu / 2 - epsilon / mu) - std::exp(epsilon) * cdf(normal, -mu / 2 - epsilon / mu);
+}
+
+TEST(PlanCommand, NoiseIsWhatSottoAccountCalibratesAndEpsilonWhatItReports) {
+  const auto plan = run_json(kSmall);
+  ASSERT_EQ(plan.at("rows").size(), 4u);
+  for (const auto& row : plan.at("rows")) {
+    const std::string run = "--dataset-size 60000 --delta 1e-5 --batch " + row.at("batch").dump() + " --steps " +
+                            row.at("steps").dump() + " ";
+    EXPECT_EQ(row.at("noise_multiplier"), run_json("account noise --epsilon 3 " + run).at("noise_multiplier"));
+    const auto typed =
+        run_json("account epsilon --noise-multiplier " + exact(number(row, "noise_multiplier")) + " " + run);
+    EXPECT_EQ(row.at("epsilon"), typed.at("epsilon_upper"));
+    EXPECT_LE(number(row, "epsilon"), 3);
+    EXPECT_EQ(row.at("sampling_rate"), typed.at("sampling_rate"));
+  }
+}
+
+TEST(PlanCommand, TheSuggestedOptionsGiveSottoTrainTheSameNoiseAndEpsilon) {
+  const auto suggested = run_json(kSmall).at("suggested");
+  std::istringstream words(suggested.at("train_options").get<std::string>());
+  KeyTexts keys = {{"train-images", "images"}, {"train-labels", "labels"}};
+  for (std::string flag, value; words >> flag >> value;) keys[flag.substr(2)] = value;
+  EXPECT_EQ(keys.size(), 8u);
+  const TrainingPlan plan = make_training_plan(train_options(keys));
+  EXPECT_EQ(plan.steps, suggested.at("steps"));
+  EXPECT_EQ(plan.privacy->noise_multiplier(), number(suggested, "noise_multiplier"));
+  EXPECT_EQ(plan.privacy->epsilon(), number(suggested, "epsilon"));
+  EXPECT_EQ(plan.privacy->delta(), 1e-5);
+}
+
+TEST(PlanCommand, BatchesOfAllRecordsAreTheAnalyticGaussian) {
+  const auto plan =
+      run_json("plan --dataset-size 8471 --parameters 5378 --epsilon 8 --delta 1e-5 --batch 8471 --steps 1,60,1000");
+  ASSERT_EQ(plan.at("rows").size(), 3u);
+  for (const auto& row : plan.at("rows")) {
+    const double mu = std::sqrt(number(row, "steps")) / number(row, "noise_multiplier");
+    EXPECT_LE(gaussian_delta(mu, 8), 1e-5);
+    EXPECT_GT(gaussian_delta(mu * (1 + 1e-6), 8), 1e-5);
+    EXPECT_NEAR(number(row, "run_signal_to_noise"), 8471 * mu / std::sqrt(5378), 1e-9);
+    EXPECT_NEAR(number(row, "run_signal_to_noise") / number(plan, "full_batch_signal_to_noise"), 1, 1e-6);
+  }
+}
+
+TEST(PlanCommand, SignalAndNoiseAreTheFormulasOfTheHeader) {
+  for (const auto& row : run_json(kSmall + "--clip-norm 0.25").at("rows")) {
+    const double noise = number(row, "noise_multiplier"), batch = number(row, "batch"), steps = number(row, "steps");
+    EXPECT_NEAR(number(row, "coordinate_noise"), noise * 0.25 / batch, 1e-15);
+    EXPECT_NEAR(number(row, "noise_norm"), noise * 0.25 / batch * std::sqrt(26010), 1e-13);
+    EXPECT_NEAR(number(row, "step_signal_to_noise"), 0.25 / number(row, "noise_norm"), 1e-12);
+    EXPECT_NEAR(number(row, "run_signal_to_noise"), std::sqrt(steps) * 0.25 / number(row, "noise_norm"), 1e-10);
+    EXPECT_NEAR(number(row, "epochs"), steps * batch / 60000, 1e-12);
+  }
+}
+
+TEST(PlanCommand, NoiseGrowsWithBatchesAndStepsAndFallsWithTheBudget) {
+  const std::string grid = kData + "--delta 1e-5 --batch 256,1024,4096,60000 --steps 50,200,800 --epsilon ";
+  std::map<double, nlohmann::json> plans;
+  for (const double epsilon : {1.0, 3.0, 8.0}) plans[epsilon] = run_json(grid + exact(epsilon)).at("rows");
+  for (const auto& [epsilon, rows] : plans) {
+    ASSERT_EQ(rows.size(), 12u);
+    for (size_t i = 0; i < 12; ++i) {
+      const double noise = number(rows[i], "noise_multiplier");
+      if (i % 3 > 0) {
+        EXPECT_GT(noise, number(rows[i - 1], "noise_multiplier"));
+        EXPECT_GT(number(rows[i], "run_signal_to_noise"), number(rows[i - 1], "run_signal_to_noise") * (1 - 1e-6));
+      }
+      if (i >= 3) {
+        EXPECT_GT(noise, number(rows[i - 3], "noise_multiplier"));
+        EXPECT_GT(number(rows[i], "run_signal_to_noise"), number(rows[i - 3], "run_signal_to_noise"));
+      }
+      if (epsilon > 1) {
+        EXPECT_LT(noise, number(plans[1][i], "noise_multiplier"));
+      }
+    }
+  }
+}
+
+TEST(PlanCommand, EpochsAreResolvedAsSottoTrainResolvesThem) {
+  const auto rows = run_json(kPlan + "--batch 2048 --epochs 40,3").at("rows");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].at("steps"), 88);    // 87.9
+  EXPECT_EQ(rows[1].at("steps"), 1172);  // 1171.9, the run of README.md with noise multiplier 1.80831
+  EXPECT_NEAR(number(rows[1], "noise_multiplier"), 1.80831, 1e-5);
+}
+
+// The table of the text: words of its rows, the suggested one without its star.
+std::vector<std::vector<std::string>> table(const std::string& text, size_t* starred = nullptr) {
+  std::vector<std::vector<std::string>> rows;
+  std::istringstream lines(text);
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (inside && line.empty()) break;
+    if (inside) {
+      if (line[0] == '*' && starred != nullptr) *starred = rows.size();
+      line[0] = ' ';
+      std::istringstream words(line);
+      rows.emplace_back();
+      for (std::string word; words >> word;) rows.back().push_back(word);
+    }
+    inside = inside || line.rfind("     batch", 0) == 0;
+  }
+  return rows;
+}
+
+TEST(PlanCommand, TableAndJsonAgree) {
+  const std::string line = kPlan + "--batch 64,1024,32768 --epochs 2,40";
+  const auto plan = run_json(line);
+  const Outcome outcome = run_line(line);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+  size_t starred = 0;
+  const auto rows = table(outcome.out, &starred);
+  ASSERT_EQ(rows.size(), plan.at("rows").size()) << outcome.out;
+  EXPECT_EQ(starred, plan.at("suggested").at("row"));
+  double best = 0;
+  for (const auto& row : plan.at("rows")) best = std::max(best, number(row, "run_signal_to_noise"));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto& row = plan.at("rows")[i];
+    EXPECT_EQ(rows[i][0], row.at("batch").dump());
+    EXPECT_EQ(rows[i][1], row.at("steps").dump());
+    const double noise = std::stod(rows[i][3]), epsilon = std::stod(rows[i][4]);
+    EXPECT_GE(noise, number(row, "noise_multiplier"));
+    EXPECT_LT(noise, number(row, "noise_multiplier") * (1 + 1e-5));
+    EXPECT_GE(epsilon, number(row, "epsilon"));
+    EXPECT_LE(epsilon, 3);
+    const std::vector<std::pair<size_t, const char*>> columns = {{2, "epochs"},
+                                                                 {5, "coordinate_noise"},
+                                                                 {6, "noise_norm"},
+                                                                 {7, "step_signal_to_noise"},
+                                                                 {8, "run_signal_to_noise"}};
+    for (const auto& [column, key] : columns)
+      EXPECT_NEAR(std::stod(rows[i][column]) / number(row, key), 1, 6e-3) << key;
+    const auto marks = static_cast<size_t>(std::lround(20 * number(row, "run_signal_to_noise") / best));
+    if (marks > 0) {
+      EXPECT_EQ(rows[i][9], std::string(marks, '#'));
+    }
+    std::string notes;
+    for (const auto& note : row.at("notes")) notes += (notes.empty() ? "" : ",") + note.get<std::string>();
+    EXPECT_EQ(rows[i].back(), notes.empty() ? "-" : notes);
+  }
+  EXPECT_NE(outcome.out.find(plan.at("suggested").at("train_options").get<std::string>()), std::string::npos);
+  for (const auto& [name, sentence] : plan.at("notes").items())
+    EXPECT_NE(outcome.out.find(sentence.get<std::string>()), std::string::npos) << name;
+}
+
+TEST(PlanCommand, TheSmallestBatchAndThenTheFewestStepsNearTheLeastNoiseAreSuggested) {
+  for (const char* const limit : {"", "--step-seconds 0.1 --step-batch 1000 --time-limit 250"}) {
+    const auto plan = run_json(kPlan + "--batch 512,1024,2048,4096,8192,16384 --epochs 10,20,40 " + limit);
+    double least = std::numeric_limits<double>::infinity();
+    const auto noise = [](const nlohmann::json& row) {
+      return number(row, "coordinate_noise") / std::sqrt(number(row, "steps"));
+    };
+    const auto allowed = [&](const nlohmann::json& row) {
+      return *limit == '\0' || number(row, "steps") * number(row, "batch") * 0.1 / 1000 <= 250;
+    };
+    for (const auto& row : plan.at("rows"))
+      if (allowed(row)) least = std::min(least, noise(row));
+    nlohmann::json best;
+    for (const auto& row : plan.at("rows")) {
+      if (!allowed(row) || noise(row) > 1.1 * least) continue;
+      if (best.is_null() || std::pair(row.at("batch"), row.at("steps")) < std::pair(best.at("batch"), best.at("steps")))
+        best = row;
+    }
+    EXPECT_EQ(plan.at("suggested").at("batch"), best.at("batch"));
+    EXPECT_EQ(plan.at("suggested").at("steps"), best.at("steps"));
+    EXPECT_LT(number(plan.at("suggested"), "batch"), 16384) << "the rule would say nothing";
+  }
+}
+
+TEST(PlanCommand, NothingIsSuggestedWhenAllTakesTooLong) {
+  const std::string line = kSmall + "--step-seconds 1 --step-batch 1 --time-limit 5";
+  EXPECT_TRUE(run_json(line).at("suggested").is_null());
+  const Outcome outcome = run_line(line);
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_NE(outcome.out.find("nothing: every row takes longer than --time-limit"), std::string::npos);
+}
+
+TEST(PlanCommand, TimeGrowsWithBatchAndStepsAndIsLeftOutWhenNothingWasMeasured) {
+  for (const auto& row : run_json(kSmall + "--step-seconds 0.024 --step-batch 512").at("rows"))
+    EXPECT_NEAR(number(row, "seconds"), number(row, "steps") * 0.024 * number(row, "batch") / 512, 1e-9);
+  for (const auto& row : run_json(kSmall).at("rows")) EXPECT_FALSE(row.contains("seconds"));
+  EXPECT_EQ(run_line(kSmall).out.find("time"), std::string::npos);
+  const Outcome timed = run_line(kSmall + "--step-seconds 0.024 --step-batch 512");
+  EXPECT_NE(timed.out.find("4.8 s"), std::string::npos) << timed.out;  // 100 steps of 1024
+  EXPECT_NE(timed.out.find("taken to grow with the batch"), std::string::npos);
+}
+
+TEST(PlanCommand, MemoryIsWeightsSumAndTheOptimizersState) {
+  const std::string line = kPlan + "--batch 2048 --steps 10 ";
+  EXPECT_EQ(run_json(line).at("memory_bytes"), 26010.0 * 4 * 3);
+  EXPECT_EQ(run_json(line + "--optimizer sgd").at("memory_bytes"), 26010.0 * 4 * 3);
+  for (const char* name : {"adam", "adamw"})
+    EXPECT_EQ(run_json(line + "--optimizer " + name).at("memory_bytes"), 26010.0 * 4 * 4);
+  const std::string text = run_line(line).out;
+  EXPECT_NE(text.find("305 KiB"), std::string::npos) << text;
+  EXPECT_NE(text.find("without activations"), std::string::npos);
+}
+
+TEST(PlanCommand, HopelessSettingsAreNotedWithWhatToDo) {
+  const auto plan = run_json(
+      "plan --dataset-size 1000 --parameters 1000000000 --epsilon 1 --delta 1e-6 --batch 2,500 "
+      "--steps 1000,1000000");
+  EXPECT_EQ(plan.at("rows")[0].at("notes"), (std::vector<std::string>{"empty", "hopeless"}));
+  EXPECT_EQ(plan.at("rows")[3].at("notes"), (std::vector<std::string>{"epochs", "hopeless"}));
+  EXPECT_EQ(plan.at("notes").size(), 3u);
+  const auto low = run_json(kData + "--epsilon 8 --delta 1e-5 --batch 64 --steps 20");
+  EXPECT_EQ(low.at("rows")[0].at("notes")[0], "noise");
+  EXPECT_LT(number(low.at("rows")[0], "noise_multiplier"), 0.5);
+}
+
+TEST(PlanCommand, DoubtfulBudgetsAreWarnedOf) {
+  const Outcome outcome = run_line(kData + "--epsilon 12 --delta 0.001 --batch 2048 --steps 10");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_NE(outcome.err.find("sotto: warning: delta 0.001 is not below 1 / dataset_size"), std::string::npos);
+  EXPECT_NE(outcome.err.find("sotto: warning: epsilon 12 is above 10"), std::string::npos);
+  EXPECT_EQ(run_json(kData + "--epsilon 12 --delta 0.001 --batch 2048 --steps 10").at("warnings").size(), 2u);
+}
+
+TEST(PlanCommand, DeltaIsThatOfSottoTrainWhereNoneIsGiven) {
+  EXPECT_EQ(run_json(kData + "--epsilon 3 --batch 2048 --steps 10").at("delta"), 1e-5);
+  expect_usage_error("plan --dataset-size 100000 --parameters 10 --epsilon 3",
+                     {"[--delta] missing", "1e-05 is not below", "100000"});
+}
+
+TEST(PlanCommand, BatchesAreALadderOfPowersOfTwoWhereNoneAreGiven) {
+  using Ladder = std::vector<int64_t>;
+  EXPECT_EQ(batch_ladder(1), (Ladder{1}));
+  EXPECT_EQ(batch_ladder(6), (Ladder{1, 2, 4, 6}));
+  EXPECT_EQ(batch_ladder(256), (Ladder{1, 2, 4, 8, 16, 32, 64, 128, 256}));
+  EXPECT_EQ(batch_ladder(60000), (Ladder{256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 60000}));
+  EXPECT_EQ(batch_ladder(1'000'000'000), (Ladder{512, 1024, 2048, 4096, 8192, 16384, 32768, 65536}));
+  const auto plan = run_json("plan --dataset-size 6 --parameters 10 --epsilon 3");
+  EXPECT_EQ(plan.at("rows").size(), 4u * 4u);
+}
+
+TEST(PlanCommand, RepeatedValuesCountOnceAndAreSorted) {
+  const auto rows = run_json(kPlan + "--batch 2048,64,2048 --steps 9,3,9").at("rows");
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(rows[0].at("batch"), 64);
+  EXPECT_EQ(rows[0].at("steps"), 3);
+  EXPECT_EQ(rows[3].at("batch"), 2048);
+  EXPECT_EQ(rows[3].at("steps"), 9);
+}
+
+TEST(PlanInput, SizesAndBudget) {
+  expect_usage_error("plan --parameters 10 --epsilon 3", {"[--dataset-size] missing"});
+  expect_usage_error("plan --dataset-size 100 --epsilon 3", {"[--parameters] missing", "frozen"});
+  expect_usage_error("plan --dataset-size 100 --parameters 10", {"[--epsilon] missing"});
+  for (const char* bad : {"0", "-1", "9007199254740993"}) {
+    expect_usage_error(std::string("plan --parameters 10 --epsilon 3 --dataset-size ") + bad,
+                       {"[--dataset-size]", bad, "1 to 2^53"});
+    expect_usage_error(std::string("plan --dataset-size 100 --epsilon 3 --parameters ") + bad,
+                       {"[--parameters]", bad, "1 to 2^53"});
+  }
+  expect_usage_error("plan --dataset-size 1e4 --parameters 10 --epsilon 3", {"[--dataset-size]", "'1e4'", "integer"});
+  for (const char* bad : {"0", "-1"}) expect_usage_error(kData + "--epsilon " + bad, {"[--epsilon]", bad, "above 0"});
+  for (const char* bad : {"nan", "inf"}) expect_usage_error(kData + "--epsilon " + bad, {"[--epsilon]", bad, "finite"});
+  for (const char* bad : {"0", "1", "-1"})
+    expect_usage_error(kData + "--epsilon 3 --delta " + bad, {"[--delta]", bad, "above 0 and below 1"});
+  expect_usage_error(kData + "--epsilon 3 --delta nan", {"[--delta]", "'nan'"});
+}
+
+TEST(PlanInput, BatchesAndLengths) {
+  expect_usage_error(kPlan + "--batch 60001", {"[--batch]", "60001", "1 to the dataset size 60000"});
+  expect_usage_error(kPlan + "--batch 0", {"[--batch]", "0", "1 to 2^53"});
+  expect_usage_error(kPlan + "--batch 64,", {"[--batch]", "''"});
+  expect_usage_error(kPlan + "--batch 64;128", {"[--batch]", "'64;128'"});
+  expect_usage_error(kPlan + "--epochs 3 --steps 4", {"--epochs and --steps exclude each other"});
+  expect_usage_error(kPlan + "--epochs 0", {"[--epochs]", "0"});
+  expect_usage_error(kPlan + "--epochs 2.5", {"[--epochs]", "'2.5'", "integer"});
+  expect_usage_error(kPlan + "--epochs 1024", {"[--epochs]", "1024", "1023"});
+  expect_usage_error(kPlan + "--steps 0", {"[--steps]", "0", "1 to 2^53"});
+  std::string many = "1";
+  for (int i = 2; i <= 29; ++i) many += "," + std::to_string(i);
+  expect_usage_error(kPlan + "--steps " + many, {"[--batch] 9 sizes for 29 lengths are 261 settings", "256"});
+}
+
+TEST(PlanInput, ClipNormOptimizerTimesAndPicture) {
+  for (const char* bad : {"0", "-1"}) {
+    expect_usage_error(kSmall + "--clip-norm " + bad, {"[--clip-norm]", bad, "above 0"});
+    expect_usage_error(kSmall + "--step-batch 8 --step-seconds " + bad, {"[--step-seconds]", bad, "above 0"});
+    expect_usage_error(kSmall + "--step-batch 8 --step-seconds 1 --time-limit " + bad, {"[--time-limit]", bad});
+    expect_usage_error(kSmall + "--step-seconds 1 --step-batch " + bad, {"[--step-batch]", bad, "1 to 2^53"});
+  }
+  expect_usage_error(kSmall + "--clip-norm nan", {"[--clip-norm]", "'nan'"});
+  expect_usage_error(kSmall + "--optimizer lion", {"[--optimizer]", "'lion'", "sgd, adam, adamw"});
+  expect_usage_error(kSmall + "--step-seconds 1", {"[--step-batch] missing"});
+  expect_usage_error(kSmall + "--step-batch 8", {"[--step-seconds] missing"});
+  expect_usage_error(kSmall + "--time-limit 8", {"[--time-limit] has no effect"});
+  expect_usage_error(kSmall + "--picture plan.png", {"[--picture]", "plan.png", ".svg"});
+  expect_usage_error(kSmall + "--picture=", {"[--picture]", "''"});
+  expect_usage_error(kSmall + "--noise-multiplier 1", {"--noise-multiplier"});
+}
+
+TEST(PlanInput, ABudgetThatNoNoiseMeetsNamesTheSetting) {
+  expect_usage_error("plan --dataset-size 10 --parameters 10 --epsilon 3 --batch 5 --steps 9007199254740992",
+                     {"[plan] batch 5, 9007199254740992 steps: "});
+}
+
+TEST(PlanPicture, AFolderThatIsNotThereIsAnInputOutputError) {
+  const Outcome outcome = run_line(kSmall + "--picture /nonexistent/plan.svg");
+  EXPECT_EQ(outcome.exit_code, 74);
+  EXPECT_EQ(outcome.out, "");
+}
+
+struct Mark {
+  double x, y;
+  bool ring;
+};
+
+std::vector<Mark> marks(const std::string& picture) {
+  std::vector<Mark> result;
+  for (size_t at = picture.find("<circle"); at != std::string::npos; at = picture.find("<circle", at + 1)) {
+    Mark mark{};
+    EXPECT_EQ(std::sscanf(picture.c_str() + at, "<circle cx=\"%lf\" cy=\"%lf\"", &mark.x, &mark.y), 2);
+    mark.ring = picture.substr(at, picture.find("/>", at) - at).find("fill=\"none\"") != std::string::npos;
+    result.push_back(mark);
+  }
+  return result;
+}
+
+TEST(PlanPicture, MarksStandAtTheLogarithmsOfBatchAndSignal) {
+  const sotto::testing::ScratchFolder folder;
+  const std::string line = kPlan + "--batch 256,1024,16384 --epochs 10,40";
+  const Outcome outcome = run_line(line + " --picture plan.svg", folder.path().string());
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "plan.svg written\n" + run_line(line).out);
+  const auto plan = run_json(line);
+  const std::string picture = content(folder.path() / "plan.svg");
+  const std::vector<Mark> found = marks(picture);
+  ASSERT_EQ(found.size(), 14u);  // two panels of two lines of three dots, and a ring
+  for (const size_t panel : {0, 1}) {
+    const char* const key = panel == 0 ? "run_signal_to_noise" : "step_signal_to_noise";
+    const Mark* const dots = &found[7 * panel];
+    // Row of dot i: lines are lengths, rows are sorted by batch first.
+    const auto row = [&](size_t i) -> const nlohmann::json& { return plan.at("rows")[i % 3 * 2 + i / 3]; };
+    EXPECT_NEAR((dots[2].x - dots[0].x) / (dots[1].x - dots[0].x), 3, 1e-2);  // 2^6 and 2^2
+    const double scale = (dots[2].y - dots[0].y) / std::log(number(row(2), key) / number(row(0), key));
+    EXPECT_LT(scale, 0) << "more signal is higher";
+    for (size_t i = 0; i < 6; ++i) {
+      EXPECT_EQ(dots[i].x, dots[i % 3].x);
+      EXPECT_NEAR(dots[i].y - dots[0].y, scale * std::log(number(row(i), key) / number(row(0), key)), 0.05);
+      EXPECT_FALSE(dots[i].ring);
+    }
+    const size_t suggested = plan.at("suggested").at("row");
+    EXPECT_TRUE(dots[6].ring);
+    EXPECT_EQ(dots[6].x, dots[suggested / 2 + 3 * (suggested % 2)].x);
+    EXPECT_EQ(dots[6].y, dots[suggested / 2 + 3 * (suggested % 2)].y);
+  }
+  for (const char* part : {">10 epochs<", ">40 epochs<", ">suggested<", ">256<", ">1024<", ">16384<", ">One step<"})
+    EXPECT_NE(picture.find(part), std::string::npos) << part;
+  for (const char* part : {"nan", "inf\"", "href"}) EXPECT_EQ(picture.find(part), std::string::npos) << part;
+}
+
+TEST(PlanPicture, ASingleBatchStandsInTheMiddle) {
+  const sotto::testing::ScratchFolder folder;
+  const Outcome outcome = run_line(kPlan + "--batch 2048 --steps 10 --picture p.svg", folder.path().string());
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const std::vector<Mark> found = marks(content(folder.path() / "p.svg"));
+  ASSERT_EQ(found.size(), 4u);
+  EXPECT_NEAR(found[2].x - found[0].x, 520, 1e-9);  // the width of a panel
+  EXPECT_NEAR(found[0].x, 78 + 420 / 2.0, 1e-9);
+}
+
+TEST(PlanCommand, TheWorkedExampleInHelpIsReal) {
+  const Outcome help = run_line("plan --help");
+  EXPECT_EQ(help.exit_code, 0);
+  std::istringstream lines(help.out);
+  std::string arguments, shown;
+  for (std::string line; std::getline(lines, line);) {
+    const std::string prompt = "  $ sotto ";
+    if (line.rfind(prompt, 0) == 0)
+      arguments = line.substr(prompt.size());
+    else if (!arguments.empty())
+      shown += (line.rfind("  ", 0) == 0 ? line.substr(2) : line) + "\n";
+  }
+  ASSERT_EQ(arguments.rfind("plan ", 0), 0u) << help.out;
+  while (shown.ends_with("\n\n")) shown.pop_back();
+  const Outcome outcome = run_line(arguments);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, shown);
+}
+
+}  // namespace
+}  // namespace sotto::tools
