@@ -34,7 +34,27 @@ lists; a step is timed by sotto bench step, for example.
 
 constexpr const char* kExample = R"(Example, the cnn of Fashion-MNIST, whose step of 512 records took 24.2 ms:
   $ sotto plan --dataset-size 60000 --parameters 26010 --epsilon 3 --batch 512,1024,2048,4096 --epochs 20,40 --step-seconds 0.0242 --step-batch 512
-EXAMPLE
+  records           60000 declared; add-remove: one record more or less
+  trained           26010 parameters; clip norm 0.1
+  budget            epsilon 3 at delta 1e-05
+  memory            305 KiB, whatever the batch: 4 bytes x 26010 x (weights, sum, velocity of sgd); without activations, gradients of records and frozen weights, of which sotto explain tells
+  time              0.0242 s for 512 records, taken to grow with the batch
+  full batches      S/N run 267.5, whatever the number of steps
+  Noise: standard deviation of a coordinate, and norm, of one step's mean gradient. S/N: the most that the mean of
+  clipped gradients can measure (clip norm) over that norm, an upper bound; step: of one step, run: of the mean of all.
+
+       batch     steps   epochs     noise   epsilon coordinate       norm  S/N step   S/N run      time                       notes
+         512      2344       20  0.891786   2.99991   0.000174     0.0281      3.56       172    56.7 s ##############        -
+         512      4688       40   1.06818    2.9999   0.000209     0.0336      2.97       203  1.89 min ################      -
+        1024      1172       20   1.09178    2.9999   0.000107     0.0172      5.82       199    56.7 s ################      -
+        1024      2344       40   1.36503   2.99991   0.000133     0.0215      4.65       225  1.89 min ##################    -
+        2048       586       20   1.39433   2.99985   6.81e-05      0.011      9.11       220    56.7 s ##################    -
+  *     2048      1172       40   1.80831    2.9999   8.83e-05     0.0142      7.02       240  1.89 min ###################   -
+        4096       293       20   1.84555    2.9999   4.51e-05    0.00727      13.8       236    56.7 s ###################   -
+        4096       586       40   2.45942    2.9999      6e-05    0.00968      10.3       250  1.89 min ####################  -
+
+  suggested         batch 2048, 1172 steps: the smallest batch, then the fewest steps, with at most 1.1 times the least noise in the mean of the run
+  sotto train       --dataset-size 60000 --batch 2048 --steps 1172 --epsilon 3 --delta 1e-05 --clip-norm 0.1 (a preset of data has its --dataset-size)
 )";
 
 std::string picture_file(const AccountFlags& flags) {

@@ -29,7 +29,7 @@ using testing::run_line;
 
 const std::string kData = "plan --dataset-size 60000 --parameters 26010 ";
 const std::string kPlan = kData + "--epsilon 3 --delta 1e-5 ";
-const std::string kSmall = kPlan + "--batch 1024,2048 --steps 100,1172 ";
+const std::string kSmall = kPlan + "--batch 2048,16384 --steps 20,100 ";
 
 double number(const nlohmann::json& row, const char* key) {
   return row.at(key).get<double>();
@@ -94,12 +94,12 @@ TEST(PlanCommand, SignalAndNoiseAreTheFormulasOfTheHeader) {
 }
 
 TEST(PlanCommand, NoiseGrowsWithBatchesAndStepsAndFallsWithTheBudget) {
-  const std::string grid = kData + "--delta 1e-5 --batch 256,1024,4096,60000 --steps 50,200,800 --epsilon ";
+  const std::string grid = kData + "--delta 1e-5 --batch 1024,4096,60000 --steps 20,50,100 --epsilon ";
   std::map<double, nlohmann::json> plans;
   for (const double epsilon : {1.0, 3.0, 8.0}) plans[epsilon] = run_json(grid + exact(epsilon)).at("rows");
   for (const auto& [epsilon, rows] : plans) {
-    ASSERT_EQ(rows.size(), 12u);
-    for (size_t i = 0; i < 12; ++i) {
+    ASSERT_EQ(rows.size(), 9u);
+    for (size_t i = 0; i < 9; ++i) {
       const double noise = number(rows[i], "noise_multiplier");
       if (i % 3 > 0) {
         EXPECT_GT(noise, number(rows[i - 1], "noise_multiplier"));
@@ -144,7 +144,7 @@ std::vector<std::vector<std::string>> table(const std::string& text, size_t* sta
 }
 
 TEST(PlanCommand, TableAndJsonAgree) {
-  const std::string line = kPlan + "--batch 64,1024,32768 --epochs 2,40";
+  const std::string line = kPlan + "--batch 64,1024,32768 --epochs 1,10";
   const auto plan = run_json(line);
   const Outcome outcome = run_line(line);
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
@@ -186,7 +186,7 @@ TEST(PlanCommand, TableAndJsonAgree) {
 
 TEST(PlanCommand, TheSmallestBatchAndThenTheFewestStepsNearTheLeastNoiseAreSuggested) {
   for (const char* const limit : {"", "--step-seconds 0.1 --step-batch 1000 --time-limit 250"}) {
-    const auto plan = run_json(kPlan + "--batch 512,1024,2048,4096,8192,16384 --epochs 10,20,40 " + limit);
+    const auto plan = run_json(kPlan + "--batch 1024,2048,4096,16384 --epochs 10,40 " + limit);
     double least = std::numeric_limits<double>::infinity();
     const auto noise = [](const nlohmann::json& row) {
       return number(row, "coordinate_noise") / std::sqrt(number(row, "steps"));
@@ -220,9 +220,9 @@ TEST(PlanCommand, TimeGrowsWithBatchAndStepsAndIsLeftOutWhenNothingWasMeasured) 
   for (const auto& row : run_json(kSmall + "--step-seconds 0.024 --step-batch 512").at("rows"))
     EXPECT_NEAR(number(row, "seconds"), number(row, "steps") * 0.024 * number(row, "batch") / 512, 1e-9);
   for (const auto& row : run_json(kSmall).at("rows")) EXPECT_FALSE(row.contains("seconds"));
-  EXPECT_EQ(run_line(kSmall).out.find("time"), std::string::npos);
+  EXPECT_EQ(run_line(kSmall).out.find(" time "), std::string::npos);
   const Outcome timed = run_line(kSmall + "--step-seconds 0.024 --step-batch 512");
-  EXPECT_NE(timed.out.find("4.8 s"), std::string::npos) << timed.out;  // 100 steps of 1024
+  EXPECT_NE(timed.out.find("9.6 s"), std::string::npos) << timed.out;  // 100 steps of 2048
   EXPECT_NE(timed.out.find("taken to grow with the batch"), std::string::npos);
 }
 
@@ -329,13 +329,13 @@ TEST(PlanInput, ClipNormOptimizerTimesAndPicture) {
   expect_usage_error(kSmall + "--step-batch 8", {"[--step-seconds] missing"});
   expect_usage_error(kSmall + "--time-limit 8", {"[--time-limit] has no effect"});
   expect_usage_error(kSmall + "--picture plan.png", {"[--picture]", "plan.png", ".svg"});
-  expect_usage_error(kSmall + "--picture=", {"[--picture]", "''"});
+  expect_usage_error(kSmall + "--picture=", {"--picture"});
   expect_usage_error(kSmall + "--noise-multiplier 1", {"--noise-multiplier"});
 }
 
 TEST(PlanInput, ABudgetThatNoNoiseMeetsNamesTheSetting) {
-  expect_usage_error("plan --dataset-size 10 --parameters 10 --epsilon 3 --batch 5 --steps 9007199254740992",
-                     {"[plan] batch 5, 9007199254740992 steps: "});
+  expect_usage_error("plan --dataset-size 10 --parameters 10 --epsilon 1e-12 --delta 1e-300 --batch 5 --steps 1",
+                     {"[plan] batch 5, 1 steps: ", "infeasible budget: epsilon 1e-12"});
 }
 
 TEST(PlanPicture, AFolderThatIsNotThereIsAnInputOutputError) {
@@ -362,7 +362,7 @@ std::vector<Mark> marks(const std::string& picture) {
 
 TEST(PlanPicture, MarksStandAtTheLogarithmsOfBatchAndSignal) {
   const sotto::testing::ScratchFolder folder;
-  const std::string line = kPlan + "--batch 256,1024,16384 --epochs 10,40";
+  const std::string line = kPlan + "--batch 256,1024,16384 --epochs 1,4";
   const Outcome outcome = run_line(line + " --picture plan.svg", folder.path().string());
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.out, "plan.svg written\n" + run_line(line).out);
@@ -388,7 +388,7 @@ TEST(PlanPicture, MarksStandAtTheLogarithmsOfBatchAndSignal) {
     EXPECT_EQ(dots[6].x, dots[suggested / 2 + 3 * (suggested % 2)].x);
     EXPECT_EQ(dots[6].y, dots[suggested / 2 + 3 * (suggested % 2)].y);
   }
-  for (const char* part : {">10 epochs<", ">40 epochs<", ">suggested<", ">256<", ">1024<", ">16384<", ">One step<"})
+  for (const char* part : {">1 epochs<", ">4 epochs<", ">suggested<", ">256<", ">1024<", ">16384<", ">One step<"})
     EXPECT_NE(picture.find(part), std::string::npos) << part;
   for (const char* part : {"nan", "inf\"", "href"}) EXPECT_EQ(picture.find(part), std::string::npos) << part;
 }
