@@ -11,7 +11,6 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -94,7 +93,7 @@ TEST(PlanCommand, SignalAndNoiseAreTheFormulasOfTheHeader) {
 }
 
 TEST(PlanCommand, NoiseGrowsWithBatchesAndStepsAndFallsWithTheBudget) {
-  const std::string grid = kData + "--delta 1e-5 --batch 1024,4096,60000 --steps 20,50,100 --epsilon ";
+  const std::string grid = kData + "--delta 1e-5 --batch 2048,8192,60000 --steps 100,200,400 --epsilon ";
   std::map<double, nlohmann::json> plans;
   for (const double epsilon : {1.0, 3.0, 8.0}) plans[epsilon] = run_json(grid + exact(epsilon)).at("rows");
   for (const auto& [epsilon, rows] : plans) {
@@ -144,7 +143,7 @@ std::vector<std::vector<std::string>> table(const std::string& text, size_t* sta
 }
 
 TEST(PlanCommand, TableAndJsonAgree) {
-  const std::string line = kPlan + "--batch 64,1024,32768 --epochs 1,10";
+  const std::string line = kPlan + "--batch 256,1024,32768 --epochs 5,10";
   const auto plan = run_json(line);
   const Outcome outcome = run_line(line);
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
@@ -362,7 +361,7 @@ std::vector<Mark> marks(const std::string& picture) {
 
 TEST(PlanPicture, MarksStandAtTheLogarithmsOfBatchAndSignal) {
   const sotto::testing::ScratchFolder folder;
-  const std::string line = kPlan + "--batch 256,1024,16384 --epochs 1,4";
+  const std::string line = kPlan + "--batch 256,1024,16384 --epochs 5,20";
   const Outcome outcome = run_line(line + " --picture plan.svg", folder.path().string());
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.out, "plan.svg written\n" + run_line(line).out);
@@ -388,7 +387,7 @@ TEST(PlanPicture, MarksStandAtTheLogarithmsOfBatchAndSignal) {
     EXPECT_EQ(dots[6].x, dots[suggested / 2 + 3 * (suggested % 2)].x);
     EXPECT_EQ(dots[6].y, dots[suggested / 2 + 3 * (suggested % 2)].y);
   }
-  for (const char* part : {">1 epochs<", ">4 epochs<", ">suggested<", ">256<", ">1024<", ">16384<", ">One step<"})
+  for (const char* part : {">5 epochs<", ">20 epochs<", ">suggested<", ">256<", ">1024<", ">16384<", ">One step<"})
     EXPECT_NE(picture.find(part), std::string::npos) << part;
   for (const char* part : {"nan", "inf\"", "href"}) EXPECT_EQ(picture.find(part), std::string::npos) << part;
 }
