@@ -55,7 +55,7 @@ function(sotto_room name)
   endif()
   install(TARGETS sotto_${name} EXPORT ${export} ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/sotto/${ROOM_FOLDER}"
-    FILES_MATCHING PATTERN "*.h")
+    FILES_MATCHING PATTERN "*.h" PATTERN schemas EXCLUDE)
 endfunction()
 
 # Tests run side by side: a thread of OpenMP that waits gives its core away soon. They leave the user's cache alone.

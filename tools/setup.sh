@@ -15,7 +15,7 @@ set -euo pipefail
 sotto_packages=(g++ cmake ninja-build ccache git ca-certificates python3 python3-venv python3-pip
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libboost-dev libboost-math-dev libboost-context-dev
   libssl-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libutf8proc-dev libgmp-dev libmpfr-dev libgtest-dev libgmock-dev librapidcheck-dev
-  libbenchmark-dev clang clang-format clang-tidy ${sotto_more_packages[@]+"${sotto_more_packages[@]}"})
+  libbenchmark-dev python3-jsonschema clang clang-format clang-tidy ${sotto_more_packages[@]+"${sotto_more_packages[@]}"})
 sotto_wheels=('torch==2.15.0' 'nvidia-cuda-runtime==13.2.*' 'nvidia-cuda-cupti==13.2.*' 'nvidia-cuda-crt==13.2.*')
 sotto_nvcc_wheels=('nvidia-cuda-nvcc==13.2.*' 'nvidia-nvvm==13.2.*' 'nvidia-cuda-crt==13.2.*' 'nvidia-cuda-runtime==13.2.*'
   'nvidia-cuda-cccl==13.2.*')

@@ -24,6 +24,16 @@ foreach(text IN LISTS texts)
   endforeach()
 endforeach()
 
+file(GLOB schemas RELATIVE "${SOTTO_SOURCE_DIR}/privacy/schemas" "${SOTTO_SOURCE_DIR}/privacy/schemas/*.json")
+foreach(schema IN LISTS schemas)
+  if(NOT EXISTS "${scratch}/prefix/share/sotto/schemas/${schema}")
+    message(FATAL_ERROR "${schema} was not installed")
+  endif()
+endforeach()
+if(EXISTS "${scratch}/prefix/include/sotto/privacy/schemas")
+  message(FATAL_ERROR "a folder among the headers holds none")
+endif()
+
 set(golden "-DGOLDEN=${SOTTO_SOURCE_DIR}/tests/golden/golden_composed.csv")
 set(check "${SOTTO_SOURCE_DIR}/tests/examples/run_account.cmake")
 # consume(FOLDER OPTION ...): configures and builds one of the projects beside this file
