@@ -74,6 +74,8 @@ def pairs(kind, document):
     if kind == "certificate":
         yield {"private": not document["private"]}
         yield {"stamp": "NOT PRIVATE: a seed"} if document["private"] else {"private": True}
+        if not document["private"]:
+            yield {"statement": document["statement"] + " It is private."}
         yield {"group": "a group"} if document["unit"] == "record" else {"unit": "record"}
         yield {"unit": "group" if document["unit"] == "record" else "record"}
     if kind == "events":

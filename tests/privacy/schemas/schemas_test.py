@@ -101,8 +101,8 @@ class Case:
 
         Validation ends at the first word that refuses: without another word the answer is the same."""
         is_valid = Draft202012Validator(schema).is_valid
-        return (any(is_valid(self.refused[place][1]) for place in places)
-                or not all(is_valid(document) for _, document in self.shapes))
+        return (not all(is_valid(document) for _, document in self.shapes)
+                or any(is_valid(self.refused[place][1]) for place in places))
 
     def idle_words(self):
         """Yields what can be left out of the schema without a difference. After faults()."""
@@ -112,8 +112,8 @@ class Case:
         for what, part, word in loosened(self.schema):
             self.tried += 1
             places = self.fired.get((id(part), word), ())
-            likely = f"without {what.split()[-3]}" if what.endswith("is optional") else ""
-            if not self.notices(self.schema, sorted(places, key=lambda place: not self.refused[place][0].endswith(likely))):
+            likely = f"without {what.split()[-3]}" if what.endswith("is optional") else f"{what.split()[0].split('.')[-1]} = "
+            if not self.notices(self.schema, sorted(places, key=lambda place: likely not in self.refused[place][0])):
                 yield what
 
 
