@@ -155,7 +155,8 @@ def main():
         faults += [f"{name}: no document shows the difference: {what}" for what in case.idle_words()]
         if kind == "events":
             faults += check_reader_of_events(case, program)
-        print(f"{name}: {len(accepted)} documents to accept, {len(case.refused)} to refuse, {case.tried} looser schemas", flush=True)
+        print(f"{name}: {len(accepted)} documents to accept, {len(case.refused)} to refuse, {case.tried} looser schemas",
+              flush=True)
     for fault in faults:
         print(fault, file=sys.stderr)
     sys.exit(1 if faults else 0)
