@@ -265,9 +265,9 @@ TEST_F(TrainText, TheTerminalSaysTheCertifiedEpsilon) {
 TEST_F(TrainText, ACheckpointThatCannotBeIsRefusedBeforeAStepIsCharged) {
   for (const bool is_private : {true, false}) {
     const std::string name = is_private ? "private" : "plain";
-    testing::Program program(
-        own(name, (is_private ? Words{"--delta", "1e-4", "--noise-multiplier", "80"} : Words{"--rule", "none"}) +
-                      Words{"--steps", "4000"}));
+    Words flags = is_private ? Words{"--delta", "1e-4", "--noise-multiplier", "80"} : Words{"--rule", "none"};
+    flags.insert(flags.end(), {"--steps", "4000"});
+    testing::Program program(own(name, flags));
     const std::string ledger = path(name) + "/ledger.jsonl", checkpoint = path(name) + "/checkpoint.safetensors";
     const std::string metrics = path(name) + "/metrics.jsonl";
     ASSERT_TRUE(
