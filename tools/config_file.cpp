@@ -59,6 +59,13 @@ std::string value_text(const std::filesystem::path& path, const TrainKey& key, c
   throw InternalError("[--config] unknown kind of key");
 }
 
+// JSON's escapes are among those of TOML, which wants one for the delete character too.
+std::string quoted(const std::string& text) {
+  std::string result = nlohmann::json(text).dump();
+  for (std::size_t at = 0; (at = result.find('\x7f', at)) != std::string::npos;) result.replace(at, 1, "\\u007f");
+  return result;
+}
+
 }  // namespace
 
 KeyTexts read_config(const std::filesystem::path& path) {
@@ -67,19 +74,23 @@ KeyTexts read_config(const std::filesystem::path& path) {
   if (!stream || !std::filesystem::is_regular_file(path, ignored)) refuse(path, "there is no such file to read");
   std::ostringstream text;
   text << stream.rdbuf();
+  return parse_config(text.view(), path);
+}
+
+KeyTexts parse_config(std::string_view text, const std::filesystem::path& source) {
   toml::table table;
   try {
-    table = toml::parse(text.view());
+    table = toml::parse(text);
   } catch (const toml::parse_error& error) {
-    refuse(path, fmt::format("not TOML, line {}: {}", error.source().begin.line, error.description()));
+    refuse(source, fmt::format("not TOML, line {}: {}", error.source().begin.line, error.description()));
   }
   KeyTexts result;
   for (const auto& [name, node] : table) {
     const TrainKey* key = find_train_key(name.str());
     if (name.str() == "output" || name.str() == "json" || name.str() == "config")
-      refuse(path, fmt::format("'{}' is given on the command line only", name.str()));
-    if (key == nullptr) refuse(path, fmt::format("unknown key '{}'{}", name.str(), nearest_key(name.str())));
-    result[std::string(name.str())] = value_text(path, *key, node);
+      refuse(source, fmt::format("'{}' is given on the command line only", name.str()));
+    if (key == nullptr) refuse(source, fmt::format("unknown key '{}'{}", name.str(), nearest_key(name.str())));
+    result[std::string(name.str())] = value_text(source, *key, node);
   }
   return result;
 }
@@ -91,9 +102,7 @@ std::string format_config(const TrainOptions& options, const std::string& headin
   for (const TrainKey& key : train_keys()) {
     const auto value = key.get(options);
     if (!value) continue;
-    // JSON's escapes are among those of TOML.
-    text +=
-        fmt::format("{} = {}\n", key.name, key.kind() == TrainKey::Kind::text ? nlohmann::json(*value).dump() : *value);
+    text += fmt::format("{} = {}\n", key.name, key.kind() == TrainKey::Kind::text ? quoted(*value) : *value);
   }
   return text;
 }

@@ -5,14 +5,18 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace sotto::tools {
 
 // The keys of a file with their values as text. Throws UsageError when the file cannot be read or is not TOML, when a
 // value is not of its key's type, and for an unknown key, naming the nearest known one.
 KeyTexts read_config(const std::filesystem::path& path);
+// The same of the text of a file; `source` names it in errors.
+KeyTexts parse_config(std::string_view text, const std::filesystem::path& source);
 
-// The file that read_config turns into these options. `heading` becomes comment lines.
+// The file that read_config turns into these options, but that an empty text is left out. `heading` becomes comment
+// lines.
 std::string format_config(const TrainOptions& options, const std::string& heading);
 
 }  // namespace sotto::tools

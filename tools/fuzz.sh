@@ -29,3 +29,8 @@ fuzz() {
 }
 fuzz data tokenizer_fuzz tokenizers 8192 "$@"
 fuzz models safetensors_fuzz safetensors 2048 "$@"
+fuzz privacy ledger_fuzz ledger 4096 "$@"
+fuzz privacy certificate_fuzz certificate 4096 "$@"
+fuzz privacy events_fuzz events 2048 "$@"
+fuzz tools anchor_fuzz anchor 256 "$@"
+fuzz tools config_fuzz config 1024 "$@"

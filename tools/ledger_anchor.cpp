@@ -32,7 +32,7 @@ LedgerAnchor parse_anchor(std::string_view text) {
   try {
     result = {json.at("run").get<std::string>(), json.at("steps").get<std::int64_t>(),
               json.at("head_hash").get<std::string>()};
-    if (to_json(result) == text && privacy::is_sha256_hex(result.head_hash)) return result;
+    if (to_json(result) == text && result.steps >= 0 && privacy::is_sha256_hex(result.head_hash)) return result;
   } catch (const Json::exception&) {
   }
   throw DataError(
