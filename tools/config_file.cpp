@@ -59,11 +59,13 @@ std::string value_text(const std::filesystem::path& path, const TrainKey& key, c
   throw InternalError("[--config] unknown kind of key");
 }
 
-// JSON's escapes are among those of TOML, which wants one for the delete character too.
-std::string quoted(const std::string& text) {
-  std::string result = nlohmann::json(text).dump();
-  for (std::size_t at = 0; (at = result.find('\x7f', at)) != std::string::npos;) result.replace(at, 1, "\\u007f");
-  return result;
+std::string toml_text(const TrainKey& key, const std::string& value) {
+  if (key.kind() == TrainKey::Kind::real && value == "-0") return "-0.0";  // -0 is an integer in TOML
+  if (key.kind() != TrainKey::Kind::text) return value;
+  // JSON's escapes are among those of TOML, which wants one for the delete character too.
+  std::string quoted = nlohmann::json(value).dump();
+  for (std::size_t at = 0; (at = quoted.find('\x7f', at)) != std::string::npos;) quoted.replace(at, 1, "\\u007f");
+  return quoted;
 }
 
 }  // namespace
@@ -102,7 +104,7 @@ std::string format_config(const TrainOptions& options, const std::string& headin
   for (const TrainKey& key : train_keys()) {
     const auto value = key.get(options);
     if (!value) continue;
-    text += fmt::format("{} = {}\n", key.name, key.kind() == TrainKey::Kind::text ? quoted(*value) : *value);
+    text += fmt::format("{} = {}\n", key.name, toml_text(key, *value));
   }
   return text;
 }
