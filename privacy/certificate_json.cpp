@@ -98,7 +98,11 @@ std::string to_json(const Certificate& c) {
     for (const auto& [name, hash] : c.files) json["files"][name] = hash;
   }
   json["ledger"] = {{"records", c.ledger_records}, {"head_hash", c.ledger_head_hash}};
-  return json.dump(2) + "\n";
+  try {
+    return json.dump(2) + "\n";
+  } catch (const Json::type_error&) {
+    throw UsageError("[Certificate] a text that is not UTF-8; a file could not hold it");
+  }
 }
 
 Certificate parse_certificate(std::string_view text) {

@@ -238,6 +238,12 @@ TEST(Certificate, HalfFilledCertificatesAreRefused) {
   refuses("sampling rate above one", [](auto& c) { c.sampling_rate = 1.5; });
 }
 
+TEST(Certificate, TextsThatAreNotUtf8AreRefused) {
+  Certificate c = example();
+  c.input_scaling = "\xff";
+  EXPECT_THROW(to_json(c), UsageError);
+}
+
 TEST(Certificate, InconsistentFiguresAreRefused) {
   const auto refuses = [](const std::function<void(Certificate&)>& change) {
     Certificate c = example();
