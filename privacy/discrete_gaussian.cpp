@@ -73,7 +73,7 @@ DiscreteGaussian::Exponent DiscreteGaussian::exponent(std::uint64_t magnitude) c
   const bool narrow = square >> 64 == 0;
   WideUnsigned whole = narrow ? static_cast<std::uint64_t>(square) / twice : square / twice;
   const auto rest = static_cast<std::uint64_t>(square - whole * twice);
-  const WideInteger linear = WideInteger{z} * static_cast<WideInteger>(2 * offset_ * WideUnsigned{scale_});
+  const WideInteger linear = WideInteger{z} * static_cast<WideInteger>(WideUnsigned{2} * offset_ * scale_);
   const auto denominator = static_cast<WideInteger>(gaussian_.value());
   WideInteger numerator =
       static_cast<WideInteger>(WideUnsigned{rest} * scale_ * scale_ + WideUnsigned{offset_} * offset_) - linear;

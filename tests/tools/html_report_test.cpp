@@ -188,6 +188,8 @@ TEST(HtmlReport, AFieldThatNobodyKnowsIsNotShownOfARunThatIsNotPrivate) {
                                          "planned.steps",
                                          "executed.steps",
                                          "input_scaling",
+                                         "run",
+                                         "files.config.toml",
                                          "ledger.records",
                                          "ledger.head_hash"};
   for (std::sregex_iterator i(page.begin(), page.end(), field), end; i != end; ++i)
