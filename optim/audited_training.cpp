@@ -3,6 +3,7 @@
 #include <ATen/ops/zeros.h>
 #include <sotto/optim/audited_training.h>
 #include <sotto/privacy/error.h>
+#include <torch/optim/adam.h>
 #include <torch/optim/sgd.h>
 
 #include <cstdlib>
@@ -24,10 +25,17 @@ std::filesystem::path temporary_folder() {
   return name;
 }
 
-std::unique_ptr<torch::optim::Optimizer> optimizer_of(const std::vector<NamedParameter>& parameters) {
+constexpr double kKept = 0.5;  // of what the optimizer had: momentum, or the first beta of Adam
+
+std::unique_ptr<torch::optim::Optimizer> optimizer_of(const std::vector<NamedParameter>& parameters, ReadFrom read) {
   std::vector<at::Tensor> tensors;
   for (const NamedParameter& parameter : parameters) tensors.push_back(parameter.tensor);
-  return std::make_unique<torch::optim::SGD>(tensors, torch::optim::SGDOptions(0.0));
+  if (read == ReadFrom::adam) {
+    const torch::optim::AdamOptions options = torch::optim::AdamOptions(0.0).betas({kKept, 0.5});
+    return std::make_unique<torch::optim::Adam>(tensors, options);
+  }
+  const double momentum = read == ReadFrom::sgd ? kKept : 0.0;
+  return std::make_unique<torch::optim::SGD>(tensors, torch::optim::SGDOptions(0.0).momentum(momentum));
 }
 
 }  // namespace
@@ -73,8 +81,11 @@ Records DrawnRecords::watch(Records records) {
   return records;
 }
 
-AuditRun::AuditRun(const AuditedTraining& training, Records records, std::optional<uint64_t> seed)
-    : audited_(training), folder_(temporary_folder()), optimizer_(optimizer_of(training.parameters)) {
+AuditRun::AuditRun(const AuditedTraining& training, Records records, std::optional<uint64_t> seed, ReadFrom read)
+    : audited_(training),
+      read_(read),
+      folder_(temporary_folder()),
+      optimizer_(optimizer_of(training.parameters, read)) {
   try {
     PrivateTrainingOptions options = training.options;
     options.ledger = folder_ / "ledger.jsonl";
@@ -96,12 +107,34 @@ AuditRun::~AuditRun() {
   std::filesystem::remove_all(folder_, ignored);
 }
 
+// In double, on the processor.
+at::Tensor AuditRun::kept_of(const at::Tensor& parameter) const {
+  const auto& state = *optimizer_->state().at(parameter.unsafeGetTensorImpl());
+  const at::Tensor kept = read_ == ReadFrom::adam
+                              ? static_cast<const torch::optim::AdamParamState&>(state).exp_avg()
+                              : static_cast<const torch::optim::SGDParamState&>(state).momentum_buffer();
+  return kept.to(at::kCPU, at::kDouble, /*non_blocking=*/false, /*copy=*/true);
+}
+
 std::vector<at::Tensor> AuditRun::step() {
-  training_->compute_gradient(audited_.losses);
   const auto divisor = static_cast<double>(audited_.options.plan.expected_batch_size());
   std::vector<at::Tensor> result;
-  for (const NamedParameter& parameter : audited_.parameters)
-    result.push_back(parameter.tensor.grad().to(at::kCPU, at::kDouble).mul(divisor));
+  if (read_ == ReadFrom::gradient) {
+    training_->compute_gradient(audited_.losses);
+    for (const NamedParameter& parameter : audited_.parameters)
+      result.push_back(parameter.tensor.grad().to(at::kCPU, at::kDouble).mul(divisor));
+    return result;
+  }
+  training_->step(audited_.losses);
+  std::vector<at::Tensor> kept;
+  for (const NamedParameter& parameter : audited_.parameters) kept.push_back(kept_of(parameter.tensor));
+  for (size_t p = 0; p < kept.size(); ++p) {
+    // m = kept m + g of SGD, but the first, which is g; m = kept m + (1 - kept) g of Adam.
+    at::Tensor released = kept_.empty() ? kept[p] : kept[p] - kept_[p] * kKept;
+    if (read_ == ReadFrom::adam) released = released / (1 - kKept);
+    result.push_back(released * divisor);
+  }
+  kept_ = std::move(kept);
   return result;
 }
 

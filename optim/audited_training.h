@@ -55,11 +55,16 @@ class DrawnRecords {
   Passes passes_;
 };
 
-// A run over `records`, whose gradients are read and not applied. With a test seed its coins can be repeated; without,
-// they are those of a real run.
+// Where an audit reads what a step released: in .grad, or in what SGD with momentum or Adam keeps of it after an update
+// in one pass over memory (fused_update.h), which stores no gradient.
+enum class ReadFrom { gradient, sgd, adam };
+
+// A run over `records`, whose gradients are read and not applied (the learning rate is 0). With a test seed its coins
+// can be repeated; without, they are those of a real run.
 class AuditRun {
  public:
-  AuditRun(const AuditedTraining& training, Records records, std::optional<uint64_t> seed);
+  AuditRun(const AuditedTraining& training, Records records, std::optional<uint64_t> seed,
+           ReadFrom read = ReadFrom::gradient);
   ~AuditRun();
   AuditRun(const AuditRun&) = delete;
   AuditRun& operator=(const AuditRun&) = delete;
@@ -69,7 +74,11 @@ class AuditRun {
   const privacy::LedgerContents& ledger() const { return training_->ledger().contents(); }
 
  private:
+  at::Tensor kept_of(const at::Tensor& parameter) const;
+
   const AuditedTraining& audited_;
+  ReadFrom read_;
+  std::vector<at::Tensor> kept_;  // what the optimizer had kept before the step
   std::filesystem::path folder_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
   std::optional<PrivateTraining> training_;

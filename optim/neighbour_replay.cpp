@@ -34,19 +34,33 @@ struct Step {
   Tensors sums;
   DrawnRecords::Passes passes;
   at::Tensor generators;
+  bool random = false;  // numbers were drawn from LibTorch's generators
   int64_t charged = 0;
 };
 
 Step one_step(const AuditedTraining& training, Records records, uint64_t seed) {
   const GeneratorState before;
   seed_generator(seed);
+  const at::Tensor generators = generator_state();
   Step result;
   DrawnRecords drawn;
   AuditRun run(training, drawn.watch(std::move(records)), seed);
   result.sums = run.step();
   result.passes = drawn.take();
   result.generators = generator_state();
+  result.random = !generators.equal(result.generators);
   result.charged = run.ledger().steps_charged();
+  return result;
+}
+
+// What the first steps release, where it is read.
+std::vector<Tensors> steps_of(const AuditedTraining& training, const Records& records, uint64_t seed, ReadFrom read) {
+  const GeneratorState before;
+  seed_generator(seed);
+  AuditRun run(training, records, seed, read);
+  std::vector<Tensors> result;
+  for (int64_t step = 0; step < std::min<int64_t>(2, training.options.plan.steps()); ++step)
+    result.push_back(run.step());
   return result;
 }
 
@@ -109,23 +123,29 @@ class Replay {
 
   std::vector<AuditFinding> run() {
     const Tensors other = made_up_inputs(specs_, 1, seed_ + kOtherRecord);
-    undrawn();
+    const bool some_are_not_drawn = training_.options.plan.sampling_rate() < 1;
+    if (some_are_not_drawn) undrawn();
     one_more("one record more", count_, other, 1);
     if (has_floats(specs_)) {
       one_more("one record more, a million times larger", count_, times(other, kLarge), 1);
       one_more("one record more, not a number", count_, times(other, std::numeric_limits<double>::quiet_NaN()), 0);
     }
     one_more("one record, where there was none", 0, other, 1);
+    if (some_are_not_drawn) one_more("one record, where none is drawn", 1, other, 1);
+    other_passes();
+    one_pass("update in one pass by SGD", ReadFrom::sgd);
+    one_pass("update in one pass by Adam", ReadFrom::adam);
     return std::move(findings_);
   }
 
  private:
-  // A seed that draws some of `count` records and, of one more, that one too or not.
+  // A seed that draws some of `count` records (none of a single one) and, of one more, that one too or not.
   uint64_t seed_that(int64_t count, bool draws_last) const {
     for (int64_t i = 0; i < kMostSeeds; ++i) {
       const uint64_t seed = seed_ + static_cast<uint64_t>(i);
       const std::set<int64_t> drawn = drawn_of(small_, count + 1, seed);
-      if (drawn.contains(count) == draws_last && (count == 0 || !drawn.empty())) return seed;
+      if (drawn.contains(count) == draws_last && (count == 0 || (count == 1 ? drawn.size() == 1 : !drawn.empty())))
+        return seed;
     }
     throw InternalError("[replay_neighbours] the sampler draws always the same");
   }
@@ -142,6 +162,37 @@ class Replay {
     const Step a = one_step(training_, made_up_records(specs_, count, seed_), seed);
     const Step b = one_step(training_, with_last(specs_, count, seed_, record), seed);
     compare(what, a, b, most);
+  }
+
+  // Parts of the logical batch that are lost, or counted twice.
+  void other_passes() {
+    constexpr int64_t kFew = 3, kOtherFew = 5;
+    const uint64_t seed = seed_that(count_, true);
+    AuditedTraining other = training_;
+    other.options.physical_batch = training_.options.physical_batch == kFew ? kOtherFew : kFew;
+    const Step a = one_step(training_, made_up_records(specs_, count_, seed_), seed);
+    if (a.random) return;
+    const Step b = one_step(other, made_up_records(specs_, count_, seed_), seed);
+    equal("another physical batch", distance(a.sums, b.sums));
+  }
+
+  void one_pass(const std::string& what, ReadFrom read) {
+    const uint64_t seed = seed_that(count_, true);
+    const Records records = made_up_records(specs_, count_, seed_);
+    const std::vector<Tensors> stored = steps_of(training_, records, seed, ReadFrom::gradient);
+    const std::vector<Tensors> updated = steps_of(training_, records, seed, read);
+    double largest = 0;
+    for (size_t step = 0; step < stored.size(); ++step) {
+      const double apart = distance(stored[step], updated[step]);
+      largest = largest <= apart || std::isnan(apart) ? apart : largest;
+    }
+    equal(what, largest);
+  }
+
+  void equal(const std::string& what, double apart) {
+    const double moved = apart / training_.options.rule.sensitivity();
+    findings_.push_back({what, moved <= tolerance_,
+                         fmt::format("changes what is released by {:.4f} of the sensitivity, allowed is 0", moved)});
   }
 
   void compare(const std::string& what, const Step& a, const Step& b, double most) {

@@ -12,6 +12,10 @@
 //   one a million times larger          at most S (floating-point inputs)
 //   one that is not a number            nothing
 //   one, where D is empty               at most S
+//   one, where nothing of D is drawn    at most S
+//
+// And what must make no difference to one D at all: the size of the physical batches, and whether noise and update take
+// one pass over memory (fused_update.h) or the gradient is stored, in the first step and in the second.
 
 #include <sotto/optim/audited_training.h>
 
@@ -21,8 +25,9 @@
 namespace sotto::optim {
 
 // `seed` makes the records and the coins. Tolerance: 1e-3 S, and what rounding of the released floats can make of their
-// difference. Every case costs two steps of about `kReplayedBatch` records. Throws UsageError for inputs that are not
-// declared; what the model throws passes through.
+// difference. Every case costs two steps or three of about `kReplayedBatch` records. Physical batches are not compared
+// for a model that draws random numbers, nor records that are not drawn where the sampling rate is 1. Throws UsageError
+// for inputs that are not declared; what the model throws passes through.
 inline constexpr int64_t kReplayedBatch = 8;
 std::vector<AuditFinding> replay_neighbours(const AuditedTraining& training, uint64_t seed);
 

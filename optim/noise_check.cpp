@@ -46,6 +46,7 @@ class NoiseCheck {
 
   std::vector<AuditFinding> run() {
     per_tensor_.resize(training_.parameters.size());
+    squares_.resize(static_cast<size_t>(elements_));
     const std::vector<Draws> one = start(), other = start();
     Sums all;
     for (const Sums& tensor : per_tensor_) {
@@ -57,6 +58,7 @@ class NoiseCheck {
     }
     for (size_t t = 0; t < per_tensor_.size(); ++t) deviation(training_.parameters[t].name, per_tensor_[t]);
     deviation("all parameters", all);
+    elements();
     z("mean", all.first / std::sqrt(all.count));
     for (int k = 0; k < 3; ++k) {
       const double p = share_beyond(kBeyond[k]);
@@ -95,6 +97,7 @@ class NoiseCheck {
         per_tensor_[t].add(values);
         draws.insert(draws.end(), values.begin(), values.end());
       }
+      for (size_t e = 0; e < draws.size(); ++e) squares_[e] += draws[e] * draws[e];
       result.push_back(std::move(draws));
     }
     const privacy::LedgerContents& ledger = run.ledger();
@@ -115,11 +118,30 @@ class NoiseCheck {
     return sum;
   }
 
-  void deviation(const std::string& name, const Sums& sums) {
-    const double value = (sums.second - sums.count) / std::sqrt(2 * sums.count);
+  static double score_of(double squares, double count) {
+    if (count > 1000) return (squares - count) / std::sqrt(2 * count);
     // Few numbers have a skewed mean of squares: the cube root of it is close to normal (Wilson, Hilferty 1931).
-    const double few = 2 / (9 * sums.count);
-    const double score = sums.count > 1000 ? value : (std::cbrt(sums.second / sums.count) - (1 - few)) / std::sqrt(few);
+    const double few = 2 / (9 * count);
+    return (std::cbrt(squares / count) - (1 - few)) / std::sqrt(few);
+  }
+
+  // The worst of all, so that N elements have the false alarms of one: N e^(-z^2 / 2) is what it is for one.
+  void elements() {
+    const double allowed = std::sqrt(kNoiseCheckZ * kNoiseCheckZ + 2 * std::log(static_cast<double>(elements_)));
+    double worst = 0;
+    int64_t still = 0;
+    for (const double squares : squares_) {
+      const double score = score_of(squares, 2 * static_cast<double>(steps_));
+      if (std::abs(score) > std::abs(worst) || std::isnan(score)) worst = score;
+      still += squares == 0;
+    }
+    findings_.push_back({"noise: every element", std::abs(worst) <= allowed && still == 0,
+                         fmt::format("z {:.1f} at most {:.1f} where it is worst, {} of {} without noise", worst,
+                                     allowed, still, elements_)});
+  }
+
+  void deviation(const std::string& name, const Sums& sums) {
+    const double score = score_of(sums.second, sums.count);
     findings_.push_back({"noise of " + name, std::abs(score) <= kNoiseCheckZ,
                          fmt::format("standard deviation {:.4f} of the stated one over {:.0f} draws, z {:.1f}",
                                      std::sqrt(sums.second / sums.count), sums.count, score)});
@@ -148,6 +170,7 @@ class NoiseCheck {
   const AuditedTraining& training_;
   int64_t elements_ = 0, steps_ = 0;
   std::vector<Sums> per_tensor_;
+  std::vector<double> squares_;  // of every element, over all steps of both starts
   std::vector<AuditFinding> findings_;
 };
 

@@ -4,6 +4,7 @@
 //
 //   every tensor, all of them   standard deviation noise_multiplier * S, mean 0; share beyond one, two and three
 //                               standard deviations, which a normal law decides
+//   every element               the sum of its squares over all steps is that of normal draws, and it moves at all
 //   within a tensor             neighbouring elements uncorrelated
 //   between steps, tensors,     uncorrelated
 //   starts of the program
