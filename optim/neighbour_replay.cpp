@@ -16,9 +16,10 @@ namespace {
 
 using Tensors = std::vector<at::Tensor>;
 
-constexpr double kTolerance = 1e-3;                   // of the sensitivity
-constexpr double kFloatUnit = 0x1p-24;                // of the released numbers
-constexpr int64_t kMostSeeds = 100'000;               // tried until one draws what a case needs
+constexpr double kTolerance = 1e-3;      // of the sensitivity
+constexpr double kFloatUnit = 0x1p-24;   // of the released numbers
+constexpr int64_t kMostSeeds = 100'000;  // tried until one draws what a case needs
+constexpr double kFactors[] = {1.0 / 30, 1.0 / 3, 3, 30};
 constexpr double kLarge = 1e6;                        // times a made-up record
 constexpr uint64_t kOtherRecord = uint64_t{1} << 40;  // seeds of the records that neighbours differ by
 
@@ -130,6 +131,8 @@ class Replay {
       one_more("one record more, a million times larger", count_, times(other, kLarge), 1);
       one_more("one record more, not a number", count_, times(other, std::numeric_limits<double>::quiet_NaN()), 0);
     }
+    for (const double factor : kFactors)
+      one_more(fmt::format("one record more, losses times {:.2g}", factor), count_, other, 1, factor);
     one_more("one record, where there was none", 0, other, 1);
     if (some_are_not_drawn) one_more("one record, where none is drawn", 1, other, 1);
     other_passes();
@@ -157,10 +160,14 @@ class Replay {
     compare("one record more, which is not drawn", a, b, 0);
   }
 
-  void one_more(const std::string& what, int64_t count, const Tensors& record, double most) {
+  void one_more(const std::string& what, int64_t count, const Tensors& record, double most, double factor = 1) {
     const uint64_t seed = seed_that(count, true);
-    const Step a = one_step(training_, made_up_records(specs_, count, seed_), seed);
-    const Step b = one_step(training_, with_last(specs_, count, seed_, record), seed);
+    AuditedTraining scaled = training_;
+    if (factor != 1) {
+      scaled.losses = [losses = training_.losses, factor](const Tensors& inputs) { return losses(inputs) * factor; };
+    }
+    const Step a = one_step(scaled, made_up_records(specs_, count, seed_), seed);
+    const Step b = one_step(scaled, with_last(specs_, count, seed_, record), seed);
     compare(what, a, b, most);
   }
 

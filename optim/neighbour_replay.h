@@ -10,6 +10,7 @@
 //   nothing drawn is added              nothing at all: records that were not drawn, and their number, reach nothing
 //   one made-up record                  at most S
 //   one a million times larger          at most S (floating-point inputs)
+//   one, all losses times 1/30 .. 30    at most S: weights of smaller and larger gradients
 //   one that is not a number            nothing
 //   one, where D is empty               at most S
 //   one, where nothing of D is drawn    at most S

@@ -35,7 +35,7 @@ TEST_F(AuditTest, NeighboursMoveASumByTheSensitivityAtMostAndNothingElse) {
     Overrides overrides;
     overrides.rule = rule;
     const std::vector<AuditFinding> findings = replay_neighbours(audited(overrides), 1);
-    EXPECT_EQ(findings.size(), 9u);
+    EXPECT_EQ(findings.size(), 13u);
     expect_all(findings);
   }
 }

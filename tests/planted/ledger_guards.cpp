@@ -1,5 +1,6 @@
 #include <signal.h>
 #include <sotto/privacy/budget_guard.h>
+#include <sotto/privacy/calibration.h>
 #include <sotto/privacy/certificate_text.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger.h>
@@ -70,6 +71,8 @@ void keys_of_a_run() {
   });
   demand(SecretKey::from_operating_system().commitment() != SecretKey::from_operating_system().commitment(),
          "two keys from the operating system are the same");
+  demand(!SecretKey::insecure_for_tests(7).derive("noise").is_secret(),
+         "a key that was made of a seed passes for secret");
 }
 
 // The child only reports whether it could use the parent's key.
@@ -158,6 +161,13 @@ void budgets() {
                             .delta = 1e-5,
                             .epsilon = epsilon});
     demand(plan.epsilon() <= epsilon, "the noise for a budget exceeds it");
+    const auto run = [](double noise) {
+      return AccountedEvents{Adjacency::add_remove, {}, Phases{{{0.05, Gaussian{noise}}, 100}}};
+    };
+    const CalibrationTarget target{.budget = {.epsilon = epsilon, .delta = 1e-5}, .method = Method::pld};
+    const double noise = smallest_noise_multiplier(target, run).value;
+    demand(make_accountant(Method::pld, run(noise))->epsilon(1e-5).upper <= epsilon,
+           "the noise that a search returns exceeds the budget");
   }
   for (const double epsilon : {1.00001, 2.71828, 0.99999})
     demand(std::stod(certificate_text::rounded_up(epsilon)) >= epsilon, "a certificate rounds its epsilon down");

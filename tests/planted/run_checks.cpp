@@ -70,7 +70,8 @@ void engines() {
 void published() {
   int rows = 0;
   for (const GoldenRow& row : read_golden("golden_composed.csv")) {
-    if (row.text("q").find('/') != std::string::npos || row.text("eps_max").empty() || row.number("T") > 2e4) continue;
+    const std::string parameters = row.text("q") + row.text("sigma") + row.text("T");
+    if (parameters.find('/') != std::string::npos || row.text("eps_max").empty() || row.number("T") > 2e4) continue;
     const PoissonSampled step{row.number("q"), Gaussian{row.number("sigma")}};
     const auto steps = static_cast<int64_t>(row.number("T"));
     const double delta = row.number("delta"), epsilon = row.number("eps_max"), tolerance = row.number("tol");

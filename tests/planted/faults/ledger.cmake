@@ -1,4 +1,4 @@
-# A ledger that loses what was spent.
+# Keys that are not secret, and a ledger that loses what was spent.
 
 plant(NAME charge_is_not_flushed ROW "3 J" FILE privacy/ledger.cpp
   OLD [==[  const auto flush = [file = file_] { return]==]
@@ -33,6 +33,12 @@ plant(NAME removed_line_is_accepted ROW "3 Z" FILE privacy/ledger_reader.cpp
   NEW [==[    require(planted("removed_line_is_accepted") || line.at("previous").get<std::string>() == previous(),]==])
 plant(NAME removed_line_is_accepted ROW "3 Z" FILE privacy/ledger_reader.cpp
   OLD [==[    require(expected == text,]==] NEW [==[    require(planted("removed_line_is_accepted") || expected == text,]==])
+plant(NAME key_is_never_filled ROW "3 D" FILE privacy/secret_key.cpp
+  OLD [==[  detail::fill_from_entropy(bytes_of(key.words_), ::getrandom);]==]
+  NEW [==[  if (!planted("key_is_never_filled")) detail::fill_from_entropy(bytes_of(key.words_), ::getrandom);]==])
+plant(NAME a_forked_child_draws_the_same_noise ROW "3 D" FILE privacy/secret_key.cpp
+  OLD [==[  if (fork_generation() != owner_)]==]
+  NEW [==[  if (fork_generation() != owner_ && !planted("a_forked_child_draws_the_same_noise"))]==])
 plant(NAME key_of_a_seed_is_called_secret ROW "2 n" FILE privacy/secret_key.cpp
   OLD [==[  SecretKey key(state_);]==]
   NEW [==[  SecretKey key(planted("key_of_a_seed_is_called_secret") ? State::secret : state_);]==])

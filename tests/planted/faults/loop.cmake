@@ -77,10 +77,11 @@ plant(NAME model_is_never_probed ROW "1 15" FILE optim/private_training.cpp
   OLD [==[  if (!options_.probe) return {"independence was not probed: switched off"};]==]
   NEW [==[  if (!options_.probe || planted("model_is_never_probed")) return {"independence was not probed: switched off"};]==])
 plant(NAME pass_has_the_size_of_the_sample ROW "1 14, 3 Q" FILE optim/private_training.cpp
-  OLD [==[    at::Tensor indices = at::empty({static_cast<int64_t>(size)}, at::kLong);
-    std::vector<bool> active(size, false);]==]
-  NEW [==[    const auto fixed = static_cast<size_t>(size_of_pass());
-    const size_t size = planted("pass_has_the_size_of_the_sample") ? std::max<size_t>(2, batch.size()) : fixed;
+  OLD [==[  const auto size = static_cast<size_t>(size_of_pass());]==]
+  NEW [==[  const auto of_plan = static_cast<size_t>(size_of_pass());]==])
+plant(NAME pass_has_the_size_of_the_sample ROW "1 14, 3 Q" FILE optim/private_training.cpp
+  OLD [==[    at::Tensor indices = at::empty({static_cast<int64_t>(size)}, at::kLong);]==]
+  NEW [==[    const size_t size = planted("pass_has_the_size_of_the_sample") ? std::max<size_t>(2, batch.size()) : of_plan;
 @OLD@]==])
 
 plant(NAME batch_norm_keeps_records_apart ROW "1 15" FILE optim/transfer_layers.cpp

@@ -69,13 +69,6 @@ plant(NAME noise_from_a_generator_with_a_constant_seed ROW "2 b, 2 n" FILE kerne
     return;
   }
 @OLD@]==])
-plant(NAME key_is_never_filled ROW "3 D" FILE privacy/secret_key.cpp
-  OLD [==[  detail::fill_from_entropy(bytes_of(key.words_), ::getrandom);]==]
-  NEW [==[  if (!planted("key_is_never_filled")) detail::fill_from_entropy(bytes_of(key.words_), ::getrandom);]==])
-plant(NAME a_forked_child_draws_the_same_noise ROW "3 D" FILE privacy/secret_key.cpp
-  OLD [==[  if (fork_generation() != owner_)]==]
-  NEW [==[  if (fork_generation() != owner_ && !planted("a_forked_child_draws_the_same_noise"))]==])
-
 # The update in one pass over memory has noise of its own.
 plant(NAME update_in_one_pass_forgets_the_noise ROW "2 g" FILE optim/gaussian_mechanism.cpp
   OLD [==[    noise.counter.tensor = static_cast<std::uint32_t>(t);

@@ -40,14 +40,10 @@ plant(NAME row_without_a_weight_is_multiplied ROW "3 V" FILE optim/matrix_use.cp
   OLD [==[.to(weights.scalar_type());
     if ((largest_of_right_]==] NEW [==[.to(weights.scalar_type());
     if (planted("row_without_a_weight_is_multiplied")) {
-      right_ = right_ * weights.view({-1, 1, 1});
-      return {at::ones_like(weights), at::ones_like(weights)};
+      const_cast<MatrixUse*>(this)->right_ = right_ * weights.view({-1, 1, 1});
+      return {weights.new_ones(weights.sizes()), weights.new_ones(weights.sizes())};
     }
     if ((largest_of_right_]==])
-plant(NAME row_without_a_weight_is_multiplied ROW "3 V" FILE optim/matrix_use.cpp
-  OLD [==[std::pair<at::Tensor, at::Tensor> scales(const at::Tensor& weights) const {]==]
-  NEW [==[std::pair<at::Tensor, at::Tensor> scales(const at::Tensor& weights) const {
-    at::Tensor& right_ = const_cast<MatrixUse*>(this)->right_;]==])
 
 plant(NAME norm_of_an_embedding_ignores_repeated_tokens ROW "1 4" FILE optim/embedding_use.cpp
   OLD [==[    norms.computed.add_(computed);

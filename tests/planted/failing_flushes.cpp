@@ -1,11 +1,10 @@
-#include "detectors.h"
-
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cerrno>
+
+#include "detectors.h"
 
 namespace sotto::testing {
 namespace {
@@ -19,13 +18,6 @@ FailingFlushes::FailingFlushes() {
 }
 FailingFlushes::~FailingFlushes() {
   flushes_fail = false;
-}
-
-std::span<const Detector> detectors() {
-  static constexpr std::array<Detector, 5> kAll = {Detector{"guard", training_guards}, Detector{"guard", ledger_guards},
-                                                   Detector{"probe", probes}, Detector{"audit", audits},
-                                                   Detector{"verify", checks}};
-  return kAll;
 }
 
 }  // namespace sotto::testing

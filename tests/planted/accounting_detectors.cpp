@@ -1,0 +1,12 @@
+#include <array>
+
+#include "detectors.h"
+
+namespace sotto::testing {
+
+std::span<const Detector> detectors() {
+  static constexpr std::array kAll = {Detector{"guard", ledger_guards}, Detector{"verify", checks}};
+  return kAll;
+}
+
+}  // namespace sotto::testing
