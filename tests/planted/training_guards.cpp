@@ -80,9 +80,6 @@ void other_plans() {
   run.step();
   run.options.plan = Run::plan(2.2);
   must_be_refused<LedgerError>("a run that goes on with twice the noise", [&] { run.resume(); });
-  privacy::PrivacyPlanOptions replaced = plan_options();
-  replaced.adjacency = privacy::Adjacency::replace_one;
-  must_be_refused<UsageError>("a plan under replace-one", [&] { privacy::PrivacyPlan plan(replaced); });
 }
 
 void optimizers() {

@@ -53,9 +53,6 @@ plant(NAME without_replacement_counts_as_poisson ROW "1 17" FILE privacy/one_ste
     }
     return without_replacement(event);
   }]==])
-plant(NAME replacing_a_record_counts_as_removing_it ROW "1 13, 1 17" FILE privacy/plan.cpp
-  OLD [==[  if (*options.adjacency != Adjacency::add_remove && *options.adjacency != Adjacency::zero_out)]==]
-  NEW [==[  if (*options.adjacency != Adjacency::add_remove && *options.adjacency != Adjacency::zero_out && !planted("replacing_a_record_counts_as_removing_it"))]==])
 plant(NAME epsilon_of_half_the_steps ROW "3 W" FILE privacy/plan.cpp
   OLD [==[      epsilon_(upper_epsilon(adjacency_, {Phase{step_, steps_}}, delta_)) {]==]
   NEW [==[      epsilon_(upper_epsilon(adjacency_, {Phase{step_, planted("epsilon_of_half_the_steps") ? std::max<int64_t>(1, steps_ / 2) : steps_}}, delta_)) {]==])
