@@ -5,6 +5,7 @@
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger.h>
 #include <sotto/privacy/secret_key.h>
+#include <sotto/privacy/sha256.h>
 #include <sotto/tools/checkpoint_anchor.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -148,13 +149,16 @@ void checkpoints() {
   const tools::testing::RunInFiles run;
   const tools::testing::RunInFiles other({.steps = 7, .charged = 7});
   const LedgerContents ledger = read_ledger(run.folder().ledger());
-  must_be_refused("a checkpoint of another run",
-                  [&] { tools::anchored_checkpoint(other.folder().checkpoint(), ledger); });
+  must_be_refused("a checkpoint of another run", [&] {
+    tools::anchored_checkpoint(other.folder().checkpoint(), privacy::sha256_of_file(other.folder().checkpoint()),
+                               ledger);
+  });
   std::string changed = text_of(run.folder().checkpoint());
   changed.back() = static_cast<char>(changed.back() ^ 1);
   write_text(run.folder().checkpoint(), changed);
-  must_be_refused("a checkpoint that was changed",
-                  [&] { tools::anchored_checkpoint(run.folder().checkpoint(), ledger); });
+  must_be_refused("a checkpoint that was changed", [&] {
+    tools::anchored_checkpoint(run.folder().checkpoint(), privacy::sha256_of_file(run.folder().checkpoint()), ledger);
+  });
 }
 
 // Clipping to C leaves a record that is replaced by another 2 C.

@@ -18,8 +18,8 @@ plant(NAME two_processes_share_a_ledger ROW "3 J" FILE privacy/ledger.cpp
   OLD [==[  if (::flock(file, LOCK_EX | LOCK_NB) != 0) {]==]
   NEW [==[  if (::flock(file, LOCK_EX | LOCK_NB) != 0 && !planted("two_processes_share_a_ledger")) {]==])
 plant(NAME charged_ledger_is_replaced ROW "2 f, 3 J" FILE privacy/ledger.cpp
-  OLD [==[    if (found.last_step < 0 && !found.torn) ::unlink(path.c_str());]==]
-  NEW [==[    if (planted("charged_ledger_is_replaced") || (found.last_step < 0 && !found.torn)) ::unlink(path.c_str());]==])
+  OLD [==[    if (is_uncharged(path)) ::unlink(path.c_str());]==]
+  NEW [==[    if (planted("charged_ledger_is_replaced") || (is_uncharged(path))) ::unlink(path.c_str());]==])
 plant(NAME recovered_record_is_not_written ROW "3 J" FILE privacy/ledger.cpp
   OLD [==[    for (const std::size_t release : found.torn_releases) {]==]
   NEW [==[    if (planted("recovered_record_is_not_written")) found.torn_releases.clear();
