@@ -129,7 +129,8 @@ class SecondReader : public LedgerReader {
     const auto release = line.at("release").get<std::size_t>();
     detail::require_next_step(contents_, step);
     require(release < contents_.releases.size(), "a release that was not stated before");
-    require(was_torn || !contents_.incarnations.empty(), "a step before any incarnation");
+    require(!contents_.incarnations.empty(), "a step before any incarnation");
+    require(contents_.steps_charged() < contents_.header.steps, "more steps than are planned");
     charge_step(contents_, step, release);
     return was_torn ? ledger_text::recovered(step, release, previous())
                     : ledger_text::reserve(step, release, contents_.incarnations.size(), previous());

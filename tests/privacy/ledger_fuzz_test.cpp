@@ -79,7 +79,7 @@ TEST(LedgerFuzzTest, RightHashesAreThoseOfTheLedgersThatWereWritten) {
   header.event = {0.5, Gaussian{1}};
   header.weight_rule = "flat";
   header.sensitivity = 1;
-  header.steps = 3;
+  header.steps = 100;
   header.accountant_name = header.accountant_version = "1";
   std::string second = ledger_text::header(header, ledger_text::kNoPrevious) + "\n";
   const auto last = [&] { return parse_ledger(second, "").head_hash; };

@@ -44,8 +44,8 @@ constexpr std::array<Written<double>, 19> kDoubles = {{{"\"0x1p-1\"", 0.5},
                                                        {"\"0x1p+1024\"", {}},
                                                        {"0.5", {}}}};
 
-constexpr std::array<Written<std::int64_t>, 12> kCounts = {{{"1", 1},
-                                                            {"100", 100},
+constexpr std::array<Written<std::int64_t>, 12> kCounts = {{{"100", 100},
+                                                            {"1", 1},
                                                             {"9007199254740992", kLargestCount},
                                                             {"0", 0},
                                                             {"-1", -1},
@@ -137,7 +137,7 @@ class Maker {
       case 5:
         return release();
       case 6:
-        return checkpoint();
+        return bytes_.next() % 2 == 0 ? checkpoint() : certificate();
       default:
         break;
     }
@@ -161,9 +161,10 @@ class Maker {
     return Release{*rate, *noise};
   }
 
-  void count(Text& text) {
+  std::int64_t count(Text& text) {
     const auto value = text.put(bytes_.one_of(kCounts));
     text.allowed = text.allowed && *value >= 1 && *value <= kLargestCount;
+    return text.allowed ? *value : 0;
   }
 
   Line header() {
@@ -199,7 +200,8 @@ class Maker {
     text.text += R"(,"parameters":)";
     text.put(bytes_.one_of(kParameters));
     text.text += R"(},"steps":)";
-    count(text);
+    const std::int64_t steps = count(text);
+    if (made_.complete == 0) planned_steps_ = steps;
     text.text += R"(,"accountant":{"name":)";
     name(text);
     text.text += R"(,"version":)";
@@ -258,20 +260,26 @@ class Maker {
                 std::to_string(charged);
     if (kind == "reserve") line.body += R"(,"incarnation":)" + std::to_string(times_.size() + (numbered ? 0 : 1));
     line.allowed = line.step > made_.last_step && line.step <= kLargestCount && charged < releases_.size();
-    if (kind == "reserve") line.allowed = line.allowed && numbered && !times_.empty();
+    line.allowed = line.allowed && !times_.empty() && left() > 0;
+    if (kind == "reserve") line.allowed = line.allowed && numbered;
     line.charged = charged;
     return line;
   }
 
   Line checkpoint() {
     constexpr std::array<std::int64_t, 4> kMore = {0, 1, -1, std::numeric_limits<std::int64_t>::max() / 2};
-    std::int64_t charged = 0;
-    for (const auto& [release, steps] : made_.spent) charged += steps;
+    const std::int64_t charged = steps_charged();
     const std::int64_t applied = bytes_.next() % 2 == 0 ? charged + bytes_.one_of(kMore) : bytes_.next() % 3 - 1;
     const bool hash = bytes_.next() < 240;
     return {.body = R"({"record":"checkpoint","applied_steps":)" + std::to_string(applied) + R"(,"sha256":")" +
                     std::string(64, hash ? 'c' : 'C') + "\"",
             .allowed = applied >= 0 && applied <= charged && hash};
+  }
+
+  Line certificate() {
+    const bool hash = bytes_.next() < 240;
+    return {.body = R"({"record":"certificate","sha256":")" + std::string(64, hash ? 'c' : 'C') + "\"",
+            .allowed = hash};
   }
 
   // The whole text of a line, or one with another text for the same.
@@ -313,6 +321,13 @@ class Maker {
     }
   }
 
+  std::int64_t steps_charged() const {
+    std::int64_t total = 0;
+    for (const auto& [release, steps] : made_.spent) total += steps;
+    return total;
+  }
+  std::int64_t left() const { return planned_steps_ - steps_charged(); }
+
   void charge(std::size_t release) {
     const Release& charged = releases_.at(release);
     ++made_.spent[{charged.sampling_rate, charged.noise_multiplier}];
@@ -327,13 +342,13 @@ class Maker {
     made_.text += torn;
     made_.torn = true;
     if (!made_.allowed) return;
-    if (torn.starts_with(R"({"record":"incarnation",)") || torn.starts_with(R"({"record":"checkpoint",)")) return;
+    if (torn.starts_with(R"({"record":"i)") || torn.starts_with(R"({"record":"c)") || times_.empty()) return;
     const std::size_t at = torn.find(R"(,"release":)");
     const std::size_t named = line.charged.value_or(releases_.size());
     const bool is_named = torn.starts_with(R"({"record":"reserve","step":)") && at != std::string::npos &&
                           torn.find(',', at + 1) != std::string::npos && line.step >= 0 && named < releases_.size();
     for (std::size_t release = 0; release < releases_.size(); ++release) {
-      if (is_named && named != release) continue;
+      if ((is_named && named != release) || left() <= 0) continue;
       charge(release);
       ++made_.last_step;
     }
@@ -343,6 +358,7 @@ class Maker {
   MadeLedger made_;
   std::string previous_ = std::string(64, '0');
   bool keys_are_secret_ = true;
+  std::int64_t planned_steps_ = 0;
   std::vector<Release> releases_;
   std::vector<std::string_view> times_;
   std::set<std::string> noise_keys_, sampler_keys_;
