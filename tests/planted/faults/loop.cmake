@@ -1,7 +1,5 @@
 # A training loop that forgets what it has to do, or lets through what it has to refuse.
 
-plant(NAME budget_is_not_enforced ROW "2 k, 3 W" FILE optim/private_training.cpp
-  OLD [==[  if (!finished()) return;]==] NEW [==[  if (planted("budget_is_not_enforced") || !finished()) return;]==])
 plant(NAME empty_batch_is_skipped ROW "1 12, 2 a" FILE optim/private_training.cpp
   OLD [==[  written_ = mechanism_.release(]==] NEW [==[  if (planted("empty_batch_is_skipped") && empty) {
     for (const NamedParameter& parameter : clipper_.parameters())

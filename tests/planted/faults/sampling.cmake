@@ -36,10 +36,6 @@ plant(NAME batches_of_a_shuffled_epoch ROW "1 1" FILE optim/private_training.cpp
     std::sort(sample.begin(), sample.end());
   }
 ]==])
-plant(NAME record_zero_fills_an_empty_batch ROW "2 d" FILE optim/private_training.cpp
-  OLD [==[  empty = sample.empty();
-]==] NEW [==[  if (planted("record_zero_fills_an_empty_batch") && sample.empty() && records_.count > 0) sample.push_back(0);
-@OLD@]==])
 
 plant(NAME record_zero_is_always_drawn ROW "1 1" FILE privacy/poisson_sampler.cpp
   OLD [==[  std::int64_t next = 0;

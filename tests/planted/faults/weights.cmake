@@ -51,9 +51,6 @@ plant(NAME nan_to_num_after_the_noise ROW "2 h" FILE optim/private_gradient.cpp
   OLD [==[    const at::Tensor value = values_[p].to(parameter.scalar_type());]==]
   NEW [==[    if (planted("nan_to_num_after_the_noise")) values_[p].nan_to_num_(0.0, 0.0, 0.0);
 @OLD@]==])
-plant(NAME padding_is_counted ROW "1 9, 3 V" FILE kernels/record_weight_formula.h IN kernels/record_weights_cpu.cpp
-  OLD [==[  bool counts = active == nullptr || active[i] != 0;]==]
-  NEW [==[  bool counts = planted("padding_is_counted") || active == nullptr || active[i] != 0;]==])
 
 plant(NAME weights_of_the_next_record ROW "3 B" FILE optim/clipper.cpp
   OLD [==[  gradients.add_weighted(weights, sums_);]==]
