@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ranges>
 
 namespace sotto::tools {
 namespace {
@@ -57,7 +56,7 @@ std::vector<std::int64_t> chosen_steps(std::int64_t last, std::int64_t charged, 
   for (const std::int64_t step : {std::int64_t{1}, charged, last})
     if (step > 0) steps.push_back(step);
   std::ranges::sort(steps);
-  steps.erase(std::ranges::unique(steps).begin(), steps.end());
+  steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
   return steps;
 }
 
@@ -107,7 +106,8 @@ std::vector<EpsilonPoint> epsilon_curve(const privacy::LedgerContents& ledger, s
     curve.push_back({.step = step, .epsilon = epsilon, .executed = step <= charged});
   }
   double later = curve.back().epsilon, figure = 0;
-  for (EpsilonPoint& point : curve | std::views::reverse) {
+  for (auto at = curve.rbegin(); at != curve.rend(); ++at) {
+    EpsilonPoint& point = *at;
     point.epsilon = std::min(point.epsilon, point.step == charged ? curve.back().epsilon : later);
     later = point.epsilon;
     if (point.step == charged) figure = point.epsilon;

@@ -58,7 +58,7 @@ constexpr const char* kExample = R"(Example, the cnn of Fashion-MNIST, whose ste
 )";
 
 std::string picture_file(const AccountFlags& flags) {
-  const std::string name(flags.text("--picture"));
+  std::string name(flags.text("--picture"));
   if (!flags.has("--picture")) return name;
   if (name.empty()) throw UsageError("[--picture] bad name: ''; allowed is the name of a file");
   if (!name.ends_with(".svg"))

@@ -55,7 +55,7 @@ std::vector<int64_t> read_counts(std::string_view flag, std::string_view text) {
     start = stop + 1;
   }
   std::ranges::sort(counts);
-  counts.erase(std::ranges::unique(counts).begin(), counts.end());
+  counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
   return counts;
 }
 

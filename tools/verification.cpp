@@ -377,11 +377,12 @@ ExitCode Verification::code() const {
 }
 
 std::vector<std::string> unseen_by_verification() {
-  return {
+  const std::string wound_back =
       "whether the whole folder was put back to an earlier state, or copied and continued twice, or the ledger of a "
       "run "
-      "without a certificate was cut behind its last checkpoint: keep an anchor elsewhere (--write-anchor, --anchor)",
-      "whether all of it was written anew by somebody else: ask for a signature (sotto sign, --public-key)",
+      "without a certificate was cut behind its last checkpoint: keep an anchor elsewhere (--write-anchor, --anchor)";
+  return {
+      wound_back, "whether all of it was written anew by somebody else: ask for a signature (sotto sign, --public-key)",
       "whether the program that wrote these files did what they say: that is what its tests and sotto audit are for",
       "other runs on the same records",
       "whether the declared number of records, and that of records of one person, are true"};
