@@ -1,4 +1,4 @@
-#include <ATen/ops/cat.h>
+#include <ATen/TensorOperators.h>
 #include <fmt/format.h>
 #include <sotto/optim/noise_check.h>
 

@@ -216,8 +216,7 @@ void Ledger::check_incarnation(const LedgerContents& found, const LedgerKeys& ke
   if (now < found.incarnations.back().time)
     throw LedgerError(
         fmt::format("[Ledger::open] the clock says {}, and the last start of {} was at {}: one of the two is wrong. "
-                    "Set the clock, or "
-                    "wait until then; nothing was changed",
+                    "Set the clock, or wait until then; nothing was changed",
                     now, path_.string(), found.incarnations.back().time));
 }
 
@@ -226,7 +225,6 @@ void Ledger::begin_incarnation(const LedgerKeys& keys, const std::string& now) {
   append_line(ledger_text::incarnation(incarnation, static_cast<std::int64_t>(contents_.incarnations.size()) + 1,
                                        contents_.head_hash));
   contents_.incarnations.push_back(incarnation);
-  contents_.certificate_is_last = false;
 }
 
 void Ledger::append_line(const std::string& line) {
@@ -244,7 +242,6 @@ void Ledger::record_checkpoint(const LedgerCheckpoint& checkpoint) {
   const std::string after = contents_.head_hash;
   append_line(ledger_text::checkpoint(checkpoint, after));
   contents_.checkpoints.push_back({checkpoint.applied_steps, checkpoint.sha256, after});
-  contents_.certificate_is_last = false;
 }
 
 void Ledger::record_certificate(const std::string& sha256) {
@@ -253,7 +250,6 @@ void Ledger::record_certificate(const std::string& sha256) {
   const std::string after = contents_.head_hash;
   append_line(ledger_text::certificate(sha256, after));
   contents_.certificates.push_back({sha256, after});
-  contents_.certificate_is_last = true;
 }
 
 void Ledger::check_usable(const char* function) const {
@@ -314,7 +310,6 @@ void Ledger::start_charge(std::int64_t step, const PoissonSampled& event, double
   write(lines);
 
   if (number == stated.size()) stated.push_back(release);
-  contents_.certificate_is_last = false;
   charge_step(contents_, step, number);
   contents_.head_hash = std::move(head);
   contents_.records += added;

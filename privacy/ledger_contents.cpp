@@ -3,6 +3,7 @@
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger_contents.h>
 #include <sotto/privacy/ledger_reader.h>
+#include <sotto/privacy/ledger_text.h>
 
 #include <cmath>
 #include <fstream>
@@ -47,7 +48,8 @@ std::int64_t LedgerContents::steps_charged() const {
 }
 
 bool LedgerContents::ends_with_certificate(std::string_view sha256) const {
-  return certificate_is_last && !torn && certificates.back().sha256 == sha256;
+  if (torn || certificates.empty() || certificates.back().sha256 != sha256) return false;
+  return ledger_text::stated_hash(ledger_text::certificate(sha256, certificates.back().after)) == head_hash;
 }
 
 void charge_step(LedgerContents& contents, std::int64_t step, std::size_t release) {

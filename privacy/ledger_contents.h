@@ -89,8 +89,6 @@ struct LedgerContents {
   std::int64_t steps_charged() const;  // how many `spent` holds
   // Whether the ledger ends with the record of a certificate with this SHA-256: nothing happened since it was written.
   bool ends_with_certificate(std::string_view sha256) const;
-
-  bool certificate_is_last = false;  // the last complete line is one of a certificate
 };
 
 // Throws LedgerError, naming the line, when the file is missing, not a ledger, edited, or out of order. An incomplete

@@ -59,7 +59,6 @@ class SecondReader : public LedgerReader {
     else
       throw std::invalid_argument("unknown kind of record: " + kind);
     require(expected == text, "the text is not what this version writes for the record");
-    contents_.certificate_is_last = kind == "certificate";
     return std::string(stated);
   }
 

@@ -1,19 +1,12 @@
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/regular_file.h>
 #include <sotto/privacy/sha256.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <vector>
 
 namespace sotto::privacy {
 namespace {
-
-constexpr std::size_t kPiece = std::size_t{1} << 20;
 
 std::string hexadecimal(const std::array<unsigned char, 32>& digest) {
   std::string text;
@@ -65,25 +58,10 @@ std::string sha256_hex(std::span<const std::string_view> pieces) {
 }
 
 std::string sha256_of_file(const std::filesystem::path& path) {
-  const auto refuse = [&](const char* what) { return IoError("[sha256_of_file] " + path.string() + ": " + what); };
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) throw refuse(std::strerror(errno));
-  struct Closed {
-    int file;
-    ~Closed() { ::close(file); }
-  } const closed{file};
-  struct stat status = {};
-  if (::fstat(file, &status) != 0) throw refuse(std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) throw refuse("not a file");
   Sha256 hash;
-  std::vector<char> piece(kPiece);
-  for (;;) {
-    const ssize_t got = ::read(file, piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw refuse(std::strerror(errno));
-    if (got == 0) return hexadecimal(hash.finish());
-    hash.add({piece.data(), static_cast<std::size_t>(got)});
-  }
+  if (const auto reason = read_regular_file(path, [&](std::string_view piece) { hash.add(piece); }))
+    throw IoError("[sha256_of_file] " + path.string() + ": " + *reason);
+  return hexadecimal(hash.finish());
 }
 
 bool is_sha256_hex(std::string_view text) {

@@ -5,6 +5,7 @@
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/certificates.h>
+#include <sotto/tools/file_text.h>
 
 #include <algorithm>
 
@@ -33,9 +34,7 @@ void check(const std::string& name, const std::string& text, const std::string& 
 Certificates folder_certificates(const std::filesystem::path& folder) {
   Certificates result;
   for (const std::string& name : certificate_names()) {
-    std::error_code unclear;  // what is there and cannot be read is refused
-    if (std::filesystem::symlink_status(folder / name, unclear).type() == std::filesystem::file_type::not_found)
-      continue;
+    if (!is_there(folder / name)) continue;
     const std::string text = models::beginning_of("certificate", folder / name, kMostBytes + 1);
     check(name, text, folder.string());
     result[name] = text;

@@ -1,14 +1,14 @@
 #include <sotto/privacy/sha256.h>
+#include <sotto/tools/file_text.h>
 #include <sotto/tools/run_files.h>
 
 namespace sotto::tools {
 
 std::map<std::string, std::string> run_file_hashes(const RunFolder& folder) {
   std::map<std::string, std::string> result;
-  std::error_code unclear;  // what is there and cannot be read is an error
+  std::error_code unclear;
   const auto add = [&](const std::filesystem::path& file) {
-    if (std::filesystem::symlink_status(file, unclear).type() != std::filesystem::file_type::not_found)
-      result[file.lexically_relative(folder.path()).generic_string()] = privacy::sha256_of_file(file);
+    if (is_there(file)) result[file.lexically_relative(folder.path()).generic_string()] = privacy::sha256_of_file(file);
   };
   for (const auto& file : {folder.config(), folder.metrics(), folder.model(), folder.graph(), folder.script(),
                            folder.schema(), folder.vocabulary(), folder.not_private()})

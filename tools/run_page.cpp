@@ -16,14 +16,14 @@ namespace {
 
 constexpr std::string_view kMark = "NOT PRIVATE: ";
 
-bool is_there(const std::filesystem::path& path) {
+bool leads_to_file(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::exists(path, ignored);
 }
 
 // What is trained is in the checkpoint under this beginning of its name.
 std::int64_t trained_parameters(const RunFolder& folder) {
-  if (!is_there(folder.checkpoint())) return 0;
+  if (!leads_to_file(folder.checkpoint())) return 0;
   std::int64_t total = 0;
   const models::SafetensorsFile checkpoint = models::SafetensorsFile::map(folder.checkpoint());
   for (const models::TensorView& tensor : checkpoint.tensors())
@@ -46,13 +46,13 @@ HtmlReport report_of(const RunFolder& folder) {
   report.name = folder.path().lexically_normal().filename().string();
   if (report.name.empty() || report.name == ".")
     report.name = std::filesystem::absolute(folder.path()).filename().string();
-  if (is_there(folder.certificate())) {
+  if (leads_to_file(folder.certificate())) {
     report.certificate = privacy::parse_certificate(file_text(folder.certificate()));
     report.not_private = report.certificate->not_private;
     report.planned_steps = report.certificate->planned.steps;
     if (!report.not_private) report.epsilon_curve = epsilon_curve(privacy::read_ledger(folder.ledger()));
     for (const auto& [name, hash] : report.certificate->files) report.files.push_back({name, hash});
-  } else if (is_there(folder.not_private())) {
+  } else if (leads_to_file(folder.not_private())) {
     report.not_private = reason_of(folder);
     report.planned_steps = options.steps.value_or(0);
     for (const auto& [name, hash] : run_file_hashes(folder)) report.files.push_back({name, hash});
@@ -60,7 +60,7 @@ HtmlReport report_of(const RunFolder& folder) {
     throw UsageError(fmt::format("[report] {} has no certificate yet; finish the run with 'sotto resume {}'",
                                  folder.path().string(), folder.path().string()));
   }
-  if (is_there(folder.metrics())) report.learning_curve = read_learning_curve(folder.metrics());
+  if (leads_to_file(folder.metrics())) report.learning_curve = read_learning_curve(folder.metrics());
   report.trained_parameters = trained_parameters(folder);
   report.command =
       fmt::format("sotto train {}--config config.toml --output again", trains_texts(options) ? "text " : "");

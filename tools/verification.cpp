@@ -25,11 +25,6 @@ namespace {
 using privacy::Certificate;
 using privacy::LedgerContents;
 
-bool is_there(const std::filesystem::path& file) {
-  std::error_code unclear;
-  return std::filesystem::symlink_status(file, unclear).type() != std::filesystem::file_type::not_found;
-}
-
 std::string count(int64_t number, const char* noun) {
   return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }
