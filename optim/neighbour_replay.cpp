@@ -125,7 +125,10 @@ class Replay {
   std::vector<AuditFinding> run() {
     const Tensors other = made_up_inputs(specs_, 1, seed_ + kOtherRecord);
     const bool some_are_not_drawn = training_.options.plan.sampling_rate() < 1;
-    if (some_are_not_drawn) undrawn();
+    if (some_are_not_drawn) {
+      undrawn("one record more, which is not drawn", count_);
+      undrawn("one record, which is not drawn, where there was none", 0);
+    }
     one_more("one record more", count_, other, 1);
     if (has_floats(specs_)) {
       one_more("one record more, a million times larger", count_, times(other, kLarge), 1);
@@ -153,11 +156,11 @@ class Replay {
     throw InternalError("[replay_neighbours] the sampler draws always the same");
   }
 
-  void undrawn() {
-    const uint64_t seed = seed_that(count_, false);
-    const Step a = one_step(training_, made_up_records(specs_, count_, seed_), seed);
-    const Step b = one_step(training_, made_up_records(specs_, count_ + 1, seed_), seed);
-    compare("one record more, which is not drawn", a, b, 0);
+  void undrawn(const std::string& what, int64_t count) {
+    const uint64_t seed = seed_that(count, false);
+    const Step a = one_step(training_, made_up_records(specs_, count, seed_), seed);
+    const Step b = one_step(training_, made_up_records(specs_, count + 1, seed_), seed);
+    compare(what, a, b, 0);
   }
 
   void one_more(const std::string& what, int64_t count, const Tensors& record, double most, double factor = 1) {

@@ -8,6 +8,7 @@
 //
 //   neighbour of D                      must move the sum by
 //   nothing drawn is added              nothing at all: records that were not drawn, and their number, reach nothing
+//   the same, where D is empty          nothing at all: an empty sample is not filled from the records that are there
 //   one made-up record                  at most S
 //   one a million times larger          at most S (floating-point inputs)
 //   one, all losses times 1/30 .. 30    at most S: weights of smaller and larger gradients

@@ -32,10 +32,20 @@ std::string canary_text(const optim::CanaryAudit& audit, double delta) {
       format_rounded_up(audit.epsilon, kShownDigits));
 }
 
+std::string replay_text(const optim::MechanismReplays& replays) {
+  const privacy::ThresholdAudit& audit = replays.audit;
+  return fmt::format(
+      "{} of {} releases with a record and {} of {} without one are over the threshold. The record stands at least {} "
+      "standard deviations of the noise out of it with confidence {}; stated is {}",
+      audit.d.events, audit.d.runs, audit.d_prime.events, audit.d_prime.runs,
+      format_rounded_down(audit.mu, kShownDigits), replays.confidence, format_rounded_up(replays.mu, kShownDigits));
+}
+
 }  // namespace
 
 bool AuditReport::holds() const {
-  return std::ranges::all_of(findings, &optim::AuditFinding::holds) && (!canaries || canaries->holds());
+  return std::ranges::all_of(findings, &optim::AuditFinding::holds) && (!replays || replays->holds()) &&
+         (!canaries || canaries->holds());
 }
 
 AuditReport audit_training(const optim::AuditedTraining& training, const AuditFlags& flags, std::ostream& err) {
@@ -50,6 +60,10 @@ AuditReport audit_training(const optim::AuditedTraining& training, const AuditFl
     add(optim::replay_neighbours(training, kSeed));
     add(optim::check_noise(training));
     add(optim::check_sampler(training));
+  }
+  if (flags.replays > 0) {
+    const SlowNotice notice(err, "replaying the mechanism ...");
+    report.replays = optim::replay_mechanism(training, {.replays = flags.replays, .confidence = flags.confidence});
   }
   if (flags.canaries > 0) {
     const privacy::PrivacyPlan& plan = training.options.plan;
@@ -70,6 +84,9 @@ std::string to_text(const AuditReport& report) {
   std::string text;
   for (const optim::AuditFinding& finding : report.findings)
     text += fmt::format("{:<{}}  {:<5}  {}\n", finding.subject, width, finding.holds ? "holds" : "FAILS", finding.text);
+  if (report.replays)
+    text += fmt::format("{:<{}}  {:<5}  {}\n", "mechanism", width, report.replays->holds() ? "holds" : "FAILS",
+                        replay_text(*report.replays));
   if (report.canaries)
     text += fmt::format("{:<{}}  {:<5}  {}\n", "canaries", width, report.canaries->holds() ? "holds" : "FAILS",
                         canary_text(*report.canaries, report.delta));
@@ -79,9 +96,16 @@ std::string to_text(const AuditReport& report) {
 }
 
 std::string to_json(const AuditReport& report) {
-  Json json = {{"holds", report.holds()}, {"findings", Json::array()}, {"canaries", nullptr}};
+  Json json = {{"holds", report.holds()}, {"findings", Json::array()}, {"replays", nullptr}, {"canaries", nullptr}};
   for (const optim::AuditFinding& finding : report.findings)
     json["findings"].push_back({{"subject", finding.subject}, {"holds", finding.holds}, {"text", finding.text}});
+  if (report.replays) {
+    const privacy::ThresholdAudit& audit = report.replays->audit;
+    json["replays"] = {{"holds", report.replays->holds()},         {"runs", audit.d.runs},
+                       {"over_threshold_with", audit.d.events},    {"over_threshold_without", audit.d_prime.events},
+                       {"confidence", report.replays->confidence}, {"mu_lower", audit.mu},
+                       {"mu_stated", report.replays->mu}};
+  }
   if (report.canaries) {
     const optim::CanaryAudit& audit = *report.canaries;
     json["canaries"] = {{"holds", audit.holds()},
@@ -101,6 +125,7 @@ std::string to_json(const AuditReport& report) {
 std::string first_problem(const AuditReport& report) {
   for (const optim::AuditFinding& finding : report.findings)
     if (!finding.holds) return fmt::format("{}: {}", finding.subject, finding.text);
+  if (report.replays && !report.replays->holds()) return "mechanism: " + replay_text(*report.replays);
   SOTTO_ASSERT(report.canaries && !report.canaries->holds());
   return canary_text(*report.canaries, report.delta);
 }

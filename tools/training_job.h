@@ -56,6 +56,7 @@ struct ExportOptions {
 // Of `sotto audit`, as typed; also of `sotto train --preflight`, which has no canaries.
 struct AuditFlags {
   bool preflight = false;  // kind == train
+  int64_t replays = 0;     // of the mechanism, on either data set; 0: none
   int64_t canaries = 0;    // 0: none
   int64_t records = -1;    // made up, beside the canaries; -1: as many as are declared, 10,000 at most
   double confidence = 0.95;

@@ -2,6 +2,7 @@
 // faults.
 
 #include <sotto/optim/canary_audit.h>
+#include <sotto/optim/mechanism_replays.h>
 #include <sotto/optim/neighbour_replay.h>
 #include <sotto/optim/noise_check.h>
 #include <sotto/optim/sampler_check.h>
@@ -35,7 +36,7 @@ TEST_F(AuditTest, NeighboursMoveASumByTheSensitivityAtMostAndNothingElse) {
     Overrides overrides;
     overrides.rule = rule;
     const std::vector<AuditFinding> findings = replay_neighbours(audited(overrides), 1);
-    EXPECT_EQ(findings.size(), 13u);
+    EXPECT_EQ(findings.size(), 14u);
     expect_all(findings);
   }
 }
@@ -45,7 +46,7 @@ TEST_F(AuditTest, ReplayReachesTheBound) {
   Overrides overrides;
   overrides.rule = WeightRule::flat(0.1);
   const std::vector<AuditFinding> findings = replay_neighbours(audited(overrides), 1);
-  EXPECT_NE(findings.at(2).text.find("moves the sum by 1.000"), std::string::npos) << findings.at(2).text;
+  EXPECT_NE(findings.at(3).text.find("moves the sum by 1.000"), std::string::npos) << findings.at(3).text;
 }
 
 TEST_F(AuditTest, NoiseAndSamplingAreThoseOfThePlan) {
@@ -64,8 +65,8 @@ TEST_F(AuditTest, ALeakingModelMovesASumByMoreThanTheBound) {
     return losses_of(net_)(inputs) * (largest > 1000 ? -1 : 1);
   };
   const std::vector<AuditFinding> findings = replay_neighbours(leaking, 1);
-  EXPECT_TRUE(findings.at(1).holds) << findings.at(1).text;
-  EXPECT_FALSE(findings.at(2).holds) << findings.at(2).text;
+  EXPECT_TRUE(findings.at(2).holds) << findings.at(2).text;
+  EXPECT_FALSE(findings.at(3).holds) << findings.at(3).text;
 }
 
 TEST_F(AuditTest, CanariesBoundEpsilonFromBelowAndNotAboveTheClaim) {
@@ -87,6 +88,23 @@ TEST_F(AuditTest, CanariesBoundEpsilonFromBelowAndNotAboveTheClaim) {
   EXPECT_GT(audit_with_canaries(audited(overrides), {.canaries = 400, .records = 100}).bound.epsilon, 1);
   EXPECT_THROW(audit_with_canaries(audited(), {.canaries = 19}), UsageError);
   EXPECT_THROW(audit_with_canaries(audited(), {.confidence = 1}), UsageError);
+}
+
+// Between what 20,000 replays can show and the truth, for one group and for two, whose bounds add up.
+TEST_F(AuditTest, ReplaysOfTheMechanismReachItsMuAndNotMore) {
+  for (const WeightRule& rule : {WeightRule::psac(0.5), WeightRule::flat_per_group({0.3, 0.4})}) {
+    Overrides overrides;
+    overrides.rule = rule;
+    AuditedTraining training = audited(overrides);
+    if (rule.per_group()) training.groups = module_groups(training.parameters);
+    const MechanismReplays replays = replay_mechanism(training, {.replays = 20'000, .confidence = 1 - 1e-6});
+    EXPECT_EQ(replays.mu, 1 / training.options.plan.noise_multiplier());
+    EXPECT_TRUE(replays.holds()) << replays.audit.mu;
+    EXPECT_GT(replays.audit.mu, 0.8 * replays.mu);
+    EXPECT_EQ(replays.audit.d.runs, 18'000);
+  }
+  EXPECT_THROW(replay_mechanism(audited(), {.replays = 99}), UsageError);
+  EXPECT_THROW(replay_mechanism(audited(), {.confidence = 0}), UsageError);
 }
 
 TEST_F(AuditTest, ReadsNoRecordAndLeavesNoGradientAndNoFile) {

@@ -29,6 +29,14 @@ bool planted(const char* name) {
   return active != nullptr && std::strcmp(active, name) == 0;
 }
 
+Planted::Planted(const char* name) {
+  active = name;
+}
+
+Planted::~Planted() {
+  active = nullptr;
+}
+
 namespace testing {
 namespace {
 
@@ -39,14 +47,6 @@ struct Fault {
 };
 constexpr Fault kFaults[] = {
 #include <planted_faults.inc>
-};
-
-class Planted {
- public:
-  explicit Planted(const char* name) { active = name; }
-  ~Planted() { active = nullptr; }
-  Planted(const Planted&) = delete;
-  Planted& operator=(const Planted&) = delete;
 };
 
 struct Caught {

@@ -37,6 +37,11 @@ plant(NAME batches_of_a_shuffled_epoch ROW "1 1" FILE optim/private_training.cpp
   }
 ]==])
 
+plant(NAME record_zero_fills_an_empty_batch ROW "2 d" FILE optim/private_training.cpp
+  OLD [==[  empty = sample.empty();
+]==] NEW [==[  if (planted("record_zero_fills_an_empty_batch") && sample.empty() && records_.count > 0) sample.push_back(0);
+@OLD@]==])
+
 plant(NAME record_zero_is_always_drawn ROW "1 1" FILE privacy/poisson_sampler.cpp
   OLD [==[  std::int64_t next = 0;
 ]==] NEW [==[@OLD@  if (planted("record_zero_is_always_drawn") && record_count > 0) chosen.push_back(next++);
