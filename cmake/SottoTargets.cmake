@@ -24,6 +24,14 @@ function(sotto_precompiled target kind)
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>) # or ccache gives up
 endfunction()
 
+# sotto_unity(TARGET): its sources are compiled several at a time, as one source that includes them: what headers such as
+# LibTorch's and CLI11's cost is paid once for all of them. Names in unnamed namespaces must differ within a target.
+function(sotto_unity target)
+  if(SOTTO_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  endif()
+endfunction()
+
 # sotto_room(NAME SOURCES ... [LINKS ...] [PRIVATE_LINKS ...] [BUILD_LINKS ...] [FOLDER folder])
 # Defines sotto_NAME (alias sotto::NAME). Headers are included as <sotto/NAME/file.h>, in the build as when installed.
 # FOLDER is for a part of a room that is a library of its own: its headers are <sotto/folder/file.h>.
@@ -52,6 +60,7 @@ function(sotto_room name)
   if("LibTorch::cpu" IN_LIST ROOM_LINKS)
     set(export sotto-training-targets)
     sotto_precompiled(sotto_${name} room)
+    sotto_unity(sotto_${name})
   endif()
   install(TARGETS sotto_${name} EXPORT ${export} ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/sotto/${ROOM_FOLDER}"
@@ -84,6 +93,7 @@ function(sotto_test name)
   target_link_libraries(${name} PRIVATE ${TEST_LINKS} sotto_warnings GTest::gtest_main)
   if("sotto::optim" IN_LIST TEST_LINKS OR "sotto::models" IN_LIST TEST_LINKS)
     sotto_precompiled(${name} test)
+    sotto_unity(${name})
   endif()
   if(TEST_WHOLE)
     add_test(NAME ${name} COMMAND ${name})

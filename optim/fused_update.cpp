@@ -19,7 +19,7 @@ namespace sotto::optim {
 namespace {
 
 // Large enough to hide the cost of a task.
-constexpr int64_t kElementsPerTask = 1 << 15;
+constexpr int64_t kUpdatesPerTask = 1 << 15;
 
 // The optimizer's own state of the parameter, made where there is none yet.
 template <class State>
@@ -31,7 +31,7 @@ State& state_of(torch::optim::Optimizer& optimizer, const at::Tensor& parameter)
 
 template <class T, class Update>
 void in_pieces(int64_t count, const kernels::TensorNoise& noise, const T* sum, const Update& update) {
-  at::parallel_for(0, count, kElementsPerTask, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, count, kUpdatesPerTask, [&](int64_t begin, int64_t end) {
     kernels::TensorNoise of_piece = noise;
     of_piece.first += static_cast<std::uint64_t>(begin);
     update(of_piece, begin, static_cast<size_t>(end - begin), sum + begin);

@@ -15,7 +15,7 @@ namespace sotto::optim {
 namespace {
 
 // Large enough to hide the cost of a task, small enough to keep a piece in cache between noise and division.
-constexpr int64_t kElementsPerTask = 1 << 15;
+constexpr int64_t kNoisePerTask = 1 << 15;
 constexpr double kSmallestDeviation = 1e-20;
 constexpr double kLargestDeviation = 1e20;
 
@@ -23,9 +23,9 @@ template <class T>
 void add_noise_and_divide(const kernels::TensorNoise& noise, at::Tensor& tensor) {
   T* values = tensor.mutable_data_ptr<T>();
   const auto scale = static_cast<T>(1.0 / noise.divisor);
-  at::parallel_for(0, tensor.numel(), kElementsPerTask, [&](int64_t begin, int64_t end) {
-    for (int64_t at = begin; at < end; at += kElementsPerTask) {
-      const int64_t count = std::min(kElementsPerTask, end - at);
+  at::parallel_for(0, tensor.numel(), kNoisePerTask, [&](int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; at += kNoisePerTask) {
+      const int64_t count = std::min(kNoisePerTask, end - at);
       kernels::add_gaussian_noise(std::span<const std::uint32_t, 8>(noise.key, 8), noise.counter,
                                   static_cast<std::uint64_t>(at), static_cast<size_t>(count), noise.stddev,
                                   values + at);

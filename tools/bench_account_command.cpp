@@ -14,7 +14,7 @@
 namespace sotto::tools {
 namespace {
 
-constexpr const char* kExample = R"(Example:
+constexpr const char* kBenchAccountExample = R"(Example:
   $ sotto bench account
 
 Each row is measured in a process of its own: the median and the fastest time of the runs after the first, the first run
@@ -58,7 +58,7 @@ void bench_account(const Flags& flags, std::ostream& out) {
 void add_bench_account_command(CLI::App& bench, std::ostream& out) {
   const auto flags = std::make_shared<Flags>();
   CLI::App* command = bench.add_subcommand("account", "The accountant's speed, beside what it has to reach");
-  command->footer(kExample);
+  command->footer(kBenchAccountExample);
   command->add_option("--runs", flags->runs, "Most runs of each row, the first included [101]")->type_name("N");
   command->add_option("--row", flags->row, "Measure this row alone; its name is in the JSON")->type_name("NAME");
   command->add_option("--questions", flags->questions, "Answer the rows of this table instead")->type_name("FILE");

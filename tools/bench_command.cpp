@@ -15,7 +15,7 @@
 namespace sotto::tools {
 namespace {
 
-constexpr const char* kExample = R"(Example:
+constexpr const char* kBenchExample = R"(Example:
   $ sotto bench step --model cnn --threads 2 --json
 
 A step is reading the records, forward pass, gradient, noise and charge where private, and the SGD update, on made-up records. Plain and
@@ -40,7 +40,7 @@ void add_bench_command(CLI::App& app, std::ostream& out, std::ostream& err, int&
   add_bench_account_command(*bench, out);
   add_bench_costs_command(*bench, out, err, exit_code);
   CLI::App* step = bench->add_subcommand("step", "A private training step against a plain one");
-  step->footer(kExample);
+  step->footer(kBenchExample);
   step->add_option("--model", job->bench.model, "mlp, cnn, resnet20, encoder, lstm, embedding-bag or minilm")
       ->type_name("NAME")
       ->required();

@@ -11,7 +11,7 @@
 namespace sotto::tools {
 namespace {
 
-constexpr const char* kExample = R"(Example:
+constexpr const char* kBenchCostsExample = R"(Example:
   $ sotto bench costs --refresh
 
 What this machine does in a second, measured on made-up numbers once and kept in sotto/kernel_costs.json in the cache folder
@@ -30,7 +30,7 @@ void add_bench_costs_command(CLI::App& bench, std::ostream& out, std::ostream& e
   job->err = &err;
 
   CLI::App* command = bench.add_subcommand("costs", "What strategies are chosen by: this machine's speed");
-  command->footer(kExample);
+  command->footer(kBenchCostsExample);
   command->add_flag("--refresh", job->bench.refresh, "Measure again");
   command->add_option("--threads", job->bench.threads, "Threads of LibTorch [all cores]")->type_name("N");
   command->add_option("--matmul", job->bench.matmul, std::string(kMatmulHelp) + " [stock]")->type_name("WAY");

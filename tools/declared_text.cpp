@@ -63,7 +63,7 @@ void take_preset(const data::TextPreset& preset, DeclaredText& result) {
   result.size = preset.train_size;
 }
 
-void require(const char* flag, bool given, const char* reason) {
+void require_given(const char* flag, bool given, const char* reason) {
   if (!given) refuse(flag, fmt::format("missing: {}", reason));
 }
 
@@ -73,8 +73,9 @@ void take_groups(const TrainOptions& o, DeclaredText& result) {
       refuse(o.max_per_group ? "--max-per-group" : "--group-up-to", "has no effect without --group-column");
     return;
   }
-  require("--max-per-group", o.max_per_group.has_value(),
-          "how many texts of a group are used must be declared, because it may not follow from the largest group");
+  require_given(
+      "--max-per-group", o.max_per_group.has_value(),
+      "how many texts of a group are used must be declared, because it may not follow from the largest group");
   check_range("--max-per-group", *o.max_per_group, 1, kMostPerGroup);
   result.table.group_column = o.group_column;
   result.table.group_up_to = o.group_up_to;
@@ -83,14 +84,16 @@ void take_groups(const TrainOptions& o, DeclaredText& result) {
 }
 
 void take_own(const TrainOptions& o, DeclaredText& result) {
-  require("--text-column", !o.text_column.empty(), "which column holds the texts");
-  require("--label-column", !o.label_column.empty(), "which column holds the labels");
-  require("--labels", !o.labels.empty(),
-          "what labels mean must be declared, such as 'negative, positive', because it may not be learnt from the "
-          "records");
-  require("--dataset-size", o.dataset_size.has_value(),
-          "the size of your own data must be declared, because sampling rate, steps and delta may not depend on a "
-          "count of the private file");
+  require_given("--text-column", !o.text_column.empty(), "which column holds the texts");
+  require_given("--label-column", !o.label_column.empty(), "which column holds the labels");
+  require_given(
+      "--labels", !o.labels.empty(),
+      "what labels mean must be declared, such as 'negative, positive', because it may not be learnt from the "
+      "records");
+  require_given(
+      "--dataset-size", o.dataset_size.has_value(),
+      "the size of your own data must be declared, because sampling rate, steps and delta may not depend on a "
+      "count of the private file");
   check_range("--dataset-size", *o.dataset_size, 1, privacy::kMaxCount);
   if (o.split_seed && !o.test_fraction && o.group_column.empty())
     refuse("--split-seed", "has no effect: it chooses tests (--test-fraction), and which texts of a group are used");
@@ -130,9 +133,10 @@ void take_tokenizer(const TrainOptions& o, DeclaredText& result) {
              fmt::format("has no effect: the folder of --model {} holds its own tokenizer", o.model));
     return;
   }
-  require("--vocabulary", !o.vocabulary.empty(),
-          "a network from scratch takes its tokens from a public list that you give; one made from the records would "
-          "tell which words occur in them");
+  require_given(
+      "--vocabulary", !o.vocabulary.empty(),
+      "a network from scratch takes its tokens from a public list that you give; one made from the records would "
+      "tell which words occur in them");
   if (o.tokenizer == "characters")
     result.unit = data::PlainTokenizer::Unit::characters;
   else if (!o.tokenizer.empty() && o.tokenizer != "words")

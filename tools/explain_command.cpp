@@ -12,7 +12,7 @@
 namespace sotto::tools {
 namespace {
 
-constexpr const char* kExample = R"(Examples:
+constexpr const char* kExplainExample = R"(Examples:
   $ sotto explain --model cnn --input 8x1x28x28
   $ sotto explain --model net.ts --input 8x12 --input-type tokens:50 --json
   $ sotto explain --model net.ts --input 8x3x32x32 --short
@@ -38,7 +38,7 @@ void add_explain_command(CLI::App& app, std::ostream& out, std::ostream& err, in
   job->err = &err;
 
   CLI::App* command = app.add_subcommand("explain", "Whether a model keeps its records apart, operator by operator");
-  command->footer(kExample);
+  command->footer(kExplainExample);
   TrainOptions& model = job->options;
   command->add_option("--model", model.model, kModelHelp)->type_name("MODEL")->required();
   command->add_option("--input", job->explain.input, "Records and the sizes of one, such as 8x1x28x28")

@@ -10,7 +10,7 @@
 namespace sotto::tools {
 namespace {
 
-constexpr const char* kExample = R"(Examples:
+constexpr const char* kExportExample = R"(Examples:
   $ sotto export runs/notes-lora --to peft --base-model sentence-transformers/all-MiniLM-L6-v2 --output notes-adapter
   $ sotto export runs/notes --to safetensors --output notes-model
   $ sotto export runs/notes --to torchscript --output notes-script
@@ -32,7 +32,7 @@ void add_export_command(CLI::App& app, std::ostream& out, std::ostream& err, int
   const auto run = std::make_shared<std::string>();
 
   CLI::App* command = app.add_subcommand("export", "The model of a run for other programs");
-  command->footer(kExample);
+  command->footer(kExportExample);
   command->add_option("run", *run, "Folder of the run")->type_name("RUN")->required();
   command->add_option("--to", job->exports.to, "peft, safetensors or torchscript")->type_name("FORM")->required();
   command->add_option("--output", job->exports.output, "Folder to make; must not exist")

@@ -12,7 +12,7 @@
 namespace sotto::tools {
 namespace {
 
-constexpr const char* kExample = R"(Examples:
+constexpr const char* kImportExample = R"(Examples:
   $ sotto import notes-adapter --base minilm --output my-models/notes
   $ sotto import encoder.ts --config config.json --tokenizer tokenizer.json --output my-models/encoder
   $ sotto import weights.safetensors --config config.json --tokenizer vocab.txt --output my-models/encoder
@@ -71,7 +71,7 @@ void add_import_command(CLI::App& app, std::ostream& out, std::ostream& err, int
   job->err = &err;
 
   CLI::App* command = app.add_subcommand("import", "A model of texts of other programs, for sotto train text --model");
-  command->footer(kExample);
+  command->footer(kImportExample);
   command->add_option("from", job->imports.from, "Folder of an adapter, or file of weights")
       ->type_name("FILE_OR_FOLDER")
       ->required();

@@ -32,7 +32,7 @@ lists; a step is timed by sotto bench step, for example.
 
 )";
 
-constexpr const char* kExample = R"(Example, the cnn of Fashion-MNIST, whose step of 512 records took 24.2 ms:
+constexpr const char* kPlanExample = R"(Example, the cnn of Fashion-MNIST, whose step of 512 records took 24.2 ms:
   $ sotto plan --dataset-size 60000 --parameters 26010 --epsilon 3 --batch 512,1024,2048,4096 --epochs 20,40 --step-seconds 0.0242 --step-batch 512
   records           60000 declared; add-remove: one record more or less
   trained           26010 parameters; clip norm 0.1
@@ -96,7 +96,7 @@ void plan(const AccountFlags& flags, std::ostream& out, std::ostream& err) {
 void add_plan_command(CLI::App& app, std::ostream& out, std::ostream& err) {
   CLI::App* command = app.add_subcommand(
       "plan", "What a budget buys: noise, steps and batches for a number of records and of trained parameters");
-  command->footer(std::string(kExplanation) + kExample);
+  command->footer(std::string(kExplanation) + kPlanExample);
   const auto flags = std::make_shared<AccountFlags>();
   add_plan_flags(*command, flags);
   command->callback([flags, &out, &err] { plan(*flags, out, err); });

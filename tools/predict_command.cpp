@@ -13,7 +13,7 @@
 namespace sotto::tools {
 namespace {
 
-constexpr const char* kExample = R"(Examples:
+constexpr const char* kPredictExample = R"(Examples:
   $ sotto predict runs/reviews --input new.txt
   $ echo "A film to see twice." | sotto predict runs/reviews --input -
   $ sotto predict runs/notes --input notes.tsv --text-column note --json
@@ -60,7 +60,7 @@ void add_predict_command(CLI::App& app, std::ostream& out, std::ostream& err, in
   const auto device = std::make_shared<std::string>("cpu");
 
   CLI::App* command = app.add_subcommand("predict", "What the model of a run of texts says of other texts");
-  command->footer(kExample);
+  command->footer(kPredictExample);
   command->add_option("run", *run, "Folder of the run")->type_name("RUN")->required();
   command
       ->add_option(

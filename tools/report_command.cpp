@@ -9,7 +9,7 @@
 namespace sotto::tools {
 namespace {
 
-constexpr const char* kExample = R"(Example:
+constexpr const char* kReportExample = R"(Example:
   $ sotto report runs/first
 
 Writes RUN/report.html anew, as sotto train does at the end of a run: one page that loads nothing from elsewhere, with the
@@ -22,7 +22,7 @@ that repeats the run and its files. It shows what the files say; whether that is
 void add_report_command(CLI::App& app, std::ostream& out, int& exit_code) {
   const auto run = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("report", "The report of a run as a page for the browser");
-  command->footer(kExample);
+  command->footer(kReportExample);
   command->add_option("run", *run, "Folder of the run")->type_name("RUN")->required();
   command->callback([run, &out, &exit_code] {
     const RunFolder folder(*run);

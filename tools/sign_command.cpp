@@ -13,7 +13,7 @@
 namespace sotto::tools {
 namespace {
 
-constexpr const char* kExample = R"(Example:
+constexpr const char* kSignExample = R"(Example:
   $ openssl genpkey -algorithm ed25519 -out private.pem && openssl pkey -in private.pem -pubout -out public.pem
   $ sotto sign runs/first --key private.pem
   $ sotto verify runs/first --public-key public.pem
@@ -32,7 +32,7 @@ void add_sign_command(CLI::App& app, std::ostream& out, int& exit_code) {
   };
   const auto flags = std::make_shared<Flags>();
   CLI::App* command = app.add_subcommand("sign", "Sign the certificate of a run");
-  command->footer(kExample);
+  command->footer(kSignExample);
   command->add_option("run", flags->run, "Folder of the run")->type_name("RUN")->required();
   command->add_option("--key", flags->key, "Private key of Ed25519, PEM")->type_name("FILE")->required();
   command->callback([flags, &out, &exit_code] {

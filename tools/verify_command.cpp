@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kExample = R"(Examples:
+constexpr const char* kVerifyExample = R"(Examples:
   $ sotto verify runs/first
   $ sotto verify runs/first --write-anchor first.anchor      # keep it elsewhere, with the reviewer say
   $ sotto verify runs/first --anchor first.anchor --public-key public.pem
@@ -77,7 +77,7 @@ void add_verify_command(CLI::App& app, std::ostream& out, std::ostream& err, int
   };
   const auto flags = std::make_shared<Flags>();
   CLI::App* command = app.add_subcommand("verify", "Check what a run says of itself against its ledger");
-  command->footer(kExample);
+  command->footer(kVerifyExample);
   command->add_option("run", flags->run, "Folder of the run")->type_name("RUN")->required();
   command->add_option("--public-key", flags->public_key, "Of the one who signed the certificate: Ed25519, PEM")
       ->type_name("FILE");

@@ -93,7 +93,7 @@ TEST(LstmLayer, HasTheValuesAndGradientsOfLibTorchsLayer) {
     for (const Size& s : {Size{1, 1, 1, 1}, Size{2, 3, 5, 4}, Size{3, 7, 2, 16}, Size{5, 13, 6, 17}, Size{9, 6, 3, 33},
                           Size{4, 25, 8, 100}})
       for (const bool reverse : {false, true}) {
-        SCOPED_TRACE(testing::Message() << s.steps << " " << s.batch << " " << s.hidden << " " << dtype << reverse);
+        SCOPED_TRACE(::testing::Message() << s.steps << " " << s.batch << " " << s.hidden << " " << dtype << reverse);
         expect_equal_layers(random_layer(s.steps, s.batch, s.inputs, s.hidden, dtype), reverse, {true, true, true});
       }
 }
@@ -129,10 +129,10 @@ TEST(LstmLayer, RefusesTensorsThatDoNotFit) {
     spoil(layer);
     try {
       of_operator(layer, false);
-      return testing::AssertionFailure() << name << " was taken";
+      return ::testing::AssertionFailure() << name << " was taken";
     } catch (const UsageError& error) {
-      return std::string(error.what()).find(name) != std::string::npos ? testing::AssertionSuccess()
-                                                                       : testing::AssertionFailure() << error.what();
+      return std::string(error.what()).find(name) != std::string::npos ? ::testing::AssertionSuccess()
+                                                                       : ::testing::AssertionFailure() << error.what();
     }
   };
   EXPECT_TRUE(refused("input", [](Layer& l) { l.input = at::zeros({2, 4}); }));

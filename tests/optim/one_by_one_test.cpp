@@ -10,7 +10,7 @@
 namespace sotto::optim::testing {
 namespace {
 
-struct Doubled : torch::autograd::Function<Doubled> {
+struct TwiceTheValue : torch::autograd::Function<TwiceTheValue> {
   static Tensor forward(torch::autograd::AutogradContext*, const Tensor& x) { return x * 2.0; }
   static Tensors backward(torch::autograd::AutogradContext*, Tensors gradients) { return {gradients[0] * 2.0}; }
 };
@@ -19,7 +19,7 @@ struct Doubled : torch::autograd::Function<Doubled> {
 Model without_rules() {
   return loose({weight(), torch::rand({3}) + 1.0}, {records()}, [](auto& p, auto& x) {
     const Tensor y = std::get<0>(torch::linear(x[0], p[0]).sort(1)).atan2(p[1]);
-    return per_record(Doubled::apply(y));
+    return per_record(TwiceTheValue::apply(y));
   });
 }
 

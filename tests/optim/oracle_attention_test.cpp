@@ -7,8 +7,6 @@
 namespace sotto::optim::testing {
 namespace {
 
-constexpr int64_t kB = kRecords;
-
 using Options = nn::MultiheadAttentionOptions;
 
 // Multi-head attention of a sequence with itself or with another one. Inputs come batch first and go time first, as the
@@ -41,7 +39,7 @@ Factory fused(bool causal, std::function<Tensor(const Tensor& like)> mask = {}) 
   });
 }
 
-const Cases& cases() {
+const Cases& attention_cases() {
   static const Cases all = [] {
     torch::manual_seed(6);
     Cases c;
@@ -107,7 +105,7 @@ const Cases& cases() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Attention, Oracle, keep_and_drop(cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(Attention, Oracle, keep_and_drop(attention_cases()), case_name);
 
 }  // namespace
 }  // namespace sotto::optim::testing

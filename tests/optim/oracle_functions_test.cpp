@@ -8,9 +8,7 @@
 namespace sotto::optim::testing {
 namespace {
 
-constexpr int64_t kB = kRecords;
-
-const Cases& cases() {
+const Cases& function_cases() {
   static const Cases all = [] {
     torch::manual_seed(7);
     Cases c;
@@ -74,7 +72,7 @@ const Cases& cases() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Functions, Oracle, keep_and_drop(cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(Functions, Oracle, keep_and_drop(function_cases()), case_name);
 
 TEST(PullBack, MapsTheBackwardPassOverRecords) {
   torch::manual_seed(8);

@@ -8,8 +8,6 @@
 namespace sotto::optim::testing {
 namespace {
 
-constexpr int64_t kB = kRecords;
-
 template <class Module>
 void randomise(Module& module) {
   torch::NoGradGuard guard;
@@ -30,7 +28,7 @@ Factory loss(int64_t classes, Tensor target,
                [function](auto& p, auto& x) { return function(torch::linear(x[0], p[0], p[1]), x[1]); });
 }
 
-const Cases& cases() {
+const Cases& layer_cases() {
   static const Cases all = [] {
     torch::manual_seed(4);
     Cases c;
@@ -222,7 +220,7 @@ const Cases& cases() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Layers, Oracle, keep_and_drop(cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(Layers, Oracle, keep_and_drop(layer_cases()), case_name);
 
 }  // namespace
 }  // namespace sotto::optim::testing

@@ -10,9 +10,7 @@ namespace {
 using torch::indexing::None;
 using torch::indexing::Slice;
 
-constexpr int64_t kB = kRecords;
-
-const Cases& cases() {
+const Cases& parameter_cases() {
   static const Cases all = [] {
     torch::manual_seed(3);
     Cases c;
@@ -173,7 +171,7 @@ const Cases& cases() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Parameters, Oracle, keep_and_drop(cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(Parameters, Oracle, keep_and_drop(parameter_cases()), case_name);
 
 }  // namespace
 }  // namespace sotto::optim::testing

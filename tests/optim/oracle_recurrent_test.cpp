@@ -11,8 +11,6 @@
 namespace sotto::optim::testing {
 namespace {
 
-constexpr int64_t kB = kRecords;
-
 // The outputs of every step, with the batch in front.
 template <class Make>
 Factory layer(Make make, std::vector<int64_t> sizes) {
@@ -42,7 +40,7 @@ Factory unrolled(Make make, Step step) {
   };
 }
 
-const Cases& cases() {
+const Cases& recurrent_cases() {
   static const Cases all = [] {
     torch::manual_seed(5);
     Cases c;
@@ -131,7 +129,7 @@ const Cases& cases() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Recurrent, Oracle, all_strategies(cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(Recurrent, Oracle, all_strategies(recurrent_cases()), case_name);
 
 // The hidden-state weights meet every step; their uses are summed before anything of the parameter's size is formed.
 int64_t counted(const std::vector<std::string>& lines, const std::string& text) {
@@ -140,7 +138,7 @@ int64_t counted(const std::vector<std::string>& lines, const std::string& text) 
 }
 
 TEST(RecurrentTape, AddsUpTheStepsOfOneWeight) {
-  const Model model = cases().at("LSTMCell")(torch::kFloat);
+  const Model model = recurrent_cases().at("LSTMCell")(torch::kFloat);
   Tape tape(model.parameters, {});
   const std::vector<std::string> lines = tape.run(model.inputs, model.losses).describe();
   EXPECT_EQ(counted(lines, "weight_hh"), 4);
@@ -148,7 +146,7 @@ TEST(RecurrentTape, AddsUpTheStepsOfOneWeight) {
 }
 
 TEST(RecurrentTape, SeesALayerAsOneUseOfEachWeight) {
-  const Model model = cases().at("LSTMDeep")(torch::kFloat);
+  const Model model = recurrent_cases().at("LSTMDeep")(torch::kFloat);
   Tape tape(model.parameters, {});
   const std::vector<std::string> lines = tape.run(model.inputs, model.losses).describe();
   for (const NamedParameter& parameter : model.parameters)
@@ -158,7 +156,7 @@ TEST(RecurrentTape, SeesALayerAsOneUseOfEachWeight) {
 
 TEST(RecurrentTape, SwitchesOneDnnBackOn) {
   const bool before = at::globalContext().userEnabledMkldnn();
-  const Model model = cases().at("LSTMBatchFirst")(torch::kFloat);
+  const Model model = recurrent_cases().at("LSTMBatchFirst")(torch::kFloat);
   Tape(model.parameters, {}).run(model.inputs, model.losses);
   EXPECT_EQ(at::globalContext().userEnabledMkldnn(), before);
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Every case of a file, in double (1e-10) and float (1e-5), under every strategy that applies.
+// A suite for the cases of a file, which oracle_test.cpp compares in double (1e-10) and float (1e-5), under every
+// strategy that applies.
 
 #include <gtest/gtest.h>
 
@@ -9,7 +10,8 @@
 #include "oracle_cases.h"
 
 namespace sotto::optim::testing {
-namespace {
+
+constexpr int64_t kB = kRecords;
 
 struct NamedCase {
   std::string name;
@@ -25,32 +27,6 @@ class Oracle : public ::testing::TestWithParam<OracleParameter> {
  protected:
   void SetUp() override { need_device(); }
 };
-
-inline Errors errors_of(const Factory& make, torch::Dtype dtype, Strategy strategy) {
-  Model model = make(dtype);
-  for (const NamedParameter& parameter : model.parameters) move_in_place(parameter.tensor);
-  for (const torch::Tensor& constant : model.constants) move_in_place(constant);
-  model.inputs = moved(model.inputs);
-  return compare(model, {.force_strategy = strategy, .device = device_under_test()});
-}
-
-TEST_P(Oracle, MatchesAutogradInDouble) {
-  torch::manual_seed(1);
-  const auto& [of, strategy] = GetParam();
-  const Errors errors = errors_of(of.make, torch::kDouble, strategy);
-  EXPECT_LT(errors.norm, strategy == Strategy::gram ? 1e-9 : 1e-10);
-  EXPECT_LT(errors.weighted, 1e-10);
-  EXPECT_TRUE(errors.bounded);
-}
-
-TEST_P(Oracle, MatchesAutogradInFloat) {
-  torch::manual_seed(2);
-  const auto& [of, strategy] = GetParam();
-  const Errors errors = errors_of(of.make, torch::kFloat, strategy);
-  EXPECT_LT(errors.norm, 1e-5);
-  EXPECT_LT(errors.weighted, 1e-5);
-  EXPECT_TRUE(errors.bounded);
-}
 
 inline auto strategies(const Cases& cases, std::vector<Strategy> of) {
   std::vector<NamedCase> named_cases;
@@ -69,5 +45,4 @@ inline std::string case_name(const ::testing::TestParamInfo<OracleParameter>& of
   return std::get<0>(of.param).name + "_" + to_string(std::get<1>(of.param));
 }
 
-}  // namespace
 }  // namespace sotto::optim::testing

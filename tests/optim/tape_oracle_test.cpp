@@ -71,7 +71,7 @@ struct SharedConvolutionImpl : nn::Module {
 };
 TORCH_MODULE(SharedConvolution);
 
-const Cases& cases() {
+const Cases& tape_cases() {
   static const Cases all = [] {
     Cases c;
     const auto linear = [](std::vector<int64_t> sizes, bool bias) {
@@ -263,7 +263,7 @@ const Cases& cases() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Layers, Oracle, all_strategies(cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(Tape, Oracle, all_strategies(tape_cases()), case_name);
 
 }  // namespace
 }  // namespace sotto::optim::testing

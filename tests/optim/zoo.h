@@ -36,6 +36,10 @@ inline Explanation examine(const ZooModel& model) {
                        [&](const Tensors& inputs) { return model.losses(parameters, inputs); }, {.batch = model.batch});
 }
 
+inline Tensor logits(const Tensors& p, const Tensors& x) {
+  return torch::linear(x[0], p[0]);
+}
+
 inline Tensor per_record(const Tensor& activation) {
   return activation.flatten(1).pow(2).sum(1);
 }

@@ -17,10 +17,6 @@ namespace {
 
 namespace F = torch::nn::functional;
 
-Tensor logits(const Tensors& p, const Tensors& x) {
-  return torch::linear(x[0], p[0]);
-}
-
 float first_number(const Tensor& tensor) {
   return *static_cast<const float*>(tensor.const_data_ptr());
 }

@@ -9,10 +9,6 @@ namespace {
 namespace F = torch::nn::functional;
 namespace nn = torch::nn;
 
-Tensor logits(const Tensors& p, const Tensors& x) {
-  return torch::linear(x[0], p[0]);
-}
-
 std::vector<ZooModel> sound() {
   const Tensor mean = torch::randn({3});
   const Tensor variance = torch::rand({3}) + 0.5;

@@ -2,7 +2,7 @@
 #
 # The sources of the rooms stay as they are: a copy in the build folder has the faulty piece beside the right one, and
 # planted("name") says at run time which of them is executed. Objects of such copies stand in front of the rooms'
-# libraries, whose members they replace.
+# libraries, and the linker takes the first definition of everything.
 
 # Faults are planted for the program whose name is in planted_program, until the next one is set.
 
@@ -94,8 +94,10 @@ function(planted_objects)
     target_link_libraries(${target} PRIVATE $<TARGET_OBJECTS:${target}_${room}>)
     if(room STREQUAL "optim")
       sotto_precompiled(${target}_${room} room)
+      sotto_unity(${target}_${room})
     endif()
   endforeach()
+  target_link_options(${target} PRIVATE LINKER:--allow-multiple-definition)
   get_property(table GLOBAL PROPERTY ${planted_program}_table)
   write_if_different("${planted_folder}/planted_faults.inc" "${table}")
   target_include_directories(${target} PRIVATE "${planted_folder}" "${CMAKE_CURRENT_SOURCE_DIR}")
