@@ -1,19 +1,34 @@
 # One function per kind of target. A room (top-level folder) is one static library; it sees the headers of the rooms it
 # links to and of no other, because every room has an include root of its own.
 
-# LibTorch's headers take longer to read than most sources take to compile. They are read once for all targets that are
-# compiled alike: the rooms share the headers of the first that asks, the tests have their own.
+# LibTorch's headers take longer to read than most sources take to compile, and GoogleTest's than most tests. They are
+# read once for all targets that are compiled alike: the rooms share the headers of the first that asks, so do the tests
+# of what needs LibTorch, and the other tests.
 set(sotto_room_headers ATen/core/Tensor.h ATen/TensorOperators.h ATen/Parallel.h ATen/core/grad_mode.h
   torch/csrc/autograd/variable.h torch/nn/module.h)
 set(sotto_test_headers torch/torch.h gtest/gtest.h)
 
-# sotto_precompiled(TARGET room|test)
+# sotto_precompiled(TARGET room|test|unit)
 function(sotto_precompiled target kind)
-  if(NOT SOTTO_PRECOMPILED_HEADERS)
+  if(NOT SOTTO_PRECOMPILED_HEADERS OR NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     return()
   endif()
   set_property(TARGET ${target} PROPERTY SOTTO_PRECOMPILED ON)
   get_property(owner GLOBAL PROPERTY sotto_precompiled_${kind})
+  if(NOT owner AND kind STREQUAL "unit") # one without definitions, which the others would have to share
+    file(WRITE "${PROJECT_BINARY_DIR}/unit_headers.cpp" "")
+    add_library(sotto_unit_headers OBJECT "${PROJECT_BINARY_DIR}/unit_headers.cpp")
+    target_compile_features(sotto_unit_headers PRIVATE cxx_std_20)
+    target_compile_options(sotto_unit_headers PRIVATE -O1)
+    if(SOTTO_SANITIZE MATCHES undefined)
+      target_compile_options(sotto_unit_headers PRIVATE -fno-sanitize=undefined)
+    endif()
+    target_link_libraries(sotto_unit_headers PRIVATE sotto_warnings GTest::gtest)
+    set_property(GLOBAL PROPERTY sotto_precompiled_unit sotto_unit_headers)
+    target_precompile_headers(sotto_unit_headers PRIVATE <gtest/gtest.h>)
+    target_compile_options(sotto_unit_headers PRIVATE -fpch-preprocess -Wno-array-bounds)
+    set(owner sotto_unit_headers)
+  endif()
   if(owner)
     target_precompile_headers(${target} REUSE_FROM ${owner})
   else()
@@ -21,7 +36,10 @@ function(sotto_precompiled target kind)
     target_precompile_headers(${target} PRIVATE ${headers})
     set_property(GLOBAL PROPERTY sotto_precompiled_${kind} ${target})
   endif()
-  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>) # or ccache gives up
+  target_compile_options(${target} PRIVATE -fpch-preprocess) # or ccache gives up
+  if(kind STREQUAL "unit") # a false positive of g++ 12 in what it inlines from such headers
+    target_compile_options(${target} PRIVATE -Wno-array-bounds)
+  endif()
 endfunction()
 
 # sotto_unity(TARGET): its sources are compiled several at a time, as one source that includes them: what headers such as
@@ -94,6 +112,8 @@ function(sotto_test name)
   if("sotto::optim" IN_LIST TEST_LINKS OR "sotto::models" IN_LIST TEST_LINKS)
     sotto_precompiled(${name} test)
     sotto_unity(${name})
+  elseif(NOT "sotto_optim" IN_LIST TEST_LINKS) # a test that wants LibTorch without its precompiled headers
+    sotto_precompiled(${name} unit)
   endif()
   if(TEST_WHOLE)
     add_test(NAME ${name} COMMAND ${name})
@@ -114,7 +134,10 @@ function(sotto_compile_fail_test name)
     add_library(${name}_${kind} OBJECT EXCLUDE_FROM_ALL ${FAIL_SOURCE})
     target_link_libraries(${name}_${kind} PRIVATE ${FAIL_LINKS})
     target_compile_features(${name}_${kind} PRIVATE cxx_std_20)
-    set_target_properties(${name}_${kind} PROPERTIES CXX_COMPILER_LAUNCHER "")
+    set_target_properties(${name}_${kind} PROPERTIES CXX_COMPILER_LAUNCHER "" POSITION_INDEPENDENT_CODE ON)
+    if("sotto::optim" IN_LIST FAIL_LINKS)
+      sotto_precompiled(${name}_${kind} room)
+    endif()
     add_test(NAME ${name}.${kind}
       COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target ${name}_${kind} --config $<CONFIG>)
     set_tests_properties(${name}.${kind} PROPERTIES LABELS slow RESOURCE_LOCK build_tree TIMEOUT 300)

@@ -64,7 +64,7 @@ std::string text_of(const c10::IValue& value) {
     const auto number = value.toComplexDouble();
     return fmt::format("c{:x},{:x}", std::bit_cast<uint64_t>(number.real()), std::bit_cast<uint64_t>(number.imag()));
   }
-  if (value.isDevice()) return "v" + value.toDevice().str();
+  if (value.isDevice()) return fmt::format("v{}", value.toDevice().str());
   // Generators, enumerations, objects of custom classes: which one it is, not what is in it.
   return fmt::format("o{}",
                      value.isPtrType() ? fmt::ptr(value.internalToPointer()) : fmt::ptr(static_cast<void*>(nullptr)));

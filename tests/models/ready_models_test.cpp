@@ -131,19 +131,19 @@ void expect_accepted(VisionModel& model, const ImageShape& shape) {
   expect_accepted(model, model.prepare(pictures), shape.classes, [&](const at::Tensor& x) { return model.forward(x); });
 }
 
-constexpr ImageShape kSmall = {.height = 16, .width = 16, .classes = 4, .channels = 3};
+constexpr ImageShape kSmallShape = {.height = 16, .width = 16, .classes = 4, .channels = 3};
 
 TEST(ReadyModelsTest, TapeTakesScatteringLinear) {
-  expect_accepted(*make_scattering_linear(kSmall), kSmall);
+  expect_accepted(*make_scattering_linear(kSmallShape), kSmallShape);
 }
 TEST(ReadyModelsTest, TapeTakesResNet20) {
-  expect_accepted(*make_resnet20(kSmall), kSmall);
+  expect_accepted(*make_resnet20(kSmallShape), kSmallShape);
 }
 TEST(ReadyModelsTest, TapeTakesWideResNet) {
-  expect_accepted(*make_wide_resnet(kSmall), kSmall);
+  expect_accepted(*make_wide_resnet(kSmallShape), kSmallShape);
 }
 TEST(ReadyModelsTest, TapeTakesVit) {
-  expect_accepted(*make_vit(kSmall, {.patch = 4, .width = 24, .heads = 3, .layers = 2}), kSmall);
+  expect_accepted(*make_vit(kSmallShape, {.patch = 4, .width = 24, .heads = 3, .layers = 2}), kSmallShape);
 }
 TEST(ReadyModelsTest, TapeTakesEncoder) {
   Encoder model(EncoderOptions{.vocabulary = 20, .width = 12, .heads = 3, .feed_forward = 24, .layers = 2});

@@ -14,6 +14,7 @@
 #include "../optim/oracle.h"
 #include "../support/message.h"
 #include "../support/scratch_folder.h"
+#include "exported_models.h"
 
 namespace sotto::models {
 namespace {
@@ -22,32 +23,19 @@ using at::Tensor;
 using sotto::testing::message_of;
 using ::testing::AllOf, ::testing::Contains, ::testing::HasSubstr, ::testing::IsSupersetOf, ::testing::Not;
 using ::testing::UnorderedElementsAre;
-using Model = std::unique_ptr<TrainableModel>;
+using Adapted = std::unique_ptr<TrainableModel>;
+using testing::exported, testing::names, testing::path_of;
 
 constexpr double kScale = 2.5;  // alpha / rank
 const LoraOptions kOptions = {.rank = 2, .alpha = 5.0, .targets = {"*linear1", "*out_proj"}};
 
-std::string path_of(const std::string& name) {
-  return std::string(SOTTO_EXPORTED) + "/" + name + ".ts";
-}
-
-Model exported(const std::string& name, const std::optional<LoraOptions>& lora = std::nullopt) {
-  return load_script_model(read_model_file(path_of(name)), name, lora);
-}
-
 // Factors with which the layers compute something else than before.
-Model adapted(const std::string& name, const LoraOptions& options) {
-  Model result = exported(name, options);
+Adapted adapted(const std::string& name, const LoraOptions& options) {
+  Adapted result = exported(name, options);
   const torch::NoGradGuard no_grad;
   torch::manual_seed(11);
   for (const NamedTensor& named : result->trainable())
     if (named.name.find("lora_") != std::string::npos) named.tensor.normal_(0.0, 0.3);
-  return result;
-}
-
-std::vector<std::string> names(const std::vector<NamedTensor>& tensors) {
-  std::vector<std::string> result;
-  for (const NamedTensor& named : tensors) result.push_back(named.name);
   return result;
 }
 
@@ -72,7 +60,7 @@ optim::testing::Model recorded(TrainableModel& model, int64_t records = 4) {
 }
 
 TEST(ScriptLora, TrainsFactorsAndWhatTheFileLeavesTrainable) {
-  const Model model = exported("parts", LoraOptions{.rank = 1, .targets = {"*"}});
+  const Adapted model = exported("parts", LoraOptions{.rank = 1, .targets = {"*"}});
   EXPECT_THAT(names(model->trainable()),
               UnorderedElementsAre("output.bias", "frozen.lora_A", "frozen.lora_B", "output.lora_A", "output.lora_B"));
   EXPECT_THAT(names(model->constants()), IsSupersetOf({"frozen.weight", "frozen.bias", "output.weight"}));
@@ -91,7 +79,7 @@ TEST(ScriptLora, BeginsWithTheModelAsItWas) {
 TEST(ScriptLora, AddsTheProductOfItsFactorsToTheWeights) {
   const torch::NoGradGuard no_grad;
   const Tensor x = tokens(3);
-  const Model model = adapted("transformer", kOptions);
+  const Adapted model = adapted("transformer", kOptions);
   const auto state = by_name(model->state());
   torch::jit::Module plain = torch::jit::load(path_of("transformer"));
   const Tensor before = plain.forward({x}).toTensor().clone();
@@ -114,7 +102,7 @@ TEST(ScriptLora, AddsTheProductOfItsFactorsToTheWeights) {
 
 // In every run: the interpreter replaces operators from the second one on unless it is told not to.
 TEST(ScriptLora, PrivateGradientsAreThoseOfAutograd) {
-  const Model model = adapted("transformer", kOptions);
+  const Adapted model = adapted("transformer", kOptions);
   const auto of = recorded(*model);
   for (const auto strategy : {optim::Strategy::automatic, optim::Strategy::gram, optim::Strategy::keep}) {
     const auto errors = optim::testing::compare(of, {.force_strategy = strategy});
@@ -127,9 +115,9 @@ TEST(ScriptLora, PrivateGradientsAreThoseOfAutograd) {
 // dA = s B^T dW and dB = s dW A^T, where dW is the gradient of the weight of the file that comes back.
 TEST(ScriptLora, GradientsOfFactorsFollowFromThoseOfTheMergedWeights) {
   sotto::testing::ScratchFolder folder;
-  const Model model = adapted("transformer", kOptions);
+  const Adapted model = adapted("transformer", kOptions);
   model->write_file(folder.path() / "merged.ts");
-  const Model merged = load_script_model(read_model_file(folder.path() / "merged.ts"), "merged");
+  const Adapted merged = load_script_model(read_model_file(folder.path() / "merged.ts"), "merged");
   const auto of = recorded(*model), plain = recorded(*merged);
   const auto gradients = optim::testing::one_record_at_a_time(of), whole = optim::testing::one_record_at_a_time(plain);
   const auto factors = by_name(model->trainable());
@@ -156,7 +144,7 @@ TEST(ScriptLora, TheFileThatComesBackIsMergedAndKnowsWhatWasTrainable) {
   sotto::testing::ScratchFolder folder;
   for (const char* name : {"parts", "transformer"}) {
     const LoraOptions options = {.rank = 2, .alpha = 5.0, .targets = {std::string(name) == "parts" ? "*" : "*linear1"}};
-    const Model model = adapted(name, options);
+    const Adapted model = adapted(name, options);
     model->set_evaluation(true);
     const torch::NoGradGuard no_grad;
     const Tensor x = std::string(name) == "parts" ? torch::randn({3, 1, 2, 2}) : tokens(3);
@@ -176,7 +164,7 @@ TEST(ScriptLora, TheFileThatComesBackIsMergedAndKnowsWhatWasTrainable) {
 }
 
 TEST(ScriptLora, ALayerThatIsTracedIsALinearLayerToo) {
-  const Model model = adapted("traced", {.rank = 1, .targets = {"frozen", "output"}});
+  const Adapted model = adapted("traced", {.rank = 1, .targets = {"frozen", "output"}});
   const torch::NoGradGuard no_grad;
   const Tensor x = torch::randn({3, 1, 2, 2});
   EXPECT_FALSE(model->forward(x).allclose(exported("traced")->forward(x), 1e-2, 1e-2));

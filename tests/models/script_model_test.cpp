@@ -20,6 +20,7 @@
 #include "../optim/oracle.h"
 #include "../support/message.h"
 #include "../support/scratch_folder.h"
+#include "exported_models.h"
 #include "written_model.h"
 
 namespace sotto::models {
@@ -28,24 +29,10 @@ namespace {
 using optim::testing::compare, optim::testing::Model;
 using sotto::testing::message_of;
 using ::testing::ElementsAre, ::testing::HasSubstr, ::testing::UnorderedElementsAre;
-using testing::written, testing::written_with_absent_operator;
-
-std::string path_of(const std::string& name) {
-  return std::string(SOTTO_EXPORTED) + "/" + name + ".ts";
-}
-
-std::unique_ptr<TrainableModel> exported(const std::string& name) {
-  return load_script_model(read_model_file(path_of(name)), name);
-}
+using testing::exported, testing::names, testing::path_of, testing::written, testing::written_with_absent_operator;
 
 std::string refusal(const std::string& name) {
   return message_of<DataError>([&] { exported(name); });
-}
-
-std::vector<std::string> names(const std::vector<NamedTensor>& tensors) {
-  std::vector<std::string> result;
-  for (const NamedTensor& named : tensors) result.push_back(named.name);
-  return result;
 }
 
 // A model with its inputs and labels, as the oracle takes it.

@@ -9,22 +9,14 @@
 
 #include <limits>
 
+#include "../support/message.h"
 #include "../support/scratch_folder.h"
 
 namespace sotto::models {
 namespace {
 
+using sotto::testing::message_of;
 using ::testing::HasSubstr;
-
-template <typename ErrorType, typename Call>
-std::string message_of(Call call) {
-  try {
-    call();
-  } catch (const ErrorType& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 class StateTest : public ::testing::Test {
  protected:

@@ -95,6 +95,8 @@ function(planted_objects)
     if(room STREQUAL "optim")
       sotto_precompiled(${target}_${room} room)
       sotto_unity(${target}_${room})
+    elseif(NOT room STREQUAL "kernels")
+      target_compile_options(${target}_${room} PRIVATE -O1) # as tests are: they take less time to compile
     endif()
   endforeach()
   target_link_options(${target} PRIVATE LINKER:--allow-multiple-definition)

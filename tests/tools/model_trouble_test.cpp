@@ -18,7 +18,7 @@ using models::testing::written_classifier;
 using testing::content, testing::Outcome, testing::Program, testing::run, testing::Words, testing::operator+;
 using ::testing::HasSubstr, ::testing::Not;
 
-constexpr std::uint32_t kRecords = 60;
+constexpr std::uint32_t kPictures = 60;
 constexpr const char* kFolderLine = "run               ";
 
 class ModelTrouble : public ::testing::Test {
@@ -38,7 +38,7 @@ class ModelTrouble : public ::testing::Test {
                  "--train-labels",
                  images_.labels,
                  "--dataset-size",
-                 std::to_string(kRecords),
+                 std::to_string(kPictures),
                  "--batch",
                  "12",
                  "--threads",
@@ -61,7 +61,7 @@ class ModelTrouble : public ::testing::Test {
   }
 
   sotto::testing::ScratchFolder folder_;
-  testing::SmallImages images_ = testing::write_small_images(folder_, "many", kRecords);
+  testing::SmallImages images_ = testing::write_small_images(folder_, "many", kPictures);
 };
 
 TEST_F(ModelTrouble, FolderOfARunIsToldOnceItStays) {
@@ -91,7 +91,7 @@ TEST_F(ModelTrouble, WhatAModelRaisesInAStepIsTheFilesFault) {
   expect_nothing_kept(secret, 65, "sotto: [--model] the model fails: it ran on made-up records");
   EXPECT_THAT(secret.err, ::testing::Not(HasSubstr("index")));
   // The test records are first run after the last step.
-  const std::string clean = testing::write_small_images(folder_, "clean", kRecords).images;
+  const std::string clean = testing::write_small_images(folder_, "clean", kPictures).images;
   Words words = train(
       model, {"--rule", "none", "--steps", "1", "--test-images", images_.images, "--test-labels", images_.labels});
   words[4] = clean;

@@ -16,16 +16,12 @@
 #include <thread>
 #include <vector>
 
+#include "../support/file_content.h"
 #include "../support/scratch_folder.h"
 
 namespace sotto::tools::testing {
 
-inline std::string content(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
-}
+using sotto::testing::content;
 
 using Words = std::vector<std::string>;
 

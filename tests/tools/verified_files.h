@@ -10,12 +10,11 @@
 #include <map>
 #include <string>
 
+#include "../support/file_content.h"
+
 namespace sotto::tools::testing {
 
-inline std::string content(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
+using sotto::testing::content;
 inline void put(const std::filesystem::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
 }
