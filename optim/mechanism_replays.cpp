@@ -1,3 +1,4 @@
+#include <ATen/ops/embedding.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <sotto/optim/mechanism_replays.h>
@@ -13,61 +14,67 @@ namespace {
 using Tensors = std::vector<at::Tensor>;
 
 constexpr int64_t kFewestReplays = 100, kMostReplays = 1'000'000'000;
-constexpr int64_t kStepsOfARun = 10'000;  // then another, with other keys
-constexpr double kGradient = 1e6;         // of the record, in units of the sensitivity
+constexpr int64_t kOfAStep = 10'000;       // replays, at most
+constexpr int64_t kPhysicalBatch = 1'000;  // at most
+constexpr double kGradient = 1e6;          // of a record, in units of the sensitivity
 
-// One number for each group, and the gradient of a record is the same for all of them.
-AuditedTraining of_the_mechanism(const AuditedTraining& training) {
+// `width` numbers for each group; the gradient of record i is at number i of every group.
+AuditedTraining of_the_mechanism(const AuditedTraining& training, int64_t width) {
   const privacy::PrivacyPlan& plan = training.options.plan;
   AuditedTraining result = of_one_number(training);
   result.parameters.clear();
   std::vector<at::Tensor> numbers;
   for (int64_t group = 0; group < training.options.rule.group_count(); ++group) {
-    numbers.push_back(at::zeros({1}, at::TensorOptions(at::kFloat).device(training.options.tape.device.where())));
+    const auto options = at::TensorOptions(at::kFloat).device(training.options.tape.device.where());
+    numbers.push_back(at::zeros({width, 1}, options));
     numbers.back().requires_grad_(true);
-    result.parameters.push_back({fmt::format("number {}", group), numbers.back()});
+    result.parameters.push_back({fmt::format("numbers {}", group), numbers.back()});
     if (training.options.rule.per_group()) result.groups.push_back(static_cast<size_t>(group));
   }
+  result.options.inputs = {{.sizes = {}, .dtype = at::kLong, .vocabulary = width}};
   result.options.rule = training.options.rule;
   result.options.tape.device = training.options.tape.device;
+  result.options.physical_batch = std::min(width, kPhysicalBatch);
   result.options.plan = privacy::PrivacyPlan({.adjacency = plan.adjacency(),
-                                              .dataset_size = 1,
-                                              .expected_batch_size = 1,
-                                              .steps = kStepsOfARun,
+                                              .dataset_size = width,
+                                              .expected_batch_size = width,
+                                              .steps = 1,
                                               .delta = plan.delta(),
                                               .noise_multiplier = plan.noise_multiplier()});
   const double gradient = kGradient * training.options.rule.sensitivity();
   result.losses = [numbers, gradient](const Tensors& inputs) {
-    at::Tensor loss = inputs[0].mul(numbers[0]);
-    for (size_t group = 1; group < numbers.size(); ++group) loss = loss + inputs[0].mul(numbers[group]);
+    at::Tensor loss = at::embedding(numbers[0], inputs[0]);
+    for (size_t group = 1; group < numbers.size(); ++group) loss = loss + at::embedding(numbers[group], inputs[0]);
     return loss.squeeze(1).mul(gradient);
   };
   return result;
 }
 
-Records ones(int64_t count) {
+// Record i is the number i.
+Records numbered(int64_t count, const std::vector<InputSpec>& specs) {
   Records result;
   result.count = count;
-  result.specs = {{.sizes = {1}}};
-  result.fetch = [](const at::Tensor& indices) { return Tensors{at::zeros({indices.numel(), 1}).add_(1)}; };
+  result.specs = specs;
+  result.fetch = [](const at::Tensor& indices) { return Tensors{indices}; };
   return result;
 }
 
-std::vector<double> values(const Tensors& released) {
-  std::vector<double> result;
-  for (const at::Tensor& tensor : released) result.push_back(tensor.item<double>());
-  return result;
+// What is released of number i of every group, for all i.
+Tensors released(const AuditedTraining& training, bool with_records, std::optional<uint64_t> seed) {
+  AuditRun run(training, numbered(with_records ? training.options.plan.dataset_size() : 0, training.options.inputs),
+               seed);
+  return run.step();
 }
 
-// What the record adds to the sum, as a vector of length 1: the difference of two releases with the same coins.
+// What record 0 adds to the sum, of every group, as a vector of length 1: the difference of two releases with the same
+// coins.
 std::vector<double> direction(const AuditedTraining& training) {
-  AuditRun without(training, ones(0), 1), with(training, ones(1), 1);
-  const std::vector<double> a = values(without.step());
-  std::vector<double> result = values(with.step());
+  const Tensors without = released(training, false, 1), with = released(training, true, 1);
+  std::vector<double> result;
   double squares = 0;
-  for (size_t i = 0; i < result.size(); ++i) {
-    result[i] -= a[i];
-    squares += result[i] * result[i];
+  for (size_t group = 0; group < with.size(); ++group) {
+    result.push_back(with[group].const_data_ptr<double>()[0] - without[group].const_data_ptr<double>()[0]);
+    squares += result.back() * result.back();
   }
   if (!(squares > 0)) throw InternalError("[replay_mechanism] the record moves the sum by nothing");
   for (double& value : result) value /= std::sqrt(squares);
@@ -82,20 +89,20 @@ MechanismReplays replay_mechanism(const AuditedTraining& training, const Mechani
         fmt::format("[replay_mechanism] replays: {}; must be {} to {}", options.replays, kFewestReplays, kMostReplays));
   if (!(options.confidence > 0 && options.confidence < 1))
     throw UsageError(fmt::format("[replay_mechanism] confidence: {}; must be in (0, 1)", options.confidence));
-  const AuditedTraining audited = of_the_mechanism(training);
+  const AuditedTraining audited = of_the_mechanism(training, std::min(options.replays, kOfAStep));
   const std::vector<double> along = direction(audited);
   std::vector<double> scores[2];  // of D, of D'
-  for (int64_t done = 0; done < options.replays; done += kStepsOfARun) {
-    const int64_t steps = std::min(kStepsOfARun, options.replays - done);
-    for (int64_t records = 0; records < 2; ++records) {
-      AuditRun run(audited, ones(records), std::nullopt);
-      for (int64_t step = 0; step < steps; ++step) {
-        const std::vector<double> released = values(run.step());
+  for (int64_t done = 0; done < options.replays; done += kOfAStep) {
+    const int64_t count = std::min(kOfAStep, options.replays - done);
+    for (int64_t side = 0; side < 2; ++side) {
+      const Tensors numbers = released(audited, side == 1, std::nullopt);
+      for (int64_t i = 0; i < count; ++i) {
         double score = 0;
-        for (size_t i = 0; i < along.size(); ++i) score += along[i] * released[i];
-        scores[records].push_back(score);
+        for (size_t group = 0; group < along.size(); ++group)
+          score += along[group] * numbers[group].const_data_ptr<double>()[i];
+        scores[side].push_back(score);
       }
-      if (options.progress) options.progress(2 * done + (records + 1) * steps, 2 * options.replays);
+      if (options.progress) options.progress(2 * done + (side + 1) * count, 2 * options.replays);
     }
   }
   const auto selection = static_cast<size_t>(options.replays / 10);

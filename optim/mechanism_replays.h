@@ -5,10 +5,11 @@
 //   D    no record
 //   D'   one, whose gradient is a million times the clip norm: the weight rule brings it to the largest norm it allows
 //
-// The model is one number for each group of parameters; weight rule, sum, noise, charge and keys from the operating
-// system are those of the run. The sampling rate is 1: every release is one Gaussian mechanism, whose mu is stated to
-// be 1 / noise_multiplier. A score is the released sum along the gradient of the record. mu is bounded from below, from
-// counts of scores over a threshold that a tenth of the replays choose; the others are counted.
+// Weight rule, sum, noise, charge and keys from the operating system are those of the run; the sampling rate is 1, so
+// that every release is one Gaussian mechanism, whose mu is stated to be 1 / noise_multiplier. One step replays it up
+// to 10,000 times: the model is so many numbers (for each group of parameters), and each has a record of its own, whose
+// gradient is there alone. A score is what is released of one number, along the gradient of its record. mu is bounded
+// from below, from counts of scores over a threshold that a tenth of the replays choose; the others are counted.
 
 #include <sotto/optim/audited_training.h>
 #include <sotto/privacy/replay_audit.h>
@@ -33,8 +34,8 @@ struct MechanismReplays {
   bool holds() const { return audit.mu <= mu; }
 };
 
-// 16 bytes and two steps of one number for each replay: about 10 s for 100,000. Throws UsageError for options out of
-// range.
+// O(replays log replays), 16 bytes for each. Throws UsageError for options out of range, and for a noise multiplier so
+// small that private training refuses it.
 MechanismReplays replay_mechanism(const AuditedTraining& training, const MechanismReplaysOptions& options = {});
 
 }  // namespace sotto::optim

@@ -66,8 +66,8 @@ TEST_F(AttacksTest, ReplaysOfTheMechanismNoticeHalfTheNoise) {
 
 TEST_F(AttacksTest, CanariesTakeTheBoundOverTheClaimWhereAQuarterOfTheNoiseIsThere) {
   const AuditedTraining audited = at_epsilon_three();
-  const CanaryAuditOptions options = {.canaries = 4000, .records = 0};
-  const CanaryAudit right = audit_with_canaries(audited, {.canaries = 4000, .records = 0, .confidence = kSure});
+  const CanaryAuditOptions options = {.canaries = 2500, .records = 0};
+  const CanaryAudit right = audit_with_canaries(audited, {.canaries = 1000, .records = 0, .confidence = kSure});
   EXPECT_TRUE(right.holds()) << right.bound.epsilon;
   const Planted fault("noise_is_a_quarter");
   const CanaryAudit quarter = audit_with_canaries(audited, options);
