@@ -19,18 +19,35 @@ shift $(($# > 0))
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz -j "$(nproc)"
 
-# fuzz ROOM TARGET CORPUS LONGEST_INPUT [OPTION ...]
+# fuzz ROOM TARGET CORPUS LONGEST_INPUT [OPTION ...]: one of several side by side; its output is shown when it has ended
 fuzz() {
-  local found=build/fuzz/found/$2
+  local found=build/fuzz/found/$2 log=build/fuzz/$2.log verdict=0
   mkdir -p "$found"
-  printf '\n== %s\n' "$2"
   "build/fuzz/tests/$1/$2" -max_total_time="$seconds" -max_len="$4" -timeout=10 -rss_limit_mb=4096 \
-    -artifact_prefix=build/fuzz/failed- -print_final_stats=1 "${@:5}" "$found" "tests/$1/fuzz/$3"
+    -artifact_prefix=build/fuzz/failed- -print_final_stats=1 "${@:5}" "$found" "tests/$1/fuzz/$3" >"$log" 2>&1 || verdict=$?
+  printf '\n== %s, exit code %d\n' "$2" $verdict
+  tail -n 40 "$log"
+  return $verdict
 }
-fuzz data tokenizer_fuzz tokenizers 8192 "$@"
-fuzz models safetensors_fuzz safetensors 2048 "$@"
-fuzz privacy ledger_fuzz ledger 4096 "$@"
-fuzz privacy certificate_fuzz certificate 4096 "$@"
-fuzz privacy events_fuzz events 2048 "$@"
-fuzz tools anchor_fuzz anchor 256 "$@"
-fuzz tools config_fuzz config 1024 "$@"
+
+verdict=0 running=0
+side_by_side() {
+  if [ $running -ge "$(nproc)" ]; then
+    wait -n || verdict=1
+    running=$((running - 1))
+  fi
+  fuzz "$@" &
+  running=$((running + 1))
+}
+side_by_side data tokenizer_fuzz tokenizers 8192 "$@"
+side_by_side models safetensors_fuzz safetensors 2048 "$@"
+side_by_side privacy ledger_fuzz ledger 4096 "$@"
+side_by_side privacy certificate_fuzz certificate 4096 "$@"
+side_by_side privacy events_fuzz events 2048 "$@"
+side_by_side tools anchor_fuzz anchor 256 "$@"
+side_by_side tools config_fuzz config 1024 "$@"
+while [ $running -gt 0 ]; do
+  wait -n || verdict=1
+  running=$((running - 1))
+done
+exit $verdict
