@@ -108,7 +108,7 @@ else
     skip "lint"
     skip "test release"
   fi
-  in_time "preset dev" 42 && preset dev -L 'fast|sim'
+  in_time "preset dev" 50 && preset dev -L 'fast|sim'
   if [ -n "${CUDACXX:-}" ]; then
     in_time "CUDA kernels" 6 && { stage "CUDA kernels" cuda_kernels || true; }
   else
