@@ -2,6 +2,7 @@
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/certificate_text.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/json_integer.h>
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -21,12 +22,12 @@ Json figure_json(const CertifiedFigure& figure) {
 }
 
 CertifiedFigure figure_of(const Json& json) {
-  return {json.at("steps").get<std::int64_t>(), json.at("epsilon").get<double>(), json.at("delta").get<double>()};
+  return {json_integer(json.at("steps")), json.at("epsilon").get<double>(), json.at("delta").get<double>()};
 }
 
 Certificate from_json(const Json& json) {
   Certificate c;
-  c.schema = json.at("schema").get<int>();
+  c.schema = json_integer<int>(json.at("schema"));
   if (c.schema != 1) {
     c.run = json.at("run").get<std::string>();
     c.files = json.at("files").get<std::map<std::string, std::string>>();
@@ -38,7 +39,7 @@ Certificate from_json(const Json& json) {
   c.accountant_version = json.at("accountant").at("version").get<std::string>();
   c.noise_multiplier = json.at("noise_multiplier").get<double>();
   c.sampling_rate = json.at("sampling_rate").get<double>();
-  c.dataset_size_declared = json.at("dataset_size_declared").get<std::int64_t>();
+  c.dataset_size_declared = json_integer(json.at("dataset_size_declared"));
   c.expected_batch_size = json.at("expected_batch_size").get<double>();
   c.clip_norm = json.at("clip_norm").get<double>();
   const Json& rule = json.at("weight_rule");
@@ -58,7 +59,7 @@ Certificate from_json(const Json& json) {
     if (!stamp.starts_with(kPrefix)) throw std::invalid_argument("unknown stamp");
     c.not_private = stamp.substr(kPrefix.size());
   }
-  c.ledger_records = json.at("ledger").at("records").get<std::int64_t>();
+  c.ledger_records = json_integer(json.at("ledger").at("records"));
   c.ledger_head_hash = json.at("ledger").at("head_hash").get<std::string>();
   return c;
 }

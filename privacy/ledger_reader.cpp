@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sotto/privacy/json_integer.h>
 #include <sotto/privacy/ledger_reader.h>
 #include <sotto/privacy/ledger_text.h>
 #include <sotto/privacy/sha256.h>
@@ -84,7 +85,7 @@ class SecondReader : public LedgerReader {
     header.run = line.at("run").get<std::string>();
     header.adjacency = parse_adjacency(line.at("adjacency").get<std::string>());
     header.unit_is_group = line.at("unit").get<std::string>() == "group";
-    header.dataset_size = line.at("dataset_size").get<std::int64_t>();
+    header.dataset_size = json_integer(line.at("dataset_size"));
     header.delta = number(line, "delta");
     const LedgerRelease planned = release_of(line);
     header.event = planned.event;
@@ -92,7 +93,7 @@ class SecondReader : public LedgerReader {
     header.weight_rule = line.at("weight_rule").at("name").get<std::string>();
     for (const auto& item : line.at("weight_rule").at("parameters").items())
       header.weight_rule_parameters[item.key()] = ledger_text::parse_hexadecimal(item.value().get<std::string>());
-    header.steps = line.at("steps").get<std::int64_t>();
+    header.steps = json_integer(line.at("steps"));
     header.accountant_name = line.at("accountant").at("name").get<std::string>();
     header.accountant_version = line.at("accountant").at("version").get<std::string>();
     header.keys_are_secret = line.at("stamp").get<std::string>().empty();
@@ -124,8 +125,8 @@ class SecondReader : public LedgerReader {
   }
 
   std::string take_step(const Json& line, bool was_torn) {
-    const auto step = line.at("step").get<std::int64_t>();
-    const auto release = line.at("release").get<std::size_t>();
+    const auto step = json_integer(line.at("step"));
+    const auto release = json_integer<std::size_t>(line.at("release"));
     detail::require_next_step(contents_, step);
     require(release < contents_.releases.size(), "a release that was not stated before");
     require(!contents_.incarnations.empty(), "a step before any incarnation");
@@ -136,7 +137,7 @@ class SecondReader : public LedgerReader {
   }
 
   std::string take_checkpoint(const Json& line) {
-    const LedgerCheckpoint found{line.at("applied_steps").get<std::int64_t>(), line.at("sha256").get<std::string>(),
+    const LedgerCheckpoint found{json_integer(line.at("applied_steps")), line.at("sha256").get<std::string>(),
                                  previous()};
     require(is_sha256_hex(found.sha256), "a checkpoint without a hash");
     require(found.applied_steps >= 0 && found.applied_steps <= contents_.steps_charged(),
@@ -182,7 +183,7 @@ void LedgerReader::read_torn(std::string_view line) {
 std::unique_ptr<LedgerReader> make_ledger_reader(std::string_view first_line) {
   const Json line = Json::parse(first_line);
   require(line.at("record").get<std::string>() == "header", "the first record must be a header");
-  const int schema = line.at("schema").get<int>();
+  const int schema = json_integer<int>(line.at("schema"));
   std::unique_ptr<LedgerReader> result;
   if (schema == 1)
     result = make_first_ledger_reader();

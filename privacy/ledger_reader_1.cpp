@@ -1,3 +1,4 @@
+#include <sotto/privacy/json_integer.h>
 #include <sotto/privacy/ledger_reader.h>
 #include <sotto/privacy/ledger_text.h>
 #include <sotto/privacy/sha256.h>
@@ -57,14 +58,14 @@ class FirstReader : public LedgerReader {
     h.run = line.at("run").get<std::string>();
     h.adjacency = parse_adjacency(line.at("adjacency").get<std::string>());
     h.unit_is_group = line.at("unit").get<std::string>() == "group";
-    h.dataset_size = line.at("dataset_size").get<std::int64_t>();
+    h.dataset_size = json_integer(line.at("dataset_size"));
     h.delta = number(line, "delta");
     h.event = {number(line, "sampling_rate"), Gaussian{number(line, "noise_multiplier")}};
     h.sensitivity = number(line, "sensitivity");
     h.weight_rule = line.at("weight_rule").at("name").get<std::string>();
     for (const auto& item : line.at("weight_rule").at("parameters").items())
       h.weight_rule_parameters[item.key()] = ledger_text::parse_hexadecimal(item.value().get<std::string>());
-    h.steps = line.at("steps").get<std::int64_t>();
+    h.steps = json_integer(line.at("steps"));
     h.accountant_name = line.at("accountant").at("name").get<std::string>();
     h.accountant_version = line.at("accountant").at("version").get<std::string>();
     h.keys_are_secret = line.at("stamp").get<std::string>().empty();
@@ -108,7 +109,7 @@ class FirstReader : public LedgerReader {
 
   // With the parameters in force, so that a step with others is refused by the comparison of texts.
   void take_step(const Json& line, bool was_torn, Json& expected) {
-    const auto step = line.at("step").get<std::int64_t>();
+    const auto step = json_integer(line.at("step"));
     detail::require_next_step(contents_, step);
     require(was_torn || !contents_.incarnations.empty(), "a step before any incarnation");
     expected["step"] = step;

@@ -1,14 +1,21 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
 #include <sotto/tools/config_file.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <sstream>
+#include <stdexcept>
 #include <vector>
+
+// A text can break what toml++ asserts ("[" and a line feed, in 3.3), and its release builds assume that none does.
+#pragma push_macro("NDEBUG")
+#undef NDEBUG
+#define TOML_ASSERT(expression) ((expression) ? void() : throw std::logic_error(#expression))
+#include <toml++/toml.h>
+#pragma pop_macro("NDEBUG")
 
 namespace sotto::tools {
 namespace {
@@ -85,6 +92,8 @@ KeyTexts parse_config(std::string_view text, const std::filesystem::path& source
     table = toml::parse(text);
   } catch (const toml::parse_error& error) {
     refuse(source, fmt::format("not TOML, line {}: {}", error.source().begin.line, error.description()));
+  } catch (const std::logic_error&) {
+    refuse(source, "not TOML");
   }
   KeyTexts result;
   for (const auto& [name, node] : table) {

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/json_integer.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/file_text.h>
 #include <sotto/tools/ledger_anchor.h>
 
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 namespace sotto::tools {
 namespace {
@@ -30,10 +32,11 @@ LedgerAnchor parse_anchor(std::string_view text) {
   const Json json = Json::parse(text, nullptr, false);
   LedgerAnchor result;
   try {
-    result = {json.at("run").get<std::string>(), json.at("steps").get<std::int64_t>(),
+    result = {json.at("run").get<std::string>(), privacy::json_integer(json.at("steps")),
               json.at("head_hash").get<std::string>()};
     if (to_json(result) == text && result.steps >= 0 && privacy::is_sha256_hex(result.head_hash)) return result;
   } catch (const Json::exception&) {
+  } catch (const std::invalid_argument&) {
   }
   throw DataError(
       "[anchor] not an anchor of a ledger; must be one line of sotto verify --write-anchor, with its line feed");
