@@ -41,16 +41,33 @@ std::string neighbours(Adjacency adjacency, std::string_view unit) {
   throw InternalError("[Certificate] unknown adjacency");
 }
 
+// How one step bounds, sums and noises what a unit contributes.
+std::string mechanism_text(const Certificate& c, std::string_view unit) {
+  if (!c.lattice)
+    return fmt::format(
+        "limits the contribution of a {0} to norm {1} by the rule {2}, and adds Gaussian noise of standard deviation "
+        "{3} times that norm to every coordinate of the sum. ",
+        unit, c.weight_rule_bound, c.weight_rule, c.noise_multiplier);
+  return fmt::format(
+      "limits the contribution of a {0} to norm {1} by the rule {2}, scales and rounds it to integers whose squared "
+      "norm, computed exactly, is at most {4}, sums these integers exactly, and adds an exact sample of the discrete "
+      "Gaussian law with variance parameter {5}, the square of {3} times the largest norm, to every coordinate of the "
+      "sum. Sum and noise are integers until they are added: the release is secure against attacks on the low-order "
+      "bits of floating-point noise. ",
+      unit, c.weight_rule_bound, c.weight_rule, c.noise_multiplier, c.lattice->squared_norm, c.lattice->variance);
+}
+
 }  // namespace
 
-std::vector<std::string> standard_exclusions() {
+std::vector<std::string> standard_exclusions(Noise noise) {
   return {"the choice of hyper-parameters by other runs on the same data",
           "vocabularies, normalisation and other statistics taken from the data before training",
           "metrics, logs and diagnostics computed on private data",
           "a number of steps that was chosen after looking at results of this run",
           "records that reach the model past LibTorch's operators: raw pointers, replaced storage, other threads",
           "the time that steps take",
-          "the rounding of floating-point sums and noise, and attacks on it"};
+          noise == Noise::normal ? "the rounding of floating-point sums and noise, and attacks on it"
+                                 : "how long the samples of the noise take to draw, which depends on them"};
 }
 
 void validate(const Certificate& c) {
@@ -65,6 +82,12 @@ void validate(const Certificate& c) {
   check_text("accountant name", c.accountant_name);
   check_text("accountant version", c.accountant_version);
   check_positive("noise_multiplier", c.noise_multiplier);
+  if (c.lattice) {
+    require(c.schema != 1, "lattice", "set", "schema 1 has none");
+    const double of_lattice = lattice_step(1, *c.lattice).mechanism.noise_multiplier;
+    require(c.noise_multiplier == of_lattice, "noise_multiplier", fmt::format("{}", c.noise_multiplier),
+            "must be that of the lattice's integers");
+  }
   require(c.sampling_rate > 0 && c.sampling_rate <= 1, "sampling_rate", fmt::format("{}", c.sampling_rate),
           "must be in (0, 1]");
   require(c.dataset_size_declared >= 1 && c.dataset_size_declared <= kMaxCount, "dataset_size_declared",
@@ -110,12 +133,11 @@ std::string statement(const Certificate& c) {
       "differ {}; the unit of privacy is one {}. ",
       epsilon(c.planned.epsilon), c.planned.delta, c.planned.steps, neighbours(*c.adjacency, unit), unit);
   if (!c.group.empty()) text += fmt::format("A group is {}. ", c.group);
-  text += fmt::format(
-      "Each step includes every {0} independently with probability {1} ({2} expected of {3} declared), limits the "
-      "contribution of a {0} to norm {4} by the rule {5}, and adds Gaussian noise of standard deviation {6} times that "
-      "norm to every coordinate of the sum. The epsilon is an upper bound computed by accountant {7} version {8}. ",
-      unit, c.sampling_rate, c.expected_batch_size, c.dataset_size_declared, c.weight_rule_bound, c.weight_rule,
-      c.noise_multiplier, c.accountant_name, c.accountant_version);
+  text += fmt::format("Each step includes every {} independently with probability {} ({} expected of {} declared), ",
+                      unit, c.sampling_rate, c.expected_batch_size, c.dataset_size_declared);
+  text += mechanism_text(c, unit);
+  text += fmt::format("The epsilon is an upper bound computed by accountant {} version {}. ", c.accountant_name,
+                      c.accountant_version);
   if (c.executed.steps == c.planned.steps)
     text += "All planned steps were executed. ";
   else

@@ -9,6 +9,7 @@
 
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/event.h>
+#include <sotto/privacy/plan.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -40,7 +41,8 @@ struct Certificate {
   std::string group;  // what the unit of privacy is where it is no record but a group of them; a clause
   std::string accountant_name;
   std::string accountant_version;
-  double noise_multiplier = std::numeric_limits<double>::quiet_NaN();     // noise std / weight_rule_bound; finite, > 0
+  double noise_multiplier = std::numeric_limits<double>::quiet_NaN();  // noise std / weight_rule_bound; finite, > 0
+  std::optional<LatticeNoise> lattice;  // of discrete noise: the noise multiplier is what lattice_step() says
   double sampling_rate = std::numeric_limits<double>::quiet_NaN();        // in (0, 1]
   std::int64_t dataset_size_declared = 0;                                 // >= 1
   double expected_batch_size = std::numeric_limits<double>::quiet_NaN();  // sampling_rate * dataset_size_declared
@@ -62,8 +64,8 @@ struct Certificate {
   friend bool operator==(const Certificate&, const Certificate&) = default;
 };
 
-// What no run of this version covers; callers append what their run adds.
-std::vector<std::string> standard_exclusions();
+// What no run of this version covers, with this kind of noise; callers append what their run adds.
+std::vector<std::string> standard_exclusions(Noise noise = Noise::normal);
 
 // Throws UsageError naming the field that is unset, out of range or inconsistent with another.
 void validate(const Certificate& certificate);

@@ -38,6 +38,8 @@ Certificate from_json(const Json& json) {
   c.accountant_name = json.at("accountant").at("name").get<std::string>();
   c.accountant_version = json.at("accountant").at("version").get<std::string>();
   c.noise_multiplier = json.at("noise_multiplier").get<double>();
+  if (json.contains("squared_norm"))
+    c.lattice = LatticeNoise{json.at("squared_norm").get<std::uint64_t>(), json.at("variance").get<std::uint64_t>()};
   c.sampling_rate = json.at("sampling_rate").get<double>();
   c.dataset_size_declared = json_integer(json.at("dataset_size_declared"));
   c.expected_batch_size = json.at("expected_batch_size").get<double>();
@@ -80,7 +82,12 @@ std::string to_json(const Certificate& c) {
   if (!c.group.empty()) json["group"] = c.group;
   json["sampler"] = "poisson";
   json["accountant"] = {{"name", c.accountant_name}, {"version", c.accountant_version}};
+  if (c.schema != 1) json["mechanism"] = c.lattice ? "discrete_gaussian" : "gaussian";
   json["noise_multiplier"] = c.noise_multiplier;
+  if (c.lattice) {
+    json["squared_norm"] = c.lattice->squared_norm;
+    json["variance"] = c.lattice->variance;
+  }
   json["sampling_rate"] = c.sampling_rate;
   json["dataset_size_declared"] = c.dataset_size_declared;
   json["expected_batch_size"] = c.expected_batch_size;

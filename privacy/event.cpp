@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sotto/privacy/discrete_variance.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/event.h>
 
@@ -111,6 +112,13 @@ void Validator::operator()(const MixtureOfGaussians& event) const {
 SelfComposed::SelfComposed(Event repeated, int64_t times)
     : event(std::make_shared<const Event>(std::move(repeated))), count(times) {}
 
+// From the integers: no other number of a lattice is ever accounted.
+Event::Event(const StepEvent& step) : variant_(PoissonSampled{step.sampling_rate, step.mechanism}) {
+  if (step.lattice)
+    variant_ = SampledDiscreteGaussian{step.sampling_rate,
+                                       discrete_noise_multiplier(step.lattice->variance, step.lattice->squared_norm)};
+}
+
 Event::Event(const Phases& phases) : variant_(Composed{}) {
   Composed& composed = std::get<Composed>(variant_);
   for (const Phase& phase : phases) composed.events.emplace_back(SelfComposed(phase.event, phase.count));
@@ -127,6 +135,27 @@ void validate(const Gaussian& event) {
 void validate(const PoissonSampled& event) {
   validate_rate("PoissonSampled", event.sampling_rate);
   validate(event.mechanism);
+}
+
+void validate(const StepEvent& event) {
+  if (!event.lattice) return validate(PoissonSampled{event.sampling_rate, event.mechanism});
+  validate_rate("StepEvent", event.sampling_rate);
+  const double noise = discrete_noise_multiplier(event.lattice->variance, event.lattice->squared_norm);
+  if (event.mechanism.noise_multiplier != noise)
+    throw UsageError(
+        fmt::format("[StepEvent] bad noise_multiplier: {}; that of variance {} and squared norm {} on a lattice is {}",
+                    event.mechanism.noise_multiplier, event.lattice->variance, event.lattice->squared_norm, noise));
+}
+
+StepEvent lattice_step(double sampling_rate, const LatticeNoise& noise) {
+  const StepEvent step{sampling_rate, {discrete_noise_multiplier(noise.variance, noise.squared_norm)}, noise};
+  validate(step);
+  return step;
+}
+
+bool same_parameters(const StepEvent& a, const StepEvent& b) {
+  return a.sampling_rate == b.sampling_rate && a.mechanism.noise_multiplier == b.mechanism.noise_multiplier &&
+         a.lattice == b.lattice;
 }
 
 void validate(const Phase& phase) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -33,10 +34,14 @@ struct Gaussian {
   double noise_multiplier = kUnset;
 };
 
+struct StepEvent;
+
 // `mechanism` applied to a batch that every record enters independently with probability sampling_rate, in [0, 1].
 struct PoissonSampled {
   double sampling_rate = kUnset;
   Gaussian mechanism;
+
+  constexpr operator StepEvent() const;  // a step of training with normal noise
 };
 
 // `mechanism` applied to batch_size records drawn without replacement out of dataset_size; 1 <= batch_size <=
@@ -119,9 +124,33 @@ struct Composed {
   std::vector<Event> events;
 };
 
-// One phase of DP-SGD: the same sampled release `count` times, 0 .. 2^53.
+// The two integers that noise on a lattice is drawn by: D^2 and s^2 of SampledDiscreteGaussian, 1 .. 2^62 each.
+struct LatticeNoise {
+  std::uint64_t squared_norm = 0;
+  std::uint64_t variance = 0;
+
+  friend bool operator==(const LatticeNoise&, const LatticeNoise&) = default;
+};
+
+// One step of training: what is released of a Poisson sample. Normal noise, as PoissonSampled says, or noise on a
+// lattice, and then SampledDiscreteGaussian. Made of a PoissonSampled or by lattice_step().
+struct StepEvent {
+  double sampling_rate = kUnset;
+  Gaussian mechanism;  // with a lattice, s / D in the place of its noise multiplier: from `lattice`, as lattice_step()
+  std::optional<LatticeNoise> lattice = std::nullopt;
+};
+
+constexpr PoissonSampled::operator StepEvent() const {
+  return {sampling_rate, mechanism, std::nullopt};
+}
+
+// The noise multiplier is discrete_noise_multiplier(): s / D, rounded down. Throws UsageError outside the ranges.
+StepEvent lattice_step(double sampling_rate, const LatticeNoise& noise);
+bool same_parameters(const StepEvent& a, const StepEvent& b);
+
+// One phase of DP-SGD: the same step `count` times, 0 .. 2^53.
 struct Phase {
-  PoissonSampled event;
+  StepEvent event;
   int64_t count = -1;
 };
 // A whole run, in any order. Empty: nothing was released.
@@ -136,6 +165,7 @@ class Event {
   template <typename Kind, typename = std::enable_if_t<std::is_constructible_v<Variant, Kind> &&
                                                        !std::is_same_v<std::decay_t<Kind>, Event>>>
   Event(Kind&& kind) : variant_(std::forward<Kind>(kind)) {}
+  Event(const StepEvent& step);
   Event(const Phases& phases);
 
   const Variant& variant() const { return variant_; }
@@ -150,6 +180,7 @@ inline constexpr int kDeepestEvent = 64;
 // Throw UsageError when a value lies outside the range stated above.
 void validate(const Gaussian& event);
 void validate(const PoissonSampled& event);
+void validate(const StepEvent& event);
 void validate(const Phase& phase);
 void validate(const Event& event);
 

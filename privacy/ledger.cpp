@@ -258,7 +258,7 @@ void Ledger::check_usable(const char* function) const {
         fmt::format("[Ledger::{}] an earlier write to {} failed; resume the run first", function, path_.string()));
 }
 
-void Ledger::check_charge(std::int64_t step, const PoissonSampled& event, double sensitivity,
+void Ledger::check_charge(std::int64_t step, const StepEvent& event, double sensitivity,
                           std::string_view noise_key) const {
   validate(event);
   check_sensitivity(sensitivity);
@@ -277,13 +277,12 @@ void Ledger::check_charge(std::int64_t step, const PoissonSampled& event, double
   }
 }
 
-void Ledger::begin_reserve(std::int64_t step, const PoissonSampled& event, double sensitivity,
-                           std::string_view noise_key) {
+void Ledger::begin_reserve(std::int64_t step, const StepEvent& event, double sensitivity, std::string_view noise_key) {
   check_charge(step, event, sensitivity, noise_key);
   if (!pending_) start_charge(step, event, sensitivity, std::launch::async);
 }
 
-void Ledger::reserve(std::int64_t step, const PoissonSampled& event, double sensitivity, std::string_view noise_key) {
+void Ledger::reserve(std::int64_t step, const StepEvent& event, double sensitivity, std::string_view noise_key) {
   check_charge(step, event, sensitivity, noise_key);
   if (!pending_) start_charge(step, event, sensitivity, std::launch::deferred);
   const int reason = pending_->flushed.get();
@@ -291,7 +290,7 @@ void Ledger::reserve(std::int64_t step, const PoissonSampled& event, double sens
   flushed(reason);
 }
 
-void Ledger::start_charge(std::int64_t step, const PoissonSampled& event, double sensitivity, std::launch when) {
+void Ledger::start_charge(std::int64_t step, const StepEvent& event, double sensitivity, std::launch when) {
   std::string lines, head = contents_.head_hash;
   std::int64_t added = 0;
   const auto add = [&](const std::string& line) {

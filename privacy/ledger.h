@@ -51,11 +51,11 @@ class Ledger {
   // Throws UsageError for invalid parameters, LedgerError for a wrong step or key and BudgetExhausted when all planned
   // steps are charged, all of which charges nothing, and IoError when the record did not reach the device: the step
   // must not proceed.
-  void reserve(std::int64_t step, const PoissonSampled& event, double sensitivity, std::string_view noise_key);
+  void reserve(std::int64_t step, const StepEvent& event, double sensitivity, std::string_view noise_key);
 
   // Writes the same record and returns while it is on its way to the device. The step counts as spent from here on, but
   // its noise may only be drawn after reserve() with the same arguments, which waits, returned. Throws like reserve().
-  void begin_reserve(std::int64_t step, const PoissonSampled& event, double sensitivity, std::string_view noise_key);
+  void begin_reserve(std::int64_t step, const StepEvent& event, double sensitivity, std::string_view noise_key);
 
   // To be called before a checkpoint takes its name: what a run goes on from is a file with one of these hashes.
   // Returns when the record lies on the device. Throws UsageError for a malformed hash and for more applied steps than
@@ -75,15 +75,14 @@ class Ledger {
  private:
   struct Pending {
     std::int64_t step;
-    PoissonSampled event;
+    StepEvent event;
     double sensitivity;
     std::future<int> flushed;  // 0, or the errno of fdatasync
   };
 
   Ledger(std::filesystem::path path, int file);
-  void check_charge(std::int64_t step, const PoissonSampled& event, double sensitivity,
-                    std::string_view noise_key) const;
-  void start_charge(std::int64_t step, const PoissonSampled& event, double sensitivity, std::launch when);
+  void check_charge(std::int64_t step, const StepEvent& event, double sensitivity, std::string_view noise_key) const;
+  void start_charge(std::int64_t step, const StepEvent& event, double sensitivity, std::launch when);
   void write(const std::string& lines);
   void flushed(int reason);
   void append(const std::string& lines);

@@ -33,10 +33,6 @@ void validate(const LedgerHeader& header) {
     throw UsageError("[LedgerHeader] accountant: name or version empty; both must be stated");
 }
 
-bool same_parameters(const PoissonSampled& a, const PoissonSampled& b) {
-  return a.sampling_rate == b.sampling_rate && a.mechanism.noise_multiplier == b.mechanism.noise_multiplier;
-}
-
 bool same_parameters(const LedgerRelease& a, const LedgerRelease& b) {
   return same_parameters(a.event, b.event) && a.sensitivity == b.sensitivity;
 }
@@ -53,7 +49,7 @@ bool LedgerContents::ends_with_certificate(std::string_view sha256) const {
 }
 
 void charge_step(LedgerContents& contents, std::int64_t step, std::size_t release) {
-  const PoissonSampled& event = contents.releases.at(release).event;
+  const StepEvent& event = contents.releases.at(release).event;
   if (contents.spent.empty() || !same_parameters(contents.spent.back().event, event))
     contents.spent.push_back({event, 0});
   ++contents.spent.back().count;

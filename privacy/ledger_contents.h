@@ -36,7 +36,7 @@ struct LedgerHeader {
   bool unit_is_group = false;                                 // the unit of privacy: a group of records, or a record
   std::int64_t dataset_size = 0;                              // declared number of these, >= 1
   double delta = std::numeric_limits<double>::quiet_NaN();    // 0 < delta < 1
-  PoissonSampled event = {};                                  // of each planned step
+  StepEvent event = {};                                       // of each planned step
   std::string weight_rule = {};                               // name, such as "flat"; not empty
   std::map<std::string, double> weight_rule_parameters = {};  // finite, >= 0
   double sensitivity = std::numeric_limits<double>::quiet_NaN();  // the rule's bound; finite, > 0
@@ -56,7 +56,7 @@ struct LedgerIncarnation {
 };
 
 struct LedgerRelease {
-  PoissonSampled event;
+  StepEvent event;
   double sensitivity = 0;  // norm of what one record adds; finite, > 0
 };
 
@@ -105,7 +105,6 @@ std::optional<std::int64_t> steps_until(std::string_view text, std::string_view 
 
 // Counts one step of `release`.
 void charge_step(LedgerContents& contents, std::int64_t step, std::size_t release);
-bool same_parameters(const PoissonSampled& a, const PoissonSampled& b);
 bool same_parameters(const LedgerRelease& a, const LedgerRelease& b);
 
 }  // namespace sotto::privacy

@@ -19,9 +19,16 @@ double number(const Json& line, const char* key) {
   return ledger_text::parse_hexadecimal(line.at(key).get<std::string>());
 }
 
+// The noise multiplier of a lattice follows from its integers.
+StepEvent event_of(const Json& line) {
+  const double rate = number(line, "sampling_rate");
+  if (line.at("mechanism").get<std::string>() != "discrete_gaussian")
+    return {rate, Gaussian{number(line, "noise_multiplier")}};
+  return lattice_step(rate, {line.at("squared_norm").get<std::uint64_t>(), line.at("variance").get<std::uint64_t>()});
+}
+
 LedgerRelease release_of(const Json& line) {
-  const LedgerRelease release{{number(line, "sampling_rate"), Gaussian{number(line, "noise_multiplier")}},
-                              number(line, "sensitivity")};
+  const LedgerRelease release{event_of(line), number(line, "sensitivity")};
   validate(release.event);
   require(release.sensitivity > 0, "a sensitivity of 0");
   return release;

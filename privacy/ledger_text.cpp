@@ -27,8 +27,14 @@ std::string finish(Json line, std::string_view previous) {
 void put_release(Json& line, const LedgerRelease& release) {
   line["sampler"] = "poisson";
   line["sampling_rate"] = hexadecimal(release.event.sampling_rate);
-  line["mechanism"] = "gaussian";
-  line["noise_multiplier"] = hexadecimal(release.event.mechanism.noise_multiplier);
+  if (const std::optional<LatticeNoise>& lattice = release.event.lattice) {
+    line["mechanism"] = "discrete_gaussian";
+    line["squared_norm"] = lattice->squared_norm;
+    line["variance"] = lattice->variance;
+  } else {
+    line["mechanism"] = "gaussian";
+    line["noise_multiplier"] = hexadecimal(release.event.mechanism.noise_multiplier);
+  }
   line["sensitivity"] = hexadecimal(release.sensitivity);
 }
 

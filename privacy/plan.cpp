@@ -2,6 +2,7 @@
 #include <sotto/privacy/accountant.h>
 #include <sotto/privacy/budget.h>
 #include <sotto/privacy/calibration.h>
+#include <sotto/privacy/discrete_variance.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/plan.h>
 
@@ -26,19 +27,16 @@ Adjacency checked_adjacency(const PrivacyPlanOptions& options) {
   return *options.adjacency;
 }
 
-bool same(const PoissonSampled& a, const PoissonSampled& b) {
-  return a.sampling_rate == b.sampling_rate && a.mechanism.noise_multiplier == b.mechanism.noise_multiplier;
-}
-
 double upper_epsilon(Adjacency adjacency, const Phases& phases, double delta) {
   return certified_epsilon({adjacency, {}, phases}, delta).bracket.upper;
 }
 
 // The least noise by the first engine with whose answer all engines together are content; Renyi accounting takes what
 // the others refuse.
-double calibrated_noise(Adjacency adjacency, const PrivacyBudget& budget, double sampling_rate, int64_t steps) {
+double calibrated_noise(Noise kind, Adjacency adjacency, const PrivacyBudget& budget, double sampling_rate,
+                        int64_t steps) {
   validate(budget);
-  const auto phases = [&](double noise) { return Phases{Phase{{sampling_rate, {noise}}, steps}}; };
+  const auto phases = [&](double noise) { return Phases{Phase{step_of(kind, sampling_rate, noise), steps}}; };
   const auto run = [&](double noise) { return AccountedEvents{adjacency, {}, phases(noise)}; };
   std::vector<Method> methods = bracket_methods(run(1));
   methods.push_back(Method::rdp);
@@ -56,7 +54,7 @@ double calibrated_noise(Adjacency adjacency, const PrivacyBudget& budget, double
                   budget.epsilon, budget.delta));
 }
 
-PoissonSampled checked_step(const PrivacyPlanOptions& options) {
+StepEvent checked_step(const PrivacyPlanOptions& options) {
   const Adjacency adjacency = checked_adjacency(options);
   validate_count("dataset_size", options.dataset_size, kMaxCount,
                  "the declared number of records, an integer from 1 to 2^53");
@@ -69,17 +67,36 @@ PoissonSampled checked_step(const PrivacyPlanOptions& options) {
                                  options.epsilon ? "both" : "neither of"));
   const double rate = static_cast<double>(options.expected_batch_size) / static_cast<double>(options.dataset_size);
   if (options.epsilon) {
-    const double noise =
-        calibrated_noise(adjacency, {.epsilon = *options.epsilon, .delta = options.delta}, rate, options.steps);
-    return {.sampling_rate = rate, .mechanism = {.noise_multiplier = noise}};
+    return step_of(options.noise, rate,
+                   calibrated_noise(options.noise, adjacency, {.epsilon = *options.epsilon, .delta = options.delta},
+                                    rate, options.steps));
   }
   if (!std::isfinite(*options.noise_multiplier) || *options.noise_multiplier <= 0)
     throw UsageError(fmt::format("[PrivacyPlan] bad noise_multiplier: {}; allowed is a finite number > 0",
                                  *options.noise_multiplier));
-  return {.sampling_rate = rate, .mechanism = {.noise_multiplier = *options.noise_multiplier}};
+  return step_of(options.noise, rate, *options.noise_multiplier);
 }
 
 }  // namespace
+
+std::string to_string(Noise noise) {
+  return noise == Noise::normal ? "normal" : "discrete";
+}
+
+Noise parse_noise(const std::string& text) {
+  for (const Noise noise : {Noise::normal, Noise::discrete})
+    if (text == to_string(noise)) return noise;
+  throw UsageError(fmt::format("[parse_noise] unknown kind of noise: '{}'; allowed are normal and discrete", text));
+}
+
+StepEvent step_of(Noise noise, double sampling_rate, double noise_multiplier) {
+  if (!std::isfinite(noise_multiplier) || noise_multiplier <= 0)
+    throw UsageError(
+        fmt::format("[step_of] bad noise_multiplier: {}; allowed is a finite number > 0", noise_multiplier));
+  if (noise == Noise::normal) return PoissonSampled{sampling_rate, {noise_multiplier}};
+  constexpr std::uint64_t kSquaredNorm = kLatticeNorm * kLatticeNorm;
+  return lattice_step(sampling_rate, {kSquaredNorm, smallest_discrete_variance(noise_multiplier, kSquaredNorm)});
+}
 
 PrivacyPlan::PrivacyPlan(const PrivacyPlanOptions& options)
     : adjacency_(checked_adjacency(options)),
@@ -97,7 +114,7 @@ double PrivacyPlan::epsilon_of(const Phases& charged) const {
   const double epsilon = upper_epsilon(adjacency_, charged, delta_);
   int64_t steps = 0;
   for (const Phase& phase : charged) {
-    if (!same(phase.event, step_)) return epsilon;
+    if (!same_parameters(phase.event, step_)) return epsilon;
     steps += phase.count;
   }
   return steps <= steps_ ? std::min(epsilon, epsilon_) : epsilon;

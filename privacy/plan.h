@@ -16,6 +16,29 @@
 
 namespace sotto::privacy {
 
+// How the noise of a step is drawn.
+//   normal     in floating point. Attacks on the low bits of such noise are not covered (Mironov, CCS 2012).
+//   discrete   every record's contribution is rounded to integers, these are summed exactly, and discrete Gaussian
+//   noise
+//              is drawn exactly (discrete_gaussian.h). Accounted by Renyi divergences alone: a larger epsilon for the
+//              same noise.
+enum class Noise { normal, discrete };
+
+// D, the norm of a record's integer vector: the clip norm is divided into as many parts. Large, so that what rounding
+// towards zero takes from a contribution, at most 1 / D of the clip norm in every coordinate, is small beside the
+// noise; small enough for noise multipliers up to 2^9 (s^2 = (noise_multiplier D)^2 <= 2^62), for sums of 2^40 records
+// in 64 bits, and for sums and noise of ordinary batches to be exact in a float's 24 bits or nearly so.
+inline constexpr std::uint64_t kLatticeNorm = std::uint64_t{1} << 22;
+
+// "normal", "discrete".
+std::string to_string(Noise noise);
+// Inverse of to_string. Throws UsageError naming the text got and those that are allowed.
+Noise parse_noise(const std::string& text);
+
+// The step with at least this noise multiplier: the one given, or, where the noise is discrete, that of the least s^2.
+// Throws UsageError for a noise multiplier that is not finite or not above 0, and for one above 2^9 of discrete noise.
+StepEvent step_of(Noise noise, double sampling_rate, double noise_multiplier);
+
 struct PrivacyPlanOptions {
   std::optional<Adjacency> adjacency;                       // mandatory; add_remove or zero_out
   int64_t dataset_size = 0;                                 // declared number of records, >= 1
@@ -24,6 +47,7 @@ struct PrivacyPlanOptions {
   double delta = std::numeric_limits<double>::quiet_NaN();  // 0 < delta < 1
   std::optional<double> epsilon = std::nullopt;             // exactly one of these two; see budget.h
   std::optional<double> noise_multiplier = std::nullopt;    // finite, > 0; standard deviation / clip norm
+  Noise noise = Noise::normal;  // discrete: the noise multiplier is raised until s^2 is an integer, and at most 2^9
 };
 
 // Immutable, and valid once constructed.
@@ -47,8 +71,10 @@ class PrivacyPlan {
   // Upper bound for releases that were charged; never more than epsilon() where they are at most the planned ones.
   double epsilon_of(const Phases& charged) const;
 
+  Noise noise() const { return step_.lattice ? Noise::discrete : Noise::normal; }
+
   // What one step releases; the sampler, the noise and the accountant all take their parameters from here.
-  const PoissonSampled& step_event() const { return step_; }
+  const StepEvent& step_event() const { return step_; }
 
   // Sentences for the user about choices that are allowed and doubtful; see budget_warnings.
   std::vector<std::string> warnings() const;
@@ -59,7 +85,7 @@ class PrivacyPlan {
   int64_t expected_batch_size_;
   int64_t steps_;
   double delta_;
-  PoissonSampled step_;
+  StepEvent step_;
   double epsilon_;
 };
 

@@ -31,6 +31,8 @@ class PoissonSampler {
   double sampling_rate() const { return sampling_rate_; }
   // The accounting event of one call of sample() followed by one release of `mechanism`.
   PoissonSampled event(Gaussian mechanism) const { return {sampling_rate_, mechanism}; }
+  // The same with noise on a lattice.
+  StepEvent event(const LatticeNoise& noise) const { return lattice_step(sampling_rate_, noise); }
   // False when the key was a test key: the run is NOT PRIVATE.
   bool key_is_secret() const { return key_is_secret_; }
   const std::string& key_commitment() const { return key_commitment_; }

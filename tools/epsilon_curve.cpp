@@ -25,7 +25,7 @@ std::int64_t total(const Phases& phases) {
   return steps;
 }
 
-void add(Phases& phases, const privacy::PoissonSampled& event, std::int64_t count) {
+void add(Phases& phases, const privacy::StepEvent& event, std::int64_t count) {
   if (count == 0) return;
   if (!phases.empty() && privacy::same_parameters(phases.back().event, event))
     phases.back().count += count;

@@ -256,6 +256,54 @@ TEST(Certificate, InconsistentFiguresAreRefused) {
   refuses([](auto& c) { c.expected_batch_size = 255; });
 }
 
+Certificate on_a_lattice() {
+  Certificate c = example();
+  c.lattice = LatticeNoise{std::uint64_t{1} << 44, std::uint64_t{9} << 42};
+  c.noise_multiplier = 1.5;
+  c.not_covered = standard_exclusions(Noise::discrete);
+  return c;
+}
+
+TEST(Certificate, StatementOfDiscreteNoiseSaysWhatItCovers) {
+  const std::string text = statement(on_a_lattice());
+  for (const char* part :
+       {"limits the contribution of a record to norm 0.5 by the rule flat, scales and rounds it to integers whose "
+        "squared "
+        "norm, computed exactly, is at most 17592186044416, sums these integers exactly, and adds an exact sample of "
+        "the "
+        "discrete Gaussian law with variance parameter 39582418599936, the square of 1.5 times the largest norm, to "
+        "every coordinate of the sum.",
+        "the release is secure against attacks on the low-order bits of floating-point noise.",
+        "the time that steps take", "how long the samples of the noise take to draw"})
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  EXPECT_EQ(text.find("the rounding of floating-point sums"), std::string::npos);
+}
+
+// The word is for discrete noise alone.
+TEST(Certificate, NormalNoiseIsNeverCalledSecure) {
+  Certificate c = example();
+  c.not_covered = standard_exclusions();
+  EXPECT_EQ(statement(c).find("secure"), std::string::npos);
+  EXPECT_NE(statement(c).find("the rounding of floating-point sums and noise, and attacks on it"), std::string::npos);
+}
+
+TEST(Certificate, DiscreteNoiseSurvivesAndItsMultiplierFollowsFromTheIntegers) {
+  const Certificate c = on_a_lattice();
+  EXPECT_EQ(parse_certificate(to_json(c)).lattice, c.lattice);
+  EXPECT_EQ(to_json(parse_certificate(to_json(c))), to_json(c));
+  const auto refuses = [&](const std::function<void(Certificate&)>& change) {
+    Certificate changed = c;
+    change(changed);
+    EXPECT_THROW(validate(changed), UsageError);
+  };
+  refuses([](auto& d) { d.noise_multiplier = std::nextafter(1.5, 2); });
+  refuses([](auto& d) { --d.lattice->variance; });
+  refuses([](auto& d) { ++d.lattice->squared_norm; });
+  refuses([](auto& d) { d.lattice->variance = 0; });
+  refuses([](auto& d) { d.lattice->squared_norm = 0; });
+  refuses([](auto& d) { d.schema = 1, d.run = "", d.files = {}; });
+}
+
 TEST(Certificate, StandardExclusionsAreAcceptable) {
   Certificate c = example();
   c.not_covered = standard_exclusions();

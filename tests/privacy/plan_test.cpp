@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sotto/privacy/accountant.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/plan.h>
 
@@ -6,6 +7,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <vector>
 
 namespace sotto::privacy {
 namespace {
@@ -177,6 +179,59 @@ TEST(PrivacyPlan, RefusesBothOrNeitherOfEpsilonAndNoise) {
   options.epsilon.reset();
   options.noise_multiplier.reset();
   expect_refused(options, "neither of epsilon and noise_multiplier given");
+}
+
+TEST(PrivacyPlan, DiscreteNoiseIsTheLeastThatReachesWhatIsAskedFor) {
+  PrivacyPlanOptions asked = with_noise();
+  asked.noise = Noise::discrete;
+  for (const double noise : {0.5, 1.0, 1.1, 3.7}) {
+    asked.noise_multiplier = noise;
+    const PrivacyPlan plan(asked);
+    EXPECT_EQ(plan.noise(), Noise::discrete);
+    ASSERT_TRUE(plan.step_event().lattice);
+    const LatticeNoise lattice = *plan.step_event().lattice;
+    EXPECT_EQ(lattice.squared_norm, std::uint64_t{1} << 44);
+    EXPECT_GE(std::sqrt(static_cast<long double>(lattice.variance)), noise * 0x1p22L);
+    EXPECT_LT(std::sqrt(static_cast<long double>(lattice.variance - 1)), noise * 0x1p22L);
+    EXPECT_GE(plan.noise_multiplier(), noise);
+    EXPECT_LT(plan.noise_multiplier(), noise * (1 + 1e-12));
+  }
+  EXPECT_EQ(PrivacyPlan(with_noise()).noise(), Noise::normal);
+}
+
+// No other engine bounds discrete noise, and normal noise of the same size costs less.
+TEST(PrivacyPlan, DiscreteNoiseIsAccountedByRenyiDivergencesAlone) {
+  PrivacyPlanOptions asked = with_noise();
+  asked.noise_multiplier = 1.0;
+  const PrivacyPlan normal(asked);
+  asked.noise = Noise::discrete;
+  const PrivacyPlan plan(asked);
+  const AccountedEvents run{
+      plan.adjacency(), {}, SelfComposed(SampledDiscreteGaussian{plan.sampling_rate(), 1}, plan.steps())};
+  EXPECT_EQ(plan.epsilon(), make_accountant(Method::rdp, run)->epsilon(plan.delta()).upper);
+  EXPECT_GT(plan.epsilon(), normal.epsilon());
+  EXPECT_EQ(bracket_methods({plan.adjacency(), {}, Phases{{plan.step_event(), 3}}}), std::vector{Method::rdp});
+}
+
+TEST(PrivacyPlan, DiscreteNoiseMeetsABudget) {
+  PrivacyPlanOptions asked = with_epsilon();
+  asked.noise = Noise::discrete;
+  for (const double epsilon : {0.5, 3.0}) {
+    asked.epsilon = epsilon;
+    const PrivacyPlan plan(asked);
+    EXPECT_LE(plan.epsilon(), epsilon);
+    EXPECT_GT(plan.epsilon(), 0.99 * epsilon);
+    EXPECT_EQ(plan.noise(), Noise::discrete);
+  }
+}
+
+TEST(PrivacyPlan, DiscreteNoiseThatNeedsTooLargeAVarianceIsRefused) {
+  PrivacyPlanOptions asked = with_noise();
+  asked.noise = Noise::discrete;
+  asked.noise_multiplier = 512;
+  EXPECT_EQ(PrivacyPlan(asked).step_event().lattice->variance, std::uint64_t{1} << 62);
+  asked.noise_multiplier = 512.0001;
+  EXPECT_THROW(PrivacyPlan{asked}, UsageError);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@ import copy
 BEYOND = 2**53 + 1  # kMaxCount is the largest count
 COUNT = [-1, 0.5, BEYOND]
 POSITIVE_COUNT = [0] + COUNT
+SQUARE = [0, -1, 0.5, 2**62 + 1]
 NOT_DOUBLES = ["", "1", "1.5", "inf", "nan", "0xinf", "-0x1p+0", "1p+0", "0x2p+0", "0x1p0", "0x1p+00", "0x1p-0", "0x1p+01",
                "0x1.p+0", "0x1.80p+0", "0x1.00000000000001p+0", "0x1.8P+1", "0x1.Ap+0", "0x01p+0", "0x0p-1", "0x0.0p-1022",
                "0x0.8p-1021", "0x0.80p-1022", " 0x1p+0", "0x1p+10000"]
@@ -20,7 +21,7 @@ REFUSED = {
         "dataset_size": POSITIVE_COUNT, "steps": POSITIVE_COUNT, "number": POSITIVE_COUNT, "incarnation": POSITIVE_COUNT,
         "step": COUNT, "release": COUNT, "applied_steps": COUNT, "schema": [0, 3],
         "delta": NOT_DOUBLES + ABOVE_ONE + [ZERO, "0x1p+0"], "sampling_rate": NOT_DOUBLES + ABOVE_ONE,
-        "noise_multiplier": NOT_DOUBLES, "sensitivity": NOT_DOUBLES + [ZERO], "parameters": ["1.5", "-0x1p+0"],
+        "noise_multiplier": NOT_DOUBLES, "squared_norm": SQUARE, "variance": SQUARE, "sensitivity": NOT_DOUBLES + [ZERO], "parameters": ["1.5", "-0x1p+0"],
         "adjacency": ["", "add_remove"], "unit": ["", "user"], "sampler": ["", "shuffle"], "mechanism": ["", "laplace"],
         "stamp": ["not private"], "record": ["", "headers"],
         "noise_key_commitment": HASH, "sampler_key_commitment": HASH, "sha256": HASH, "previous": HASH, "hash": HASH,
@@ -32,7 +33,9 @@ REFUSED = {
         "schema": [0, 3], "dataset_size_declared": POSITIVE_COUNT, "planned.steps": POSITIVE_COUNT, "executed.steps": COUNT,
         "records": [0, -1, 0.5, 2**63], "sampling_rate": [0, -0.5, 1.5], "delta": [0, -0.5, 1, 1.5], "epsilon": [-0.5],
         "noise_multiplier": [0, -1], "expected_batch_size": [0, -1], "clip_norm": [0, -1], "bound": [0, -1],
-        "adjacency": ["", "add_remove"], "unit": ["", "user"], "sampler": ["", "shuffle"], "stamp": ["NOT PRIVATE: "],
+        "squared_norm": SQUARE, "variance": SQUARE,
+        "adjacency": ["", "add_remove"], "unit": ["", "user"], "sampler": ["", "shuffle"], "mechanism": ["", "laplace"],
+        "stamp": ["NOT PRIVATE: "],
         "statement": ["", "Everything is private.", "NOT PRIVATE: . No privacy guarantee may be quoted for this run."],
         "valid_only_if": ["", "always"], "head_hash": HASH, "files": HASH,
     },
@@ -71,6 +74,11 @@ TOO_MANY = {"sensitivities": 1002, "probabilities": 1002, "costs": 33}
 
 def pairs(kind, document):
     """Changes of two values that belong together."""
+    if document.get("mechanism") == "gaussian" and kind in ("ledger", "certificate"):
+        yield {"squared_norm": 1}
+        yield {"variance": 1}
+    elif document.get("mechanism") == "discrete_gaussian" and kind == "ledger":
+        yield {"noise_multiplier": "0x1p+0"}
     if kind == "certificate":
         yield {"private": not document["private"]}
         yield {"stamp": "NOT PRIVATE: a seed"} if document["private"] else {"private": True}

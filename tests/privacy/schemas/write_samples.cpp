@@ -100,6 +100,13 @@ void write_ledgers(const Path& folder, const Path& first) {
   header.delta = 1 - std::numeric_limits<double>::epsilon();
   header.weight_rule_parameters = {};
   Ledger::create(folder / "replace-one.jsonl", header, keys(1, true));
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
+  header = planned();
+  header.event = lattice_step(0.01, {std::uint64_t{1} << 44, kMost});
+  Ledger discrete = Ledger::create(folder / "discrete.jsonl", header, keys(1, true));
+  discrete.reserve(0, header.event, 0.3, keys(1, true).noise_key);
+  discrete.reserve(1, lattice_step(0.01, {kMost, 1}), 0.3, keys(1, true).noise_key);
+  discrete.reserve(2, {0.01, {1.1}}, 0.3, keys(1, true).noise_key);
 
   // No version writes schema 1 any more: the reader of today must take the line.
   std::string text = read(first);
@@ -150,6 +157,12 @@ void write_certificates(const Path& folder) {
     if (schema == 1) c.run = "", c.files = {};
     const std::string end = "-" + std::to_string(schema) + ".json";
     write(folder / ("stopped" + end), to_json(c));
+    if (schema != 1) {
+      Certificate discrete = c;
+      discrete.lattice = LatticeNoise{std::uint64_t{1} << 60, std::uint64_t{1} << 62};
+      discrete.noise_multiplier = 2;
+      write(folder / ("discrete" + end), to_json(discrete));
+    }
     c.adjacency = Adjacency::zero_out;
     c.group = "all texts of one author";
     write(folder / ("group" + end), to_json(c));
