@@ -1,6 +1,7 @@
 #pragma once
 // The weighted sum of the per-record gradients of one logical batch, together with the bound S on what one record can
-// change in it. It holds private data: the only thing that can be done with one is GaussianMechanism::release.
+// change in it. It holds private data: the only thing that can be done with one is GaussianMechanism::release or, with
+// that of a single record, to round it into a LatticeSum.
 
 #include <ATen/core/Tensor.h>
 
@@ -21,6 +22,7 @@ class ClippedSum {
  private:
   friend class Clipper;            // makes one
   friend class GaussianMechanism;  // consumes one
+  friend class LatticeSum;         // takes those of single records onto the lattice
   // Reads sums in tests of what must be true before noise. Declared so that it can be a friend; the library defines no
   // such type, and defining one is as visible in a review as calling backward() by hand.
   friend struct ClippedSumTestAccess;

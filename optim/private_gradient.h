@@ -43,6 +43,7 @@ class PrivateGradient {
 
  private:
   friend class GaussianMechanism;
+  friend class LatticeMechanism;
   explicit PrivateGradient(std::vector<at::Tensor> values) : values_(std::move(values)) {}
   std::vector<at::Tensor> values_;
 };

@@ -91,6 +91,11 @@ int64_t records_per_pass(const privacy::PrivacyPlan& plan, int64_t largest) {
   return static_cast<int64_t>(std::ceil(wanted / passes));
 }
 
+PrivateTrainingOptions with_fallback_of_the_noise(PrivateTrainingOptions options) {
+  if (options.plan.noise() == privacy::Noise::discrete) options.tape.fallback = Fallback::per_record;
+  return options;
+}
+
 PrivateTrainingOptions with_module_constants(PrivateTrainingOptions options, const torch::nn::Module& module) {
   for (const at::Tensor& buffer : module.buffers()) options.constants.push_back(buffer);
   for (const at::Tensor& parameter : module.parameters()) {
@@ -104,7 +109,7 @@ PrivateTrainingOptions with_module_constants(PrivateTrainingOptions options, con
 void check_planned_release(const std::vector<NamedParameter>& parameters, const privacy::PrivacyPlan& plan,
                            double sensitivity) {
   check_releasable(plan.noise_multiplier(), sensitivity, plan.steps() - 1);
-  check_missing_tail(parameters, plan);
+  if (plan.noise() == privacy::Noise::normal) check_missing_tail(parameters, plan);  // the other one misses nothing
 }
 
 std::vector<NamedParameter> trainable_parameters(const torch::nn::Module& module) {
@@ -147,7 +152,7 @@ PrivateTraining::PrivateTraining(std::vector<NamedParameter> parameters, torch::
 
 PrivateTraining::PrivateTraining(std::vector<NamedParameter> parameters, torch::optim::Optimizer& optimizer,
                                  Records records, PrivateTrainingOptions options, std::vector<size_t> groups, Keys keys)
-    : options_(std::move(options)),
+    : options_(with_fallback_of_the_noise(std::move(options))),
       records_(std::move(records)),
       optimizer_(optimizer),
       clipper_(std::move(parameters), options_.constants, options_.rule, std::move(groups), options_.tape),
@@ -156,6 +161,11 @@ PrivateTraining::PrivateTraining(std::vector<NamedParameter> parameters, torch::
         return open_ledger(options_, options_.rule.sensitivity(), keys.noise, keys.sampler);
       }()),
       sampler_(options_.plan.sampling_rate(), std::move(keys.sampler)),
+      lattice_([&]() -> std::optional<LatticeMechanism> {
+        const std::optional<privacy::LatticeNoise>& noise = options_.plan.step_event().lattice;
+        if (!noise) return std::nullopt;
+        return LatticeMechanism(sampler_.event(*noise), options_.plan.expected_batch_size(), std::move(keys.noise));
+      }()),
       mechanism_(sampler_.event(options_.plan.step_event().mechanism), options_.plan.expected_batch_size(),
                  std::move(keys.noise)) {}
 
@@ -164,6 +174,10 @@ void PrivateTraining::check_before_start() const {
   if (options_.physical_batch < 1) {
     throw UsageError(fmt::format("[PrivateTraining] physical_batch: {}; must be at least 1", options_.physical_batch));
   }
+  if (options_.plan.noise() == privacy::Noise::discrete && !options_.tape.device.where().is_cpu())
+    throw UsageError(
+        "[PrivateTraining] discrete noise: available on the processor only, where sums on the lattice are made; move "
+        "the model there, or plan for normal noise");
   if (!records_.fetch)
     throw UsageError("[PrivateTraining] records.fetch: not set; it must return the tensors of a batch");
   check_planned_release(clipper_.parameters(), options_.plan, options_.rule.sensitivity());
@@ -266,12 +280,14 @@ void PrivateTraining::require_budget() const {
                   options_.plan.steps(), options_.plan.epsilon(), options_.plan.delta()));
 }
 
-// The weighted sum over a new sample, and the start of its charge.
-ClippedSum PrivateTraining::sum_of_sample(Clipper& clipper, const Losses& losses, bool& empty) {
-  clipper.discard();  // what an earlier call left when the fetch of a later physical batch threw
+// The passes of a new sample, and the start of its charge.
+void PrivateTraining::draw_sample(bool& empty, const AddPass& add) {
   std::vector<int64_t> sample = sampler_.sample(records_.count);
   empty = sample.empty();
-  if (accepted_ && !empty) mechanism_.begin_charge(clipper.rule().sensitivity(), ledger_);
+  if (accepted_ && !empty) {
+    const double sensitivity = options_.rule.sensitivity();
+    lattice_ ? lattice_->begin_charge(sensitivity, ledger_) : mechanism_.begin_charge(sensitivity, ledger_);
+  }
   const auto per_pass = static_cast<size_t>(records_per_pass(options_.plan, options_.physical_batch));
   const auto size = static_cast<size_t>(size_of_pass());
   for (const std::vector<int64_t>& batch : physical_batches(std::move(sample), records_, per_pass)) {
@@ -286,9 +302,25 @@ ClippedSum PrivateTraining::sum_of_sample(Clipper& clipper, const Losses& losses
     ended("sample and fetch");
     // Afresh for every pass: a state that the model kept from an earlier one is told from this one.
     if (is_private()) seed_generator_secretly();
-    clipper.add(inputs, losses, active);
+    add(inputs, active);
   }
+}
+
+ClippedSum PrivateTraining::sum_of_sample(Clipper& clipper, const Losses& losses, bool& empty) {
+  clipper.discard();  // what an earlier call left when the fetch of a later physical batch threw
+  draw_sample(empty, [&](const std::vector<at::Tensor>& inputs, const std::vector<bool>& active) {
+    clipper.add(inputs, losses, active);
+  });
   return clipper.take();
+}
+
+PrivateGradient PrivateTraining::release_on_lattice(Clipper& clipper, const Losses& losses, bool& empty) {
+  clipper.discard();
+  LatticeSum sum(clipper);
+  draw_sample(empty, [&](const std::vector<at::Tensor>& inputs, const std::vector<bool>& active) {
+    sum.add(clipper, inputs, losses, active);
+  });
+  return lattice_->release(std::move(sum), ledger_);
 }
 
 void PrivateTraining::ended(std::string_view phase) const {
@@ -299,6 +331,11 @@ void PrivateTraining::compute_gradient(const Losses& losses) {
   require_budget();
   examine(losses);
   bool empty = false;
+  if (lattice_) {
+    written_ = release_on_lattice(clipper_, losses, empty).write_to(clipper_.parameters());
+    accepted_ = accepted_ || !empty;
+    return ended("charge and noise");
+  }
   ClippedSum sum = sum_of_sample(clipper_, losses, empty);
   written_ = mechanism_.release(std::move(sum), ledger_, options_.tape.device).write_to(clipper_.parameters());
   accepted_ = accepted_ || !empty;
@@ -329,8 +366,9 @@ at::Tensor PrivateTraining::mean(const Vectors& vectors, int64_t width, double l
   probed(parameters, constants, losses);
   Clipper clipper(parameters, constants, options_.rule, {}, options_.tape);
   bool empty = false;
-  ClippedSum sum = sum_of_sample(clipper, losses, empty);
-  const PrivateGradient released = mechanism_.release(std::move(sum), ledger_, options_.tape.device);
+  const PrivateGradient released =
+      lattice_ ? release_on_lattice(clipper, losses, empty)
+               : mechanism_.release(sum_of_sample(clipper, losses, empty), ledger_, options_.tape.device);
   ended("charge and noise");
   return released.values()[0].squeeze(0).neg().div(options_.rule.weight(length));
 }
@@ -346,7 +384,8 @@ void PrivateTraining::update() {
 }
 
 void PrivateTraining::step(const Losses& losses) {
-  std::optional<FusedUpdate> fused = FusedUpdate::of(optimizer_, clipper_.parameters(), options_.tape.device);
+  std::optional<FusedUpdate> fused;
+  if (!lattice_) fused = FusedUpdate::of(optimizer_, clipper_.parameters(), options_.tape.device);
   if (!fused) {
     compute_gradient(losses);
     return update();

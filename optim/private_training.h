@@ -23,12 +23,18 @@
 // The losses of a batch must depend on its inputs, the parameters and constants alone: what else they read (a counter
 // of calls, a clock) is not seen, and the number of physical batches shows the size of the sample.
 //
+// With a plan of privacy::Noise::discrete every record is run on its own (Fallback::per_record, whatever the options
+// say), its weighted gradient is rounded to integers, and sum and noise are exact: lattice_mechanism.h. The same
+// guarantee then holds against attacks on floating-point noise, for a larger epsilon and many times the work; for the
+// processor only.
+//
 // On a device (options.tape.device) the parameters and constants are there; records stay on the host, and batches are
 // copied through pinned memory. Everything is queued on the stream that is current when a step begins.
 
 #include <sotto/optim/batch_fit.h>
 #include <sotto/optim/clipper.h>
 #include <sotto/optim/gaussian_mechanism.h>
+#include <sotto/optim/lattice_mechanism.h>
 #include <sotto/optim/records.h>
 #include <sotto/privacy/plan.h>
 #include <sotto/privacy/poisson_sampler.h>
@@ -91,7 +97,8 @@ class PrivateTraining {
   void examine(const Losses& losses);
 
   // A whole step. For torch::optim::SGD, Adam and AdamW noise and update take one pass over memory and no gradient is
-  // stored: .grad is undefined afterwards (fused_update.h). For any other optimizer compute_gradient() and update().
+  // stored: .grad is undefined afterwards (fused_update.h). For any other optimizer, and with discrete noise,
+  // compute_gradient() and update().
   // Throws BudgetExhausted when all planned steps are charged.
   void step(const Losses& losses);
 
@@ -142,7 +149,12 @@ class PrivateTraining {
   };
   PrivateTraining(std::vector<NamedParameter> parameters, torch::optim::Optimizer& optimizer, Records records,
                   PrivateTrainingOptions options, std::vector<size_t> groups, Keys keys);
+  // Takes inputs and which of their places are no padding.
+  using AddPass = std::function<void(const std::vector<at::Tensor>& inputs, const std::vector<bool>& active)>;
+  void draw_sample(bool& empty, const AddPass& add);
   ClippedSum sum_of_sample(Clipper& clipper, const Losses& losses, bool& empty);
+  // Where there is lattice_.
+  PrivateGradient release_on_lattice(Clipper& clipper, const Losses& losses, bool& empty);
   void require_budget() const;
   std::vector<std::string> probed(const std::vector<NamedParameter>& parameters,
                                   const std::vector<at::Tensor>& constants, const Losses& losses) const;
@@ -158,6 +170,7 @@ class PrivateTraining {
   Clipper clipper_;
   privacy::Ledger ledger_;
   privacy::PoissonSampler sampler_;
+  std::optional<LatticeMechanism> lattice_;  // with discrete noise; the other mechanism then has no key
   GaussianMechanism mechanism_;
   std::optional<WrittenGradient> written_;
   std::vector<std::string> notes_;
