@@ -181,7 +181,8 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
                                    .expected_batch_size = batch,
                                    .steps = 100000,
                                    .delta = 1e-5,
-                                   .noise_multiplier = 1000.0});  // a finite epsilon for as many steps
+                                   .noise_multiplier = 500.0,  // a finite epsilon for as many steps
+                                   .noise = options.noise});
   optim::PrivateTraining training(*guarded.module, private_optimizer, optim::tensor_records(guarded.records),
                                   {.plan = plan,
                                    .rule = optim::WeightRule::psac(0.1),
@@ -216,6 +217,7 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
   result.pairs = options.pairs;
   result.device = device.where().str();
   result.matmul = options.matmul;
+  result.noise = privacy::to_string(options.noise);
   for (const torch::Tensor& parameter : models::trained(*plain.module)) result.parameters += parameter.numel();
 
   std::vector<double> seconds_plain;
@@ -278,6 +280,7 @@ std::string to_json(const StepBenchmarkResult& result) {
                                  {"pairs", result.pairs},
                                  {"device", result.device},
                                  {"matmul", result.matmul},
+                                 {"noise", result.noise},
                                  {"seconds_plain", result.seconds_plain},
                                  {"seconds_private", result.seconds_private},
                                  {"ratio_time", result.ratio_time},
@@ -297,12 +300,12 @@ std::string to_text(const StepBenchmarkResult& result) {
   constexpr double kMilli = 1e3;
   constexpr double kMega = 1e6;
   std::string text = fmt::format(
-      "{}: batch {}, {} trained parameters, {}, {} threads, {} pairs, matmul: {}\n"
+      "{}: batch {}, {} trained parameters, {}, {} threads, {} pairs, matmul: {}, noise: {}\n"
       "  plain step    {:9.2f} ms   {:9.1f} MB\n"
       "  private step  {:9.2f} ms   {:9.1f} MB\n"
       "  ratio         {:9.2f}      {:9.2f}      (time {:.2f} .. {:.2f})\n",
       result.adapt == "full" ? result.model : result.model + ", " + result.adapt, result.batch, result.parameters,
-      result.device, result.threads, result.pairs, result.matmul, result.seconds_plain * kMilli,
+      result.device, result.threads, result.pairs, result.matmul, result.noise, result.seconds_plain * kMilli,
       static_cast<double>(result.peak_bytes_plain) / kMega, result.seconds_private * kMilli,
       static_cast<double>(result.peak_bytes_private) / kMega, result.ratio_time, result.ratio_peak_memory,
       result.ratio_time_min, result.ratio_time_max);

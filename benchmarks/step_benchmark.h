@@ -8,6 +8,7 @@
 
 #include <sotto/optim/step_device.h>
 #include <sotto/optim/use_planner.h>
+#include <sotto/privacy/plan.h>
 
 #include <cstdint>
 #include <string>
@@ -25,6 +26,7 @@ struct StepBenchmarkOptions {
   optim::StepDevice device = {};
   std::string matmul = "stock";  // what the caller has set before LibTorch was loaded; for the report
   optim::KernelCosts costs = {};
+  privacy::Noise noise = privacy::Noise::normal;  // discrete: every record on its own, on the processor only
 };
 
 struct StepBenchmarkResult {
@@ -36,6 +38,7 @@ struct StepBenchmarkResult {
   int pairs = 0;
   std::string device;            // cpu or cuda:N
   std::string matmul;            // stock or fast: tools/matmul_switch.h
+  std::string noise;             // normal or discrete
   double seconds_plain = 0.0;    // median
   double seconds_private = 0.0;  // median
   double ratio_time = 0.0;       // median of private / plain over pairs

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/plan.h>
 #include <sotto/tools/bench_account_command.h>
 #include <sotto/tools/bench_command.h>
 #include <sotto/tools/bench_costs_command.h>
@@ -60,6 +61,9 @@ void add_bench_command(CLI::App& app, std::ostream& out, std::ostream& err, int&
   step->add_option("--pairs", job->bench.pairs, "Measured pairs of steps, 7 to 1000 [9]")->type_name("N");
   step->add_option("--threads", job->bench.threads, "Threads of LibTorch [all cores]")->type_name("N");
   step->add_option("--matmul", job->bench.matmul, std::string(kMatmulHelp) + " [stock]")->type_name("WAY");
+  step->add_option("--noise", job->bench.noise,
+                   "normal; or discrete: integers, summed and noised exactly, record by record [normal]")
+      ->type_name("KIND");
   step->add_option("--device", job->bench.device, std::string(kDeviceHelp) + " [cpu]")->type_name("DEVICE");
   step->add_flag("--json", job->json, "Print one JSON object on the standard output");
   step->callback([job, memory, step, &exit_code] {
@@ -67,6 +71,8 @@ void add_bench_command(CLI::App& app, std::ostream& out, std::ostream& err, int&
       throw UsageError(fmt::format("[--batch] bad value: {}; must be at least 1", job->bench.batch));
     job->bench.memory_bytes = parse_bytes("--memory", *memory);
     parse_cost_figures("--kernel-costs", job->bench.kernel_costs);
+    if (privacy::parse_noise(job->bench.noise) == privacy::Noise::discrete && job->bench.device != "cpu")
+      throw UsageError("[--noise] discrete noise is drawn on the processor only: leave --device out");
     job->device = choose_device(job->bench.device, *job->err);
     exit_code = run_training_job(*job);
   });

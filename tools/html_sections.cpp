@@ -14,7 +14,7 @@ constexpr std::string_view kStamp = "NOT PRIVATE: ";
 
 // Known to claim no privacy: what a run that is NOT PRIVATE may show of its certificate. A prefix ends with a full
 // stop.
-constexpr std::array<std::string_view, 22> kClaimless = {"schema",
+constexpr std::array<std::string_view, 25> kClaimless = {"schema",
                                                          "sotto_version",
                                                          "private",
                                                          "stamp",
@@ -24,7 +24,10 @@ constexpr std::array<std::string_view, 22> kClaimless = {"schema",
                                                          "group",
                                                          "sampler",
                                                          "accountant.",
+                                                         "mechanism",
                                                          "noise_multiplier",
+                                                         "squared_norm",
+                                                         "variance",
                                                          "sampling_rate",
                                                          "expected_batch_size",
                                                          "dataset_size_declared",
@@ -37,7 +40,7 @@ constexpr std::array<std::string_view, 22> kClaimless = {"schema",
                                                          "files.",
                                                          "ledger."};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 31> kLabels = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kLabels = {{
     {"schema", "form of the certificate"},
     {"sotto_version", "version of sotto"},
     {"run", "identifier of the run"},
@@ -50,7 +53,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 31> kLabels 
     {"sampler", "sampler"},
     {"accountant.name", "accountant"},
     {"accountant.version", "version of the accountant"},
+    {"mechanism", "law of the noise"},
     {"noise_multiplier", "noise multiplier"},
+    {"squared_norm", "largest squared norm of a record's integers"},
+    {"variance", "variance parameter of the discrete noise"},
     {"sampling_rate", "sampling rate"},
     {"dataset_size_declared", "declared size of the data set"},
     {"expected_batch_size", "expected batch size"},

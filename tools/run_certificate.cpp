@@ -19,6 +19,7 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   result.accountant_name = ledger.header.accountant_name;
   result.accountant_version = ledger.header.accountant_version;
   result.noise_multiplier = privacy.noise_multiplier();
+  result.lattice = ledger.header.event.lattice;
   result.sampling_rate = privacy.sampling_rate();
   result.dataset_size_declared = privacy.dataset_size();
   result.expected_batch_size = static_cast<double>(privacy.expected_batch_size());
@@ -28,7 +29,7 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   result.weight_rule_bound = training.rule().sensitivity();
   result.planned = {.steps = privacy.steps(), .epsilon = privacy.epsilon(), .delta = privacy.delta()};
   result.executed = {.steps = training.steps_charged(), .epsilon = training.epsilon(), .delta = privacy.delta()};
-  result.not_covered = privacy::standard_exclusions();
+  result.not_covered = privacy::standard_exclusions(privacy.noise());
   result.not_covered.push_back("the test records, which are treated as public");
   if (!model_sha256.empty())
     result.not_covered.push_back(fmt::format(
@@ -57,7 +58,8 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
     result.not_covered.push_back(
         "the scaling of colours by the mean and deviation of the pictures that the published network was trained on, "
         "which are constants of its publication");
-  result.noise_generator = "ChaCha20, Box-Muller with a 64-bit radius, in double precision";
+  result.noise_generator = result.lattice ? "ChaCha20, exact rejection from a discrete Laplace law, in integers"
+                                          : "ChaCha20, Box-Muller with a 64-bit radius, in double precision";
   result.key_source = training.is_private() ? "operating system, getrandom(2), new keys at every start"
                                             : "test seed, which can be repeated by anyone";
   if (!plan.not_private.empty()) result.not_private = plan.not_private;

@@ -147,6 +147,9 @@ std::span<const TrainKey> train_keys() {
       {"classes", &O::classes, "N", "Number of classes of your own IDX files [10]", pictures},
       {"epsilon", &O::epsilon, "EPSILON", "Privacy budget; the noise follows from it"},
       {"noise-multiplier", &O::noise_multiplier, "SIGMA", "Noise standard deviation / clip norm, instead of --epsilon"},
+      {"noise", &O::noise, "KIND",
+       "normal, in floating point; or discrete: integers, summed and noised exactly, record by record: secure against "
+       "attacks on low-order bits, many times slower, and of a larger epsilon; on the processor only"},
       {"delta", &O::delta, "DELTA", "Probability of failure [1e-5 when that is below 1 / dataset size]"},
       {"rule", &O::rule, "RULE", "psac, flat, auto-s or nsgd; none is plain training and NOT PRIVATE"},
       {"psac-r", &O::psac_r, "R", "r of psac [0.1]"},

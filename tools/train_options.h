@@ -44,6 +44,7 @@ struct TrainOptions {
   std::optional<int64_t> dataset_size;              // declared; mandatory without a preset
   std::optional<int64_t> classes;                   // of IDX files; 10 unless given
   std::optional<double> epsilon, noise_multiplier;  // exactly one, unless rule is "none"
+  std::string noise = "normal";                     // or discrete: privacy/plan.h
   std::optional<double> delta;
   std::string rule = "psac";                           // psac, flat, auto-s, nsgd; none: NOT PRIVATE
   std::optional<double> psac_r, auto_s_gamma, nsgd_r;  // 0.1, 0.01, 0.01; each with its own rule only

@@ -37,7 +37,8 @@ void bench_step(const TrainingJob& job) {
                                       .threads = job.bench.threads,
                                       .device = tools::run_device(job.device, *job.err),
                                       .matmul = job.bench.matmul,
-                                      .costs = tools::to_kernel_costs(costs)});
+                                      .costs = tools::to_kernel_costs(costs),
+                                      .noise = privacy::parse_noise(job.bench.noise)});
   *job.out << (job.json ? benchmarks::to_json(result) + "\n" : benchmarks::to_text(result));
 }
 

@@ -20,6 +20,7 @@ struct BenchOptions {
   int pairs = 9;
   int threads = 0;
   std::string matmul = "stock";
+  std::string noise = "normal";           // privacy/plan.h
   std::string kernel_costs = "measured";  // cost_figures.h
   bool refresh = false;                   // costs: measured again
   std::string device = "cpu";

@@ -50,6 +50,15 @@ void check_noise_correction(const TrainOptions& o) {
     refuse("and weight decay are for adamw: in adam the decay is a part of the gradient");
 }
 
+void check_kind_of_noise(const TrainOptions& o) {
+  check_choice("--noise", o.noise, {"normal", "discrete"});
+  if (o.noise == "normal") return;
+  const auto refuse = [](const char* why) { throw UsageError(fmt::format("[--noise] discrete {}", why)); };
+  if (o.rule == "none") refuse("has no place with --rule none: without privacy there is no noise");
+  if (o.device != "cpu") refuse("noise is drawn on the processor only: leave --device out");
+  if (!o.memory.empty()) refuse("noise and --memory exclude each other: every record is run on its own");
+}
+
 void check_sha256(const TrainOptions& o) {
   if (!o.model_sha256.empty() && !privacy::is_sha256_hex(o.model_sha256))
     throw UsageError(fmt::format("[--model-sha256] bad value: '{}'; must be 64 hexadecimal digits", o.model_sha256));
@@ -142,7 +151,8 @@ privacy::PrivacyPlan privacy_plan(const TrainOptions& o, const TrainingPlan& pla
                                .steps = plan.steps,
                                .delta = delta_or_default(o.delta, plan.data.size),
                                .epsilon = o.epsilon,
-                               .noise_multiplier = o.noise_multiplier});
+                               .noise_multiplier = o.noise_multiplier,
+                               .noise = privacy::parse_noise(o.noise)});
 }
 
 std::string rule_text(const TrainOptions& o) {
@@ -220,6 +230,7 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
     throw UsageError(fmt::format("[--weight-decay] bad value: {}; must be finite and at least 0", o.weight_decay));
   check_choice("--matmul", o.matmul, {"stock", "fast"});
   check_device(o.device);
+  check_kind_of_noise(o);
   check_noise_correction(o);
   check_positive("--clip-norm", o.clip_norm);
   check_lr("--lr", o.lr);
@@ -285,7 +296,8 @@ std::string describe(const TrainOptions& o, const TrainingPlan& plan) {
                                 : fmt::format(" = ceil({} epochs x {} / {})", o.epochs.value_or(kDefaultEpochs),
                                               p.dataset_size(), p.expected_batch_size()));
     text += fmt::format("weight rule       {}; clip norm {}\n", rule_text(o), o.clip_norm);
-    text += fmt::format("noise multiplier  {}\n", format_rounded_up(p.noise_multiplier(), kShownDigits));
+    text += fmt::format("noise multiplier  {}{}\n", format_rounded_up(p.noise_multiplier(), kShownDigits),
+                        p.noise() == privacy::Noise::discrete ? ", discrete: every record on its own" : "");
     text += plan.not_private.empty()
                 ? fmt::format("guarantee         epsilon {} at delta {} for all {} steps (certified upper bound)\n",
                               shown_epsilon(o, p.epsilon()), p.delta(), p.steps())

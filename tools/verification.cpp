@@ -140,8 +140,12 @@ class Verifier {
     for (const privacy::LedgerRelease& release : l.releases)
       if (!same_parameters(release, l.releases[0]))
         throw Fails{"steps of another noise, rate or sensitivity than planned were charged"};
-    return fmt::format("{} of {} planned, each as planned: sampling rate {}, noise multiplier {}", l.steps_charged(),
-                       l.header.steps, l.header.event.sampling_rate, l.header.event.mechanism.noise_multiplier);
+    std::string text =
+        fmt::format("{} of {} planned, each as planned: sampling rate {}, noise multiplier {}", l.steps_charged(),
+                    l.header.steps, l.header.event.sampling_rate, l.header.event.mechanism.noise_multiplier);
+    if (const auto& lattice = l.header.event.lattice)
+      text += fmt::format(" of discrete noise, the root of {} / {}", lattice->variance, lattice->squared_norm);
+    return text;
   }
 
   Finding certificate() {
@@ -163,6 +167,7 @@ class Verifier {
     same(c.dataset_size_declared == h.dataset_size, "declared size");
     same(c.sampling_rate == h.event.sampling_rate, "sampling rate");
     same(c.noise_multiplier == h.event.mechanism.noise_multiplier, "noise multiplier");
+    same(c.lattice == h.event.lattice, "kind of noise");
     same(c.weight_rule_bound == h.sensitivity, "sensitivity");
     same(c.weight_rule == h.weight_rule && c.weight_rule_parameters == h.weight_rule_parameters, "weight rule");
     same(c.planned.steps == h.steps, "number of planned steps");
@@ -225,8 +230,10 @@ class Verifier {
       spent.upper = std::min(spent.upper, of_plan.upper);
       claim("executed", spent, c.executed.epsilon);
     }
-    return fmt::format("{} for the planned steps, recomputed: {}",
-                       privacy::certificate_text::rounded_up(c.planned.epsilon), of_plan.text());
+    return fmt::format(
+        "{} for the planned steps, recomputed: {}{}", privacy::certificate_text::rounded_up(c.planned.epsilon),
+        of_plan.text(),
+        l.header.event.lattice ? ", by Renyi accounting alone: no other engine bounds discrete noise" : "");
   }
 
   RecomputedEpsilon recompute(const privacy::Phases& phases) const {
@@ -264,7 +271,12 @@ class Verifier {
     same(static_cast<double>(o.batch) / static_cast<double>(h.dataset_size) == h.event.sampling_rate, "batch");
     if (o.steps) same(*o.steps == h.steps, "steps");
     same(o.delta == h.delta, "delta");
-    if (o.noise_multiplier) same(*o.noise_multiplier == h.event.mechanism.noise_multiplier, "noise-multiplier");
+    same(o.noise == to_string(h.event.lattice ? privacy::Noise::discrete : privacy::Noise::normal), "noise");
+    if (o.noise_multiplier)
+      same(same_parameters(step_of(h.event.lattice ? privacy::Noise::discrete : privacy::Noise::normal,
+                                   h.event.sampling_rate, *o.noise_multiplier),
+                           h.event),
+           "noise-multiplier");
     if (const auto clip = h.weight_rule_parameters.find("clip_norm"); clip != h.weight_rule_parameters.end())
       same(o.clip_norm == clip->second, "clip-norm");
     same(o.insecure_test_seed.has_value() != h.keys_are_secret, "insecure-test-seed");

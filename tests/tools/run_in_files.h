@@ -31,6 +31,7 @@ class RunInFiles {
     bool with_certificate = true;
     double claimed = 0;  // epsilon of the certificate; 0: the true one
     bool secret = true;
+    privacy::Noise noise = privacy::Noise::normal;
   };
 
   RunInFiles() : RunInFiles(Options{}) {}
@@ -57,7 +58,8 @@ class RunInFiles {
                                  .expected_batch_size = 50,
                                  .steps = options_.steps,
                                  .delta = 1e-5,
-                                 .noise_multiplier = 1.1});
+                                 .noise_multiplier = 1.1,
+                                 .noise = options_.noise});
   }
 
   // The certificate of the folder as it is now, written or not.
@@ -70,6 +72,7 @@ class RunInFiles {
     c.accountant_name = "certified";
     c.accountant_version = "1";
     c.noise_multiplier = plan.noise_multiplier();
+    c.lattice = plan.step_event().lattice;
     c.sampling_rate = plan.sampling_rate();
     c.dataset_size_declared = plan.dataset_size();
     c.expected_batch_size = 50;
@@ -80,7 +83,7 @@ class RunInFiles {
     c.planned = {plan.steps(), options_.claimed > 0 ? options_.claimed : plan.epsilon(), plan.delta()};
     c.executed = {ledger.steps_charged(), std::min(c.planned.epsilon, plan.epsilon_of(ledger.spent)), plan.delta()};
     c.input_scaling = "pixels by a public constant";
-    c.not_covered = privacy::standard_exclusions();
+    c.not_covered = privacy::standard_exclusions(options_.noise);
     c.noise_generator = "ChaCha20";
     c.key_source = options_.secret ? "operating system" : "test seed";
     if (!options_.secret) c.not_private = "the keys came from a seed";
@@ -100,7 +103,8 @@ class RunInFiles {
     config.batch = 50;
     config.steps = plan.steps();
     config.delta = plan.delta();
-    config.noise_multiplier = plan.noise_multiplier();
+    config.noise_multiplier = 1.1;
+    config.noise = privacy::to_string(options_.noise);
     config.rule = "flat";
     config.clip_norm = 0.5;
     if (!options_.secret) config.insecure_test_seed = 1;
@@ -121,7 +125,7 @@ class RunInFiles {
     header.accountant_version = "1";
     header.keys_are_secret = options_.secret;
     std::optional<privacy::Ledger> ledger(privacy::Ledger::create(folder_.ledger(), header, keys(1, options_.secret)));
-    const privacy::PoissonSampled step = {plan.sampling_rate(), privacy::Gaussian{options_.charged_noise}};
+    const privacy::StepEvent step = privacy::step_of(options_.noise, plan.sampling_rate(), options_.charged_noise);
     for (std::int64_t i = 0; i < options_.charged; ++i) {
       if (i == 3) {  // stopped and resumed
         write_checkpoint(*ledger);

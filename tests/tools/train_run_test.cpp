@@ -49,6 +49,21 @@ TEST_F(TrainRun, ArtefactsExistAndAgreeWithAccount) {
   expect_failure(run({"resume", run_path().string()}), 64, "finished");
 }
 
+TEST_F(TrainRun, DiscreteNoiseIsCertifiedForWhatItIsAndVerified) {
+  const Outcome outcome = run(private_run("3") + Words{"--noise", "discrete", "--model", "mlp"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const privacy::Certificate certificate = this->certificate();
+  ASSERT_TRUE(certificate.lattice);
+  EXPECT_EQ(certificate.lattice, privacy::read_ledger(ledger()).header.event.lattice);
+  EXPECT_LE(certificate.planned.epsilon, 3);
+  EXPECT_GT(certificate.planned.epsilon, account_epsilon(certificate.noise_multiplier, "3"));
+  EXPECT_NE(privacy::statement(certificate).find("secure against attacks on the low-order bits"), std::string::npos);
+  const Outcome verified = run({"verify", run_path().string()});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  EXPECT_NE(verified.out.find("by Renyi accounting alone"), std::string::npos) << verified.out;
+  EXPECT_EQ(charged(ledger()), 3);
+}
+
 TEST_F(TrainRun, EveryRuleTrainsWithItsBound) {
   const std::vector<Words> rules = {{"--rule", "flat"},
                                     {"--rule", "flat", "--per-group"},

@@ -111,6 +111,13 @@ TEST_F(TrainUsage, PlainTrainingHasNoBudget) {
   expect_preset_error({"--rule", "none", "--memory", "1GiB"}, "[--memory] has no effect");
 }
 
+TEST_F(TrainUsage, DiscreteNoiseSaysWhatItDoesNotGoWith) {
+  expect_preset_error({"--epsilon", "3", "--noise", "exact"}, "allowed are normal, discrete");
+  expect_preset_error({"--rule", "none", "--noise", "discrete"}, "[--noise] discrete has no place with --rule none");
+  expect_preset_error({"--epsilon", "3", "--noise", "discrete", "--memory", "1GiB"}, "exclude each other");
+  expect_preset_error({"--epsilon", "3", "--noise", "discrete", "--device", "cuda"}, "on the processor only");
+}
+
 TEST_F(TrainUsage, OwnDataMustBeDeclared) {
   const Words files = {"train", "--train-images", "a", "--train-labels", "b", "--epsilon", "3"};
   expect_error(files, 64, "--dataset-size");

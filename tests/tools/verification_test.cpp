@@ -56,6 +56,57 @@ TEST(Verification, OtherNoiseThanPlannedIsNoticed) {
   EXPECT_THAT(failures(found)["steps"], HasSubstr("another noise"));
 }
 
+TEST(Verification, OfARunWithDiscreteNoiseHoldsByRenyiAccountingAlone) {
+  const RunInFiles run({.noise = privacy::Noise::discrete});
+  const Verification found = verify_run(run.folder());
+  EXPECT_THAT(failures(found), ::testing::IsEmpty());
+  EXPECT_TRUE(found.finished());
+  EXPECT_THAT(of(found, "steps").text, HasSubstr("of discrete noise, the root of 21286545113744 / 17592186044416"));
+  EXPECT_THAT(of(found, "epsilon").text, HasSubstr("rdp [0"));
+  EXPECT_THAT(of(found, "epsilon").text, HasSubstr("by Renyi accounting alone"));
+  EXPECT_THAT(of(found, "epsilon").text, ::testing::Not(HasSubstr("pld")));
+  EXPECT_THAT(of(found, "epsilon").text, ::testing::Not(HasSubstr("contour")));
+}
+
+TEST(Verification, OtherDiscreteNoiseThanPlannedIsNoticed) {
+  for (const double charged : {0.55, 1.0999999999}) {
+    const Verification found =
+        verify_run(RunInFiles({.charged_noise = charged, .noise = privacy::Noise::discrete}).folder());
+    EXPECT_EQ(found.code(), ExitCode::ledger_refused);
+    EXPECT_THAT(failures(found)["steps"], HasSubstr("another noise"));
+  }
+}
+
+// The figure of normal noise, which is smaller, is not that of discrete noise; and the kind of noise is in all places.
+TEST(Verification, DiscreteNoiseDoesNotPassForNormalNoise) {
+  const double normal = RunInFiles().plan().epsilon();
+  const RunInFiles discrete({.noise = privacy::Noise::discrete});
+  ASSERT_LT(normal, discrete.plan().epsilon());
+  const RunInFiles claimed({.claimed = normal, .noise = privacy::Noise::discrete});
+  EXPECT_THAT(failures(verify_run(claimed.folder()))["epsilon"], HasSubstr("no engine proves less"));
+
+  for (const privacy::Noise noise : {privacy::Noise::normal, privacy::Noise::discrete}) {
+    const RunInFiles run({.with_certificate = false, .noise = noise});
+    privacy::Ledger ledger = privacy::Ledger::open(run.folder().ledger(), RunInFiles::keys(3));
+    privacy::Certificate other = RunInFiles({.noise = noise}).certificate(ledger.contents());
+    if (noise == privacy::Noise::discrete) {
+      other.lattice.reset();
+    } else {
+      other.lattice = privacy::LatticeNoise{100, 121};
+      other.noise_multiplier = privacy::lattice_step(1, *other.lattice).mechanism.noise_multiplier;
+    }
+    RunInFiles::write_certificate(run.folder(), other, ledger);
+    EXPECT_TRUE(failures(verify_run(run.folder())).contains("certificate"));
+  }
+
+  const RunInFiles run({.charged = 4, .with_certificate = false, .noise = privacy::Noise::discrete});
+  std::string text = content(run.folder().config());
+  const std::string from = "noise = \"discrete\"";
+  ASSERT_NE(text.find(from), std::string::npos) << text;
+  put(run.folder().config(), text.replace(text.find(from), from.size(), "noise = \"normal\""));
+  EXPECT_TRUE(failures(verify_run(run.folder())).contains("configuration"));
+}
+
 TEST(Verification, ConfigurationThatDeclaresOtherwiseIsNoticedWithoutItsHash) {
   for (const auto& [from, to] : {std::pair{"dataset-size = 1000", "dataset-size = 2000"},
                                  {"batch = 50", "batch = 25"},
