@@ -39,7 +39,8 @@ Certificate from_json(const Json& json) {
   c.accountant_version = json.at("accountant").at("version").get<std::string>();
   c.noise_multiplier = json.at("noise_multiplier").get<double>();
   if (json.contains("squared_norm"))
-    c.lattice = LatticeNoise{json.at("squared_norm").get<std::uint64_t>(), json.at("variance").get<std::uint64_t>()};
+    c.lattice = LatticeNoise{json_integer<std::uint64_t>(json.at("squared_norm")),
+                             json_integer<std::uint64_t>(json.at("variance"))};
   c.sampling_rate = json.at("sampling_rate").get<double>();
   c.dataset_size_declared = json_integer(json.at("dataset_size_declared"));
   c.expected_batch_size = json.at("expected_batch_size").get<double>();

@@ -24,7 +24,8 @@ StepEvent event_of(const Json& line) {
   const double rate = number(line, "sampling_rate");
   if (line.at("mechanism").get<std::string>() != "discrete_gaussian")
     return {rate, Gaussian{number(line, "noise_multiplier")}};
-  return lattice_step(rate, {line.at("squared_norm").get<std::uint64_t>(), line.at("variance").get<std::uint64_t>()});
+  return lattice_step(
+      rate, {json_integer<std::uint64_t>(line.at("squared_norm")), json_integer<std::uint64_t>(line.at("variance"))});
 }
 
 LedgerRelease release_of(const Json& line) {
