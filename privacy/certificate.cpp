@@ -57,10 +57,28 @@ std::string mechanism_text(const Certificate& c, std::string_view unit) {
       unit, c.weight_rule_bound, c.weight_rule, c.noise_multiplier, c.lattice->squared_norm, c.lattice->variance);
 }
 
+// Where the figures come from, and of a selection on what they rest.
+std::string source_of_epsilon(const Certificate& c) {
+  if (!c.selection)
+    return fmt::format("The epsilon is an upper bound computed by accountant {} version {}.", c.accountant_name,
+                       c.accountant_version);
+  const bool poisson = std::holds_alternative<PoissonRuns>(c.selection->runs);
+  return fmt::format(
+      "The run is the one with the best {} among a number of runs that was drawn from {}; each of them took its "
+      "settings "
+      "from {} candidates that were fixed before, uniformly and with replacement, and was as private as this one. The "
+      "epsilon is an upper bound for all of that, from the Renyi divergences of one run by theorem {} of Papernot and "
+      "Steinke (ICLR 2022); it holds only if this is the run that the selection returned, and of the others nothing is "
+      "told, neither their number nor the time that they took.",
+      c.selection->score, to_text(c.selection->runs), c.selection->candidates, poisson ? 6 : 2);
+}
+
 }  // namespace
 
-std::vector<std::string> standard_exclusions(Noise noise) {
-  return {"the choice of hyper-parameters by other runs on the same data",
+std::vector<std::string> standard_exclusions(Noise noise, bool selection) {
+  return {selection ? "the choice of the candidates, and any choice by other runs on the same data than those of the "
+                      "selection"
+                    : "the choice of hyper-parameters by other runs on the same data",
           "vocabularies, normalisation and other statistics taken from the data before training",
           "metrics, logs and diagnostics computed on private data",
           "a number of steps that was chosen after looking at results of this run",
@@ -110,6 +128,13 @@ void validate(const Certificate& c) {
           "must be the planned delta");
   require(c.executed.epsilon <= c.planned.epsilon, "executed", fmt::format("epsilon {}", c.executed.epsilon),
           "must not exceed the planned epsilon");
+  if (c.selection) {
+    require(c.schema != 1, "selection", "stated", "schema 1 has none");
+    validate(c.selection->runs);
+    require(c.selection->candidates >= 1 && c.selection->candidates <= kMaxCount, "selection candidates",
+            fmt::format("{}", c.selection->candidates), "must be in [1, 2^53]");
+    check_text("selection score", c.selection->score);
+  }
   check_text("input_scaling", c.input_scaling);
   require(!c.not_covered.empty(), "not_covered", "empty", "no run covers everything");
   for (const std::string& clause : c.not_covered) check_text("not_covered", clause);
@@ -129,15 +154,15 @@ std::string statement(const Certificate& c) {
   const std::string_view unit = c.group.empty() ? "record" : "group";
   std::string text = fmt::format(
       "Everything released from the noised gradient sums of this run, the trained model and all its checkpoints "
-      "included, is ({}, {})-differentially private for the {} planned steps. Two data sets are neighbours when they "
+      "included, is ({}, {})-differentially private for the {} planned steps{}. Two data sets are neighbours when they "
       "differ {}; the unit of privacy is one {}. ",
-      epsilon(c.planned.epsilon), c.planned.delta, c.planned.steps, neighbours(*c.adjacency, unit), unit);
+      epsilon(c.planned.epsilon), c.planned.delta, c.planned.steps,
+      c.selection ? " and its choice among other runs" : "", neighbours(*c.adjacency, unit), unit);
   if (!c.group.empty()) text += fmt::format("A group is {}. ", c.group);
   text += fmt::format("Each step includes every {} independently with probability {} ({} expected of {} declared), ",
                       unit, c.sampling_rate, c.expected_batch_size, c.dataset_size_declared);
   text += mechanism_text(c, unit);
-  text += fmt::format("The epsilon is an upper bound computed by accountant {} version {}. ", c.accountant_name,
-                      c.accountant_version);
+  text += source_of_epsilon(c) + " ";
   if (c.executed.steps == c.planned.steps)
     text += "All planned steps were executed. ";
   else

@@ -10,6 +10,7 @@
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/event.h>
 #include <sotto/privacy/plan.h>
+#include <sotto/privacy/selection_runs.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -33,6 +34,15 @@ struct CertifiedFigure {
   friend bool operator==(const CertifiedFigure&, const CertifiedFigure&) = default;
 };
 
+// The run is the best of several (private_selection.h), and all figures are those of the whole selection.
+struct CertifiedSelection {
+  SelectionRuns runs;
+  std::int64_t candidates = 0;  // settings that each run drew one of, >= 1
+  std::string score;            // what the best one is best in; a noun: "accuracy on the test records"
+
+  friend bool operator==(const CertifiedSelection&, const CertifiedSelection&) = default;
+};
+
 struct Certificate {
   int schema = kCertificateSchema;
   std::string sotto_version;
@@ -51,8 +61,9 @@ struct Certificate {
   std::map<std::string, double> weight_rule_parameters;                   // finite
   double weight_rule_bound = std::numeric_limits<double>::quiet_NaN();    // norm of one contribution; finite, > 0
   CertifiedFigure planned;                                                // at least one step
-  CertifiedFigure executed;   // as charged in the ledger: at most the planned steps, same delta, no larger epsilon
-  std::string input_scaling;  // how records became numbers, and whether that was public or charged; a clause
+  CertifiedFigure executed;  // as charged in the ledger: at most the planned steps, same delta, no larger epsilon
+  std::optional<CertifiedSelection> selection;  // none: a run of its own
+  std::string input_scaling;             // how records became numbers, and whether that was public or charged; a clause
   std::vector<std::string> not_covered;  // whole clauses; never empty, see standard_exclusions()
   std::string noise_generator;
   std::string key_source;
@@ -64,8 +75,9 @@ struct Certificate {
   friend bool operator==(const Certificate&, const Certificate&) = default;
 };
 
-// What no run of this version covers, with this kind of noise; callers append what their run adds.
-std::vector<std::string> standard_exclusions(Noise noise = Noise::normal);
+// What no run of this version covers, with this kind of noise; callers append what their run adds. With `selection`, of
+// the best of several runs, whose choice is covered.
+std::vector<std::string> standard_exclusions(Noise noise = Noise::normal, bool selection = false);
 
 // Throws UsageError naming the field that is unset, out of range or inconsistent with another.
 void validate(const Certificate& certificate);

@@ -13,6 +13,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kPoisson = "poisson";
+constexpr const char* kNegativeBinomial = "truncated-negative-binomial";
+
 Json figure_json(const CertifiedFigure& figure) {
   Json json;
   json["steps"] = figure.steps;
@@ -23,6 +26,35 @@ Json figure_json(const CertifiedFigure& figure) {
 
 CertifiedFigure figure_of(const Json& json) {
   return {json_integer(json.at("steps")), json.at("epsilon").get<double>(), json.at("delta").get<double>()};
+}
+
+Json selection_json(const CertifiedSelection& selection) {
+  Json json;
+  if (const auto* law = std::get_if<TruncatedNegativeBinomial>(&selection.runs)) {
+    json["law"] = kNegativeBinomial;
+    json["eta"] = law->eta;
+    json["gamma"] = law->gamma;
+  } else {
+    json["law"] = kPoisson;
+    json["mean"] = std::get<PoissonRuns>(selection.runs).mean;
+  }
+  json["candidates"] = selection.candidates;
+  json["score"] = selection.score;
+  return json;
+}
+
+CertifiedSelection selection_of(const Json& json) {
+  CertifiedSelection result;
+  const auto law = json.at("law").get<std::string>();
+  if (law == kNegativeBinomial)
+    result.runs = TruncatedNegativeBinomial{json.at("eta").get<double>(), json.at("gamma").get<double>()};
+  else if (law == kPoisson)
+    result.runs = PoissonRuns{json.at("mean").get<double>()};
+  else
+    throw std::invalid_argument("unknown law of a number of runs");
+  result.candidates = json.at("candidates").get<std::int64_t>();
+  result.score = json.at("score").get<std::string>();
+  return result;
 }
 
 Certificate from_json(const Json& json) {
@@ -52,6 +84,7 @@ Certificate from_json(const Json& json) {
   c.weight_rule_bound = rule.at("bound").get<double>();
   c.planned = figure_of(json.at("planned"));
   c.executed = figure_of(json.at("executed"));
+  if (json.contains("selection")) c.selection = selection_of(json.at("selection"));
   c.input_scaling = json.at("input_scaling").get<std::string>();
   c.not_covered = json.at("not_covered").get<std::vector<std::string>>();
   c.noise_generator = json.at("randomness").at("noise_generator").get<std::string>();
@@ -99,6 +132,7 @@ std::string to_json(const Certificate& c) {
   json["planned"] = figure_json(c.planned);
   json["executed"] = figure_json(c.executed);
   json["executed"]["valid_only_if"] = certificate_text::kStoppingCondition;
+  if (c.selection) json["selection"] = selection_json(*c.selection);
   json["input_scaling"] = c.input_scaling;
   json["not_covered"] = c.not_covered;
   json["randomness"] = {{"noise_generator", c.noise_generator}, {"key_source", c.key_source}};

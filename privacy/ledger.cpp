@@ -4,6 +4,7 @@
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger.h>
 #include <sotto/privacy/ledger_text.h>
+#include <sotto/privacy/ledger_time.h>
 #include <sotto/privacy/secret_key.h>
 #include <sotto/privacy/sha256.h>
 #include <sys/file.h>
@@ -18,6 +19,7 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -39,7 +41,8 @@ std::string random_run() {
   return text;
 }
 
-std::string utc_now() {
+std::string start_time() {
+  if (std::optional<std::string> fixed = FixedLedgerTime::now()) return *std::move(fixed);
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
   ::gmtime_r(&now, &parts);
@@ -150,7 +153,7 @@ Ledger Ledger::create(const std::filesystem::path& path, LedgerHeader header, co
     lock(file, path);
     ledger.append(ledger_text::header(header, ledger_text::kNoPrevious) + '\n');
     ledger.contents_ = read_ledger(path);
-    ledger.begin_incarnation(keys, utc_now());
+    ledger.begin_incarnation(keys, start_time());
     flush_folder_of(path);
   } catch (...) {
     ::unlink(path.c_str());  // nothing was charged to it
@@ -172,7 +175,7 @@ Ledger Ledger::open(const std::filesystem::path& path, const LedgerKeys& keys) {
   };
   Ledger ledger = open_locked();
   LedgerContents found = read_ledger(path);
-  const std::string now = utc_now();
+  const std::string now = start_time();
   ledger.check_incarnation(found, keys, now);
   if (found.torn) {
     // Replaced in one rename: at every instant the file charges a torn step, as torn or as recovered.

@@ -68,6 +68,12 @@ void validate(const SelectionRuns& runs) {
     throw UsageError(fmt::format("[selection runs] bad mean: {}; allowed is 0 < mean <= {}", mean, kMostMeanRuns));
 }
 
+std::string to_text(const SelectionRuns& runs) {
+  if (const auto* law = std::get_if<TruncatedNegativeBinomial>(&runs))
+    return fmt::format("the truncated negative binomial law with eta {} and gamma {}", law->eta, law->gamma);
+  return fmt::format("the Poisson law with mean {}", std::get<PoissonRuns>(runs).mean);
+}
+
 double mean_runs(const SelectionRuns& runs) {
   validate(runs);
   if (const auto* law = std::get_if<TruncatedNegativeBinomial>(&runs)) return mean_of(*law);

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <variant>
 
 namespace sotto::privacy {
@@ -23,14 +24,21 @@ inline constexpr double kMostMeanRuns = 1e6;
 struct TruncatedNegativeBinomial {
   double eta = std::numeric_limits<double>::quiet_NaN();
   double gamma = std::numeric_limits<double>::quiet_NaN();
+
+  friend bool operator==(const TruncatedNegativeBinomial&, const TruncatedNegativeBinomial&) = default;
 };
 struct PoissonRuns {
   double mean = std::numeric_limits<double>::quiet_NaN();
+
+  friend bool operator==(const PoissonRuns&, const PoissonRuns&) = default;
 };
 using SelectionRuns = std::variant<TruncatedNegativeBinomial, PoissonRuns>;
 
 // Throws UsageError when a parameter is outside its range.
 void validate(const SelectionRuns& runs);
+
+// "the Poisson law with mean 10" or "the truncated negative binomial law with eta 0 and gamma 0.03", with all digits.
+std::string to_text(const SelectionRuns& runs);
 
 // E[K]: eta (1 - gamma) / (gamma (1 - gamma^eta)), its limit (1 / gamma - 1) / log(1 / gamma) for eta = 0; the mean of
 // a Poisson law. Relative error below 1e-13.

@@ -37,7 +37,8 @@ REFUSED = {
         "adjacency": ["", "add_remove"], "unit": ["", "user"], "sampler": ["", "shuffle"], "mechanism": ["", "laplace"],
         "stamp": ["NOT PRIVATE: "],
         "statement": ["", "Everything is private.", "NOT PRIVATE: . No privacy guarantee may be quoted for this run."],
-        "valid_only_if": ["", "always"], "head_hash": HASH, "files": HASH,
+        "valid_only_if": ["", "always"], "head_hash": HASH, "files": HASH, "law": ["", "geometric"], "mean": [0, -1, 1e7],
+        "eta": [-1, -2], "gamma": [0, -0.5, 1, 1.5], "candidates": POSITIVE_COUNT,
     },
     "events": {
         "sotto_events": [0, 2], "adjacency": ["", "add_remove"], "kind": ["", "household"], "size": [0, -1, 0.5, 1001],
@@ -57,7 +58,7 @@ REFUSED = {
 FREE_TEXT = {
     "ledger": {"run", "name", "version"},
     "certificate": {"sotto_version", "run", "group", "name", "version", "input_scaling", "not_covered", "noise_generator",
-                    "key_source"},
+                    "key_source", "score"},
     "events": set(), "anchor": {"run"}, "kernel-costs": set(),
 }
 ANY_TEXT = {"kernel-costs": {"processor", "instruction_set", "libtorch", "sotto"}}

@@ -166,6 +166,15 @@ void write_certificates(const Path& folder) {
     c.adjacency = Adjacency::zero_out;
     c.group = "all texts of one author";
     write(folder / ("group" + end), to_json(c));
+    if (schema != 1) {
+      for (const SelectionRuns& runs :
+           {SelectionRuns(TruncatedNegativeBinomial{0.5, 0.25}), SelectionRuns(PoissonRuns{10.5})}) {
+        Certificate best = c;
+        best.selection = {.runs = runs, .candidates = 6, .score = "accuracy on the test records"};
+        best.not_covered = standard_exclusions(true);
+        write(folder / ("best-of-several-" + std::to_string(runs.index()) + end), to_json(best));
+      }
+    }
     c.adjacency = Adjacency::replace_one;
     c.not_private = "the keys came from a seed\nthat was given";
     c.weight_rule_parameters = {};
