@@ -13,6 +13,7 @@
 #include <sotto/tools/report_command.h>
 #include <sotto/tools/sign_command.h>
 #include <sotto/tools/train_command.h>
+#include <sotto/tools/tune_command.h>
 #include <sotto/tools/verify_command.h>
 
 #include <CLI/CLI.hpp>
@@ -41,6 +42,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
     add_account_command(app, out, err);
     add_plan_command(app, out, err);
     add_train_commands(app, out, err, exit_code);
+    add_tune_command(app, out, err, exit_code);
     add_predict_command(app, out, err, exit_code);
     add_export_command(app, out, err, exit_code);
     add_import_command(app, out, err, exit_code);

@@ -26,7 +26,7 @@ constexpr auto kDeclared = std::to_array<std::string_view>(
 std::vector<std::filesystem::path> declared_files(const RunFolder& folder) {
   std::vector<std::filesystem::path> result;
   std::error_code ignored;
-  for (const auto& file : {folder.schema(), folder.vocabulary(), folder.graph()})
+  for (const auto& file : {folder.schema(), folder.vocabulary(), folder.graph(), folder.tuning()})
     if (std::filesystem::exists(file, ignored)) result.push_back(file);
   if (std::filesystem::exists(folder.encoder(), ignored))
     for (const char* name : {"config.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json"})

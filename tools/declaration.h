@@ -11,7 +11,7 @@ namespace sotto::tools {
 
 // The SHA-256 of the options that say what records and labels mean, who is protected, what the model is and what is
 // planned, and of the files of the folder that do: schema, vocabulary, tokenizer and sizes of an encoder, the model
-// file. Not of where files lie, of learning rates, and of what changes speed alone. Throws
+// file, the record of a tuning. Not of where files lie, of learning rates, and of what changes speed alone. Throws
 // DataError for a file that cannot be read.
 std::string declaration_sha256(const TrainOptions& options, const RunFolder& folder);
 

@@ -40,7 +40,7 @@ constexpr std::array<std::string_view, 25> kClaimless = {"schema",
                                                          "files.",
                                                          "ledger."};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kLabels = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 40> kLabels = {{
     {"schema", "form of the certificate"},
     {"sotto_version", "version of sotto"},
     {"run", "identifier of the run"},
@@ -70,6 +70,12 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kLabels 
     {"executed.epsilon", "epsilon, executed steps"},
     {"executed.delta", "delta, executed steps"},
     {"executed.valid_only_if", "executed figure valid only if"},
+    {"selection.law", "number of runs it is the best of: law"},
+    {"selection.mean", "that law's mean"},
+    {"selection.eta", "that law's eta"},
+    {"selection.gamma", "that law's gamma"},
+    {"selection.candidates", "settings that were chosen from"},
+    {"selection.score", "best in"},
     {"input_scaling", "how records were scaled"},
     {"randomness.noise_generator", "noise generator"},
     {"randomness.key_source", "source of keys"},

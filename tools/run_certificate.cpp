@@ -27,9 +27,11 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   result.weight_rule = training.rule().name();
   for (const auto& [name, value] : training.rule().parameters()) result.weight_rule_parameters[name] = value;
   result.weight_rule_bound = training.rule().sensitivity();
-  result.planned = {.steps = privacy.steps(), .epsilon = privacy.epsilon(), .delta = privacy.delta()};
-  result.executed = {.steps = training.steps_charged(), .epsilon = training.epsilon(), .delta = privacy.delta()};
-  result.not_covered = privacy::standard_exclusions(privacy.noise());
+  result.planned = {.steps = privacy.steps(), .epsilon = planned_epsilon(plan), .delta = privacy.delta()};
+  result.executed = {
+      .steps = training.steps_charged(), .epsilon = spent_epsilon(plan, ledger.spent), .delta = privacy.delta()};
+  if (plan.tuning) result.selection = certified(*plan.tuning);
+  result.not_covered = privacy::standard_exclusions(privacy.noise(), plan.tuning.has_value());
   result.not_covered.push_back("the test records, which are treated as public");
   if (!model_sha256.empty())
     result.not_covered.push_back(fmt::format(

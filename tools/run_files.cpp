@@ -11,7 +11,7 @@ std::map<std::string, std::string> run_file_hashes(const RunFolder& folder) {
     if (is_there(file)) result[file.lexically_relative(folder.path()).generic_string()] = privacy::sha256_of_file(file);
   };
   for (const auto& file : {folder.config(), folder.metrics(), folder.model(), folder.graph(), folder.script(),
-                           folder.schema(), folder.vocabulary(), folder.not_private()})
+                           folder.schema(), folder.vocabulary(), folder.tuning(), folder.not_private()})
     add(file);
   for (const std::string& name : certificate_names())
     if (name.starts_with("base-")) add(folder.path() / name);

@@ -59,7 +59,7 @@ bool RunFolder::claim() const {
 void RunFolder::discard(bool folder) const noexcept {
   std::error_code ignored;
   for (const auto& file : {config(), ledger(), metrics(), checkpoint(), model(), graph(), script(), schema(),
-                           vocabulary(), signature(), audit(), page()})
+                           vocabulary(), signature(), tuning(), audit(), page()})
     std::filesystem::remove(file, ignored);
   for (const std::string& name : certificate_names()) std::filesystem::remove(path_ / name, ignored);
   std::filesystem::remove_all(encoder(), ignored);

@@ -14,6 +14,7 @@
 //   certificate.json    what may be said about the privacy of the run; absent for rule none
 //   report.html         what is to be said of the run, as one page (html_report.h)
 //   certificate.json.sig    its signature, where `sotto sign` made one
+//   tuning.json         what was planned of the tuning that the run is one of (tuning_record.h); with sotto tune
 //   audit.json          what `sotto audit` found (audit_report.h)
 //   NOT_PRIVATE.txt     the reason, when the run is NOT PRIVATE
 //   base-...            the same two of the weights that training began with (certificates.h)
@@ -41,6 +42,7 @@ class RunFolder {
   std::filesystem::path vocabulary() const { return path_ / "vocabulary.txt"; }
   std::filesystem::path certificate() const { return path_ / "certificate.json"; }
   std::filesystem::path signature() const { return path_ / "certificate.json.sig"; }
+  std::filesystem::path tuning() const { return path_ / "tuning.json"; }
   std::filesystem::path audit() const { return path_ / "audit.json"; }
   std::filesystem::path page() const { return path_ / "report.html"; }
   std::filesystem::path not_private() const { return path_ / "NOT_PRIVATE.txt"; }

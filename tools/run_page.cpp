@@ -50,7 +50,9 @@ HtmlReport report_of(const RunFolder& folder) {
     report.certificate = privacy::parse_certificate(file_text(folder.certificate()));
     report.not_private = report.certificate->not_private;
     report.planned_steps = report.certificate->planned.steps;
-    if (!report.not_private) report.epsilon_curve = epsilon_curve(privacy::read_ledger(folder.ledger()));
+    // Of the best of several runs the ledger's own curve would say less than was spent.
+    if (!report.not_private && !report.certificate->selection)
+      report.epsilon_curve = epsilon_curve(privacy::read_ledger(folder.ledger()));
     for (const auto& [name, hash] : report.certificate->files) report.files.push_back({name, hash});
   } else if (leads_to_file(folder.not_private())) {
     report.not_private = reason_of(folder);

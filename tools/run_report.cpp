@@ -16,7 +16,7 @@ std::int64_t seconds(const RunReport& report) {
 void add_budget(nlohmann::ordered_json& object, const TrainingPlan& plan) {
   for (const char* name : {"epsilon", "delta", "noise_multiplier", "sampling_rate"}) object[name] = nullptr;
   if (!plan.privacy) return;
-  if (plan.not_private.empty()) object["epsilon"] = plan.privacy->epsilon();
+  if (plan.not_private.empty()) object["epsilon"] = planned_epsilon(plan);
   object["delta"] = plan.privacy->delta();
   object["noise_multiplier"] = plan.privacy->noise_multiplier();
   object["sampling_rate"] = plan.privacy->sampling_rate();
@@ -29,7 +29,8 @@ std::string to_json(const RunReport& report, bool finished) {
   add_budget(object, report.plan);
   object["epsilon_executed"] = nullptr;
   if (report.training != nullptr) {
-    if (report.plan.not_private.empty()) object["epsilon_executed"] = report.training->epsilon();
+    if (report.plan.not_private.empty())
+      object["epsilon_executed"] = spent_epsilon(report.plan, report.training->ledger().spent());
     if (!finished) object["epsilon_executed_valid_only_if"] = privacy::certificate_text::kStoppingCondition;
   }
   object["steps"] = report.steps;
@@ -52,9 +53,10 @@ std::string to_text(const RunReport& report) {
   if (report.result)
     text += fmt::format("{} on {} records, treated as public\n", aligned(*report.result), report.result->records);
   if (report.training != nullptr && report.plan.not_private.empty())
-    text += fmt::format("epsilon           {} at delta {}, for {} steps charged in the ledger\n",
-                        shown_epsilon(report.job.options, report.training->epsilon()), report.plan.privacy->delta(),
-                        report.steps);
+    text +=
+        fmt::format("epsilon           {} at delta {}, for {} steps charged in the ledger\n",
+                    shown_epsilon(report.job.options, spent_epsilon(report.plan, report.training->ledger().spent())),
+                    report.plan.privacy->delta(), report.steps);
   text += fmt::format("time              {} s\n", seconds(report));
   if (report.device != "cpu") text += fmt::format("device            {}\n", report.device);
   if (report.job.options.matmul != "stock") text += fmt::format("matmul            {}\n", report.job.options.matmul);

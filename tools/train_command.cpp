@@ -1,13 +1,12 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
-#include <sotto/tools/config_file.h>
-#include <sotto/tools/model_flags.h>
 #include <sotto/tools/run_folder.h>
 #include <sotto/tools/run_options.h>
-#include <sotto/tools/text_settings.h>
 #include <sotto/tools/train_command.h>
+#include <sotto/tools/train_flags.h>
 #include <sotto/tools/training_library.h>
 #include <sotto/tools/training_plan.h>
+#include <sotto/tools/tuning_ledger.h>
 
 #include <memory>
 #include <ostream>
@@ -15,10 +14,7 @@
 namespace sotto::tools {
 namespace {
 
-struct Flags {
-  std::map<std::string, std::string> texts;  // one for each key
-  std::map<std::string, bool> switches;
-  std::string config;
+struct Flags : TrainFlags {
   std::string output;
   bool json = false;
   bool dry_run = false;
@@ -54,9 +50,6 @@ Declare names, shapes, categories and ranges from what is public: what is read f
 Ctrl-C finishes the step, writes a checkpoint and tells how to go on. Apart from the time that steps take, nothing computed
 from training records is shown except through the private steps.
 )";
-
-constexpr const char* kPresetHelp = "cifar10, fashion-mnist or mnist";
-constexpr const char* kTextPresetHelp = "movie-reviews or sms-spam";
 
 constexpr const char* kTrainTextExample = R"(Examples:
   $ tools/fetch_data.sh minilm reviews
@@ -96,69 +89,9 @@ constexpr const char* kEvaluateExample = R"(Example:
 Test records are treated as public: their accuracy is shown as it is.
 )";
 
-// The flags that were typed, with their texts.
-KeyTexts typed(const CLI::App& command, const Flags& flags) {
-  KeyTexts result;
-  for (const auto& [name, text] : flags.texts)
-    if (command.count(name == "dataset" ? name : "--" + name) > 0) result[name] = text;
-  for (const auto& [name, on] : flags.switches)
-    if (command.count("--" + name) > 0) result[name] = on ? "true" : "false";
-  return result;
-}
-
-std::string absolute(const std::string& path) {
-  return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
-}
-
-void add_keys(CLI::App& command, Flags& flags, TrainKey::Use runs) {
-  const TrainOptions defaults = default_options(runs);
-  const bool texts = runs == TrainKey::Use::texts;
-  for (const TrainKey& key : train_keys()) {
-    if (!has(runs, key)) continue;
-    const std::string name = key.name;
-    if (name == "dataset") {
-      command.add_option("dataset", flags.texts[name], texts ? kTextPresetHelp : kPresetHelp)
-          ->type_name(key.value_name);
-    } else if (name == "model" && texts) {
-      command.add_option("--model", flags.texts[name], fmt::format("{} [{}]", kTextModelHelp, defaults.model))
-          ->type_name(key.value_name);
-    } else if (key.kind() == TrainKey::Kind::flag) {
-      command.add_flag("--" + name, flags.switches[name], key.help);
-    } else {
-      const auto preset = key.get(defaults);
-      command.add_option("--" + name, flags.texts[name], key.help + (preset ? " [" + *preset + "]" : std::string()))
-          ->type_name(key.value_name);
-    }
-  }
-}
-
-// What was asked of the wrong one of `sotto train` and `sotto train text`.
-void require_runs(const TrainOptions& options, TrainKey::Use runs) {
-  const bool texts = trains_texts(options);
-  if (texts && runs != TrainKey::Use::texts) throw UsageError("[train] these are texts: sotto train text ...");
-  if (!texts && runs == TrainKey::Use::texts && !options.dataset.empty())
-    throw UsageError(fmt::format(
-        "[train text] no preset is called '{}'; there are movie-reviews and sms-spam. A file of your own is given with "
-        "--data",
-        options.dataset));
-  if (!texts && runs == TrainKey::Use::texts)
-    throw UsageError(
-        "[train text] no texts: name a preset (movie-reviews or sms-spam), or give --data, --text-column, "
-        "--label-column, --labels and --dataset-size");
-}
-
 void train(const CLI::App& command, const Flags& flags, TrainKey::Use runs, TrainingJob job, int& exit_code) {
-  KeyTexts given = joined(flags.config.empty() ? KeyTexts{} : read_config(flags.config), typed(command, flags));
-  if (runs == TrainKey::Use::texts) given = joined(text_settings(given), given);
-  TrainOptions options = train_options(given, default_options(runs));
-  require_runs(options, runs);
-  // A run can be resumed from another folder.
-  for (std::string* path :
-       {&options.train_images, &options.train_labels, &options.test_images, &options.test_labels, &options.train_table,
-        &options.test_table, &options.table_schema, &options.data, &options.test_data, &options.vocabulary})
-    *path = absolute(*path);
-  if (names_model_file(options.model)) options.model = absolute(options.model);  // a folder of texts has a slash too
-  make_training_plan(options);                                                   // refuses before LibTorch is loaded
+  TrainOptions options = given_options(given_keys(command, flags), runs);
+  make_training_plan(options);  // refuses before LibTorch is loaded
   if (command.count("--output") > 0 && flags.output.empty())
     throw UsageError("[--output] bad value: ''; must be a path (is a variable of your script unset?)");
   const std::string name = (options.dataset.empty() ? "own" : options.dataset) + "-" + options.rule;
@@ -188,10 +121,7 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
   command->footer(kTrainExample);
   const auto add_train = [=, &exit_code](CLI::App* to, TrainKey::Use runs) {
     const auto typed_flags = std::make_shared<Flags>();
-    add_keys(*to, *typed_flags, runs);
-    to->add_option("--config", typed_flags->config,
-                   "TOML file with the flags above as keys, paths from the current folder; flags win")
-        ->type_name("FILE");
+    add_train_flags(*to, *typed_flags, runs);
     to->add_option("--output", typed_flags->output, "Folder for the run; must not hold one [runs/DATASET-RULE]")
         ->type_name("RUN");
     to->add_flag("--dry-run", typed_flags->dry_run,
@@ -235,6 +165,10 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
     TrainingJob resume = job();
     resume.kind = TrainingJob::Kind::resume;
     resume.run = *run;
+    if (lies_in_tuning(RunFolder(*run)))
+      throw UsageError(fmt::format(
+          "[resume] {} is one of the runs of a tuning: go on with 'sotto tune --resume' and the folder that holds them",
+          *run));
     resume.options = run_options(RunFolder(*run));
     take_key_again(*command, "threads", resume.options);
     take_key_again(*command, "matmul", resume.options);
@@ -268,12 +202,12 @@ void add_train_commands(CLI::App& app, std::ostream& out, std::ostream& err, int
     take_key_again(*command, "matmul", evaluate.options);
     take_key_again(*command, "device", evaluate.options);
     if (!test->images.empty() || !test->labels.empty() || !test->table.empty()) {
-      evaluate.options.test_images = absolute(test->images);
-      evaluate.options.test_labels = absolute(test->labels);
-      evaluate.options.test_table = absolute(test->table);
+      evaluate.options.test_images = absolute_path(test->images);
+      evaluate.options.test_labels = absolute_path(test->labels);
+      evaluate.options.test_table = absolute_path(test->table);
     }
     if (!test->texts.empty()) {
-      evaluate.options.test_data = absolute(test->texts);
+      evaluate.options.test_data = absolute_path(test->texts);
       evaluate.options.test_fraction.reset();
       if (evaluate.options.group_column.empty()) evaluate.options.split_seed.reset();  // which was of that split
     }

@@ -86,6 +86,8 @@ extern "C" const char* sotto_training_version() {
 extern "C" void sotto_training_run(const TrainingJob* job, tools::TrainingOutcome* outcome) {
   try {
     outcome->exit_code = static_cast<int>(run(*job));
+  } catch (const tools::Diverged& error) {
+    *outcome = {static_cast<int>(error.code()), error.what(), true};
   } catch (const Error& error) {
     *outcome = {static_cast<int>(error.code()), error.what()};
   } catch (const std::bad_alloc&) {

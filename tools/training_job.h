@@ -2,6 +2,7 @@
 // What the program asks of libsotto_train.so, the library that it loads for work with LibTorch. Program and library
 // come from one build: the version text is compared before anything else is called.
 
+#include <sotto/privacy/error.h>
 #include <sotto/tools/device_choice.h>
 #include <sotto/tools/train_options.h>
 
@@ -96,6 +97,7 @@ struct TrainingJob {
   ExportOptions exports;      // kind == export_model
   ImportOptions imports;      // kind == import_model
   AuditFlags audit;           // kind == audit, train
+  std::string tuning;         // kind == train, resume: of sotto tune: the text of tuning.json (tuning_record.h)
   Device device;              // chosen by --device
   std::string began_on;       // kind == resume: the device that the run began on
   bool json = false;          // one JSON object on `out`, people's text on `err`
@@ -108,6 +110,12 @@ struct TrainingJob {
 struct TrainingOutcome {
   int exit_code = 0;
   std::string error;
+  bool diverged = false;  // the error is a Diverged
+};
+
+// A run whose parameters are no numbers any more: what that tells follows from the noised steps.
+struct Diverged : UsageError {
+  using UsageError::UsageError;
 };
 
 inline constexpr const char* kTrainingLibrary = "libsotto_train.so";
@@ -117,6 +125,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 18"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 19"
 
 }  // namespace sotto::tools

@@ -55,6 +55,7 @@ int run_training_job(const TrainingJob& job) {
                                  SOTTO_TRAINING_INTERFACE));
   TrainingOutcome outcome;
   symbol<TrainingRunFunction>(library, path, kTrainingRunSymbol)(&job, &outcome);
+  if (outcome.diverged) throw Diverged(outcome.error);
   if (!outcome.error.empty()) throw Error(static_cast<ExitCode>(outcome.exit_code), outcome.error);
   return outcome.exit_code;
 }

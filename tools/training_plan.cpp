@@ -6,6 +6,7 @@
 #include <sotto/tools/numbers.h>
 #include <sotto/tools/training_plan.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -277,6 +278,29 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   return plan;
 }
 
+void take_tuning(TrainingPlan& plan, const TuningRecord& record) {
+  const bool same = plan.privacy && record.event.sampling_rate == plan.privacy->sampling_rate() &&
+                    record.event.mechanism.noise_multiplier == plan.privacy->noise_multiplier() &&
+                    record.steps == plan.privacy->steps() && record.delta == plan.privacy->delta();
+  if (!same)
+    throw DataError(
+        "[tuning.json] the run has another sampling rate, noise, number of steps or delta than the tuning planned");
+  plan.tuning = record;
+}
+
+double planned_epsilon(const TrainingPlan& plan) {
+  const privacy::PrivacyPlan& p = *plan.privacy;
+  if (!plan.tuning) return p.epsilon();
+  return tuned_epsilon(*plan.tuning, p.adjacency(), {privacy::Phase{p.step_event(), p.steps()}});
+}
+
+double spent_epsilon(const TrainingPlan& plan, const privacy::Phases& charged) {
+  const privacy::PrivacyPlan& p = *plan.privacy;
+  if (!plan.tuning) return p.epsilon_of(charged);
+  // More steps lose no less; their bounds need not say so.
+  return std::min(tuned_epsilon(*plan.tuning, p.adjacency(), charged), planned_epsilon(plan));
+}
+
 std::string describe(const TrainOptions& o, const TrainingPlan& plan) {
   std::string text;
   if (!plan.not_private.empty()) text += fmt::format("NOT PRIVATE: {}\n", plan.not_private);
@@ -299,8 +323,9 @@ std::string describe(const TrainOptions& o, const TrainingPlan& plan) {
     text += fmt::format("noise multiplier  {}{}\n", format_rounded_up(p.noise_multiplier(), kShownDigits),
                         p.noise() == privacy::Noise::discrete ? ", discrete: every record on its own" : "");
     text += plan.not_private.empty()
-                ? fmt::format("guarantee         epsilon {} at delta {} for all {} steps (certified upper bound)\n",
-                              shown_epsilon(o, p.epsilon()), p.delta(), p.steps())
+                ? fmt::format("guarantee         epsilon {} at delta {} for all {} steps{} (certified upper bound)\n",
+                              shown_epsilon(o, planned_epsilon(plan)), p.delta(), p.steps(),
+                              plan.tuning ? " of the run that the tuning returns" : "")
                 : "guarantee         none\n";
     for (const std::string& warning : p.warnings()) text += fmt::format("warning           {}\n", warning);
   } else {

@@ -5,6 +5,7 @@
 #include <sotto/privacy/plan.h>
 #include <sotto/tools/declared_data.h>
 #include <sotto/tools/train_options.h>
+#include <sotto/tools/tuning_record.h>
 
 #include <cstdint>
 #include <optional>
@@ -30,6 +31,7 @@ struct TrainingPlan {
   int64_t memory_bytes = 0;                     // 0: not said
   std::string kernel_costs;                     // cost_figures.h
   std::optional<privacy::PrivacyPlan> privacy;  // none for rule "none"
+  std::optional<TuningRecord> tuning;           // of a run that is one of several; taken by take_tuning()
   // Why the run is NOT PRIVATE; empty for a private one.
   std::string not_private;
 };
@@ -37,6 +39,14 @@ struct TrainingPlan {
 // Throws UsageError for every value or combination that is not allowed, in one sentence; DataError for a bad schema of
 // a table.
 TrainingPlan make_training_plan(const TrainOptions& options);
+
+// The plan becomes that of one of the runs of a tuning. Throws DataError where that planned other releases.
+void take_tuning(TrainingPlan& plan, const TuningRecord& record);
+
+// Upper bounds for all planned steps and for those that were charged, of a plan with privacy; of one of the runs of a
+// tuning, for the whole of it.
+double planned_epsilon(const TrainingPlan& plan);
+double spent_epsilon(const TrainingPlan& plan, const privacy::Phases& charged);
 
 // ceil(epochs * dataset_size / batch), of counts from 1 to 2^53. Throws UsageError for more than 1023 epochs.
 int64_t steps_of_epochs(int64_t epochs, int64_t dataset_size, int64_t batch);

@@ -36,6 +36,7 @@ constexpr std::chrono::seconds kCheckpointInterval{60};
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr const char* kBeforeTrain = "sotto: stopped before the run began: nothing was charged; start it again\n";
 constexpr const char* kBeforeResume = "sotto: stopped before the run went on: nothing more was charged\n";
+constexpr const char* kBeforeTuned = "sotto: stopped before a run of the tuning went on; the tuning can be resumed\n";
 constexpr int64_t kEvaluations = 10;  // over the whole run, the last one included
 
 optim::WeightRule weight_rule(const TrainOptions& o, size_t groups) {
@@ -51,10 +52,13 @@ optim::WeightRule weight_rule(const TrainOptions& o, size_t groups) {
 
 TrainingRun::TrainingRun(const TrainingJob& job)
     : job_(job),
-      last_words_(job.kind == TrainingJob::Kind::resume ? kBeforeResume : kBeforeTrain),
+      last_words_(!job.tuning.empty()                     ? kBeforeTuned
+                  : job.kind == TrainingJob::Kind::resume ? kBeforeResume
+                                                          : kBeforeTrain),
       device_(run_device(job.device, *job.err)),
       folder_(job.run),
       plan_(make_training_plan(job.options)) {
+  take_part_in_tuning();
   if (job.options.threads > 0) at::set_num_threads(static_cast<int>(job.options.threads));
   if (plan_.privacy && job.options.fallback == "none")
     costs_ = chosen_costs(plan_.kernel_costs, job.options.matmul, text());
@@ -69,6 +73,15 @@ TrainingRun::TrainingRun(const TrainingJob& job)
   }
   model().move_to(device_.where());
   records_ = labelled_records(std::move(inputs_.training));
+}
+
+void TrainingRun::take_part_in_tuning() {
+  const std::optional<TuningRecord> record = !job_.tuning.empty()                    ? parse_tuning_record(job_.tuning)
+                                             : job_.kind == TrainingJob::Kind::train ? std::nullopt
+                                                                                     : tuning_record_of(folder_);
+  if (!record) return;
+  take_tuning(plan_, *record);
+  time_.emplace(record->time);
 }
 
 std::ostream& TrainingRun::text() const {
@@ -171,6 +184,7 @@ ExitCode TrainingRun::train() {
     keep(inputs_, folder_);
     if (!plan_.data.schema.text.empty()) privacy::write_file_atomically(folder_.schema(), plan_.data.schema.text);
     if (!heading.empty()) privacy::write_file_atomically(folder_.not_private(), heading + "\n");
+    if (!job_.tuning.empty()) privacy::write_file_atomically(folder_.tuning(), job_.tuning);
     declared_ = declaration_sha256(options, folder_);
     start(false);
     if (private_ && private_->physical_batch() != options.physical_batch) {
@@ -305,7 +319,7 @@ void TrainingRun::require_finite() const {
   const at::Tensor all = at::stack(largest).cpu();  // a device is asked once
   for (size_t t = 0; t < tensors.size(); ++t) {
     if (std::isfinite(all.const_data_ptr<double>()[t])) continue;
-    throw UsageError(
+    throw Diverged(
         fmt::format("[train] the run diverged with lr {}: {} holds numbers that are not finite after step {} of {}{}; "
                     "go on from the last checkpoint with a smaller lr in {}: sotto resume {}",
                     plan_.lr, tensors[t].name, steps_done(), plan_.steps, private_ ? ", which stays charged" : "",
@@ -326,15 +340,18 @@ ExitCode TrainingRun::loop() {
     const auto spent = [&]() -> std::string {
       if (!private_) return ", NOT PRIVATE";
       if (!plan_.not_private.empty()) return ", NOT PRIVATE";
-      return fmt::format(", epsilon {} spent", shown_epsilon(job_.options, private_->epsilon()));
+      if (plan_.tuning) return "";  // charged as a whole, and what a run is worth is not told
+      return fmt::format(", epsilon {} spent",
+                         shown_epsilon(job_.options, spent_epsilon(plan_, private_->ledger().spent())));
     };
     auto saved = std::chrono::steady_clock::now();
     while (steps_done() < plan_.steps) {
       if (const auto code = stop_->requested()) {
         save();
         write_artefacts();
-        progress.line(fmt::format("stopped after {} of {} steps; continue with: sotto resume {}", steps_done(),
-                                  plan_.steps, folder_.path().string()));
+        if (job_.tuning.empty())
+          progress.line(fmt::format("stopped after {} of {} steps; continue with: sotto resume {}", steps_done(),
+                                    plan_.steps, folder_.path().string()));
         report(std::nullopt, false);
         return *code;
       }
@@ -347,7 +364,7 @@ ExitCode TrainingRun::loop() {
       }
       const int64_t done = steps_done();
       if (done < plan_.steps && done * kEvaluations / plan_.steps != (done - 1) * kEvaluations / plan_.steps) {
-        if (const auto seen = evaluate())
+        if (const auto seen = evaluate(); seen && !plan_.tuning)
           progress.line(fmt::format("step {} of {}: {}{}", done, plan_.steps, to_text(*seen), spent()));
       }
     }
@@ -377,7 +394,7 @@ std::optional<TestResult> TrainingRun::evaluate() {
   if (inputs_.test)
     run_model(job_.options.model, Told::whole, [&] { result = measure(model(), *inputs_.test, plan_.data); });
   nlohmann::ordered_json line = {{"step", steps_done()}, {"epsilon_spent", nullptr}, {"accuracy", nullptr}};
-  if (private_ && plan_.not_private.empty()) line["epsilon_spent"] = private_->epsilon();
+  if (private_ && plan_.not_private.empty()) line["epsilon_spent"] = spent_epsilon(plan_, private_->ledger().spent());
   if (result) add_to(line, *result);
   if (!plan_.not_private.empty()) line["not_private"] = plan_.not_private;
   append_metrics(folder_.metrics(), line.dump());

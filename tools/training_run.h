@@ -5,6 +5,7 @@
 #include <sotto/optim/lr_schedule.h>
 #include <sotto/optim/private_training.h>
 #include <sotto/optim/step_device.h>
+#include <sotto/privacy/ledger_time.h>
 #include <sotto/tools/cost_figures.h>
 #include <sotto/tools/plain_training.h>
 #include <sotto/tools/run_checkpoint.h>
@@ -53,6 +54,8 @@ class TrainingRun {
   // this tells nothing new of the records.
   void require_finite() const;
   void tell_folder();
+  // The one that the job brings, or that of the folder.
+  void take_part_in_tuning();
   void save();
   [[noreturn]] void refuse_without_checkpoint() const;
   // On the test records; also goes to metrics.jsonl. Nothing without test records.
@@ -64,9 +67,10 @@ class TrainingRun {
   models::TrainableModel& model() const { return *inputs_.model; }
 
   const TrainingJob& job_;
-  std::optional<LastWords> last_words_;  // before the folder is claimed or gone on with
-  std::optional<StopSignal> stop_;       // from then on
-  optim::StepDevice device_;             // before anything else of LibTorch
+  std::optional<privacy::FixedLedgerTime> time_;  // of one of the runs of a tuning
+  std::optional<LastWords> last_words_;           // before the folder is claimed or gone on with
+  std::optional<StopSignal> stop_;                // from then on
+  optim::StepDevice device_;                      // before anything else of LibTorch
   RunFolder folder_;
   TrainingPlan plan_;
   std::optional<CostFigures> costs_;  // nothing where no strategies are chosen

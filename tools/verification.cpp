@@ -12,6 +12,8 @@
 #include <sotto/tools/recomputed_epsilon.h>
 #include <sotto/tools/run_files.h>
 #include <sotto/tools/run_options.h>
+#include <sotto/tools/tuning_ledger.h>
+#include <sotto/tools/tuning_record.h>
 #include <sotto/tools/verification.h>
 
 #include <algorithm>
@@ -45,6 +47,7 @@ class Verifier {
     check("steps", ExitCode::ledger_refused, [this] { return steps(); });
     check("certificate", ExitCode::bad_data, [this] { return certificate(); });
     check("head", ExitCode::ledger_refused, [this] { return head(); });
+    check("tuning", ExitCode::bad_data, [this] { return tuning(); });
     check("epsilon", ExitCode::bad_data, [this] { return epsilon(); });
     check("checkpoint", ExitCode::bad_data, [this] { return checkpoint(); });
     check("configuration", ExitCode::bad_data, [this] { return configuration(); });
@@ -209,11 +212,62 @@ class Verifier {
                                count(l.steps_charged() - c.executed.steps, "step")));
   }
 
+  // The record of a tuning, the certificate and the ledger tell of the same one, and this is the run that it returned.
+  Finding tuning() {
+    tuning_ = tuning_record_of(folder_);
+    if (!tuning_) {
+      if (result_.certificate && result_.certificate->selection)
+        throw Fails{"the certificate is of the best of several runs, and tuning.json, which says of which, is missing"};
+      return nothing("a run of its own");
+    }
+    if (lies_in_tuning(folder_))
+      throw Fails{
+          "this is one of the runs in the working folder of a tuning, which are told to nobody: only what the tuning "
+          "returns may be quoted"};
+    if (result_.ledger) {
+      const privacy::LedgerHeader& h = result_.ledger->header;
+      if (tuning_->event.sampling_rate != h.event.sampling_rate ||
+          tuning_->event.mechanism.noise_multiplier != h.event.mechanism.noise_multiplier ||
+          tuning_->steps != h.steps || tuning_->delta != h.delta)
+        throw Fails{"tuning.json planned another sampling rate, noise, number of steps or delta than the ledger"};
+    }
+    if (result_.certificate && result_.certificate->selection != certified(*tuning_))
+      throw Fails{"tuning.json tells of another law, score or number of candidates than the certificate"};
+    return fmt::format("the best of a number of runs from {}, each one of {}", privacy::to_text(tuning_->runs),
+                       count(static_cast<int64_t>(tuning_->candidates.size()), "candidate"));
+  }
+
+  Finding tuned_epsilon_holds() {
+    const LedgerContents& l = *result_.ledger;
+    const auto bound = [&](const privacy::Phases& releases) {
+      return tuned_epsilon(*tuning_, *l.header.adjacency, releases);
+    };
+    const double of_plan = bound({{l.header.event, l.header.steps}});
+    const auto shown = [](double epsilon) { return format_rounded_up(epsilon, kShownDigits); };
+    if (!result_.certificate)
+      return fmt::format("{} for the whole tuning, at delta {}", shown(of_plan), l.header.delta);
+    const Certificate& c = *result_.certificate;
+    const auto claim_of = [&](const char* which, double claimed, double found) {
+      if (found > claimed)
+        throw Fails{
+            fmt::format("the certificate claims {} for the {} steps and their choice among other runs, and no "
+                        "less than {} is proven",
+                        claimed, which, shown(found))};
+    };
+    claim_of("planned", c.planned.epsilon, of_plan);
+    if (result_.current && c.executed.steps < c.planned.steps)
+      claim_of("executed", c.executed.epsilon, std::min(bound(l.spent), of_plan));
+    return fmt::format("{} for the planned steps and their choice among other runs, recomputed: {}",
+                       privacy::certificate_text::rounded_up(c.planned.epsilon), shown(of_plan));
+  }
+
   Finding epsilon() {
     if (!result_.ledger) return nothing("it is computed from the ledger");
     if (result_.code() == ExitCode::ledger_refused) return nothing("not computed from a ledger that does not hold");
     const LedgerContents& l = *result_.ledger;
     if (!l.header.keys_are_secret) return nothing("there is none: NOT PRIVATE");
+    if (tuning_) return tuned_epsilon_holds();
+    if (result_.certificate && result_.certificate->selection) return nothing("it rests on tuning.json");
     const privacy::Phases planned = {{l.header.event, l.header.steps}};
     const RecomputedEpsilon of_plan = recompute(planned);
     if (!result_.certificate) {
@@ -361,6 +415,7 @@ class Verifier {
   const RunFolder& folder_;
   const VerifyOptions& options_;
   Verification result_;
+  std::optional<TuningRecord> tuning_;
   std::string text_;    // of the ledger
   std::string absent_;  // why a check has nothing to check
   std::optional<std::string> certificate_text_, checkpoint_hash_;

@@ -1,0 +1,93 @@
+#include <fmt/format.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/selection_calibration.h>
+#include <sotto/tools/file_text.h>
+#include <sotto/tools/tuning_record.h>
+
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+namespace sotto::tools {
+namespace {
+
+using TuningJson = nlohmann::ordered_json;
+
+constexpr const char* kPoissonLaw = "poisson";
+constexpr const char* kNegativeBinomialLaw = "truncated-negative-binomial";
+
+TuningJson law_json(const privacy::SelectionRuns& runs) {
+  if (const auto* law = std::get_if<privacy::TruncatedNegativeBinomial>(&runs))
+    return {{"name", kNegativeBinomialLaw}, {"eta", law->eta}, {"gamma", law->gamma}};
+  return {{"name", kPoissonLaw}, {"mean", std::get<privacy::PoissonRuns>(runs).mean}};
+}
+
+privacy::SelectionRuns law_of(const TuningJson& json) {
+  const auto name = json.at("name").get<std::string>();
+  if (name == kPoissonLaw) return privacy::PoissonRuns{json.at("mean").get<double>()};
+  if (name != kNegativeBinomialLaw) throw std::invalid_argument("unknown law of the number of runs");
+  return privacy::TruncatedNegativeBinomial{json.at("eta").get<double>(), json.at("gamma").get<double>()};
+}
+
+TuningRecord from_json(const TuningJson& json) {
+  TuningRecord record;
+  if (json.at("sotto_tuning").get<int>() != kTuningFormat) throw std::invalid_argument("of another version");
+  record.time = json.at("time").get<std::string>();
+  record.runs = law_of(json.at("law"));
+  privacy::validate(record.runs);
+  record.score = json.at("score").get<std::string>();
+  record.candidates = json.at("candidates").get<std::vector<KeyTexts>>();
+  if (record.candidates.empty() || record.candidates.size() > kMostCandidates)
+    throw std::invalid_argument("a number of candidates out of range");
+  const TuningJson& run = json.at("run");
+  record.event = {run.at("sampling_rate").get<double>(), {run.at("noise_multiplier").get<double>()}};
+  privacy::validate(record.event);
+  record.steps = run.at("steps").get<std::int64_t>();
+  record.delta = run.at("delta").get<double>();
+  return record;
+}
+
+}  // namespace
+
+bool operator==(const TuningRecord& a, const TuningRecord& b) {
+  return to_json(a) == to_json(b);
+}
+
+std::string to_json(const TuningRecord& record) {
+  const TuningJson json = {{"sotto_tuning", kTuningFormat},
+                           {"time", record.time},
+                           {"law", law_json(record.runs)},
+                           {"score", record.score},
+                           {"candidates", record.candidates},
+                           {"run",
+                            {{"sampling_rate", record.event.sampling_rate},
+                             {"noise_multiplier", record.event.mechanism.noise_multiplier},
+                             {"steps", record.steps},
+                             {"delta", record.delta}}}};
+  return json.dump(1) + "\n";
+}
+
+TuningRecord parse_tuning_record(std::string_view text) {
+  try {
+    TuningRecord record = from_json(TuningJson::parse(text));
+    if (to_json(record) != text) throw std::invalid_argument("the text is not what this version writes");
+    return record;
+  } catch (const std::exception& error) {
+    throw DataError(fmt::format("[tuning.json] {}; it was edited, cut, or written by another version", error.what()));
+  }
+}
+
+std::optional<TuningRecord> tuning_record_of(const RunFolder& folder) {
+  if (!is_there(folder.tuning())) return std::nullopt;
+  return parse_tuning_record(file_text(folder.tuning()));
+}
+
+privacy::CertifiedSelection certified(const TuningRecord& record) {
+  return {
+      .runs = record.runs, .candidates = static_cast<std::int64_t>(record.candidates.size()), .score = record.score};
+}
+
+double tuned_epsilon(const TuningRecord& record, privacy::Adjacency adjacency, const privacy::Phases& releases) {
+  return privacy::selection_epsilon(record.runs, adjacency, releases, record.delta);
+}
+
+}  // namespace sotto::tools
