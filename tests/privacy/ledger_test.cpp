@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sotto/privacy/ledger_text.h>
+#include <sotto/privacy/ledger_time.h>
 #include <sys/wait.h>
 
 #include <limits>
@@ -31,6 +32,24 @@ void fill_the_disk_under(const std::filesystem::path& path) {
   const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
   put_under(path, full);
   ::close(full);
+}
+
+TEST_F(LedgerTest, StartsStateAFixedTimeWhileThereIsOne) {
+  const std::string fixed = "2026-01-31T23:59:59Z";
+  {
+    const FixedLedgerTime time(fixed);
+    create();
+    Ledger::open(path_, keys(2));
+  }
+  EXPECT_EQ(FixedLedgerTime::now(), std::nullopt);
+  Ledger::open(path_, keys(3));
+  const LedgerContents contents = read_ledger(path_);
+  ASSERT_EQ(contents.incarnations.size(), 3u);
+  EXPECT_EQ(contents.incarnations[0].time, fixed);
+  EXPECT_EQ(contents.incarnations[1].time, fixed);
+  EXPECT_GT(contents.incarnations[2].time, fixed);
+  for (const char* bad : {"", "2026-01-31 23:59:59Z", "2026-01-31T23:59:59", "yesterday"})
+    EXPECT_THROW(FixedLedgerTime{bad}, UsageError) << bad;
 }
 
 TEST_F(LedgerTest, SpentIsWhatWasReservedAcrossIncarnationsAndEvents) {

@@ -34,9 +34,10 @@ class TuneRun : public TrainRun {
     const Outcome evaluated = run({"evaluate", run_path().string(), "--json"});
     ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
     EXPECT_EQ(json::parse(evaluated.out).at("accuracy"), result.at("accuracy"));
-    for (const TunedRun& tuned : *contents().runs) EXPECT_LE(*tuned.score, result.at("accuracy").get<double>());
-    for (size_t i = 0; i < contents().runs->size(); ++i)
-      EXPECT_EQ(charged(work() / std::to_string(i + 1) / "run" / "ledger.jsonl"), contents().start.record.steps);
+    const TuningContents made = contents();
+    for (const TunedRun& tuned : *made.runs) EXPECT_LE(*tuned.score, result.at("accuracy").get<double>());
+    for (size_t i = 0; i < made.runs->size(); ++i)
+      EXPECT_EQ(charged(work() / std::to_string(i + 1) / "run" / "ledger.jsonl"), made.start.record.steps);
   }
 };
 
