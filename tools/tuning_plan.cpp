@@ -28,6 +28,8 @@ void require_tunable(const TrainOptions& o) {
   if (o.rule == "none")
     throw UsageError(
         "[tune] rule none is plain training and NOT PRIVATE: there is no budget that a choice would spend");
+  if (o.noise != "normal")
+    throw UsageError("[--noise] sotto tune knows the cost of a choice for normal noise only; leave --noise out");
   if (o.insecure_test_seed) throw UsageError("[--insecure-test-seed] has no place in sotto tune");
   if (!has_tests(o))
     throw UsageError(
@@ -149,7 +151,7 @@ TuningPlan make_tuning_plan(const TuningQuestion& question, const std::string& t
   }
   const privacy::PrivacyPlan& p = *result.plans[0].privacy;
   result.record.score = score_of(result.plans[0]);
-  result.record.event = p.step_event();
+  result.record.event = {p.sampling_rate(), {p.noise_multiplier()}};
   result.record.steps = p.steps();
   result.record.delta = p.delta();
   for (TrainingPlan& plan : result.plans) take_tuning(plan, result.record);

@@ -226,7 +226,7 @@ class Verifier {
           "returns may be quoted"};
     if (result_.ledger) {
       const privacy::LedgerHeader& h = result_.ledger->header;
-      if (tuning_->event.sampling_rate != h.event.sampling_rate ||
+      if (h.event.lattice || tuning_->event.sampling_rate != h.event.sampling_rate ||
           tuning_->event.mechanism.noise_multiplier != h.event.mechanism.noise_multiplier ||
           tuning_->steps != h.steps || tuning_->delta != h.delta)
         throw Fails{"tuning.json planned another sampling rate, noise, number of steps or delta than the ledger"};
