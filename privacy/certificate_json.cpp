@@ -52,7 +52,7 @@ CertifiedSelection selection_of(const Json& json) {
     result.runs = PoissonRuns{json.at("mean").get<double>()};
   else
     throw std::invalid_argument("unknown law of a number of runs");
-  result.candidates = json.at("candidates").get<std::int64_t>();
+  result.candidates = json_integer(json.at("candidates"));
   result.score = json.at("score").get<std::string>();
   return result;
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/json_integer.h>
 #include <sotto/privacy/ledger_text.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/file_text.h>
@@ -69,7 +70,7 @@ void take(TuningContents& contents, const RecordJson& json) {
     contents.runs.emplace();
     for (const auto& candidate : json.at("candidates")) {
       contents.runs->emplace_back();
-      contents.runs->back().candidate = candidate.get<std::size_t>();
+      contents.runs->back().candidate = privacy::json_integer<std::size_t>(candidate);
       demand(contents.runs->back().candidate < contents.start.record.candidates.size(), "no such candidate");
     }
     return;
@@ -77,7 +78,7 @@ void take(TuningContents& contents, const RecordJson& json) {
   demand(contents.runs.has_value(), "a run before the number of runs was drawn");
   std::vector<TunedRun>& runs = *contents.runs;
   const auto run_of = [&]() -> TunedRun& {
-    const auto number = json.at("run").get<std::size_t>();
+    const auto number = privacy::json_integer<std::size_t>(json.at("run"));
     demand(number >= 1 && number <= runs.size(), "no such run");
     return runs[number - 1];
   };
@@ -90,7 +91,7 @@ void take(TuningContents& contents, const RecordJson& json) {
   } else if (record == "release") {
     demand(std::ranges::all_of(runs, &TunedRun::ended), "a release before all runs were over");
     contents.released = true;
-    if (!json.at("run").is_null()) contents.winner = json.at("run").get<std::size_t>() - 1;
+    if (!json.at("run").is_null()) contents.winner = privacy::json_integer<std::size_t>(json.at("run")) - 1;
     demand(contents.winner == contents.best(), "another run than the best was released");
   } else {
     throw std::invalid_argument("an unknown record");

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/json_integer.h>
 #include <sotto/privacy/selection_calibration.h>
 #include <sotto/tools/file_text.h>
 #include <sotto/tools/tuning_record.h>
@@ -30,7 +31,8 @@ privacy::SelectionRuns law_of(const TuningJson& json) {
 
 TuningRecord from_json(const TuningJson& json) {
   TuningRecord record;
-  if (json.at("sotto_tuning").get<int>() != kTuningFormat) throw std::invalid_argument("of another version");
+  if (privacy::json_integer<int>(json.at("sotto_tuning")) != kTuningFormat)
+    throw std::invalid_argument("of another version");
   record.time = json.at("time").get<std::string>();
   record.runs = law_of(json.at("law"));
   privacy::validate(record.runs);
@@ -41,7 +43,7 @@ TuningRecord from_json(const TuningJson& json) {
   const TuningJson& run = json.at("run");
   record.event = {run.at("sampling_rate").get<double>(), {run.at("noise_multiplier").get<double>()}};
   privacy::validate(record.event);
-  record.steps = run.at("steps").get<std::int64_t>();
+  record.steps = privacy::json_integer(run.at("steps"));
   record.delta = run.at("delta").get<double>();
   return record;
 }
