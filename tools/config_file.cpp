@@ -47,6 +47,38 @@ std::string nearest_key(std::string_view name) {
   throw UsageError(fmt::format("[--config] {}: {}", path.string(), what));
 }
 
+// Settings are single lines, key = value. Of the rest of TOML only what toml++ 3.3 reads without undefined behaviour
+// reaches it: letters outside ASCII are not looked at outside of quotes and comments.
+void require_plain_lines(std::string_view text, const std::filesystem::path& source) {
+  constexpr unsigned char kLastAscii = 0x7f;
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  char quote = 0;
+  bool comment = false;
+  int line = 1;
+  for (std::size_t at = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '\n') {
+      if (quote != 0) refuse(source, fmt::format("not TOML, line {}: a text ends with its line", line));
+      comment = false;
+      ++line;
+    } else if (comment) {
+      continue;
+    } else if (quote != 0) {
+      if (c == '\\' && quote == '"' && at + 1 < text.size() && text[at + 1] != '\n')
+        ++at;
+      else if (c == quote)
+        quote = 0;
+    } else if (text.substr(at).starts_with(R"(""")") || text.substr(at).starts_with("'''")) {
+      refuse(source, fmt::format("line {}: a text of several lines; texts are in single quotation marks", line));
+    } else if (static_cast<unsigned char>(c) > kLastAscii) {
+      refuse(source, fmt::format("not TOML, line {}: a letter outside ASCII that is not in quotes", line));
+    } else {
+      comment = c == '#';
+      if (c == '"' || c == '\'') quote = c;
+    }
+  }
+}
+
 std::string value_text(const std::filesystem::path& path, const TrainKey& key, const toml::node& node) {
   switch (key.kind()) {
     case TrainKey::Kind::text:
@@ -87,6 +119,7 @@ KeyTexts read_config(const std::filesystem::path& path) {
 }
 
 KeyTexts parse_config(std::string_view text, const std::filesystem::path& source) {
+  require_plain_lines(text, source);
   toml::table table;
   try {
     table = toml::parse(text);

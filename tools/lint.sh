@@ -7,7 +7,8 @@
 #   tools/lint.sh --fix        rewrite the format instead of checking it, and stop there
 #
 # A source that includes LibTorch keeps clang-tidy busy for tens of seconds, the others for a few: that is why the
-# default leaves the former out.
+# default leaves the former out. A source that passed is not read again until something that its verdict depends on
+# changes (tools/lint_keys.py); such verdicts are kept in ~/.cache/sotto/lint.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -46,8 +47,18 @@ for source in "${candidates[@]}"; do
   if [ "$mode" = default ] && [[ $command == *'/torch/include'* ]]; then continue; fi
   chosen+=("$source")
 done
+verdicts=${XDG_CACHE_HOME:-$HOME/.cache}/sotto/lint
+mkdir -p "$verdicts"
+# Of the flags some are for g++ alone.
+tidy() {
+  [ -e "$verdicts/$1" ] && return 0
+  clang-tidy --quiet -p $database --extra-arg=-Wno-unknown-warning-option --extra-arg=-fno-openmp "$2" 2>/dev/null || return 1
+  touch "$verdicts/$1"
+}
+export -f tidy
+export verdicts database
 if [ ${#chosen[@]} -gt 0 ]; then
-  printf '%s\0' "${chosen[@]}" | xargs -0 -n 1 -P "$jobs" clang-tidy --quiet -p $database \
-    --extra-arg=-Wno-unknown-warning-option --extra-arg=-fno-openmp 2>/dev/null # some of the flags are for g++ alone
+  printf '%s\n' "${chosen[@]}" | tools/lint_keys.py $database/compile_commands.json >$database/keys
+  xargs -n 2 -P "$jobs" bash -c 'tidy "$0" "$1"' <$database/keys
 fi
 echo "lint: clang-tidy passed on ${#chosen[@]} files"

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Sets up, builds and tests sotto; what continuous integration runs.
 #
-#   tools/test.sh          everything: release build, lint, all tests; the fast tests and the CUDA kernels on the
-#                          processor again under AddressSanitizer and UndefinedBehaviorSanitizer (preset dev); the
-#                          tests in which threads meet under ThreadSanitizer (preset tsan); the CUDA kernels on the
-#                          processor with clang and MemorySanitizer (presets clang, msan), and compiled for devices
-#                          (preset cuda); a minute of each libFuzzer target; the lines of kernels that the tests execute
+#   tools/test.sh          everything: release build, lint, all tests; the CUDA kernels compiled for devices (preset
+#                          cuda); a minute of each libFuzzer target; the CUDA kernels on the processor with clang and
+#                          MemorySanitizer (presets clang, msan); the tests in which threads meet under ThreadSanitizer
+#                          (preset tsan); the lines of kernels that the tests execute; the fast tests and the CUDA kernels
+#                          on the processor again under AddressSanitizer and UndefinedBehaviorSanitizer (preset dev)
 #   tools/test.sh --fast   release build and its fast tests only
-#   tools/test.sh --minutes N    after the tests of the release build only what ends within so many minutes, as far as can
-#                          be said beforehand: from nothing, without what ccache keeps, all stages take longer than
-#                          continuous integration may; the summary names those that were left out
+#   tools/test.sh --minutes N    after the tests of the release build only what ends within so many minutes: from nothing,
+#                          without what ccache keeps, all stages take longer than continuous integration may; the
+#                          summary names those that were left out
 #
 # Ends with one line per stage: its verdict, seconds and name. Exits 0 only when every stage passed that was begun.
 set -euo pipefail
@@ -33,19 +33,34 @@ jobs=$(nproc)
 summary=()
 verdict=0
 
-# in_time NAME MINUTES: whether there is time for stages that take so long from nothing; says so where there is not
+# in_time NAME MINUTES: whether there is time for stages that take so long at least; says so where there is not
 in_time() {
+  optional=yes
   if [ -z "$minutes" ] || [ $((SECONDS + 60 * $2)) -le $((60 * minutes)) ]; then return 0; fi
   skip "$1: left out, as it could take until after $minutes minutes"
   return 1
 }
 
-# stage NAME COMMAND...: runs it, notes how long it took; false when it failed
+# timed COMMAND...: ends it, with 124, when the minutes are over; what runs before the first in_time() has no limit
+optional=no
+timed() {
+  if [ $optional = no ] || [ -z "$minutes" ]; then "$@" && return 0 || return $?; fi
+  local left=$((60 * minutes - SECONDS))
+  [ $left -gt 0 ] || return 124
+  timeout -k 20 $left "$@"
+}
+
+# stage NAME COMMAND...: runs it, notes how long it took; false when it failed or was ended
 stage() {
-  local name=$1 began=$SECONDS result=passed
+  local name=$1 began=$SECONDS result=passed code=0
   shift
   printf '\n== %s, after %d s\n' "$name" "$SECONDS"
-  "$@" || result=FAILED
+  "$@" || code=$?
+  if [ $code = 124 ] && [ $optional = yes ]; then
+    skip "$name: left out, as it was not over after $minutes minutes"
+    return 1
+  fi
+  [ $code = 0 ] || result=FAILED
   summary+=("$(printf '%-7s %5d s  %s' "$result" $((SECONDS - began)) "$name")")
   if [ $result = FAILED ]; then verdict=1; return 1; fi
 }
@@ -56,7 +71,7 @@ build() {
     cat "build/$1.configure.log"
     return 1
   fi
-  cmake --build --preset "$1" -j "$jobs"
+  timed cmake --build --preset "$1" -j "$jobs"
 }
 
 # run_tests PRESET [CTEST ARGUMENTS]
@@ -66,7 +81,7 @@ run_tests() {
   local launcher=()
   # The sanitizers of g++ 12 cannot cope with the widest address randomisation of newer kernels.
   if [ "$name" != release ] && setarch -R true 2>/dev/null; then launcher=(setarch -R); fi
-  "${launcher[@]}" ctest --preset "$name" -j "$jobs" --no-tests=error "$@"
+  timed "${launcher[@]}" ctest --preset "$name" -j "$jobs" --no-tests=error "$@"
 }
 
 # preset NAME [CTEST ARGUMENTS]: build it, then test it if it was built
@@ -108,7 +123,6 @@ else
     skip "lint"
     skip "test release"
   fi
-  in_time "preset dev" 50 && preset dev -L 'fast|sim'
   if [ -n "${CUDACXX:-}" ]; then
     in_time "CUDA kernels" 6 && { stage "CUDA kernels" cuda_kernels || true; }
   else
@@ -119,6 +133,7 @@ else
   in_time "preset tsan" 6 && preset tsan
   in_time "preset msan" 3 && preset msan
   in_time "coverage of kernels" 5 && { stage "coverage of kernels" tools/kernel_coverage.sh || true; }
+  in_time "preset dev" 15 && preset dev -L 'fast|sim' # up to 50 from nothing
 fi
 
 printf '\n== summary, %d s on %d cores\n' "$SECONDS" "$jobs"

@@ -26,7 +26,7 @@ TEST(ConfigFuzzTest, TheCorpusIsReadOrRefused) {
       ++refused;
     }
   }
-  EXPECT_EQ(refused, 3);
+  EXPECT_EQ(refused, 6);
 }
 
 TEST(ConfigFuzzTest, DamagedFilesAreReadOrRefused) {
