@@ -153,7 +153,7 @@ class Run {
     c.executed = {l.steps_charged(), spent_epsilon(plan_, l.spent), l.header.delta};
     c.selection = certified(*plan_.tuning);
     c.input_scaling = "pixels by a public constant";
-    c.not_covered = privacy::standard_exclusions(true);
+    c.not_covered = privacy::standard_exclusions(privacy::Noise::normal, true);
     c.noise_generator = "ChaCha20";
     c.key_source = "operating system";
     c.files = run_file_hashes(folder_);

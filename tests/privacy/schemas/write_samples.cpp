@@ -171,7 +171,7 @@ void write_certificates(const Path& folder) {
            {SelectionRuns(TruncatedNegativeBinomial{0.5, 0.25}), SelectionRuns(PoissonRuns{10.5})}) {
         Certificate best = c;
         best.selection = {.runs = runs, .candidates = 6, .score = "accuracy on the test records"};
-        best.not_covered = standard_exclusions(true);
+        best.not_covered = standard_exclusions(Noise::normal, true);
         write(folder / ("best-of-several-" + std::to_string(runs.index()) + end), to_json(best));
       }
     }
