@@ -147,12 +147,6 @@ TuningContents parse_tuning_ledger(std::string_view text, std::size_t* intact) {
   return contents;
 }
 
-bool lies_in_tuning(const RunFolder& folder) {
-  std::filesystem::path path = std::filesystem::absolute(folder.path()).lexically_normal();
-  if (!path.has_filename()) path = path.parent_path();
-  return is_there(ledger_in(path.parent_path().parent_path()));
-}
-
 TuningLedger::TuningLedger(std::filesystem::path work, int file) : work_(std::move(work)), file_(file) {}
 
 TuningLedger::TuningLedger(TuningLedger&& other) noexcept

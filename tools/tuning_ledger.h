@@ -27,8 +27,6 @@
 
 namespace sotto::tools {
 
-inline constexpr const char* kTuningLedger = "tuning.jsonl";
-
 struct TuningStart {
   TuningRecord record;
   std::vector<std::string> configs;  // of each candidate, as config_file.h writes them
@@ -56,9 +54,6 @@ struct TuningContents {
 // Throws LedgerError naming the line for a text that is damaged or out of order. `intact`: the length of the complete
 // lines.
 TuningContents parse_tuning_ledger(std::string_view text, std::size_t* intact = nullptr);
-
-// Whether the folder of a run is one of those of a tuning's working folder.
-bool lies_in_tuning(const RunFolder& folder);
 
 class TuningLedger {
  public:

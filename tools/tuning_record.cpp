@@ -83,6 +83,12 @@ std::optional<TuningRecord> tuning_record_of(const RunFolder& folder) {
   return parse_tuning_record(file_text(folder.tuning()));
 }
 
+bool lies_in_tuning(const RunFolder& folder) {
+  std::filesystem::path path = std::filesystem::absolute(folder.path()).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  return is_there(path.parent_path().parent_path() / kTuningLedger);
+}
+
 privacy::CertifiedSelection certified(const TuningRecord& record) {
   return {
       .runs = record.runs, .candidates = static_cast<std::int64_t>(record.candidates.size()), .score = record.score};

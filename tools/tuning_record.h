@@ -20,6 +20,7 @@
 
 namespace sotto::tools {
 
+inline constexpr const char* kTuningLedger = "tuning.jsonl";  // in the working folder of a tuning: tuning_ledger.h
 inline constexpr int kTuningFormat = 1;
 inline constexpr std::size_t kMostCandidates = 10000;
 
@@ -42,6 +43,8 @@ std::string to_json(const TuningRecord& record);
 TuningRecord parse_tuning_record(std::string_view text);
 // That of a folder; nothing where it has none. Throws DataError.
 std::optional<TuningRecord> tuning_record_of(const RunFolder& folder);
+// Whether the folder of a run is one of those of a tuning's working folder.
+bool lies_in_tuning(const RunFolder& folder);
 
 // What a certificate says of it.
 privacy::CertifiedSelection certified(const TuningRecord& record);

@@ -12,7 +12,6 @@
 #include <sotto/tools/recomputed_epsilon.h>
 #include <sotto/tools/run_files.h>
 #include <sotto/tools/run_options.h>
-#include <sotto/tools/tuning_ledger.h>
 #include <sotto/tools/tuning_record.h>
 #include <sotto/tools/verification.h>
 
