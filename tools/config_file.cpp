@@ -40,36 +40,38 @@ std::string nearest_key(std::string_view name) {
   throw UsageError(fmt::format("[--config] {}: {}", path.string(), what));
 }
 
-// Settings are single lines, key = value. toml++ 3.3, whose behaviour is undefined for some other texts, gets nothing
-// else to read: no letters outside ASCII that are not in quotes or comments, no table header on two lines.
-void require_plain_lines(std::string_view text, const std::filesystem::path& source) {
+// Settings are key = value. toml++ 3.3, whose behaviour is undefined for some other texts, gets nothing else to read:
+// no table headers, and no letters outside ASCII where it looks for white space, which is outside of texts and
+// comments, and after a line of a text that ends with a backslash.
+void require_settings(std::string_view text, const std::filesystem::path& source) {
   constexpr unsigned char kLastAscii = 0x7f;
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  char quote = 0;
+  std::string_view quote;  // that a text ends with, while one is read
   bool comment = false;
   int line = 1;
+  const auto refuse_line = [&](const char* what) { refuse(source, fmt::format("line {}: {}", line, what)); };
   for (std::size_t at = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0; at < text.size(); ++at) {
     const char c = text[at];
+    const std::string_view rest = text.substr(at);
     if (c == '\n') {
-      if (quote != 0) refuse(source, fmt::format("not TOML, line {}: a text ends with its line", line));
+      if (quote.size() == 1) refuse_line("not TOML: a text must end on its line");
       comment = false;
       ++line;
     } else if (comment) {
       continue;
-    } else if (quote != 0) {
-      if (c == '\\' && quote == '"' && at + 1 < text.size() && text[at + 1] != '\n')
-        ++at;
-      else if (c == quote)
-        quote = 0;
-    } else if (text.substr(at).starts_with(R"(""")") || text.substr(at).starts_with("'''")) {
-      refuse(source, fmt::format("line {}: a text of several lines; texts are in single quotation marks", line));
-    } else if (c == '[' || c == '{') {
-      refuse(source, fmt::format("line {}: a list or table; settings are key = value", line));
-    } else if (static_cast<unsigned char>(c) > kLastAscii) {
-      refuse(source, fmt::format("not TOML, line {}: a letter outside ASCII that is not in quotes", line));
-    } else {
+    } else if (quote.empty()) {
+      if (c == '[' || c == '{') refuse_line("a list or table; settings are key = value");
+      if (static_cast<unsigned char>(c) > kLastAscii) refuse_line("not TOML: a letter outside ASCII and quotes");
       comment = c == '#';
-      if (c == '"' || c == '\'') quote = c;
+      if (c == '"' || c == '\'') quote = rest.substr(0, rest.starts_with(std::string(3, c)) ? 3 : 1);
+      if (!quote.empty()) at += quote.size() - 1;
+    } else if (c == '\\' && quote[0] == '"') {
+      if (rest.find_first_not_of(" \t\r", 1) == rest.find('\n')) refuse_line("a text whose line ends with a backslash");
+      if (static_cast<unsigned char>(rest[1]) > kLastAscii) refuse_line("not TOML: a letter after a backslash");
+      ++at;
+    } else if (rest.starts_with(quote)) {
+      at += quote.size() - 1;
+      quote = {};
     }
   }
 }
@@ -114,7 +116,7 @@ KeyTexts read_config(const std::filesystem::path& path) {
 }
 
 KeyTexts parse_config(std::string_view text, const std::filesystem::path& source) {
-  require_plain_lines(text, source);
+  require_settings(text, source);
   toml::table table;
   try {
     table = toml::parse(text);

@@ -176,6 +176,7 @@ TEST(HtmlReport, AFieldThatNobodyKnowsIsNotShownOfARunThatIsNotPrivate) {
                                          "sampler",
                                          "accountant.name",
                                          "accountant.version",
+                                         "mechanism",
                                          "noise_multiplier",
                                          "sampling_rate",
                                          "dataset_size_declared",
