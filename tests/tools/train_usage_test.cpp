@@ -191,7 +191,9 @@ TEST_F(TrainUsage, ConfigNamesTheUnknownKeyAndTheNearestOne) {
   };
   with("dataset = \"mnist\"\nepsilom = 3\n", "'epsilom'; did you mean 'epsilon'?");
   with("clip_norm = 1\n", "did you mean 'clip-norm'?");
-  with("[train]\nepsilon = 3\n", "'train'");
+  with("[train]\nepsilon = 3\n", "line 1: a list or table; settings are key = value");
+  with("lr = 1\ndata = \xc9\x84\n", "line 2: not TOML: a letter outside ASCII and quotes");
+  with("labels = \"\"\"a \\\nb\"\"\"\n", "line 1: a text whose line ends with a backslash");
   with("epsilon = \"3\"\n", "'epsilon' must be a number");
   with("steps = 3.0\n", "'steps' must be an integer");
   with("per-group = 1\n", "'per-group' must be true or false");
