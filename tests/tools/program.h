@@ -84,7 +84,8 @@ class Program {
     return ::kill(child_, signal) == 0;
   }
 
-  // What it has printed for people so far.
+  // What it has printed so far.
+  std::string out() const { return content(files_.path() / "out"); }
   std::string err() const { return content(files_.path() / "err"); }
 
   Outcome finish() {

@@ -5,6 +5,7 @@
 #include <sotto/privacy/ledger.h>
 
 #include "account_program.h"
+#include "help_examples.h"
 #include "run_in_files.h"
 #include "verified_files.h"
 
@@ -33,16 +34,6 @@ class VerifyCommand : public ::testing::Test {
   Outcome sotto(const std::string& line) const { return run_line(line, folder_.path().string()); }
   std::filesystem::path file(const std::string& name) const { return folder_.path() / name; }
 
-  // The lines of a help text that start `sotto`, without their remarks.
-  static std::vector<std::string> examples(const std::string& help) {
-    std::vector<std::string> result;
-    std::istringstream lines(help);
-    const std::string prompt = "  $ sotto ";
-    for (std::string line; std::getline(lines, line);)
-      if (line.starts_with(prompt)) result.push_back(line.substr(prompt.size(), line.find('#') - prompt.size()));
-    return result;
-  }
-
   sotto::testing::ScratchFolder folder_;
 };
 
@@ -53,7 +44,7 @@ TEST_F(VerifyCommand, TheExamplesOfItsHelpAndOfSignAndReportAreReal) {
   for (const char* command : {"sign", "verify", "report"}) {
     const Outcome help = sotto(std::string(command) + " --help");
     ASSERT_EQ(help.exit_code, 0);
-    const std::vector<std::string> lines = examples(help.out);
+    const std::vector<std::string> lines = testing::help_examples(help.out);
     ASSERT_FALSE(lines.empty()) << help.out;
     for (const std::string& line : lines) {
       const Outcome outcome = sotto(line);
