@@ -232,6 +232,20 @@ TEST(Certificate, FirstSchemaIsStillRead) {
   EXPECT_EQ(to_json(c), text);
 }
 
+// As this version wrote it, of the run of ledger-2.jsonl: see LedgerTest.SecondSchemaIsReadAsItWasWritten.
+TEST(Certificate, SecondSchemaIsReadAsItWasWritten) {
+  std::ifstream file(std::filesystem::path(SOTTO_TEST_DATA) / "certificate-2.json", std::ios::binary);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const Certificate c = parse_certificate(text);
+  EXPECT_EQ(c.schema, 2);
+  EXPECT_EQ(c.planned.epsilon, 0.4019);
+  EXPECT_EQ(c.executed.steps, 12);
+  EXPECT_EQ(c.files.size(), 1u);
+  EXPECT_EQ(c.ledger_records, 16);
+  EXPECT_EQ(c.ledger_head_hash, "f12cabd5e0127489a656d4c3f5cdf8e972eee2755a4b1cdf529c94855b3d077e");
+  EXPECT_EQ(to_json(c), text);
+}
+
 TEST(Certificate, HalfFilledCertificatesAreRefused) {
   const auto refuses = [](const char* what, const std::function<void(Certificate&)>& change) {
     Certificate c = example();

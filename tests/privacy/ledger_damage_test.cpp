@@ -219,6 +219,59 @@ TEST_F(LedgerTest, FirstSchemaIsReadAndNotContinued) {
     EXPECT_EQ(parse_ledger(first.substr(0, length), "here").steps_charged(), 9) << length;
 }
 
+// tests/golden/ledger-2.jsonl is as this version wrote it: five steps, a checkpoint, a step that was torn and recovered
+// by a second start, and the certificate of certificate-2.json. ledger-2-releases.jsonl has three kinds of releases and
+// no secret keys. Their chains were checked without any of this code, by Python's hashlib and json: the SHA-256 of each
+// line without its last 75 bytes, which are its key "hash", is what that key says and what the next line calls
+// "previous", after 64 zeros in the first. The hashes here, the kinds of lines and the steps are those that it found.
+TEST_F(LedgerTest, SecondSchemaIsReadAsItWasWritten) {
+  const std::string text = content_of(std::filesystem::path(SOTTO_TEST_DATA) / "ledger-2.jsonl");
+  const LedgerContents read = parse_ledger(text, "ledger-2.jsonl");
+  EXPECT_EQ(read.schema, 2);
+  EXPECT_EQ(read.records, 17);
+  EXPECT_EQ(read.head_hash, "1ce0fcb3d768d86717a45f0df122b8dac89e519179c2af3eb4151b5f685fd877");
+  EXPECT_FALSE(read.torn);
+  EXPECT_TRUE(read.header.keys_are_secret);
+  EXPECT_EQ(read.header.sensitivity, 0.1);
+  EXPECT_EQ(read.header.event.sampling_rate, 256.0 / 60000);
+  EXPECT_EQ(read.incarnations.size(), 2u);
+  EXPECT_EQ(read.last_step, 11);
+  ASSERT_EQ(read.spent.size(), 1u);
+  EXPECT_EQ(read.spent[0].count, 12);
+  EXPECT_EQ(read.spent[0].event.mechanism.noise_multiplier, 0.8);
+  ASSERT_EQ(read.checkpoints.size(), 1u);
+  EXPECT_EQ(read.checkpoints[0].applied_steps, 5);
+  EXPECT_EQ(steps_until(text, read.checkpoints[0].after), 5);
+
+  const std::string certificate = content_of(std::filesystem::path(SOTTO_TEST_DATA) / "certificate-2.json");
+  EXPECT_TRUE(read.ends_with_certificate(sha256_hex(certificate)));
+  EXPECT_EQ(read.certificates[0].after, "f12cabd5e0127489a656d4c3f5cdf8e972eee2755a4b1cdf529c94855b3d077e");
+  EXPECT_EQ(steps_until(text, read.certificates[0].after), 12);
+
+  replace_content(path_, text);
+  EXPECT_EQ(Ledger::open(path_, keys(7)).contents().steps_charged(), 12) << "it can be gone on with";
+}
+
+TEST_F(LedgerTest, SecondSchemaKeepsEveryKindOfRelease) {
+  const std::string text = content_of(std::filesystem::path(SOTTO_TEST_DATA) / "ledger-2-releases.jsonl");
+  const LedgerContents read = parse_ledger(text, "ledger-2-releases.jsonl");
+  EXPECT_EQ(read.records, 8);
+  EXPECT_EQ(read.head_hash, "2a2ce5bec1f066c5597bb20d2978ade289c3db574388b3867c565aee2c950017");
+  EXPECT_FALSE(read.header.keys_are_secret);
+  EXPECT_TRUE(read.header.unit_is_group);
+  EXPECT_EQ(read.header.adjacency, Adjacency::zero_out);
+  EXPECT_EQ(read.last_step, 8);
+  EXPECT_EQ(steps_in(read.spent), 4);
+  ASSERT_EQ(read.releases.size(), 3u);
+  constexpr std::uint64_t kSquaredNorm = std::uint64_t{1} << 44;
+  EXPECT_EQ(read.releases[0].event.lattice, (LatticeNoise{kSquaredNorm, 2 * kSquaredNorm}));
+  EXPECT_EQ(read.releases[1].event.lattice, std::nullopt);
+  EXPECT_EQ(read.releases[1].event.mechanism.noise_multiplier, 2);
+  EXPECT_EQ(read.releases[1].sensitivity, 1);
+  EXPECT_EQ(read.releases[2].event.lattice, (LatticeNoise{kSquaredNorm, 1}));
+  EXPECT_THROW(parse_ledger(text.substr(0, text.rfind("{\"record\"")) + "\n", "here"), LedgerError);
+}
+
 TEST_F(LedgerTest, UnknownSchemaIsRefused) {
   create();
   std::string text = content_of(path_);

@@ -77,6 +77,18 @@ TEST_F(VerifyCommand, QuotesTheStatementOfAWholeRunAndNothingOfAnother) {
   EXPECT_EQ(json::parse(sotto("verify runs/first --json").out).at("statement"), nullptr);
 }
 
+// tests/golden, as an earlier build wrote it: whoever keeps the folder of a run can verify it with every later version.
+TEST_F(VerifyCommand, ARunOfTheSecondSchemaIsVerified) {
+  std::filesystem::create_directories(file("runs/first"));
+  const std::filesystem::path golden = SOTTO_TEST_DATA;
+  std::filesystem::copy(golden / "config-2.toml", file("runs/first/config.toml"));
+  std::filesystem::copy(golden / "ledger-2.jsonl", file("runs/first/ledger.jsonl"));
+  std::filesystem::copy(golden / "certificate-2.json", file("runs/first/certificate.json"));
+  const json object = json::parse(sotto("verify runs/first --json").out);
+  EXPECT_EQ(object.at("holds"), true) << object.dump(2);
+  EXPECT_THAT(object.at("statement"), HasSubstr("is (0.4019, 1e-05)-differentially private for the 12 planned steps"));
+}
+
 TEST_F(VerifyCommand, AnswersWithTheCodesOfItsHelp) {
   place(RunInFiles());
   put(file("private.pem"), kPrivate);

@@ -46,7 +46,8 @@ def samples(folder, golden):
     """{(format, version): [(name, document)]}; all lines of a ledger are of the version of its first."""
     found = {}
     files = [(path.parent.name, path) for path in sorted(folder.glob("*/*"))]
-    files += [("ledger", golden / "ledger-1.jsonl"), ("certificate", golden / "certificate-1.json")]
+    files += [("ledger", golden / name) for name in ("ledger-1.jsonl", "ledger-2.jsonl", "ledger-2-releases.jsonl")]
+    files += [("certificate", golden / name) for name in ("certificate-1.json", "certificate-2.json")]
     for kind, path in files:
         documents = documents_of(path)
         found.setdefault((kind, documents[0][1][VERSION_KEY[kind]]), []).extend(documents)
