@@ -22,6 +22,8 @@ constexpr std::string_view kEncoder = "bert.";  // of a TextClassifier
 constexpr std::string_view kPrefix = "base_model.model.";
 constexpr std::size_t kMostBaseModelBytes = 4096;
 
+static_assert(kMostPeftAlpha == kMostLoraAlpha);
+
 constexpr const char* kConfig = "adapter_config.json";
 constexpr const char* kFactors = "adapter_model.safetensors";
 constexpr const char* kHead = "classifier.safetensors";

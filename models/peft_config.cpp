@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 #include <sotto/models/file_bytes.h>
-#include <sotto/models/lora_factors.h>
 #include <sotto/models/peft_config.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/json_node.h>
@@ -77,8 +76,8 @@ PeftConfig read_peft_config(const std::filesystem::path& path) {
   config.rank = settings.integer("r", 1, kMostRank);
   const JsonValue& alpha = settings.need("lora_alpha");
   config.alpha = as_number(alpha).value_or(0.0);
-  if (!(config.alpha > 0.0 && config.alpha <= kMostLoraAlpha))
-    settings.refuse("lora_alpha", alpha, fmt::format("a number above 0, at most {}", kMostLoraAlpha));
+  if (!(config.alpha > 0.0 && config.alpha <= kMostPeftAlpha))
+    settings.refuse("lora_alpha", alpha, fmt::format("a number above 0, at most {}", kMostPeftAlpha));
   if (const JsonValue* base = settings.take("base_model_name_or_path")) {
     const auto* text = std::get_if<std::string>(&base->value);
     if (text == nullptr && !std::holds_alternative<std::nullptr_t>(base->value))

@@ -13,10 +13,12 @@ namespace sotto::models {
 struct PeftConfig {
   std::string base_model;  // base_model_name_or_path; empty where the file has null
   int64_t rank = 8;        // r, 1 to 65,536
-  double alpha = 16.0;     // lora_alpha, finite, above 0; factors are scaled by alpha / rank
+  double alpha = 16.0;     // lora_alpha, above 0, at most kMostPeftAlpha; factors are scaled by alpha / rank
   // Names of layers, or their last parts: "query" stands for every layer "....query". At least one.
   std::vector<std::string> target_modules;
 };
+
+inline constexpr double kMostPeftAlpha = 1e30;  // kMostLoraAlpha of lora_factors.h, which needs LibTorch
 
 // Above this a configuration is refused unread.
 inline constexpr std::uintmax_t kMaxPeftConfigBytes = 1 << 20;

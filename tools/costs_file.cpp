@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/json_integer.h>
 #include <sotto/tools/costs_file.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -34,7 +36,7 @@ nlohmann::ordered_json to_json(const Entry& entry) {
 Entry from_json(const nlohmann::json& json) {
   return {{.processor = json.at("processor"),
            .instruction_set = json.at("instruction_set"),
-           .threads = json.at("threads"),
+           .threads = privacy::json_integer<int>(json.at("threads")),
            .libtorch = json.at("libtorch"),
            .sotto = json.at("sotto"),
            .matmul = json.at("matmul")},
@@ -62,6 +64,8 @@ std::vector<Entry> read_entries(const std::filesystem::path& path) {
     }
     return entries;
   } catch (const nlohmann::json::exception&) {
+    return {};
+  } catch (const std::invalid_argument&) {  // no whole number of threads
     return {};
   }
 }

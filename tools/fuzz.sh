@@ -40,12 +40,18 @@ side_by_side() {
   running=$((running + 1))
 }
 side_by_side data tokenizer_fuzz tokenizers 8192 "$@"
+side_by_side data idx_fuzz idx 512 "$@"
+side_by_side data table_fuzz table 1024 "$@"
+side_by_side data picture_fuzz picture 2048 "$@"
+side_by_side data text_fuzz text 1024 "$@"
 side_by_side models safetensors_fuzz safetensors 2048 "$@"
+side_by_side models peft_fuzz peft 2048 "$@"
 side_by_side privacy ledger_fuzz ledger 4096 "$@"
 side_by_side privacy certificate_fuzz certificate 4096 "$@"
 side_by_side privacy events_fuzz events 2048 "$@"
 side_by_side tools anchor_fuzz anchor 256 "$@"
 side_by_side tools config_fuzz config 1024 "$@"
+side_by_side tools costs_fuzz costs 2048 "$@"
 while [ $running -gt 0 ]; do
   wait -n || verdict=1
   running=$((running - 1))

@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <random>
 
+#include "../support/fuzz_bytes.h"
+#include "fuzz/idx_input.h"
 #include "idx_bytes.h"
 #include "largest_request.h"
 
@@ -91,6 +93,18 @@ TEST(IdxBombTest, ArchiveThatUnpacksToMoreThanItsHeaderIsRefusedUnexpanded) {
   testing::take_largest_request();
   EXPECT_THROW(read_idx(path), DataError);
   EXPECT_LT(testing::take_largest_request(), kReaderOverhead);
+}
+
+// The corpus of the libFuzzer target, and its files with a few bits changed. The target itself goes further, see
+// tools/fuzz.sh.
+TEST(IdxCorpusTest, IsReadOrRefusedAndComesBackWhenItIsWritten) {
+  const auto corpus = sotto::testing::fuzz_corpus(std::filesystem::path(SOTTO_FUZZ_CORPUS) / "idx");
+  EXPECT_GE(corpus.size(), 13);
+  std::mt19937 random(20261128);
+  for (const auto& [name, whole] : corpus) {
+    testing::take_idx_input(whole);
+    for (int i = 0; i < 400; ++i) testing::take_idx_input(sotto::testing::damaged(whole, random));
+  }
 }
 
 }  // namespace

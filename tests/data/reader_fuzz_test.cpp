@@ -11,6 +11,10 @@
 #include <functional>
 #include <random>
 
+#include "../support/fuzz_bytes.h"
+#include "fuzz/picture_input.h"
+#include "fuzz/table_input.h"
+#include "fuzz/text_input.h"
 #include "largest_request.h"
 #include "picture_files.h"
 
@@ -126,6 +130,33 @@ TEST(ReaderFuzzTest, DamagedRulesOfLabelsNeverCrash) {
     }
   }
 }
+
+struct Corpus {
+  const char* name;
+  std::size_t files;
+  void (*take)(std::span<const std::uint8_t> bytes);
+};
+
+// The corpora of the libFuzzer targets, and their files with a few bits changed. The targets go further, see
+// tools/fuzz.sh.
+class CorpusTest : public ::testing::TestWithParam<Corpus> {};
+
+TEST_P(CorpusTest, IsReadOrRefusedAndWhatIsReadKeepsItsPromises) {
+  const Corpus& corpus = GetParam();
+  const auto files = sotto::testing::fuzz_corpus(std::filesystem::path(SOTTO_FUZZ_CORPUS) / corpus.name);
+  EXPECT_GE(files.size(), corpus.files);
+  std::mt19937 random(20261128);
+  for (const auto& [name, whole] : files) {
+    corpus.take(whole);
+    for (int i = 0; i < 400; ++i) corpus.take(sotto::testing::damaged(whole, random));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Readers, CorpusTest,
+                         ::testing::Values(Corpus{"picture", 20, testing::take_picture_input},
+                                           Corpus{"table", 8, testing::take_table_input},
+                                           Corpus{"text", 11, testing::take_text_input}),
+                         [](const auto& instance) { return instance.param.name; });
 
 }  // namespace
 }  // namespace sotto::data

@@ -4,7 +4,9 @@
 
 #include <fstream>
 
+#include "../support/fuzz_bytes.h"
 #include "../support/scratch_folder.h"
+#include "fuzz/peft_input.h"
 
 namespace sotto::models {
 namespace {
@@ -20,6 +22,18 @@ TEST(PeftConfig, NumbersComeBack) {
     EXPECT_EQ(read.alpha, alpha);
     EXPECT_EQ(read.rank, 7);
     EXPECT_THAT(read.target_modules, ElementsAre("x", "y.z"));
+  }
+}
+
+// The corpus of the libFuzzer target, and its files with a few bits changed. The target itself goes further, see
+// tools/fuzz.sh.
+TEST(PeftConfig, TheCorpusIsReadOrRefusedAndComesBackWhenItIsWritten) {
+  const auto corpus = sotto::testing::fuzz_corpus(SOTTO_FUZZ_CORPUS);
+  EXPECT_GE(corpus.size(), 10);
+  std::mt19937 random(20261128);
+  for (const auto& [name, whole] : corpus) {
+    testing::take_peft_input(whole);
+    for (int i = 0; i < 400; ++i) testing::take_peft_input(sotto::testing::damaged(whole, random));
   }
 }
 
