@@ -1,5 +1,6 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <sotto/benchmarks/counting_allocator.h>
 #include <sotto/benchmarks/device_memory.h>
 #include <sotto/benchmarks/step_benchmark.h>
@@ -10,7 +11,9 @@
 #include <sotto/models/text_classifier.h>
 #include <sotto/models/vision.h>
 #include <sotto/optim/private_training.h>
+#include <sotto/privacy/charge_stopwatch.h>
 #include <sotto/privacy/error.h>
+#include <sys/vfs.h>
 #include <torch/torch.h>
 #include <unistd.h>
 
@@ -20,6 +23,7 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 namespace sotto::benchmarks {
 namespace {
@@ -115,6 +119,24 @@ struct ScratchFolder {
   std::filesystem::path path;
 };
 
+bool is_in_memory(const std::filesystem::path& folder) {
+  struct statfs system = {};
+  if (::statfs(folder.c_str(), &system) != 0) return false;
+  return system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC;
+}
+
+// Of the steps between the two states.
+StepBenchmarkResult::LedgerTime ledger_time(const privacy::ChargeTime& before, const privacy::ChargeTime& after,
+                                            const std::vector<double>& seconds_private) {
+  const auto steps = static_cast<double>(seconds_private.size());
+  StepBenchmarkResult::LedgerTime result;
+  result.seconds_writing = (after.writing - before.writing) / steps;
+  result.seconds_waiting = (after.waiting - before.waiting) / steps;
+  result.seconds = result.seconds_writing + result.seconds_waiting;
+  result.share = result.seconds * steps / std::accumulate(seconds_private.begin(), seconds_private.end(), 0.0);
+  return result;
+}
+
 constexpr double kLearningRate = 0.01;
 constexpr int kWarmUpPairs = 2;
 
@@ -174,6 +196,7 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
   torch::optim::SGD private_optimizer(models::trained(*guarded.module), torch::optim::SGDOptions(kLearningRate));
 
   const ScratchFolder scratch;
+  const privacy::ChargeStopwatch stopwatch;
   PhaseClock clock;
   // Sampling rate 1: every step works on exactly the same records as the plain one, along the ordinary path.
   const privacy::PrivacyPlan plan({.adjacency = privacy::Adjacency::zero_out,
@@ -223,8 +246,10 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
   std::vector<double> seconds_plain;
   std::vector<double> seconds_private;
   std::vector<double> ratios;
+  privacy::ChargeTime charged;  // by the steps that warm up
   for (int pair = -kWarmUpPairs; pair < options.pairs; ++pair) {
     clock.recording = pair >= 0;
+    if (pair == 0) charged = stopwatch.time();
     auto start = Clock::now();
     plain_step();
     const double of_plain = seconds_since(start);
@@ -236,6 +261,8 @@ StepBenchmarkResult run_step_benchmark(const StepBenchmarkOptions& options) {
     seconds_private.push_back(of_private);
     ratios.push_back(of_private / of_plain);
   }
+  result.ledger = ledger_time(charged, stopwatch.time(), seconds_private);
+  result.ledger.in_memory = is_in_memory(scratch.path);
   result.seconds_plain = median(seconds_plain);
   result.seconds_private = median(seconds_private);
   result.ratio_time = median(ratios);
@@ -291,13 +318,18 @@ std::string to_json(const StepBenchmarkResult& result) {
                                  {"peak_bytes_plain", result.peak_bytes_plain},
                                  {"peak_bytes_private", result.peak_bytes_private},
                                  {"ratio_peak_memory", result.ratio_peak_memory}};
+  json["ledger"] = {{"seconds", result.ledger.seconds},
+                    {"seconds_writing", result.ledger.seconds_writing},
+                    {"seconds_waiting", result.ledger.seconds_waiting},
+                    {"share", result.ledger.share},
+                    {"in_memory", result.ledger.in_memory}};
   for (const auto& phase : result.phases)
     json["phases"][phase.name] = {{"seconds", phase.seconds}, {"peak_bytes", phase.peak_bytes}};
   return json.dump(2);
 }
 
 std::string to_text(const StepBenchmarkResult& result) {
-  constexpr double kMilli = 1e3;
+  constexpr double kMilli = 1e3, kPercent = 100;
   constexpr double kMega = 1e6;
   std::string text = fmt::format(
       "{}: batch {}, {} trained parameters, {}, {} threads, {} pairs, matmul: {}, noise: {}\n"
@@ -317,6 +349,11 @@ std::string to_text(const StepBenchmarkResult& result) {
     text += fmt::format("    {:<23}{:7.2f} ms {:9.1f} MB\n", phase.name, phase.seconds * kMilli,
                         static_cast<double>(phase.peak_bytes) / kMega);
   }
+  text +=
+      fmt::format("  ledger        {:9.2f} ms   {:9.2f} % of the private steps (writing {:.2f}, waiting {:.2f} ms{})\n",
+                  result.ledger.seconds * kMilli, result.ledger.share * kPercent,
+                  result.ledger.seconds_writing * kMilli, result.ledger.seconds_waiting * kMilli,
+                  result.ledger.in_memory ? "; the file is in memory, so that nothing was flushed" : "");
   return text;
 }
 

@@ -55,6 +55,17 @@ struct StepBenchmarkResult {
     int64_t peak_bytes = 0;  // as peak_bytes_private; 0 on a device
   };
   std::vector<Phase> phases;  // of the private step
+
+  // What charging held the private step up for (privacy::ChargeTime): means over the measured steps, since medians of
+  // parts do not add up. The ledger lies in the folder for temporary files (TMPDIR).
+  struct LedgerTime {
+    double seconds_writing = 0.0;
+    double seconds_waiting = 0.0;
+    double seconds = 0.0;    // the sum of both
+    double share = 0.0;      // of all seconds of the private steps
+    bool in_memory = false;  // no device was flushed: the file system is one in memory
+  };
+  LedgerTime ledger;
 };
 
 // Throws UsageError for an unknown model or numbers outside their ranges.

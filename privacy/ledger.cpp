@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sotto/privacy/atomic_file.h>
+#include <sotto/privacy/charge_stopwatch.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger.h>
 #include <sotto/privacy/ledger_text.h>
@@ -288,12 +289,15 @@ void Ledger::begin_reserve(std::int64_t step, const StepEvent& event, double sen
 void Ledger::reserve(std::int64_t step, const StepEvent& event, double sensitivity, std::string_view noise_key) {
   check_charge(step, event, sensitivity, noise_key);
   if (!pending_) start_charge(step, event, sensitivity, std::launch::deferred);
+  const ChargeStopwatch::Lap waiting(&ChargeTime::waiting);
   const int reason = pending_->flushed.get();
+  waiting.stop();
   pending_.reset();
   flushed(reason);
 }
 
 void Ledger::start_charge(std::int64_t step, const StepEvent& event, double sensitivity, std::launch when) {
+  const ChargeStopwatch::Lap writing(&ChargeTime::writing);
   std::string lines, head = contents_.head_hash;
   std::int64_t added = 0;
   const auto add = [&](const std::string& line) {
@@ -323,6 +327,7 @@ void Ledger::start_charge(std::int64_t step, const StepEvent& event, double sens
     flushed = std::async(std::launch::deferred, flush);
   }
   pending_ = Pending{step, event, sensitivity, std::move(flushed)};
+  writing.stop();
 }
 
 void Ledger::write(const std::string& lines) {

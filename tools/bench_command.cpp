@@ -25,7 +25,8 @@ bytes held through LibTorch's allocator during one step of each kind. With --mat
 switch; the program then starts itself once more with --matmul stock and the same numbers, and ratio_time_stock is the
 median private step with the switch divided by the median plain step without: the two are measured one after the other,
 not in pairs. With --matmul stock ratio_time_stock is ratio_time. With --device cuda a step is over when the device has
-finished it, phases are the time that it takes to queue them, and memory is the device's.
+finished it, phases are the time that it takes to queue them, and memory is the device's. The ledger's line is what a step
+spends on writing its record and on waiting for the disk of the temporary files (TMPDIR), and the share of it in the step.
 )";
 
 }  // namespace

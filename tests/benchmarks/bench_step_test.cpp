@@ -21,6 +21,18 @@ TEST(BenchStep, WithoutTheSwitchTheStockPlainStepIsThePlainStep) {
   EXPECT_EQ(stock.at("ratio_time_stock"), stock.at("ratio_time"));
 }
 
+TEST(BenchStep, TellsWhatTheLedgerHoldsAPrivateStepUpFor) {
+  const nlohmann::json result = measured({}), ledger = result.at("ledger");
+  const auto seconds = [&](const char* part) { return ledger.at(part).get<double>(); };
+  EXPECT_GT(seconds("seconds_writing"), 0.0);
+  EXPECT_GT(seconds("seconds_waiting"), 0.0);
+  EXPECT_DOUBLE_EQ(seconds("seconds"), seconds("seconds_writing") + seconds("seconds_waiting"));
+  EXPECT_TRUE(ledger.at("in_memory").is_boolean());
+  // Charges lie within private steps, so that the mean of these is at least what the share says.
+  EXPECT_GT(ledger.at("share"), 0.0);
+  EXPECT_LT(ledger.at("share"), 1.0);
+}
+
 TEST(BenchStep, WithTheSwitchTheStockPlainStepIsMeasuredOnItsOwn) {
   const nlohmann::json fast = measured({"--matmul", "fast"});
   EXPECT_EQ(fast.at("matmul"), "fast");
