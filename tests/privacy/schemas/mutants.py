@@ -61,6 +61,8 @@ FREE_TEXT = {
                     "key_source", "score"},
     "events": set(), "anchor": {"run"}, "kernel-costs": set(),
 }
+# Present or not, both are documents: what else must then differ is the statement, which the readers check.
+OPTIONAL = {"certificate": {"selection"}}
 ANY_TEXT = {"kernel-costs": {"processor", "instruction_set", "libtorch", "sotto"}}
 # What follows the beginning of these is free.
 FREE_ENDING = {"certificate": {"stamp", "statement"}}
@@ -150,7 +152,7 @@ def mutants(kind, document):
             key = path[-1] if path else None
             named = NAMED.get(kind, {}).get(key)
             if named is None:
-                for name in value:
+                for name in (name for name in value if name not in OPTIONAL.get(kind, set())):
                     less = {other: child for other, child in value.items() if other != name}
                     yield f"{place} without {name}", with_value(document, path, less)
             yield f"{place} with another key", with_value(document, path, {**value, "another": named})
