@@ -48,7 +48,8 @@ void require_settings(std::string_view text, const std::filesystem::path& source
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   std::string_view quote;  // that a text ends with, while one is read
   bool comment = false;
-  int line = 1;
+  int line = 1, equals = 0;  // signs of the line
+  char last = 0;             // of the line, white space left out: texts begin a line, or follow its first equals sign
   const auto refuse_line = [&](const char* what) { refuse(source, fmt::format("line {}: {}", line, what)); };
   for (std::size_t at = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0; at < text.size(); ++at) {
     const char c = text[at];
@@ -57,13 +58,19 @@ void require_settings(std::string_view text, const std::filesystem::path& source
       if (quote.size() == 1) refuse_line("not TOML: a text must end on its line");
       comment = false;
       ++line;
+      if (quote.empty()) last = 0, equals = 0;
     } else if (comment) {
       continue;
     } else if (quote.empty()) {
       if (c == '[' || c == '{') refuse_line("a list or table; settings are key = value");
       if (static_cast<unsigned char>(c) > kLastAscii) refuse_line("not TOML: a letter outside ASCII and quotes");
       comment = c == '#';
-      if (c == '"' || c == '\'') quote = rest.substr(0, rest.starts_with(std::string(3, c)) ? 3 : 1);
+      const bool opens = c == '"' || c == '\'';
+      if (opens && (last == 0 ? equals != 0 : last != '=' || equals != 1))
+        refuse_line("not TOML: a text within a value");
+      equals += c == '=' ? 1 : 0;
+      if (c != ' ' && c != '\t' && c != '\r') last = c;
+      if (opens) quote = rest.substr(0, rest.starts_with(std::string(3, c)) ? 3 : 1);
       if (!quote.empty()) at += quote.size() - 1;
     } else if (c == '\\' && quote[0] == '"') {
       if (rest.find_first_not_of(" \t\r", 1) == rest.find('\n')) refuse_line("a text whose line ends with a backslash");
