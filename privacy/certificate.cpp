@@ -65,11 +65,10 @@ std::string source_of_epsilon(const Certificate& c) {
   const bool poisson = std::holds_alternative<PoissonRuns>(c.selection->runs);
   return fmt::format(
       "The run is the one with the best {} among a number of runs that was drawn from {}; each of them took its "
-      "settings "
-      "from {} candidates that were fixed before, uniformly and with replacement, and was as private as this one. The "
-      "epsilon is an upper bound for all of that, from the Renyi divergences of one run by theorem {} of Papernot and "
-      "Steinke (ICLR 2022); it holds only if this is the run that the selection returned, and of the others nothing is "
-      "told, neither their number nor the time that they took.",
+      "settings from {} candidates that were fixed before, uniformly and with replacement, and was as private as this "
+      "one. The epsilon is an upper bound for all of that, from the Renyi divergences of one run by theorem {} of "
+      "Papernot and Steinke (ICLR 2022); it holds only if this is the run that the selection returned, and of the "
+      "others nothing is told, neither their number nor the time that they took.",
       c.selection->score, to_text(c.selection->runs), c.selection->candidates, poisson ? 6 : 2);
 }
 

@@ -3,6 +3,7 @@
 #include <sotto/privacy/certificate_text.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/json_integer.h>
+#include <sotto/privacy/selection_json.h>
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -12,9 +13,6 @@ namespace sotto::privacy {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr const char* kPoisson = "poisson";
-constexpr const char* kNegativeBinomial = "truncated-negative-binomial";
 
 Json figure_json(const CertifiedFigure& figure) {
   Json json;
@@ -30,31 +28,14 @@ CertifiedFigure figure_of(const Json& json) {
 
 Json selection_json(const CertifiedSelection& selection) {
   Json json;
-  if (const auto* law = std::get_if<TruncatedNegativeBinomial>(&selection.runs)) {
-    json["law"] = kNegativeBinomial;
-    json["eta"] = law->eta;
-    json["gamma"] = law->gamma;
-  } else {
-    json["law"] = kPoisson;
-    json["mean"] = std::get<PoissonRuns>(selection.runs).mean;
-  }
+  put_runs(json, "law", selection.runs);
   json["candidates"] = selection.candidates;
   json["score"] = selection.score;
   return json;
 }
 
 CertifiedSelection selection_of(const Json& json) {
-  CertifiedSelection result;
-  const auto law = json.at("law").get<std::string>();
-  if (law == kNegativeBinomial)
-    result.runs = TruncatedNegativeBinomial{json.at("eta").get<double>(), json.at("gamma").get<double>()};
-  else if (law == kPoisson)
-    result.runs = PoissonRuns{json.at("mean").get<double>()};
-  else
-    throw std::invalid_argument("unknown law of a number of runs");
-  result.candidates = json_integer(json.at("candidates"));
-  result.score = json.at("score").get<std::string>();
-  return result;
+  return {runs_of(json, "law"), json_integer(json.at("candidates")), json.at("score").get<std::string>()};
 }
 
 Certificate from_json(const Json& json) {

@@ -18,9 +18,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <ctime>
 #include <fstream>
-#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -43,12 +41,7 @@ std::string random_run() {
 }
 
 std::string start_time() {
-  if (std::optional<std::string> fixed = FixedLedgerTime::now()) return *std::move(fixed);
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  std::array<char, 32> text;
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+  return FixedLedgerTime::now().value_or(utc_now());
 }
 
 void check_sensitivity(double sensitivity) {

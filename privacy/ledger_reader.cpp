@@ -2,6 +2,7 @@
 #include <sotto/privacy/json_integer.h>
 #include <sotto/privacy/ledger_reader.h>
 #include <sotto/privacy/ledger_text.h>
+#include <sotto/privacy/ledger_time.h>
 #include <sotto/privacy/sha256.h>
 
 #include <algorithm>
@@ -33,14 +34,6 @@ LedgerRelease release_of(const Json& line) {
   validate(release.event);
   require(release.sensitivity > 0, "a sensitivity of 0");
   return release;
-}
-
-// Digits wherever "2026-01-31T23:59:59Z" has them, and the same signs between them.
-bool is_utc_time(std::string_view text) {
-  constexpr std::string_view kForm = "0000-00-00T00:00:00Z";
-  return text.size() == kForm.size() && std::equal(text.begin(), text.end(), kForm.begin(), [](char c, char form) {
-           return form == '0' ? c >= '0' && c <= '9' : c == form;
-         });
 }
 
 class SecondReader : public LedgerReader {

@@ -2,7 +2,9 @@
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/ledger_time.h>
 
-#include <string_view>
+#include <algorithm>
+#include <array>
+#include <ctime>
 #include <utility>
 
 namespace sotto::privacy {
@@ -10,18 +12,25 @@ namespace {
 
 thread_local const FixedLedgerTime* youngest = nullptr;
 
-bool has_form(std::string_view text) {
-  constexpr std::string_view kForm = "0000-00-00T00:00:00Z";
-  if (text.size() != kForm.size()) return false;
-  for (std::size_t i = 0; i < kForm.size(); ++i)
-    if (kForm[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != kForm[i]) return false;
-  return true;
-}
-
 }  // namespace
 
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  std::array<char, 32> text;
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+bool is_utc_time(std::string_view text) {
+  constexpr std::string_view kForm = "0000-00-00T00:00:00Z";
+  return text.size() == kForm.size() && std::equal(text.begin(), text.end(), kForm.begin(), [](char c, char form) {
+           return form == '0' ? c >= '0' && c <= '9' : c == form;
+         });
+}
+
 FixedLedgerTime::FixedLedgerTime(std::string time) : time_(std::move(time)), before_(youngest) {
-  if (!has_form(time_))
+  if (!is_utc_time(time_))
     throw UsageError(fmt::format("[FixedLedgerTime] bad time: '{}'; must be as 2026-01-31T23:59:59Z", time_));
   youngest = this;
 }

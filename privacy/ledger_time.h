@@ -7,8 +7,14 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace sotto::privacy {
+
+// The time of the clock as ledgers state it, UTC: "2026-01-31T23:59:59Z".
+std::string utc_now();
+// Digits wherever that has them, and the same signs between them.
+bool is_utc_time(std::string_view text);
 
 // While it lives, ledgers that this thread creates or opens state `time`, "2026-01-31T23:59:59Z", for their starts.
 class FixedLedgerTime {

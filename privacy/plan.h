@@ -35,6 +35,11 @@ std::string to_string(Noise noise);
 // Inverse of to_string. Throws UsageError naming the text got and those that are allowed.
 Noise parse_noise(const std::string& text);
 
+// Of a step that is one or the other.
+inline Noise noise_of(const StepEvent& step) {
+  return step.lattice ? Noise::discrete : Noise::normal;
+}
+
 // The step with at least this noise multiplier: the one given, or, where the noise is discrete, that of the least s^2.
 // Throws UsageError for a noise multiplier that is not finite or not above 0, and for one above 2^9 of discrete noise.
 StepEvent step_of(Noise noise, double sampling_rate, double noise_multiplier);
@@ -71,7 +76,7 @@ class PrivacyPlan {
   // Upper bound for releases that were charged; never more than epsilon() where they are at most the planned ones.
   double epsilon_of(const Phases& charged) const;
 
-  Noise noise() const { return step_.lattice ? Noise::discrete : Noise::normal; }
+  Noise noise() const { return noise_of(step_); }
 
   // What one step releases; the sampler, the noise and the accountant all take their parameters from here.
   const StepEvent& step_event() const { return step_; }

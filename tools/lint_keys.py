@@ -25,11 +25,9 @@ def read_by(file):
     found = []
     for match in INCLUDE.finditer(file.read_bytes()):
         name = match[1].decode()
-        places = [file.parent / name]
-        if name.startswith("sotto/"):
-            room = pathlib.PurePath(name).relative_to("sotto")
-            places = [ROOT / room, *ROOT.glob(f"*/{room}")]
-        found += [place.resolve() for place in places if place.is_file()][:1]
+        place = ROOT / name.removeprefix("sotto/") if name.startswith("sotto/") else file.parent / name
+        if place.is_file():
+            found.append(place.resolve())
     return found
 
 

@@ -6,7 +6,7 @@
 #include <sotto/tools/train_flags.h>
 #include <sotto/tools/training_library.h>
 #include <sotto/tools/training_plan.h>
-#include <sotto/tools/tuning_ledger.h>
+#include <sotto/tools/tuning_record.h>
 
 #include <memory>
 #include <ostream>

@@ -10,6 +10,9 @@
 namespace sotto::tools {
 namespace {
 
+constexpr const char* kPresetHelp = "cifar10, fashion-mnist or mnist";
+constexpr const char* kTextPresetHelp = "movie-reviews or sms-spam";
+
 // The flags that were typed, with their texts.
 KeyTexts typed(const CLI::App& command, const TrainFlags& flags) {
   KeyTexts result;

@@ -28,7 +28,4 @@ TrainOptions given_options(const KeyTexts& given, TrainKey::Use runs);
 // `path` as one from the root; an empty one stays.
 std::string absolute_path(const std::string& path);
 
-inline constexpr const char* kPresetHelp = "cifar10, fashion-mnist or mnist";
-inline constexpr const char* kTextPresetHelp = "movie-reviews or sms-spam";
-
 }  // namespace sotto::tools

@@ -279,11 +279,8 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
 }
 
 void take_tuning(TrainingPlan& plan, const TuningRecord& record) {
-  const bool same = plan.privacy && !plan.privacy->step_event().lattice &&
-                    record.event.sampling_rate == plan.privacy->sampling_rate() &&
-                    record.event.mechanism.noise_multiplier == plan.privacy->noise_multiplier() &&
-                    record.steps == plan.privacy->steps() && record.delta == plan.privacy->delta();
-  if (!same)
+  const auto& p = plan.privacy;
+  if (!p || !is_of(record, p->step_event(), p->steps(), p->delta()))
     throw DataError(
         "[tuning.json] the run has another sampling rate, noise, number of steps or delta than the tuning planned");
   plan.tuning = record;

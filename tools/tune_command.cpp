@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/privacy/budget.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/ledger_time.h>
 #include <sotto/tools/file_text.h>
 #include <sotto/tools/numbers.h>
 #include <sotto/tools/run_folder.h>
@@ -11,9 +12,7 @@
 #include <sotto/tools/tuning_run.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <ctime>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -56,14 +55,6 @@ constexpr const char* kTuneExample = R"(Example:
   dry run           nothing was read, drawn, trained or written
 )";
 
-std::string now() {
-  const std::time_t seconds = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  std::array<char, 32> text;
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
-
 std::filesystem::path from_root(const std::string& path) {
   std::filesystem::path result = absolute_path(path);
   return result.has_filename() ? result : result.parent_path();
@@ -101,6 +92,11 @@ void examine(const TuningPlan& plan, std::ostream& err) {
   }
 }
 
+// Of the whole tuning.
+double epsilon_of(const TuningRecord& record) {
+  return tuned_epsilon(record, privacy::Adjacency::add_remove, {privacy::Phase{record.event, record.steps}});
+}
+
 nlohmann::ordered_json result_json(const TuningRecord& record, const TuningOutcome& outcome,
                                    const std::filesystem::path& work) {
   nlohmann::ordered_json json = {{"run", nullptr}, {"finished", outcome.code == ExitCode::done}};
@@ -109,7 +105,7 @@ nlohmann::ordered_json result_json(const TuningRecord& record, const TuningOutco
     json["settings"] = *outcome.settings;
     json[record.score.starts_with("accuracy") ? "accuracy" : "root_mean_square_error"] = std::abs(*outcome.score);
   }
-  json["epsilon"] = tuned_epsilon(record, privacy::Adjacency::add_remove, {privacy::Phase{record.event, record.steps}});
+  json["epsilon"] = epsilon_of(record);
   json["delta"] = record.delta;
   json["noise_multiplier"] = record.event.mechanism.noise_multiplier;
   json["sampling_rate"] = record.event.sampling_rate;
@@ -118,8 +114,6 @@ nlohmann::ordered_json result_json(const TuningRecord& record, const TuningOutco
 }
 
 std::string result_text(const TuningRecord& record, const TuningOutcome& outcome, const std::filesystem::path& work) {
-  const double epsilon =
-      tuned_epsilon(record, privacy::Adjacency::add_remove, {privacy::Phase{record.event, record.steps}});
   std::string text;
   if (outcome.released)
     text += fmt::format("{:<18}{:.4f}, by {}\n", "best", std::abs(*outcome.score), record.score) +
@@ -130,8 +124,8 @@ std::string result_text(const TuningRecord& record, const TuningOutcome& outcome
     text +=
         "run               none: no run was drawn, or all of them diverged; that is a result like any other, and was "
         "paid for\n";
-  text += fmt::format("epsilon           {} at delta {}, for the tuning\n", format_rounded_up(epsilon, kShownDigits),
-                      record.delta);
+  text += fmt::format("epsilon           {} at delta {}, for the tuning\n",
+                      format_rounded_up(epsilon_of(record), kShownDigits), record.delta);
   return text + fmt::format("working folder    {}: remove it, or keep it where nobody reads it\n", work.string());
 }
 
@@ -179,7 +173,7 @@ void tune(const CLI::App& command, const TuneFlags& flags, TrainKey::Use runs, s
   question.tries = flags.tries;
   question.law = flags.law;
   if (command.count("--expected-runs") > 0) question.expected_runs = parse_real("--expected-runs", flags.expected_runs);
-  const TuningPlan plan = make_tuning_plan(question, now());
+  const TuningPlan plan = make_tuning_plan(question, privacy::utc_now());
   if (command.count("--output") > 0 && flags.output.empty())
     throw UsageError("[--output] bad value: ''; must be a path (is a variable of your script unset?)");
   const std::string data = plan.options[0].dataset.empty() ? "own" : plan.options[0].dataset;

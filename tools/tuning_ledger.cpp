@@ -122,7 +122,6 @@ std::optional<std::size_t> TuningContents::best() const {
 
 TuningContents parse_tuning_ledger(std::string_view text, std::size_t* intact) {
   TuningContents contents;
-  std::string previous(ledger_text::kNoPrevious);
   std::size_t begin = 0;
   for (int number = 1; begin < text.size(); ++number) {
     const std::size_t end = text.find('\n', begin);
@@ -131,15 +130,15 @@ TuningContents parse_tuning_ledger(std::string_view text, std::size_t* intact) {
     try {
       demand(ledger_text::stated_hash(line) == ledger_text::hash_of(line), "another hash than it states");
       const RecordJson json = RecordJson::parse(line);
-      demand(json.at("previous") == previous, "it does not follow the line before it");
+      demand(json.at("previous") == contents.head_hash, "it does not follow the line before it");
       if (number == 1)
         contents.start = start_of(json);
       else
         take(contents, json);
+      contents.head_hash = ledger_text::stated_hash(line);
     } catch (const std::exception& error) {
       throw LedgerError(fmt::format("[tune] {} line {}: {}", kTuningLedger, number, error.what()));
     }
-    previous = ledger_text::hash_of(line);
     begin = end + 1;
   }
   if (begin == 0) throw LedgerError(fmt::format("[tune] {} has no complete line", kTuningLedger));
@@ -150,10 +149,7 @@ TuningContents parse_tuning_ledger(std::string_view text, std::size_t* intact) {
 TuningLedger::TuningLedger(std::filesystem::path work, int file) : work_(std::move(work)), file_(file) {}
 
 TuningLedger::TuningLedger(TuningLedger&& other) noexcept
-    : work_(std::move(other.work_)),
-      file_(std::exchange(other.file_, -1)),
-      previous_(std::move(other.previous_)),
-      contents_(std::move(other.contents_)) {}
+    : work_(std::move(other.work_)), file_(std::exchange(other.file_, -1)), contents_(std::move(other.contents_)) {}
 
 TuningLedger::~TuningLedger() {
   if (file_ >= 0) ::close(file_);
@@ -167,8 +163,7 @@ TuningLedger TuningLedger::create(const std::filesystem::path& work, const Tunin
     if (reason == EEXIST)
       throw UsageError(
           fmt::format("[--work] there is something under the name {} already; choose another, or continue a tuning "
-                      "with 'sotto tune "
-                      "--resume {}'",
+                      "with 'sotto tune --resume {}'",
                       work.string(), work.string()));
     throw IoError(fmt::format("[--work] cannot make the folder {}: {}", work.string(), std::strerror(reason)));
   }
@@ -180,8 +175,7 @@ TuningLedger TuningLedger::create(const std::filesystem::path& work, const Tunin
   }
   TuningLedger ledger(work, file);
   lock_tuning(file, ledger_in(work));
-  ledger.previous_ = ledger_text::kNoPrevious;
-  ledger.append(start_json(start).dump());
+  ledger.write(start_json(start));
   ledger.contents_.start = start;
   privacy::write_file_atomically(work / "PRIVATE.txt", kKeepPrivate);
   privacy::flush_folder_of(ledger_in(work));
@@ -202,9 +196,6 @@ TuningLedger TuningLedger::open(const std::filesystem::path& work) {
   ledger.contents_ = parse_tuning_ledger(text, &intact);
   if (intact < text.size() && ::ftruncate(file, static_cast<off_t>(intact)) != 0)
     throw IoError(fmt::format("[tune] cannot write to {}: {}", path.string(), std::strerror(errno)));
-  const std::size_t last = text.rfind('\n', intact - 2);
-  ledger.previous_ = ledger_text::stated_hash(
-      std::string_view(text).substr(last == std::string::npos ? 0 : last + 1).substr(0, intact - 1 - (last + 1)));
   return ledger;
 }
 
@@ -212,42 +203,43 @@ RunFolder TuningLedger::run(std::size_t number) const {
   return RunFolder(work_ / fmt::format("{}", number + 1) / "run");
 }
 
-void TuningLedger::append(const std::string& body) {
-  const RecordJson json = RecordJson::parse(body);
-  if (json.at("record") != "tuning") {
-    TuningContents next = contents_;
-    try {
-      take(next, json);
-    } catch (const std::invalid_argument& error) {
-      throw LedgerError(fmt::format("[tune] {} cannot go on: {}", kTuningLedger, error.what()));
-    }
-    contents_ = std::move(next);
+void TuningLedger::append(const RecordJson& record) {
+  TuningContents next = contents_;
+  try {
+    take(next, record);
+  } catch (const std::invalid_argument& error) {
+    throw LedgerError(fmt::format("[tune] {} cannot go on: {}", kTuningLedger, error.what()));
   }
-  const std::string line = chained(json, previous_);
+  contents_ = std::move(next);
+  write(record);
+}
+
+void TuningLedger::write(const RecordJson& record) {
+  const std::string line = chained(record, contents_.head_hash);
   if (!privacy::write_fully(file_, line + "\n") || ::fdatasync(file_) != 0)
     throw IoError(fmt::format("[tune] cannot write to {}: {}; is the disk full?", ledger_in(work_).string(),
                               std::strerror(errno)));
-  previous_ = ledger_text::stated_hash(line);
+  contents_.head_hash = ledger_text::stated_hash(line);
 }
 
 void TuningLedger::draw(const std::vector<std::size_t>& candidates) {
-  append(RecordJson{{"record", "draw"}, {"candidates", candidates}}.dump());
+  append({{"record", "draw"}, {"candidates", candidates}});
 }
 
 void TuningLedger::start(std::size_t run) {
-  append(RecordJson{{"record", "start"}, {"run", run + 1}}.dump());
+  append({{"record", "start"}, {"run", run + 1}});
 }
 
 void TuningLedger::end(std::size_t run, std::optional<double> score) {
   RecordJson json = {{"record", "end"}, {"run", run + 1}, {"score", nullptr}};
   if (score && std::isfinite(*score)) json["score"] = *score;
-  append(json.dump());
+  append(json);
 }
 
 void TuningLedger::release(std::optional<std::size_t> run) {
   RecordJson json = {{"record", "release"}, {"run", nullptr}};
   if (run) json["run"] = *run + 1;
-  append(json.dump());
+  append(json);
 }
 
 }  // namespace sotto::tools

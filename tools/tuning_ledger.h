@@ -15,11 +15,13 @@
 //
 // A torn last line is cut off: what it tells of was not begun. One process holds the file at a time (flock).
 
+#include <sotto/privacy/ledger_text.h>
 #include <sotto/tools/run_folder.h>
 #include <sotto/tools/tuning_record.h>
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,7 +44,8 @@ struct TunedRun {
 
 struct TuningContents {
   TuningStart start;
-  std::optional<std::vector<TunedRun>> runs;  // once drawn; may be empty
+  std::optional<std::vector<TunedRun>> runs;                               // once drawn; may be empty
+  std::string head_hash = std::string(privacy::ledger_text::kNoPrevious);  // of the last line
   bool released = false;
   std::optional<std::size_t> winner;  // once released; none where nothing was
 
@@ -82,11 +85,11 @@ class TuningLedger {
 
  private:
   TuningLedger(std::filesystem::path work, int file);
-  void append(const std::string& body);
+  void append(const nlohmann::ordered_json& record);
+  void write(const nlohmann::ordered_json& record);
 
   std::filesystem::path work_;
   int file_ = -1;
-  std::string previous_;
   TuningContents contents_;
 };
 

@@ -2,6 +2,7 @@
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/json_integer.h>
 #include <sotto/privacy/selection_calibration.h>
+#include <sotto/privacy/selection_json.h>
 #include <sotto/tools/file_text.h>
 #include <sotto/tools/tuning_record.h>
 
@@ -13,28 +14,12 @@ namespace {
 
 using TuningJson = nlohmann::ordered_json;
 
-constexpr const char* kPoissonLaw = "poisson";
-constexpr const char* kNegativeBinomialLaw = "truncated-negative-binomial";
-
-TuningJson law_json(const privacy::SelectionRuns& runs) {
-  if (const auto* law = std::get_if<privacy::TruncatedNegativeBinomial>(&runs))
-    return {{"name", kNegativeBinomialLaw}, {"eta", law->eta}, {"gamma", law->gamma}};
-  return {{"name", kPoissonLaw}, {"mean", std::get<privacy::PoissonRuns>(runs).mean}};
-}
-
-privacy::SelectionRuns law_of(const TuningJson& json) {
-  const auto name = json.at("name").get<std::string>();
-  if (name == kPoissonLaw) return privacy::PoissonRuns{json.at("mean").get<double>()};
-  if (name != kNegativeBinomialLaw) throw std::invalid_argument("unknown law of the number of runs");
-  return privacy::TruncatedNegativeBinomial{json.at("eta").get<double>(), json.at("gamma").get<double>()};
-}
-
 TuningRecord from_json(const TuningJson& json) {
   TuningRecord record;
   if (privacy::json_integer<int>(json.at("sotto_tuning")) != kTuningFormat)
     throw std::invalid_argument("of another version");
   record.time = json.at("time").get<std::string>();
-  record.runs = law_of(json.at("law"));
+  record.runs = privacy::runs_of(json.at("law"), "name");
   privacy::validate(record.runs);
   record.score = json.at("score").get<std::string>();
   record.candidates = json.at("candidates").get<std::vector<KeyTexts>>();
@@ -55,9 +40,11 @@ bool operator==(const TuningRecord& a, const TuningRecord& b) {
 }
 
 std::string to_json(const TuningRecord& record) {
+  TuningJson law;
+  privacy::put_runs(law, "name", record.runs);
   const TuningJson json = {{"sotto_tuning", kTuningFormat},
                            {"time", record.time},
-                           {"law", law_json(record.runs)},
+                           {"law", law},
                            {"score", record.score},
                            {"candidates", record.candidates},
                            {"run",
@@ -87,6 +74,10 @@ bool lies_in_tuning(const RunFolder& folder) {
   std::filesystem::path path = std::filesystem::absolute(folder.path()).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();
   return is_there(path.parent_path().parent_path() / kTuningLedger);
+}
+
+bool is_of(const TuningRecord& record, const privacy::StepEvent& event, std::int64_t steps, double delta) {
+  return privacy::same_parameters(record.event, event) && record.steps == steps && record.delta == delta;
 }
 
 privacy::CertifiedSelection certified(const TuningRecord& record) {

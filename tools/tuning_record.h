@@ -46,6 +46,9 @@ std::optional<TuningRecord> tuning_record_of(const RunFolder& folder);
 // Whether the folder of a run is one of those of a tuning's working folder.
 bool lies_in_tuning(const RunFolder& folder);
 
+// Whether a run with these steps and this delta is one of those that were planned, whose noise is normal.
+bool is_of(const TuningRecord& record, const privacy::StepEvent& event, std::int64_t steps, double delta);
+
 // What a certificate says of it.
 privacy::CertifiedSelection certified(const TuningRecord& record);
 // Upper bound of epsilon of the whole tuning, when every run makes these releases.

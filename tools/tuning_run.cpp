@@ -48,12 +48,6 @@ std::optional<double> score_of(const RunFolder& folder, std::int64_t steps) {
   return number("accuracy");
 }
 
-// A stream that nobody reads.
-class Discarded : public std::ostream {
- public:
-  Discarded() : std::ostream(nullptr) {}
-};
-
 class Tuning {
  public:
   Tuning(TuningLedger& ledger, std::ostream& err) : ledger_(ledger), err_(err) {}
@@ -141,7 +135,7 @@ class Tuning {
 
   TuningLedger& ledger_;
   std::ostream& err_;
-  Discarded nobody_;
+  std::ostream nobody_{nullptr};
 };
 
 // Of a tuning that spent nothing nothing is left: what was wrong can be mended, and it can begin again.

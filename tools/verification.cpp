@@ -225,9 +225,7 @@ class Verifier {
           "returns may be quoted"};
     if (result_.ledger) {
       const privacy::LedgerHeader& h = result_.ledger->header;
-      if (h.event.lattice || tuning_->event.sampling_rate != h.event.sampling_rate ||
-          tuning_->event.mechanism.noise_multiplier != h.event.mechanism.noise_multiplier ||
-          tuning_->steps != h.steps || tuning_->delta != h.delta)
+      if (!is_of(*tuning_, h.event, h.steps, h.delta))
         throw Fails{"tuning.json planned another sampling rate, noise, number of steps or delta than the ledger"};
     }
     if (result_.certificate && result_.certificate->selection != certified(*tuning_))
@@ -324,11 +322,9 @@ class Verifier {
     same(static_cast<double>(o.batch) / static_cast<double>(h.dataset_size) == h.event.sampling_rate, "batch");
     if (o.steps) same(*o.steps == h.steps, "steps");
     same(o.delta == h.delta, "delta");
-    same(o.noise == to_string(h.event.lattice ? privacy::Noise::discrete : privacy::Noise::normal), "noise");
+    same(o.noise == to_string(noise_of(h.event)), "noise");
     if (o.noise_multiplier)
-      same(same_parameters(step_of(h.event.lattice ? privacy::Noise::discrete : privacy::Noise::normal,
-                                   h.event.sampling_rate, *o.noise_multiplier),
-                           h.event),
+      same(same_parameters(step_of(noise_of(h.event), h.event.sampling_rate, *o.noise_multiplier), h.event),
            "noise-multiplier");
     if (const auto clip = h.weight_rule_parameters.find("clip_norm"); clip != h.weight_rule_parameters.end())
       same(o.clip_norm == clip->second, "clip-norm");

@@ -56,28 +56,29 @@ void check_sizes(const File& file) {
   check(file.values.size() == product);
 }
 
-void take_bytes(std::span<const std::uint8_t> bytes, bool packed) {
-  const auto read = accepted(bytes, read_idx);
+// What the reader makes of the bytes, which it makes of them in a gzip file too where that is to be tried.
+template <typename Read>
+auto accepted_as_it_is(std::span<const std::uint8_t> bytes, bool packed, Read read) {
+  auto result = accepted(bytes, read);
   if (packed && !is_gzip(bytes)) {
-    const auto unpacked = accepted(gzipped({bytes.begin(), bytes.end()}), read_idx);
-    check(unpacked.has_value() == read.has_value());
-    check(!read || (unpacked->sizes == read->sizes && unpacked->values == read->values));
+    const auto unpacked = accepted(gzipped({bytes.begin(), bytes.end()}), read);
+    check(unpacked.has_value() == result.has_value());
+    check(!result || (unpacked->sizes == result->sizes && unpacked->values == result->values));
   }
+  if (result) check_sizes(*result);
+  return result;
+}
+
+void take_bytes(std::span<const std::uint8_t> bytes, bool packed) {
+  const auto read = accepted_as_it_is(bytes, packed, read_idx);
   if (!read) return;
-  check_sizes(*read);
   const Bytes again = written(0x08, read->sizes, read->values, 1);
   check(is_gzip(bytes) ? accepted(again, read_idx)->values == read->values : std::ranges::equal(again, bytes));
 }
 
 void take_integers(std::span<const std::uint8_t> bytes, bool packed) {
-  const auto read = accepted(bytes, read_idx_integers);
-  if (packed && !is_gzip(bytes)) {
-    const auto unpacked = accepted(gzipped({bytes.begin(), bytes.end()}), read_idx_integers);
-    check(unpacked.has_value() == read.has_value());
-    check(!read || (unpacked->sizes == read->sizes && unpacked->values == read->values));
-  }
+  const auto read = accepted_as_it_is(bytes, packed, read_idx_integers);
   if (!read) return;
-  check_sizes(*read);
   if (is_gzip(bytes))
     return check(accepted(written(0x0c, read->sizes, read->values, 4), read_idx_integers)->values == read->values);
   const int width = bytes[2] == 0x0c ? 4 : bytes[2] == 0x0b ? 2 : 1;
