@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sotto/privacy/adaptive_clipping.h>
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/certificate_text.h>
 #include <sotto/privacy/error.h>
@@ -8,6 +9,8 @@
 
 namespace sotto::privacy {
 namespace {
+
+constexpr std::string_view kAdaptive = "adaptive";  // the rule
 
 void require(bool condition, const char* field, const std::string& value, const char* allowed) {
   if (!condition) throw UsageError(fmt::format("[Certificate] {}: {}; {}", field, value, allowed));
@@ -41,8 +44,52 @@ std::string neighbours(Adjacency adjacency, std::string_view unit) {
   throw InternalError("[Certificate] unknown adjacency");
 }
 
+// That the two noises are there, that the rule states them too, and that the noise multiplier follows from them.
+void check_adaptive_clipping(const Certificate& c) {
+  const bool adaptive = c.weight_rule == kAdaptive;
+  require(adaptive == c.adaptive_clipping.has_value(), "adaptive_clipping",
+          c.adaptive_clipping ? "stated" : "not stated", "must be stated of the rule adaptive, and of no other");
+  if (!adaptive) return;
+  require(c.schema != 1, "adaptive_clipping", "stated", "schema 1 has none");
+  require(!c.lattice, "adaptive_clipping", "of discrete noise", "its noise is normal");
+  require(c.weight_rule_bound == 1, "weight_rule_bound", fmt::format("{}", c.weight_rule_bound),
+          "must be 1, in units of the clip norm");
+  const auto parameter = [&](const char* name) {
+    const auto found = c.weight_rule_parameters.find(name);
+    require(found != c.weight_rule_parameters.end(), "weight_rule_parameters", fmt::format("no {}", name),
+            "must have clip_norm, quantile, rate and count_noise");
+    return found->second;
+  };
+  const double quantile = parameter("quantile"), rate = parameter("rate");
+  require(quantile > 0 && quantile < 1, "quantile", fmt::format("{}", quantile), "must be in (0, 1)");
+  check_positive("rate", rate);
+  require(parameter("clip_norm") == c.clip_norm, "clip_norm", fmt::format("{}", c.clip_norm),
+          "must be the first one of the rule");
+  check_positive("gradient_noise_multiplier", c.adaptive_clipping->gradient_noise_multiplier);
+  check_positive("count_noise", c.adaptive_clipping->count_noise);
+  require(parameter("count_noise") == c.adaptive_clipping->count_noise, "count_noise",
+          fmt::format("{}", c.adaptive_clipping->count_noise), "must be that of the rule");
+  const double joint =
+      joint_noise_multiplier(c.adaptive_clipping->gradient_noise_multiplier, c.adaptive_clipping->count_noise);
+  require(c.noise_multiplier <= joint, "noise_multiplier", fmt::format("{}", c.noise_multiplier),
+          fmt::format("must be at most {}, that of both noises together", joint).c_str());
+}
+
+std::string adaptive_text(const Certificate& c, std::string_view unit) {
+  return fmt::format(
+      "limits the contribution of a {0} to the clip norm of the step by the rule adaptive, and adds Gaussian noise of "
+      "standard deviation {1} times that norm to every coordinate of the sum; it counts the {0}s whose gradients have "
+      "at most that norm, less half of the {0}s that take part, and adds Gaussian noise of standard deviation {2} to "
+      "the count. Sum and count, of the same {0}s, are together one Gaussian release with noise multiplier {3}, which "
+      "the epsilon is of. The first clip norm is {4}; every other one follows from the noised counts of the steps "
+      "before it, towards the norm that a share of {5} of the gradients do not exceed, and may be told. ",
+      unit, c.adaptive_clipping->gradient_noise_multiplier, c.adaptive_clipping->count_noise, c.noise_multiplier,
+      c.clip_norm, c.weight_rule_parameters.at("quantile"));
+}
+
 // How one step bounds, sums and noises what a unit contributes.
 std::string mechanism_text(const Certificate& c, std::string_view unit) {
+  if (c.adaptive_clipping) return adaptive_text(c, unit);
   if (!c.lattice)
     return fmt::format(
         "limits the contribution of a {0} to norm {1} by the rule {2}, and adds Gaussian noise of standard deviation "
@@ -119,6 +166,7 @@ void validate(const Certificate& c) {
     require(!name.empty() && std::isfinite(value), "weight_rule_parameters", fmt::format("{} = {}", name, value),
             "must have names and finite values");
   check_positive("weight_rule_bound", c.weight_rule_bound);
+  check_adaptive_clipping(c);
   check_figure("planned", c.planned, 1);
   check_figure("executed", c.executed, 0);
   require(c.executed.steps <= c.planned.steps, "executed", fmt::format("{} steps", c.executed.steps),

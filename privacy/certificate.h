@@ -43,6 +43,15 @@ struct CertifiedSelection {
   friend bool operator==(const CertifiedSelection&, const CertifiedSelection&) = default;
 };
 
+// Of the rule adaptive: the two noises of a step (adaptive_clipping.h), whose joint noise multiplier is the
+// certificate's.
+struct CertifiedAdaptiveClipping {
+  double gradient_noise_multiplier = std::numeric_limits<double>::quiet_NaN();  // z_u: std / the step's clip norm; > 0
+  double count_noise = std::numeric_limits<double>::quiet_NaN();                // s_b: std, in records; > 0
+
+  friend bool operator==(const CertifiedAdaptiveClipping&, const CertifiedAdaptiveClipping&) = default;
+};
+
 struct Certificate {
   int schema = kCertificateSchema;
   std::string sotto_version;
@@ -56,11 +65,13 @@ struct Certificate {
   double sampling_rate = std::numeric_limits<double>::quiet_NaN();        // in (0, 1]
   std::int64_t dataset_size_declared = 0;                                 // >= 1
   double expected_batch_size = std::numeric_limits<double>::quiet_NaN();  // sampling_rate * dataset_size_declared
-  double clip_norm = std::numeric_limits<double>::quiet_NaN();            // finite, > 0
+  double clip_norm = std::numeric_limits<double>::quiet_NaN();            // finite, > 0; of adaptive the first one
   std::string weight_rule;                                                // name, such as "flat"
   std::map<std::string, double> weight_rule_parameters;                   // finite
-  double weight_rule_bound = std::numeric_limits<double>::quiet_NaN();    // norm of one contribution; finite, > 0
-  CertifiedFigure planned;                                                // at least one step
+  // Norm of one contribution; finite, > 0. Of adaptive 1: in units of the step's clip norm.
+  double weight_rule_bound = std::numeric_limits<double>::quiet_NaN();
+  std::optional<CertifiedAdaptiveClipping> adaptive_clipping;  // of the rule adaptive, and of no other
+  CertifiedFigure planned;                                     // at least one step
   CertifiedFigure executed;  // as charged in the ledger: at most the planned steps, same delta, no larger epsilon
   std::optional<CertifiedSelection> selection;  // none: a run of its own
   std::string input_scaling;             // how records became numbers, and whether that was public or charged; a clause

@@ -63,6 +63,11 @@ Certificate from_json(const Json& json) {
   for (const auto& [name, value] : rule.at("parameters").items())
     c.weight_rule_parameters.emplace(name, value.get<double>());
   c.weight_rule_bound = rule.at("bound").get<double>();
+  if (json.contains("adaptive_clipping")) {
+    const Json& both = json.at("adaptive_clipping");
+    c.adaptive_clipping = CertifiedAdaptiveClipping{both.at("gradient_noise_multiplier").get<double>(),
+                                                    both.at("count_noise").get<double>()};
+  }
   c.planned = figure_of(json.at("planned"));
   c.executed = figure_of(json.at("executed"));
   if (json.contains("selection")) c.selection = selection_of(json.at("selection"));
@@ -110,6 +115,9 @@ std::string to_json(const Certificate& c) {
   Json parameters = Json::object();
   for (const auto& [name, value] : c.weight_rule_parameters) parameters[name] = value;
   json["weight_rule"] = {{"name", c.weight_rule}, {"parameters", parameters}, {"bound", c.weight_rule_bound}};
+  if (c.adaptive_clipping)
+    json["adaptive_clipping"] = {{"gradient_noise_multiplier", c.adaptive_clipping->gradient_noise_multiplier},
+                                 {"count_noise", c.adaptive_clipping->count_noise}};
   json["planned"] = figure_json(c.planned);
   json["executed"] = figure_json(c.executed);
   json["executed"]["valid_only_if"] = certificate_text::kStoppingCondition;

@@ -365,6 +365,63 @@ TEST(Certificate, DiscreteNoiseSurvivesAndItsMultiplierFollowsFromTheIntegers) {
   refuses([](auto& d) { d.schema = 1, d.run = "", d.files = {}; });
 }
 
+Certificate with_adaptive_clipping() {
+  Certificate c = example();
+  c.weight_rule = "adaptive";
+  c.weight_rule_parameters = {{"clip_norm", 0.5}, {"count_noise", 12.8}, {"quantile", 0.25}, {"rate", 0.2}};
+  c.weight_rule_bound = 1;
+  c.adaptive_clipping = CertifiedAdaptiveClipping{1.5, 12.8};
+  c.noise_multiplier = 1.49;  // (1.5^-2 + 25.6^-2)^(-1/2) is 1.49743
+  return c;
+}
+
+TEST(Certificate, StatementOfAdaptiveClippingSaysWhatBothNoisesAre) {
+  const std::string text = statement(with_adaptive_clipping());
+  EXPECT_NE(
+      text.find("limits the contribution of a record to the clip norm of the step by the rule adaptive, and adds "
+                "Gaussian noise of standard deviation 1.5 times that norm to every coordinate of the sum; it counts "
+                "the records whose gradients have at most that norm, less half of the records that take part, and "
+                "adds Gaussian noise of standard deviation 12.8 to the count. Sum and count, of the same records, "
+                "are together one Gaussian release with noise multiplier 1.49, which the epsilon is of. The first "
+                "clip norm is 0.5; every other one follows from the noised counts of the steps before it, towards "
+                "the norm that a share of 0.25 of the gradients do not exceed, and may be told."),
+      std::string::npos)
+      << text;
+}
+
+TEST(Certificate, NoiseMultiplierOfAdaptiveClippingFollowsFromItsParts) {
+  const Certificate c = with_adaptive_clipping();
+  EXPECT_EQ(parse_certificate(to_json(c)).adaptive_clipping, c.adaptive_clipping);
+  EXPECT_EQ(to_json(parse_certificate(to_json(c))), to_json(c));
+  const auto refuses = [&](const std::function<void(Certificate&)>& change) {
+    Certificate changed = c;
+    change(changed);
+    EXPECT_THROW(validate(changed), UsageError);
+  };
+  refuses([](auto& d) { d.noise_multiplier = 1.4975; });  // more than both have together
+  refuses([](auto& d) { d.adaptive_clipping->gradient_noise_multiplier = 1.49; });
+  refuses([](auto& d) { d.adaptive_clipping->count_noise = 12.7; });
+  refuses([](auto& d) { d.adaptive_clipping->count_noise = d.weight_rule_parameters["count_noise"] = 1; });
+  for (const double bad : {0.0, -1.0, kNan, kInfinity}) {
+    refuses([&](auto& d) { d.adaptive_clipping->gradient_noise_multiplier = bad; });
+    refuses([&](auto& d) { d.adaptive_clipping->count_noise = d.weight_rule_parameters["count_noise"] = bad; });
+    refuses([&](auto& d) { d.weight_rule_parameters["rate"] = bad; });
+    refuses([&](auto& d) { d.weight_rule_parameters["quantile"] = bad; });
+  }
+  refuses([](auto& d) { d.weight_rule_parameters["quantile"] = 1; });
+  for (const char* name : {"clip_norm", "count_noise", "quantile", "rate"})
+    refuses([&](auto& d) { d.weight_rule_parameters.erase(name); });
+  refuses([](auto& d) { d.clip_norm = 0.4; });
+  refuses([](auto& d) { d.weight_rule_bound = 0.5; });
+  refuses([](auto& d) { d.weight_rule = "flat"; });
+  refuses([](auto& d) { d.adaptive_clipping.reset(); });
+  refuses([](auto& d) { d.schema = 1, d.run = "", d.files = {}; });
+  refuses([](auto& d) {
+    d.lattice = LatticeNoise{100, 121};
+    d.noise_multiplier = lattice_step(1, *d.lattice).mechanism.noise_multiplier;
+  });
+}
+
 TEST(Certificate, StandardExclusionsAreAcceptable) {
   Certificate c = example();
   c.not_covered = standard_exclusions();

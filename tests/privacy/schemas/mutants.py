@@ -82,6 +82,18 @@ def pairs(kind, document):
         yield {"variance": 1}
     elif document.get("mechanism") == "discrete_gaussian" and kind == "ledger":
         yield {"noise_multiplier": "0x1p+0"}
+    if kind == "certificate" and document["schema"] != 1:
+        rule, both = document["weight_rule"], {"gradient_noise_multiplier": 2.0, "count_noise": 25}
+        if rule["name"] == "adaptive":
+            yield {"weight_rule": {**rule, "name": "flat"}}
+            yield {"weight_rule": {**rule, "bound": 0.5}}
+            yield {"mechanism": "discrete_gaussian", "squared_norm": 1, "variance": 1}
+            for name in rule["parameters"]:
+                less = {other: value for other, value in rule["parameters"].items() if other != name}
+                yield {"weight_rule": {**rule, "parameters": less}}
+        else:
+            yield {"adaptive_clipping": both}
+            yield {"weight_rule": {**rule, "name": "adaptive"}}
     if kind == "certificate":
         yield {"private": not document["private"]}
         yield {"stamp": "NOT PRIVATE: a seed"} if document["private"] else {"private": True}

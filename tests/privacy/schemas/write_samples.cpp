@@ -3,6 +3,7 @@
 //   write_samples FOLDER LEDGER_1    writes FOLDER/FORMAT/NAME; LEDGER_1 is a whole ledger of schema 1
 //   write_samples --read-events      says of each line of the standard input whether it is read: "read" or "refused"
 
+#include <sotto/privacy/adaptive_clipping.h>
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/event_json.h>
 #include <sotto/privacy/ledger.h>
@@ -162,6 +163,14 @@ void write_certificates(const Path& folder) {
       discrete.lattice = LatticeNoise{std::uint64_t{1} << 60, std::uint64_t{1} << 62};
       discrete.noise_multiplier = 2;
       write(folder / ("discrete" + end), to_json(discrete));
+    }
+    if (schema != 1) {
+      Certificate adaptive = c;
+      adaptive.weight_rule = "adaptive";
+      adaptive.weight_rule_parameters = {{"clip_norm", 0.1}, {"count_noise", 25}, {"quantile", 0.5}, {"rate", 0.2}};
+      adaptive.weight_rule_bound = 1;
+      adaptive.adaptive_clipping = CertifiedAdaptiveClipping{gradient_noise_beside_count(1.5, 25), 25};
+      write(folder / ("adaptive" + end), to_json(adaptive));
     }
     c.adjacency = Adjacency::zero_out;
     c.group = "all texts of one author";
