@@ -1,11 +1,14 @@
+#include <ATen/ops/full.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/remainder.h>
 #include <ATen/ops/zeros.h>
 #include <sotto/optim/audited_training.h>
+#include <sotto/privacy/adaptive_clipping.h>
 #include <sotto/privacy/error.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/sgd.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 
@@ -117,6 +120,22 @@ at::Tensor AuditRun::kept_of(const at::Tensor& parameter) const {
 }
 
 std::vector<at::Tensor> AuditRun::step() {
+  const double clip_norm = training_->clip_norm();
+  std::vector<at::Tensor> result = released();
+  const PrivateTrainingOptions& options = audited_.options;
+  const std::optional<AdaptiveClipping>& clipping = options.rule.adaptive_clipping();
+  if (!clipping) return result;
+  const double z = options.plan.noise_multiplier();
+  const double of_gradient = privacy::gradient_noise_beside_count(z, clipping->count_noise);
+  for (at::Tensor& sum : result) sum = sum.mul(z / (of_gradient * clip_norm));
+  double count = count_that_moved(*clipping, options.rule.clip_norm(), clip_norm, training_->clip_norm(),
+                                  options.plan.expected_batch_size());
+  if (std::isnan(count)) count = training_->released_count().value();
+  result.push_back(at::full({1}, count * z / clipping->count_noise, at::kDouble));
+  return result;
+}
+
+std::vector<at::Tensor> AuditRun::released() {
   const auto divisor = static_cast<double>(audited_.options.plan.expected_batch_size());
   std::vector<at::Tensor> result;
   if (read_ == ReadFrom::gradient) {

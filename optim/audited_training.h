@@ -69,12 +69,18 @@ class AuditRun {
   AuditRun(const AuditRun&) = delete;
   AuditRun& operator=(const AuditRun&) = delete;
 
-  // One step: what was released of every parameter, times the expected batch size: the sum and its noise, in double.
+  // One step: what was released of every parameter, times the expected batch size: the sum and its noise, in double. Of
+  // the rule adaptive both are in units of the step's clip norm, and one number more is the count and its noise, which
+  // the clip norm moved by; sum and count are each scaled so that their noise has the standard deviation of the plan.
+  // What one record moves all of it by is then at most S, as with any rule.
   std::vector<at::Tensor> step();
+  // Of the rule adaptive: the noised count that the last step told.
+  const std::optional<double>& told_count() const { return training_->released_count(); }
   const privacy::LedgerContents& ledger() const { return training_->ledger().contents(); }
 
  private:
   at::Tensor kept_of(const at::Tensor& parameter) const;
+  std::vector<at::Tensor> released();
 
   const AuditedTraining& audited_;
   ReadFrom read_;

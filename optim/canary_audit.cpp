@@ -16,7 +16,7 @@ namespace {
 using Tensors = std::vector<at::Tensor>;
 
 constexpr int64_t kFewestCanaries = 20;
-constexpr double kGradient = 1e4;  // in units of the clip norm
+constexpr double kGradient = 1e4;  // in units of the (first) clip norm
 // Shares of the canaries that are guessed to have taken part, and as many not: declared before any coin is seen.
 constexpr double kShares[] = {0.02, 0.05, 0.1, 0.25, 0.5};
 
@@ -57,7 +57,7 @@ AuditedTraining with_parameter(const AuditedTraining& training, const at::Tensor
   if (!result.groups.empty()) result.groups.push_back(0);
   result.options.inputs.push_back({.sizes = {}});
   result.options.inputs.push_back({.sizes = {}, .dtype = at::kLong, .vocabulary = canaries.size(0)});
-  const double gradient = kGradient * training.options.rule.sensitivity();
+  const double gradient = kGradient * training.options.rule.first_bound();
   result.losses = [losses = training.losses, canaries, gradient](const Tensors& inputs) {
     const Tensors own(inputs.begin(), inputs.end() - 2);
     const at::Tensor& is_canary = inputs[inputs.size() - 2];
@@ -88,7 +88,7 @@ CanaryAudit audit_with_canaries(const AuditedTraining& training, const CanaryAud
     AuditRun run(audited, with_canaries(training.options.inputs, options.records, there), std::nullopt);
     const int64_t steps = training.options.plan.steps();
     for (int64_t step = 1; step <= steps; ++step) {
-      const at::Tensor released = run.step().back().contiguous();
+      const at::Tensor released = run.step().at(audited.parameters.size() - 1).contiguous();
       for (size_t i = 0; i < scores.size(); ++i) scores[i] += released.const_data_ptr<double>()[i];
       if (options.progress) options.progress(step, steps);
     }

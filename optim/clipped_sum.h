@@ -5,6 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <vector>
 
 namespace sotto::optim {
@@ -16,7 +17,8 @@ class ClippedSum {
   ClippedSum(const ClippedSum&) = delete;  // a sum is released once
   ClippedSum& operator=(const ClippedSum&) = delete;
 
-  // S: adding or removing one record changes the sum by at most this much in Euclidean norm, over all parameters.
+  // S: adding or removing one record changes the sum by at most this much in Euclidean norm, over all parameters, in
+  // units of the clip norm where the rule is adaptive.
   double sensitivity() const { return sensitivity_; }
 
  private:
@@ -28,9 +30,13 @@ class ClippedSum {
   friend struct ClippedSumTestAccess;
 
   ClippedSum(std::vector<at::Tensor> sums, double sensitivity) : sums_(std::move(sums)), sensitivity_(sensitivity) {}
+  ClippedSum(std::vector<at::Tensor> sums, double sensitivity, double unit, double count)
+      : sums_(std::move(sums)), sensitivity_(sensitivity), unit_(unit), count_(count) {}
 
   std::vector<at::Tensor> sums_;  // in the order of the tape's parameters
   double sensitivity_;
+  double unit_ = 1;                // of the sensitivity: the clip norm of the step, where the rule is adaptive
+  std::optional<double> count_{};  // there: the sum of [norm <= clip norm] - 1/2, which one record moves by 1/2 at most
 };
 
 }  // namespace sotto::optim

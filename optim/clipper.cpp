@@ -8,6 +8,7 @@
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <utility>
 
@@ -17,6 +18,7 @@ Clipper::Clipper(std::vector<NamedParameter> parameters, std::vector<at::Tensor>
                  std::vector<size_t> groups, TapeOptions options)
     : tape_(std::move(parameters), std::move(constants), std::move(groups), options),
       rule_(std::move(rule)),
+      clip_norm_(rule_.clip_norm()),
       phase_ended_(options.phase_ended),
       device_(options.device),
       one_by_one_(options.fallback == Fallback::per_record) {
@@ -28,6 +30,16 @@ Clipper::Clipper(std::vector<NamedParameter> parameters, std::vector<at::Tensor>
     throw UsageError(fmt::format("[Clipper] the weight rule has {} clip norm(s) and the parameters are in {} group(s)",
                                  rule_.group_count(), tape_.group_count()));
   }
+}
+
+void Clipper::discard() {
+  sums_.clear();
+  count_ = 0;
+}
+
+void Clipper::set_clip_norm(double clip_norm) {
+  SOTTO_ASSERT(rule_.adaptive_clipping() && sums_.empty() && std::isfinite(clip_norm) && clip_norm > 0);
+  clip_norm_ = clip_norm;
 }
 
 void Clipper::add(const std::vector<at::Tensor>& inputs, const Losses& losses, const std::vector<bool>& active) {
@@ -46,6 +58,7 @@ void Clipper::add_weighted(const std::vector<at::Tensor>& inputs, const Losses& 
   const at::Tensor weights = weights_of(gradients, active);
   sums_.resize(tape_.parameters().size());
   gradients.add_weighted(weights, sums_);
+  if (rule_.adaptive_clipping()) add_count(gradients.squared_norms(), active);
   if (phase_ended_) phase_ended_("weighted sum");
 }
 
@@ -59,7 +72,7 @@ at::Tensor Clipper::weights_of(const PerRecordGradients& gradients, const std::v
     flags = device_.copy_of(flags);
   }
   at::Tensor weights = at::empty(norms.computed.sizes(), norms.computed.options().dtype(at::kFloat));
-  const std::vector<kernels::WeightFormula> formulas = rule_.formulas();
+  const std::vector<kernels::WeightFormula> formulas = rule_.at(clip_norm_).formulas();
   const double* computed = norms.computed.const_data_ptr<double>();
   const double* slack = norms.slack.const_data_ptr<double>();
   const std::uint8_t* flag = flags.defined() ? flags.const_data_ptr<std::uint8_t>() : nullptr;
@@ -72,6 +85,17 @@ at::Tensor Clipper::weights_of(const PerRecordGradients& gradients, const std::v
     table.record_weights(formulas, computed, slack, flag, records, result, stream, kernels::kDeviceBlock);
   });
   return weights;
+}
+
+// Of the same bounds of the norms as the weights.
+void Clipper::add_count(const SquaredNorms& norms, const std::vector<bool>& active) {
+  SOTTO_ASSERT(!device_.has_table() && !rule_.per_group());
+  const double* computed = norms.computed.const_data_ptr<double>();
+  const double* slack = norms.slack.const_data_ptr<double>();
+  for (size_t i = 0; i < static_cast<size_t>(norms.computed.numel()); ++i) {
+    const double norm = kernels::record_norm_bound(computed[i], slack[i]);
+    if ((active.empty() || active[i]) && std::isfinite(norm)) count_ += norm <= clip_norm_ ? 0.5 : -0.5;
+  }
 }
 
 // The rows of a single record are in memory at a time.
@@ -89,7 +113,8 @@ ClippedSum Clipper::take() {
     const at::Tensor& parameter = tape_.parameters()[p].tensor;
     if (!sums_[p].defined()) sums_[p] = zero_sum(parameter);
   }
-  return {std::exchange(sums_, {}), rule_.sensitivity()};
+  if (!rule_.adaptive_clipping()) return {std::exchange(sums_, {}), rule_.sensitivity()};
+  return {std::exchange(sums_, {}), rule_.sensitivity(), clip_norm_, std::exchange(count_, 0)};
 }
 
 }  // namespace sotto::optim

@@ -28,7 +28,11 @@ class Clipper {
   ClippedSum take();
 
   // Forgets what was added since the last take().
-  void discard() { sums_.clear(); }
+  void discard();
+
+  // Of a rule that is adaptive, the clip norm of the sums that follow; C_0 at first. Finite and > 0, between two sums.
+  void set_clip_norm(double clip_norm);
+  double clip_norm() const { return clip_norm_; }
 
   const std::vector<NamedParameter>& parameters() const { return tape_.parameters(); }
   const WeightRule& rule() const { return rule_; }
@@ -41,8 +45,13 @@ class Clipper {
   // [groups, B] in float, 0 for padding, and for a record with a gradient that is not finite in any group.
   at::Tensor weights_of(const PerRecordGradients& gradients, const std::vector<bool>& active) const;
 
+  // Where the rule is adaptive: adds to count_ what the active records with a finite gradient are.
+  void add_count(const SquaredNorms& norms, const std::vector<bool>& active);
+
   Tape tape_;
   WeightRule rule_;
+  double clip_norm_;
+  double count_ = 0;
   std::function<void(std::string_view phase)> phase_ended_;
   StepDevice device_;
   bool one_by_one_ = false;

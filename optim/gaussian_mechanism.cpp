@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sotto/kernels/gaussian_noise.h>
 #include <sotto/optim/gaussian_mechanism.h>
+#include <sotto/privacy/adaptive_clipping.h>
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@ namespace {
 constexpr int64_t kNoisePerTask = 1 << 15;
 constexpr double kSmallestDeviation = 1e-20;
 constexpr double kLargestDeviation = 1e20;
+constexpr std::uint32_t kPlaceOfCount = std::numeric_limits<std::uint32_t>::max();  // of its noise: no tensor has it
 
 template <class T>
 void add_noise_and_divide(const kernels::TensorNoise& noise, at::Tensor& tensor) {
@@ -69,8 +71,15 @@ void check_releasable(double noise_multiplier, double sensitivity, int64_t step)
   }
 }
 
-GaussianMechanism::GaussianMechanism(privacy::PoissonSampled event, int64_t divisor, privacy::SecretKey noise_key)
-    : event_(event), divisor_(divisor), noise_key_(std::move(noise_key)) {
+GaussianMechanism::GaussianMechanism(privacy::PoissonSampled event, int64_t divisor, privacy::SecretKey noise_key,
+                                     std::optional<double> count_noise)
+    : event_(event),
+      divisor_(divisor),
+      count_noise_(count_noise),
+      noise_multiplier_(count_noise
+                            ? privacy::gradient_noise_beside_count(event.mechanism.noise_multiplier, *count_noise)
+                            : event.mechanism.noise_multiplier),
+      noise_key_(std::move(noise_key)) {
   privacy::validate(event_);
   if (divisor < 1) throw UsageError(fmt::format("[GaussianMechanism] divisor: {}; must be at least 1", divisor));
 }
@@ -81,17 +90,27 @@ void GaussianMechanism::begin_charge(double sensitivity, privacy::Ledger& ledger
 
 kernels::TensorNoise GaussianMechanism::charge(const ClippedSum& sum, privacy::Ledger& ledger) {
   const std::int64_t step = ledger.next_step();
-  check_releasable(event_.mechanism.noise_multiplier, sum.sensitivity(), step);
+  SOTTO_ASSERT(sum.count_.has_value() == count_noise_.has_value() && sum.sums_.size() < kPlaceOfCount);
+  check_releasable(noise_multiplier_, sum.sensitivity() * sum.unit_, step);
   ledger.reserve(step, event_, sum.sensitivity(), noise_key_.commitment());
   return {.key = noise_key_.words().data(),
           .counter = {static_cast<std::uint32_t>(step), 0},
-          .stddev = event_.mechanism.noise_multiplier * sum.sensitivity(),
+          .stddev = noise_multiplier_ * (sum.sensitivity() * sum.unit_),
           .divisor = static_cast<double>(divisor_)};
+}
+
+std::optional<double> GaussianMechanism::noised_count(const ClippedSum& sum, const kernels::TensorNoise& noise) const {
+  if (!sum.count_) return std::nullopt;
+  double count = *sum.count_;
+  kernels::add_gaussian_noise(std::span<const std::uint32_t, 8>(noise.key, 8), {noise.counter.step, kPlaceOfCount}, 0,
+                              1, *count_noise_, &count);
+  return count;
 }
 
 PrivateGradient GaussianMechanism::release(ClippedSum&& sum, privacy::Ledger& ledger, const StepDevice& device) {
   ClippedSum owned = std::move(sum);
   kernels::TensorNoise noise = charge(owned, ledger);
+  const std::optional<double> count = noised_count(owned, noise);
   const at::NoGradGuard no_grad;
   const at::Tensor step = device.has_table() ? device.copy_of(as_tensor(noise.counter.step)) : at::Tensor();
   for (size_t t = 0; t < owned.sums_.size(); ++t) {
@@ -106,10 +125,10 @@ PrivateGradient GaussianMechanism::release(ClippedSum&& sum, privacy::Ledger& le
     SOTTO_ASSERT(tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kDouble);
     tensor.scalar_type() == at::kFloat ? release_as(float{}) : release_as(double{});
   }
-  return PrivateGradient(std::move(owned.sums_));
+  return PrivateGradient(std::move(owned.sums_), count);
 }
 
-void GaussianMechanism::release_into(ClippedSum&& sum, privacy::Ledger& ledger, FusedUpdate& update) {
+std::optional<double> GaussianMechanism::release_into(ClippedSum&& sum, privacy::Ledger& ledger, FusedUpdate& update) {
   const ClippedSum owned = std::move(sum);
   kernels::TensorNoise noise = charge(owned, ledger);
   const at::NoGradGuard no_grad;
@@ -118,6 +137,7 @@ void GaussianMechanism::release_into(ClippedSum&& sum, privacy::Ledger& ledger, 
     noise.counter.tensor = static_cast<std::uint32_t>(t);
     update.apply(t, owned.sums_[t], noise);
   }
+  return noised_count(owned, noise);
 }
 
 }  // namespace sotto::optim

@@ -2,6 +2,7 @@
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <sotto/optim/mechanism_replays.h>
+#include <sotto/privacy/adaptive_clipping.h>
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
@@ -41,7 +42,7 @@ AuditedTraining of_the_mechanism(const AuditedTraining& training, int64_t width)
                                               .steps = 1,
                                               .delta = plan.delta(),
                                               .noise_multiplier = plan.noise_multiplier()});
-  const double gradient = kGradient * training.options.rule.sensitivity();
+  const double gradient = kGradient * training.options.rule.first_bound();
   result.losses = [numbers, gradient](const Tensors& inputs) {
     at::Tensor loss = at::embedding(numbers[0], inputs[0]);
     for (size_t group = 1; group < numbers.size(); ++group) loss = loss + at::embedding(numbers[group], inputs[0]);
@@ -59,11 +60,19 @@ Records numbered(int64_t count, const std::vector<InputSpec>& specs) {
   return result;
 }
 
-// What is released of number i of every group, for all i.
+// What is released of number i of every group, for all i. A count is of all records of the step, and not of one replay.
 Tensors released(const AuditedTraining& training, bool with_records, std::optional<uint64_t> seed) {
   AuditRun run(training, numbered(with_records ? training.options.plan.dataset_size() : 0, training.options.inputs),
                seed);
-  return run.step();
+  Tensors numbers = run.step();
+  numbers.resize(training.parameters.size());
+  return numbers;
+}
+
+double noise_multiplier_of_sum(const AuditedTraining& training) {
+  const double all = training.options.plan.noise_multiplier();
+  const std::optional<AdaptiveClipping>& clipping = training.options.rule.adaptive_clipping();
+  return clipping ? privacy::gradient_noise_beside_count(all, clipping->count_noise) : all;
 }
 
 // What record 0 adds to the sum, of every group, as a vector of length 1: the difference of two releases with the same
@@ -109,7 +118,7 @@ MechanismReplays replay_mechanism(const AuditedTraining& training, const Mechani
   return {.audit = privacy::threshold_audit(scores[1], scores[0], selection, privacy::ReplayTarget::mu,
                                             training.options.plan.delta(), 1 - options.confidence),
           .confidence = options.confidence,
-          .mu = 1 / training.options.plan.noise_multiplier()};
+          .mu = 1 / noise_multiplier_of_sum(training)};
 }
 
 }  // namespace sotto::optim

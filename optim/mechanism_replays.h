@@ -6,10 +6,11 @@
 //   D'   one, whose gradient is a million times the clip norm: the weight rule brings it to the largest norm it allows
 //
 // Weight rule, sum, noise, charge and keys from the operating system are those of the run; the sampling rate is 1, so
-// that every release is one Gaussian mechanism, whose mu is stated to be 1 / noise_multiplier. One step replays it up
-// to 10,000 times: the model is so many numbers (for each group of parameters), and each has a record of its own, whose
-// gradient is there alone. A score is what is released of one number, along the gradient of its record. mu is bounded
-// from below, from counts of scores over a threshold that a tenth of the replays choose; the others are counted.
+// that every release is one Gaussian mechanism, whose mu is stated to be 1 / noise_multiplier (of the rule adaptive
+// that of the sum alone, z_u: of the count count_check.h tells). One step replays it up to 10,000 times: the model is
+// so many numbers (for each group of parameters), and each has a record of its own, whose gradient is there alone. A
+// score is what is released of one number, along the gradient of its record. mu is bounded from below, from counts of
+// scores over a threshold that a tenth of the replays choose; the others are counted.
 
 #include <sotto/optim/audited_training.h>
 #include <sotto/privacy/replay_audit.h>

@@ -1,5 +1,6 @@
 #include <ATen/TensorOperators.h>
 #include <fmt/format.h>
+#include <sotto/optim/count_check.h>
 #include <sotto/optim/noise_check.h>
 
 #include <algorithm>
@@ -77,6 +78,8 @@ class NoiseCheck {
     z("two starts of the program",
       starts / std::sqrt(static_cast<double>(elements_) * static_cast<double>(one.size())));
     tensors(one);
+    if (training_.options.rule.adaptive_clipping())
+      for (AuditFinding& finding : check_count(training_)) findings_.push_back(std::move(finding));
     return std::move(findings_);
   }
 
@@ -91,7 +94,7 @@ class NoiseCheck {
     for (int64_t s = 0; s < steps_; ++s) {
       Draws draws;
       const std::vector<at::Tensor> sums = run.step();
-      for (size_t t = 0; t < sums.size(); ++t) {
+      for (size_t t = 0; t < per_tensor_.size(); ++t) {
         const at::Tensor scaled = sums[t].div(stddev()).contiguous().view({-1});
         const std::span<const double> values(scaled.const_data_ptr<double>(), static_cast<size_t>(scaled.numel()));
         per_tensor_[t].add(values);
@@ -118,20 +121,13 @@ class NoiseCheck {
     return sum;
   }
 
-  static double score_of(double squares, double count) {
-    if (count > 1000) return (squares - count) / std::sqrt(2 * count);
-    // Few numbers have a skewed mean of squares: the cube root of it is close to normal (Wilson, Hilferty 1931).
-    const double few = 2 / (9 * count);
-    return (std::cbrt(squares / count) - (1 - few)) / std::sqrt(few);
-  }
-
   // The worst of all, so that N elements have the false alarms of one: N e^(-z^2 / 2) is what it is for one.
   void elements() {
     const double allowed = std::sqrt(kNoiseCheckZ * kNoiseCheckZ + 2 * std::log(static_cast<double>(elements_)));
     double worst = 0;
     int64_t still = 0;
     for (const double squares : squares_) {
-      const double score = score_of(squares, 2 * static_cast<double>(steps_));
+      const double score = score_of_squares(squares, 2 * static_cast<double>(steps_));
       if (std::abs(score) > std::abs(worst) || std::isnan(score)) worst = score;
       still += squares == 0;
     }
@@ -141,7 +137,7 @@ class NoiseCheck {
   }
 
   void deviation(const std::string& name, const Sums& sums) {
-    const double score = score_of(sums.second, sums.count);
+    const double score = score_of_squares(sums.second, sums.count);
     findings_.push_back({"noise of " + name, std::abs(score) <= kNoiseCheckZ,
                          fmt::format("standard deviation {:.4f} of the stated one over {:.0f} draws, z {:.1f}",
                                      std::sqrt(sums.second / sums.count), sums.count, score)});
@@ -175,6 +171,13 @@ class NoiseCheck {
 };
 
 }  // namespace
+
+double score_of_squares(double squares, double count) {
+  if (count > 1000) return (squares - count) / std::sqrt(2 * count);
+  // Few numbers have a skewed mean of squares: the cube root of it is close to normal (Wilson, Hilferty 1931).
+  const double few = 2 / (9 * count);
+  return (std::cbrt(squares / count) - (1 - few)) / std::sqrt(few);
+}
 
 std::vector<AuditFinding> check_noise(const AuditedTraining& training, int64_t draws) {
   return NoiseCheck(training, draws).run();

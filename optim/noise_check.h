@@ -8,6 +8,7 @@
 //   within a tensor             neighbouring elements uncorrelated
 //   between steps, tensors,     uncorrelated
 //   starts of the program
+//   the count of adaptive       count_check.h
 //   ledger                      states the noise multiplier and the sensitivity that the plan and the rule have
 //
 // Every statistic is compared with its normal approximation at kNoiseCheckZ standard errors: false alarms have
@@ -22,6 +23,9 @@ namespace sotto::optim {
 
 inline constexpr double kNoiseCheckZ = 6.0;
 inline constexpr int64_t kNoiseCheckDraws = 2'000'000;  // at least, over all tensors; sigma is then known to 0.3 %
+
+// How far a sum of squares of so many standard normal draws is from their number, in standard errors.
+double score_of_squares(double squares, double count);
 
 // Two starts of a run, each of as many steps as `draws` needs (at least 2 and, where the plan is shorter, its steps).
 // Throws what PrivateTraining throws.

@@ -6,6 +6,7 @@
 #include <sotto/optim/named_parameter.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace sotto::optim {
@@ -40,12 +41,16 @@ class PrivateGradient {
   WrittenGradient write_to(const std::vector<NamedParameter>& parameters) &&;
 
   const std::vector<at::Tensor>& values() const { return values_; }
+  // Of the rule adaptive: the noised count that was released with the gradient.
+  const std::optional<double>& count() const { return count_; }
 
  private:
   friend class GaussianMechanism;
   friend class LatticeMechanism;
-  explicit PrivateGradient(std::vector<at::Tensor> values) : values_(std::move(values)) {}
+  explicit PrivateGradient(std::vector<at::Tensor> values, std::optional<double> count = std::nullopt)
+      : values_(std::move(values)), count_(count) {}
   std::vector<at::Tensor> values_;
+  std::optional<double> count_;
 };
 
 }  // namespace sotto::optim

@@ -3,7 +3,6 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
-#include <sotto/kernels/gaussian_noise.h>
 #include <sotto/optim/generator.h>
 #include <sotto/optim/operator_call.h>
 #include <sotto/optim/preflight.h>
@@ -22,8 +21,6 @@ namespace {
 
 constexpr const char* kAccountantName = "certified";
 constexpr const char* kAccountantVersion = "1";
-// The Gaussian transform cannot reach the outermost tail; over all draws of a run that must not matter beside delta.
-constexpr double kLargestTailShareOfDelta = 1e-3;
 
 privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensitivity, const privacy::SecretKey& noise,
                             const privacy::SecretKey& sampler) {
@@ -64,23 +61,6 @@ privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensit
   return privacy::Ledger::open(options.ledger, keys);
 }
 
-void check_missing_tail(const std::vector<NamedParameter>& parameters, const privacy::PrivacyPlan& plan) {
-  double draws = 0.0;
-  for (const NamedParameter& parameter : parameters) draws += static_cast<double>(parameter.tensor.numel());
-  // Replacing both of two neighbouring distributions by ones that miss a mass m adds m (1 + e^epsilon) to delta.
-  const double mass = kernels::missing_tail_mass() * draws * static_cast<double>(plan.steps());
-  const double missing = mass * (1.0 + std::exp(plan.epsilon()));
-  const double allowed = kLargestTailShareOfDelta * plan.delta();
-  if (missing > allowed) {
-    const double largest = std::log(std::max(1.0, allowed / mass - 1.0));
-    throw UsageError(fmt::format(
-        "[PrivateTraining] epsilon {:.6g} is more than is given: the noise generator misses a tail that adds "
-        "{:.3g} to delta over the whole run, which must stay below {:.3g}. For this model, delta and number "
-        "of steps epsilon must be at most {:.1f}",
-        plan.epsilon(), missing, allowed, std::floor(10.0 * largest) / 10.0));
-  }
-}
-
 // Records per physical batch: the fewest forward passes that an unusually large batch needs, evenly filled. From the
 // plan alone, so that every pass has the same shape whatever was drawn.
 int64_t records_per_pass(const privacy::PrivacyPlan& plan, int64_t largest) {
@@ -105,12 +85,6 @@ PrivateTrainingOptions with_module_constants(PrivateTrainingOptions options, con
 }
 
 }  // namespace
-
-void check_planned_release(const std::vector<NamedParameter>& parameters, const privacy::PrivacyPlan& plan,
-                           double sensitivity) {
-  check_releasable(plan.noise_multiplier(), sensitivity, plan.steps() - 1);
-  if (plan.noise() == privacy::Noise::normal) check_missing_tail(parameters, plan);  // the other one misses nothing
-}
 
 std::vector<NamedParameter> trainable_parameters(const torch::nn::Module& module) {
   std::vector<NamedParameter> result;
@@ -167,7 +141,12 @@ PrivateTraining::PrivateTraining(std::vector<NamedParameter> parameters, torch::
         return LatticeMechanism(sampler_.event(*noise), options_.plan.expected_batch_size(), std::move(keys.noise));
       }()),
       mechanism_(sampler_.event(options_.plan.step_event().mechanism), options_.plan.expected_batch_size(),
-                 std::move(keys.noise)) {}
+                 std::move(keys.noise),
+                 options_.rule.adaptive_clipping()
+                     ? std::optional<double>(options_.rule.adaptive_clipping()->count_noise)
+                     : std::nullopt) {
+  if (options_.clip_norm) clipper_.set_clip_norm(*options_.clip_norm);
+}
 
 // Before the ledger is created: a run that is refused leaves nothing behind.
 void PrivateTraining::check_before_start() const {
@@ -180,7 +159,12 @@ void PrivateTraining::check_before_start() const {
         "the model there, or plan for normal noise");
   if (!records_.fetch)
     throw UsageError("[PrivateTraining] records.fetch: not set; it must return the tensors of a batch");
-  check_planned_release(clipper_.parameters(), options_.plan, options_.rule.sensitivity());
+  check_planned_release(clipper_.parameters(), options_.plan, options_.rule);
+  if (options_.rule.adaptive_clipping() && !options_.tape.device.where().is_cpu())
+    throw UsageError(
+        "[PrivateTraining] rule adaptive: available on the processor only, where the records are counted; move the "
+        "model there, or take another rule");
+  check_clip_norm(options_.rule, options_.resume, options_.clip_norm, options_.ledger);
   check_optimizer();
 }
 
@@ -323,6 +307,13 @@ PrivateGradient PrivateTraining::release_on_lattice(Clipper& clipper, const Loss
   return lattice_->release(std::move(sum), ledger_);
 }
 
+void PrivateTraining::adapt(const std::optional<double>& noised_count) {
+  if (!noised_count) return;
+  clipper_.set_clip_norm(next_clip_norm(*options_.rule.adaptive_clipping(), options_.rule.clip_norm(), clip_norm(),
+                                        *noised_count, options_.plan.expected_batch_size()));
+  released_count_ = noised_count;
+}
+
 void PrivateTraining::ended(std::string_view phase) const {
   if (options_.tape.phase_ended) options_.tape.phase_ended(phase);
 }
@@ -337,7 +328,9 @@ void PrivateTraining::compute_gradient(const Losses& losses) {
     return ended("charge and noise");
   }
   ClippedSum sum = sum_of_sample(clipper_, losses, empty);
-  written_ = mechanism_.release(std::move(sum), ledger_, options_.tape.device).write_to(clipper_.parameters());
+  PrivateGradient released = mechanism_.release(std::move(sum), ledger_, options_.tape.device);
+  adapt(released.count());
+  written_ = std::move(released).write_to(clipper_.parameters());
   accepted_ = accepted_ || !empty;
   ended("charge and noise");
 }
@@ -365,12 +358,13 @@ at::Tensor PrivateTraining::mean(const Vectors& vectors, int64_t width, double l
   };
   probed(parameters, constants, losses);
   Clipper clipper(parameters, constants, options_.rule, {}, options_.tape);
+  if (options_.rule.adaptive_clipping()) clipper.set_clip_norm(clip_norm());
   bool empty = false;
   const PrivateGradient released =
       lattice_ ? release_on_lattice(clipper, losses, empty)
                : mechanism_.release(sum_of_sample(clipper, losses, empty), ledger_, options_.tape.device);
   ended("charge and noise");
-  return released.values()[0].squeeze(0).neg().div(options_.rule.weight(length));
+  return released.values()[0].squeeze(0).neg().div(options_.rule.at(clip_norm()).weight(length));
 }
 
 void PrivateTraining::update() {
@@ -396,7 +390,7 @@ void PrivateTraining::step(const Losses& losses) {
   examine(losses);
   bool empty = false;
   ClippedSum sum = sum_of_sample(clipper_, losses, empty);
-  mechanism_.release_into(std::move(sum), ledger_, *fused);
+  adapt(mechanism_.release_into(std::move(sum), ledger_, *fused));
   accepted_ = accepted_ || !empty;
   ended("charge, noise, update");
 }

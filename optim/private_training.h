@@ -28,6 +28,10 @@
 // guarantee then holds against attacks on floating-point noise, for a larger epsilon and many times the work; for the
 // processor only.
 //
+// With the rule adaptive a step also releases a noised count of the records below the clip norm, which moves that norm
+// for the next one (adaptive_clip_norm.h); both noises together are what is charged, the plan's. The clip norm is a
+// part of what a checkpoint must hold. For normal noise on the processor.
+//
 // On a device (options.tape.device) the parameters and constants are there; records stay on the host, and batches are
 // copied through pinned memory. Everything is queued on the stream that is current when a step begins.
 
@@ -35,6 +39,7 @@
 #include <sotto/optim/clipper.h>
 #include <sotto/optim/gaussian_mechanism.h>
 #include <sotto/optim/lattice_mechanism.h>
+#include <sotto/optim/planned_release.h>
 #include <sotto/optim/records.h>
 #include <sotto/privacy/plan.h>
 #include <sotto/privacy/poisson_sampler.h>
@@ -55,6 +60,9 @@ struct PrivateTrainingOptions {
   std::filesystem::path ledger;  // created, or continued when `resume`
   bool unit_is_group = false;    // each record is a group of what the user calls records: for the ledger
   bool resume = false;
+  // Of the rule adaptive and with `resume`: what clip_norm() was when the checkpoint was made that the run goes on
+  // from. Mandatory once a step was charged, for a run must not begin again with the first one.
+  std::optional<double> clip_norm = std::nullopt;
   // Records per forward pass at most; changes rounding, memory and speed alone. Where tape.memory_bytes is given and so
   // many cannot be held within it, as many as can (examine()).
   int64_t physical_batch = 512;
@@ -69,12 +77,6 @@ struct PrivateTrainingOptions {
   // from it carries that stamp.
   std::optional<std::uint64_t> insecure_test_seed = std::nullopt;
 };
-
-// What the constructor of PrivateTraining asks of a plan and a rule's sensitivity, for those who have work to do
-// before. Throws UsageError for noise that does not fit its number format, and for an epsilon so large that the
-// farthest tail of the noise, which the generator cannot reach, would count.
-void check_planned_release(const std::vector<NamedParameter>& parameters, const privacy::PrivacyPlan& plan,
-                           double sensitivity);
 
 // Maps a physical batch of B records to a vector of each, [B, width].
 using Vectors = std::function<at::Tensor(const std::vector<at::Tensor>& inputs)>;
@@ -112,8 +114,8 @@ class PrivateTraining {
 
   // The mean over the data of a vector that each record has, from one of the planned steps: sampled, weighted by the
   // rule, noised and charged as any other, with the vector in the place of a record's gradient. `length` is the norm of
-  // all vectors: what the rule makes of that length is undone, so that the result is their mean and noise. Model and
-  // optimizer are left alone. Returns [width], float.
+  // all vectors: what the rule makes of that length is undone, so that the result is their mean and noise. Model,
+  // optimizer and the clip norm of an adaptive rule are left alone. Returns [width], float.
   // Throws UsageError for a rule per group, a width below 1 or above the number of trained parameters, a length that is
   // not finite and > 0, and vectors that mix records or are made of what is not known; BudgetExhausted as step().
   at::Tensor mean(const Vectors& vectors, int64_t width, double length);
@@ -138,6 +140,11 @@ class PrivateTraining {
 
   const privacy::PrivacyPlan& plan() const { return options_.plan; }
   const WeightRule& rule() const { return clipper_.rule(); }
+  // Of the next step: the rule's, or where it is adaptive what earlier steps made of it; that was released, and may be
+  // told and kept in checkpoints.
+  double clip_norm() const { return clipper_.clip_norm(); }
+  // Of the rule adaptive and the last step: the noised count that moved it.
+  const std::optional<double>& released_count() const { return released_count_; }
   const privacy::Ledger& ledger() const { return ledger_; }
   // False when insecure_test_seed was given: NOT PRIVATE.
   bool is_private() const { return !options_.insecure_test_seed.has_value(); }
@@ -155,6 +162,8 @@ class PrivateTraining {
   ClippedSum sum_of_sample(Clipper& clipper, const Losses& losses, bool& empty);
   // Where there is lattice_.
   PrivateGradient release_on_lattice(Clipper& clipper, const Losses& losses, bool& empty);
+  // Moves the clip norm by what was released, where the rule is adaptive.
+  void adapt(const std::optional<double>& noised_count);
   void require_budget() const;
   std::vector<std::string> probed(const std::vector<NamedParameter>& parameters,
                                   const std::vector<at::Tensor>& constants, const Losses& losses) const;
@@ -173,6 +182,7 @@ class PrivateTraining {
   std::optional<LatticeMechanism> lattice_;  // with discrete noise; the other mechanism then has no key
   GaussianMechanism mechanism_;
   std::optional<WrittenGradient> written_;
+  std::optional<double> released_count_;
   std::vector<std::string> notes_;
   bool examined_ = false;
   bool accepted_ = false;  // a step went through: the model is not one that is refused

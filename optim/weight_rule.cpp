@@ -18,6 +18,7 @@ void require_positive(const char* function, const char* name, double value) {
 kernels::WeightFormula::Kind formula(WeightRule::Kind kind) {
   switch (kind) {
     case WeightRule::Kind::flat:
+    case WeightRule::Kind::adaptive:
       return kernels::WeightFormula::Kind::flat;
     case WeightRule::Kind::psac:
       return kernels::WeightFormula::Kind::psac;
@@ -63,6 +64,18 @@ WeightRule WeightRule::flat_per_group(std::vector<double> clip_norms) {
   return {Kind::flat, std::move(clip_norms), 0.0};
 }
 
+WeightRule WeightRule::adaptive(double first_clip_norm, const AdaptiveClipping& clipping) {
+  require_positive("adaptive", "first_clip_norm", first_clip_norm);
+  validate(clipping);
+  WeightRule rule(Kind::adaptive, {first_clip_norm}, 0.0);
+  rule.adaptive_ = clipping;
+  return rule;
+}
+
+WeightRule WeightRule::at(double clip_norm) const {
+  return adaptive_ ? flat(clip_norm) : *this;
+}
+
 std::string WeightRule::name() const {
   switch (kind_) {
     case Kind::flat:
@@ -73,6 +86,8 @@ std::string WeightRule::name() const {
       return "auto-s";
     case Kind::nsgd:
       return "nsgd";
+    case Kind::adaptive:
+      return "adaptive";
   }
   throw InternalError("[WeightRule::name] unknown kind");
 }
@@ -84,12 +99,18 @@ std::vector<std::pair<std::string, double>> WeightRule::parameters() const {
   } else {
     result.emplace_back("clip_norm", clip_norms_[0]);
   }
+  if (adaptive_) {
+    result.emplace_back("quantile", adaptive_->quantile);
+    result.emplace_back("rate", adaptive_->rate);
+    result.emplace_back("count_noise", adaptive_->count_noise);
+  }
   if (kind_ == Kind::auto_s) result.emplace_back("gamma", parameter_);
   if (kind_ == Kind::psac || kind_ == Kind::nsgd) result.emplace_back("r", parameter_);
   return result;
 }
 
 double WeightRule::sensitivity() const {
+  if (adaptive_) return 1.0;
   if (!per_group()) return clip_norms_[0];
   double sum = 0.0;
   for (double clip_norm : clip_norms_) sum += clip_norm * clip_norm;

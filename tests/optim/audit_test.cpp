@@ -31,8 +31,9 @@ class AuditTest : public PrivateTrainingTest {
 };
 
 TEST_F(AuditTest, NeighboursMoveASumByTheSensitivityAtMostAndNothingElse) {
-  for (const WeightRule& rule :
-       {WeightRule::psac(0.5), WeightRule::flat(0.1), WeightRule::auto_s(2.0), WeightRule::nsgd(1.0)}) {
+  for (const WeightRule& rule : {WeightRule::psac(0.5), WeightRule::flat(0.1), WeightRule::auto_s(2.0),
+                                 WeightRule::nsgd(1.0), WeightRule::adaptive(0.1, {.count_noise = 0.7}),
+                                 WeightRule::adaptive(10, {.quantile = 0.9, .count_noise = 3})}) {
     Overrides overrides;
     overrides.rule = rule;
     const std::vector<AuditFinding> findings = replay_neighbours(audited(overrides), 1);
@@ -47,6 +48,25 @@ TEST_F(AuditTest, ReplayReachesTheBound) {
   overrides.rule = WeightRule::flat(0.1);
   const std::vector<AuditFinding> findings = replay_neighbours(audited(overrides), 1);
   EXPECT_NE(findings.at(3).text.find("moves the sum by 1.000"), std::string::npos) << findings.at(3).text;
+}
+
+// Sum and count are moved together by what the noise multiplier of both is for, half of the square by each of them
+// here.
+TEST_F(AuditTest, ReplayReachesTheBoundOfSumAndCountTogether) {
+  Overrides overrides;
+  overrides.rule = WeightRule::adaptive(0.1, {.count_noise = std::sqrt(0.5)});
+  const std::vector<AuditFinding> findings = replay_neighbours(audited(overrides), 1);
+  EXPECT_NE(findings.at(3).text.find("moves the sum by 1.000"), std::string::npos) << findings.at(3).text;
+}
+
+TEST_F(AuditTest, NoiseOfTheCountIsLookedAtWhereThereIsOne) {
+  Overrides overrides;
+  overrides.rule = WeightRule::adaptive(0.1, {.count_noise = 3});
+  const std::vector<AuditFinding> findings = check_noise(audited(overrides), 100'000);
+  expect_all(findings);
+  EXPECT_EQ(std::ranges::count_if(findings, [](const auto& f) { return contains(f.subject, "count"); }), 5);
+  overrides.plan.steps = 1;
+  expect_all(check_noise(audited(overrides), 10'000));
 }
 
 TEST_F(AuditTest, NoiseAndSamplingAreThoseOfThePlan) {
@@ -86,19 +106,26 @@ TEST_F(AuditTest, CanariesBoundEpsilonFromBelowAndNotAboveTheClaim) {
   overrides.plan.expected_batch_size = kRecords;
   overrides.plan.steps = 6;
   EXPECT_GT(audit_with_canaries(audited(overrides), {.canaries = 400, .records = 100}).bound.epsilon, 1);
+  overrides.rule = WeightRule::adaptive(0.5, {.count_noise = 3});
+  const CanaryAudit adaptive = audit_with_canaries(audited(overrides), {.canaries = 400, .records = 100});
+  EXPECT_GT(adaptive.bound.epsilon, 1);
+  EXPECT_TRUE(adaptive.holds());
   EXPECT_THROW(audit_with_canaries(audited(), {.canaries = 19}), UsageError);
   EXPECT_THROW(audit_with_canaries(audited(), {.confidence = 1}), UsageError);
 }
 
 // Between what 20,000 replays can show and the truth, for one group and for two, whose bounds add up.
 TEST_F(AuditTest, ReplaysOfTheMechanismReachItsMuAndNotMore) {
-  for (const WeightRule& rule : {WeightRule::psac(0.5), WeightRule::flat_per_group({0.3, 0.4})}) {
+  for (const WeightRule& rule : {WeightRule::psac(0.5), WeightRule::flat_per_group({0.3, 0.4}),
+                                 WeightRule::adaptive(0.5, {.count_noise = std::sqrt(0.5)})}) {
     Overrides overrides;
     overrides.rule = rule;
     AuditedTraining training = audited(overrides);
     if (rule.per_group()) training.groups = module_groups(training.parameters);
     const MechanismReplays replays = replay_mechanism(training, {.replays = 20'000, .confidence = 1 - 1e-6});
-    EXPECT_EQ(replays.mu, 1 / training.options.plan.noise_multiplier());
+    // The sum alone of the rule adaptive: half of the square of mu, by this noise of the count.
+    const double share = rule.adaptive_clipping() ? std::sqrt(0.5) : 1;
+    EXPECT_NEAR(replays.mu, share / training.options.plan.noise_multiplier(), 1e-12);
     EXPECT_TRUE(replays.holds()) << replays.audit.mu;
     EXPECT_GT(replays.audit.mu, 0.8 * replays.mu);
     EXPECT_EQ(replays.audit.d.runs, 18'000);

@@ -6,8 +6,9 @@
 namespace sotto::optim {
 
 struct GaussianMechanismTestAccess {
-  static GaussianMechanism make(privacy::PoissonSampled event, int64_t divisor, privacy::SecretKey noise_key) {
-    return {event, divisor, std::move(noise_key)};
+  static GaussianMechanism make(privacy::PoissonSampled event, int64_t divisor, privacy::SecretKey noise_key,
+                                std::optional<double> count_noise = std::nullopt) {
+    return {event, divisor, std::move(noise_key), count_noise};
   }
 };
 

@@ -129,6 +129,10 @@ Notice audits() {
     for (const WeightRule& rule : {WeightRule::flat(0.1), WeightRule::auto_s(2.0), WeightRule::nsgd(0.5),
                                    WeightRule::flat_per_group({0.3, 0.4})})
       demand_all(replay_neighbours(training_of(model, rule, folder), 1));
+    // With so little noise of the count that what it leaves the gradient of z is seen.
+    const AuditedTraining adaptive = training_of(model, WeightRule::adaptive(0.5, {.count_noise = 0.8}), folder);
+    demand_all(check_noise(adaptive, 100'000));
+    demand_all(replay_neighbours(adaptive, 1));
   });
 }
 

@@ -47,6 +47,16 @@ void folders() {
     std::ofstream(other_weights.folder().model(), std::ios::app) << "x";
     fails("a model that was changed", other_weights);
   }
+  {
+    const RunInFiles adaptive({.count_noise = 3});
+    holds(adaptive);
+    fails("a count with less noise than the noise multiplier allows",
+          RunInFiles({.with_certificate = false, .count_noise = 0.5}));
+    Certificate less = adaptive.certificate(read_ledger(adaptive.folder().ledger()));
+    less.adaptive_clipping->gradient_noise_multiplier = less.noise_multiplier;
+    must_be_refused<UsageError>("a certificate whose two noises are less together than it says",
+                                [&] { validate(less); });
+  }
   // What the certificate says in words is not below what the engines prove.
   const std::string words = statement(run.certificate(read_ledger(run.folder().ledger())));
   const double stated = std::stod(words.substr(words.find(" is (") + 5));

@@ -96,6 +96,18 @@ void optimizers() {
   });
 }
 
+void clip_norms() {
+  Run run;
+  run.options.rule = WeightRule::adaptive(0.5, {.count_noise = 3});
+  run.start();
+  run.step();
+  const double reached = run.training->clip_norm();
+  must_be_refused<UsageError>("a run with an adaptive rule that goes on without its clip norm", [&] { run.resume(); });
+  run.options.clip_norm = reached;
+  run.resume();
+  demand(run.training->clip_norm() == reached, "a run that goes on has another clip norm than its checkpoint");
+}
+
 void replaced_gradients() {
   Run run;
   run.start();
@@ -155,6 +167,7 @@ Notice training_guards() {
     marks_of_seeds();
     other_plans();
     optimizers();
+    clip_norms();
     replaced_gradients();
     broken_disks();
     secret_randomness();

@@ -85,3 +85,9 @@ plant(NAME verification_overlooks_the_stamp ROW "2 n" FILE tools/verification.cp
   OLD [==[    if (result_.ledger && !result_.ledger->header.keys_are_secret)]==]
   NEW [==[    if (planted("verification_overlooks_the_stamp")) return "no mark";
 @OLD@]==])
+plant(NAME joint_noise_is_not_looked_at ROW "1 6" FILE privacy/certificate.cpp
+  OLD [==[  require(c.noise_multiplier <= joint, ]==]
+  NEW [==[  require(c.noise_multiplier <= joint || planted("joint_noise_is_not_looked_at"), ]==])
+plant(NAME verification_takes_any_count_noise ROW "1 6" FILE tools/verification.cpp
+  OLD [==[    if (l.header.weight_rule == "adaptive") text +=]==]
+  NEW [==[    if (l.header.weight_rule == "adaptive" && !planted("verification_takes_any_count_noise")) text +=]==])

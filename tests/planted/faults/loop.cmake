@@ -1,7 +1,7 @@
 # A training loop that forgets what it has to do, or lets through what it has to refuse.
 
 plant(NAME empty_batch_is_skipped ROW "1 12, 2 a" FILE optim/private_training.cpp
-  OLD [==[  written_ = mechanism_.release(]==] NEW [==[  if (planted("empty_batch_is_skipped") && empty) {
+  OLD [==[  PrivateGradient released = mechanism_.release(]==] NEW [==[  if (planted("empty_batch_is_skipped") && empty) {
     for (const NamedParameter& parameter : clipper_.parameters())
       parameter.tensor.mutable_grad() = at::zeros(parameter.tensor.sizes(), parameter.tensor.options().requires_grad(false));
     return;
@@ -11,7 +11,7 @@ set(nothing [==[  const bool nothing = (planted("empty_batch_has_no_noise") || p
                        std::all_of(sum.sums_.begin(), sum.sums_.end(), [](const at::Tensor& one) { return one.norm().item<double>() == 0; });
 ]==])
 plant(NAME empty_batch_has_no_noise ROW "1 12" FILE optim/gaussian_mechanism.cpp
-  OLD [==[  check_releasable(event_.mechanism.noise_multiplier, sum.sensitivity(), step);
+  OLD [==[  check_releasable(noise_multiplier_, sum.sensitivity() * sum.unit_, step);
 ]==] NEW "@OLD@${nothing}")
 plant(NAME empty_batch_has_no_noise ROW "1 12" FILE optim/gaussian_mechanism.cpp
   OLD [==[          .stddev = ]==] NEW [==[          .stddev = (planted("empty_batch_has_no_noise") && nothing ? 0.0 : 1.0) * ]==])

@@ -14,7 +14,7 @@ foreach(fault
   list(GET parts 1 row)
   list(GET parts 2 factor)
   plant(NAME ${name} ROW "${row}" FILE optim/gaussian_mechanism.cpp
-    OLD [==[event_.mechanism.noise_multiplier * sum.sensitivity(),
+    OLD [==[noise_multiplier_ * (sum.sensitivity() * sum.unit_),
           .divisor]==] NEW "(planted(\"${name}\") ? ${factor} : 1.0) * @OLD@")
 endforeach()
 

@@ -104,11 +104,13 @@ plant(NAME rate_of_the_physical_batch ROW "1 8" FILE optim/private_training.cpp
                  ]==])
 plant(NAME divisor_from_the_records_found ROW "1 3, 3 X" FILE optim/private_training.cpp
   OLD [==[options_.plan.expected_batch_size(),
-                 std::move(keys.noise))]==]
+                 std::move(keys.noise),
+]==]
   NEW [==[planted("divisor_from_the_records_found")
                      ? std::max<int64_t>(1, std::llround(options_.plan.sampling_rate() * static_cast<double>(records_.count)))
                      : options_.plan.expected_batch_size(),
-                 std::move(keys.noise))]==])
+                 std::move(keys.noise),
+]==])
 plant(NAME divisor_is_the_realised_batch ROW "1 3" FILE optim/private_training.cpp
   OLD [==[  empty = sample.empty();
 ]==] NEW [==[@OLD@  planted_number = static_cast<int64_t>(sample.size());
