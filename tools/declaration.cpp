@@ -23,6 +23,9 @@ constexpr auto kDeclared = std::to_array<std::string_view>(
      "steps",        "epsilon",          "noise-multiplier",    "noise",        "delta",
      "clip-norm",    "psac-r",           "auto-s-gamma",        "nsgd-r",       "insecure-test-seed"});
 
+// Only where they are set: runs that began before there were these keys are continued.
+constexpr auto kDeclaredWhereSet = std::to_array<std::string_view>({"clip-quantile", "clip-rate", "count-noise"});
+
 std::vector<std::filesystem::path> declared_files(const RunFolder& folder) {
   std::vector<std::filesystem::path> result;
   std::error_code ignored;
@@ -46,6 +49,11 @@ std::string declaration_sha256(const TrainOptions& options, const RunFolder& fol
     const TrainKey* key = find_train_key(name);
     SOTTO_ASSERT(key != nullptr);
     text += fmt::format("{} = {}\n", name, key->get(options).value_or(""));
+  }
+  for (const std::string_view name : kDeclaredWhereSet) {
+    const TrainKey* key = find_train_key(name);
+    SOTTO_ASSERT(key != nullptr);
+    if (const auto value = key->get(options)) text += fmt::format("{} = {}\n", name, *value);
   }
   for (const std::filesystem::path& file : declared_files(folder))
     text += fmt::format("{} {}\n", file.filename().string(), privacy::sha256_hex(file_text(file)));

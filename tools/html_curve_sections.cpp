@@ -133,6 +133,29 @@ std::string learning(const HtmlReport& report) {
   return text + "</section>\n";
 }
 
+std::string clip_norm_over_steps(const HtmlReport& report) {
+  ChartSeries series{.name = "clip norm", .points = {}};
+  for (const LearningPoint& point : report.learning_curve)
+    if (point.clip_norm)
+      series.points.push_back(
+          {.step = point.step, .value = *point.clip_norm, .text = fmt::format("{:.6g}", *point.clip_norm)});
+  if (series.points.empty()) return "";
+  const HtmlChart chart{.id = "clip-norm",
+                        .title = "Clip norm over the steps",
+                        .description = fmt::format("The clip norm is {} after step {} and {} after step {}; all values "
+                                                   "are in the table below.",
+                                                   series.points.front().text, series.points.front().step,
+                                                   series.points.back().text, series.points.back().step),
+                        .value_label = "clip norm",
+                        .from_zero = true,
+                        .series = {series}};
+  return "<section aria-labelledby=\"clip-norms\">\n<h2 id=\"clip-norms\">Clip norm over the steps</h2>\n<p>It "
+         "follows "
+         "from noised counts that the steps released together with their gradients: telling it costs nothing "
+         "more.</p>\n" +
+         to_html(chart) + "</section>\n";
+}
+
 std::string epsilon_over_steps(const HtmlReport& report) {
   if (report.epsilon_curve.empty()) return "";
   ChartSeries charged{.name = "charged in the ledger", .points = {}, .line = ChartSeries::Line::upper_bounds};

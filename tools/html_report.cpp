@@ -51,6 +51,8 @@ void check_learning_curve(const HtmlReport& report) {
     if (point.epsilon_spent && !(std::isfinite(*point.epsilon_spent) && *point.epsilon_spent >= 0))
       refuse(
           fmt::format("epsilon_spent {} at step {}; must be finite and at least 0", *point.epsilon_spent, point.step));
+    if (point.clip_norm && !(std::isfinite(*point.clip_norm) && *point.clip_norm > 0))
+      refuse(fmt::format("clip_norm {} at step {}; must be finite and above 0", *point.clip_norm, point.step));
     check_metrics(point.metrics);
     before = point.step;
   }
@@ -115,7 +117,7 @@ std::string to_html(const HtmlReport& report) {
                      fmt::format("<p class=\"kind\">Report of a training run</p>\n<h1>{}</h1>\n</header>\n<main>\n",
                                  html_escaped(report.name));
   if (is_private) body += guarantee(report, *fields) + coverage(*fields);
-  body += learning(report);
+  body += learning(report) + clip_norm_over_steps(report);
   if (is_private) body += epsilon_over_steps(report);
   if (fields) body += noise_and_signal(report, *fields) + whole_certificate(report, *fields);
   body += repetition(report) + files(report) + "</main>\n" + "<footer><p>Written by sotto " +

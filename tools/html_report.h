@@ -2,9 +2,9 @@
 // report.html: what is to be said of a training run, as one page that needs nothing beside it (html_page.h).
 //
 // A run with a certificate of privacy shows: its guarantee, with the sentences that may be quoted; what is covered and
-// what is not; the learning curve; epsilon over the steps; noise against the largest signal; the whole certificate; the
-// command and the files. Every value of the certificate stands in an element whose attribute data-field names its place
-// in certificate.json (certificate_fields.h), in the text of that file.
+// what is not; the learning curve; the clip norm where it moved; epsilon over the steps; noise against the largest
+// signal; the whole certificate; the command and the files. Every value of the certificate stands in an element whose
+// attribute data-field names its place in certificate.json (certificate_fields.h), in the text of that file.
 //
 // A run that is NOT PRIVATE says so in a red banner at the top, with the reason, and shows no epsilon and no delta: not
 // the certificate's, not the curve's, not those of the evaluations. Its command is shown as it is: the budget in it was

@@ -14,7 +14,7 @@ constexpr std::string_view kStamp = "NOT PRIVATE: ";
 
 // Known to claim no privacy: what a run that is NOT PRIVATE may show of its certificate. A prefix ends with a full
 // stop.
-constexpr std::array<std::string_view, 25> kClaimless = {"schema",
+constexpr std::array<std::string_view, 26> kClaimless = {"schema",
                                                          "sotto_version",
                                                          "private",
                                                          "stamp",
@@ -33,6 +33,7 @@ constexpr std::array<std::string_view, 25> kClaimless = {"schema",
                                                          "dataset_size_declared",
                                                          "clip_norm",
                                                          "weight_rule.",
+                                                         "adaptive_clipping.",
                                                          "planned.steps",
                                                          "executed.steps",
                                                          "input_scaling",
@@ -40,7 +41,7 @@ constexpr std::array<std::string_view, 25> kClaimless = {"schema",
                                                          "files.",
                                                          "ledger."};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 40> kLabels = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 42> kLabels = {{
     {"schema", "form of the certificate"},
     {"sotto_version", "version of sotto"},
     {"run", "identifier of the run"},
@@ -63,6 +64,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 40> kLabels 
     {"clip_norm", "clip norm"},
     {"weight_rule.name", "weight rule"},
     {"weight_rule.bound", "largest norm of one contribution"},
+    {"adaptive_clipping.gradient_noise_multiplier", "noise of the sum of gradients, in clip norms"},
+    {"adaptive_clipping.count_noise", "noise of the count of records below the clip norm"},
     {"planned.steps", "steps, planned"},
     {"planned.epsilon", "epsilon, planned steps"},
     {"planned.delta", "delta, planned steps"},
@@ -158,17 +161,24 @@ std::string coverage(const CertificateFields& fields) {
 std::string noise_and_signal(const HtmlReport& report, const CertificateFields& fields) {
   const privacy::Certificate& c = *report.certificate;
   const NoiseRatio noise =
-      noise_ratio(c.noise_multiplier, c.weight_rule_bound, c.expected_batch_size, report.trained_parameters);
-  const std::string multiplier = fields.html("noise_multiplier"), bound = fields.html("weight_rule.bound"),
-                    batch = fields.html("expected_batch_size");
+      noise_ratio(c.adaptive_clipping ? c.adaptive_clipping->gradient_noise_multiplier : c.noise_multiplier,
+                  c.weight_rule_bound, c.expected_batch_size, report.trained_parameters);
+  const std::string multiplier = fields.html(c.adaptive_clipping ? "adaptive_clipping.gradient_noise_multiplier"
+                                                                 : "noise_multiplier"),
+                    bound = fields.html("weight_rule.bound"), batch = fields.html("expected_batch_size");
   const std::string parameters = fmt::format("{}", report.trained_parameters);
   std::string text = fmt::format(
       "<section aria-labelledby=\"noise\">\n<h2 id=\"noise\">Noise and signal</h2>\n<p>A step releases the mean of "
       "clipped gradients with noise: the sum of the contributions of the batch, each of norm at most {}, plus normal "
-      "noise, divided by the expected batch size {}.</p>\n<table class=\"settings\">\n<caption>Of one step; rounded to "
+      "noise, divided by the expected batch size {}.{}</p>\n<table class=\"settings\">\n<caption>Of one step; rounded "
+      "to "
       "four digits</caption>\n<thead><tr><th scope=\"col\">what</th><th "
       "scope=\"col\">size</th></tr></thead>\n<tbody>\n",
-      bound, batch);
+      bound, batch,
+      c.adaptive_clipping
+          ? " Norms and noise are in units of the clip norm of the step, which moves; the noise is what "
+            "the count of records below it leaves of the noise multiplier."
+          : "");
   text += row("noise: standard deviation of one coordinate of that mean",
               fmt::format("{} \u00d7 {} / {} = {:.4g}", multiplier, bound, batch, noise.deviation));
   if (report.trained_parameters > 0)

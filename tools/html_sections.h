@@ -17,6 +17,8 @@ std::string guarantee(const HtmlReport& report, const CertificateFields& fields)
 std::string coverage(const CertificateFields& fields);
 // Metrics on public test records, and those on private ones with their stamp.
 std::string learning(const HtmlReport& report);
+// Of a run with the rule adaptive.
+std::string clip_norm_over_steps(const HtmlReport& report);
 // Of a private run.
 std::string epsilon_over_steps(const HtmlReport& report);
 std::string noise_and_signal(const HtmlReport& report, const CertificateFields& fields);

@@ -29,6 +29,9 @@ LearningPoint point_of(privacy::JsonNode line) {
     if (member.key == "epsilon_spent") {
       if (value && *value < 0) line.refuse(member.key, member.value, "at least 0");
       point.epsilon_spent = value;
+    } else if (member.key == "clip_norm") {
+      if (!value || *value <= 0) line.refuse(member.key, member.value, "above 0");
+      point.clip_norm = value;
     } else if (value) {
       point.metrics.push_back({member.key, *value});
     }

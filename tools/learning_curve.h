@@ -22,14 +22,15 @@ struct LearningPoint {
   std::optional<double> epsilon_spent;
   std::vector<Metric> metrics;  // in the order of the file; empty where there were no test records
   std::optional<std::string> not_private;
+  std::optional<double> clip_norm = {};  // of the rule adaptive, after the step: released, and no metric of tests
 
   friend bool operator==(const LearningPoint&, const LearningPoint&) = default;
 };
 
 // The evaluations by growing step. Each line is an object with `step`, `epsilon_spent` (a number or null), perhaps
-// `not_private`, and metrics, numbers or null. A step that comes again, or earlier ones after it, are of a run that
-// went back to its checkpoint: the later lines count. Throws DataError with file and line for anything else, for a line
-// that is cut, and where the file cannot be read.
+// `not_private` and `clip_norm`, and metrics, numbers or null. A step that comes again, or earlier ones after it, are
+// of a run that went back to its checkpoint: the later lines count. Throws DataError with file and line for anything
+// else, for a line that is cut, and where the file cannot be read.
 std::vector<LearningPoint> read_learning_curve(const std::filesystem::path& path);
 
 }  // namespace sotto::tools

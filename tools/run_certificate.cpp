@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sotto/privacy/adaptive_clipping.h>
 #include <sotto/tools/model_flags.h>
 #include <sotto/tools/run_certificate.h>
 
@@ -27,6 +28,10 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   result.weight_rule = training.rule().name();
   for (const auto& [name, value] : training.rule().parameters()) result.weight_rule_parameters[name] = value;
   result.weight_rule_bound = training.rule().sensitivity();
+  if (const auto& clipping = training.rule().adaptive_clipping())
+    result.adaptive_clipping = {.gradient_noise_multiplier = privacy::gradient_noise_beside_count(
+                                    privacy.noise_multiplier(), clipping->count_noise),
+                                .count_noise = clipping->count_noise};
   result.planned = {.steps = privacy.steps(), .epsilon = planned_epsilon(plan), .delta = privacy.delta()};
   result.executed = {
       .steps = training.steps_charged(), .epsilon = spent_epsilon(plan, ledger.spent), .delta = privacy.delta()};

@@ -28,13 +28,13 @@ const std::string& field(const models::Metadata& metadata, const char* name, con
 void save_run_checkpoint(const std::filesystem::path& path, models::TrainableModel& model,
                          torch::optim::Optimizer& optimizer, const RunCheckpoint& state,
                          const privacy::BeforeRename& before_rename) {
-  models::save_state(path, state_tensors(model, optimizer),
-                     {{"applied_steps", fmt::format("{}", state.applied_steps)},
-                      {"updates", fmt::format("{}", state.updates)},
-                      {"ledger_head", state.ledger_head},
-                      {"lr", fmt::format("{}", state.lr)},
-                      {"declared", state.declared}},
-                     before_rename);
+  models::Metadata metadata = {{"applied_steps", fmt::format("{}", state.applied_steps)},
+                               {"updates", fmt::format("{}", state.updates)},
+                               {"ledger_head", state.ledger_head},
+                               {"lr", fmt::format("{}", state.lr)},
+                               {"declared", state.declared}};
+  if (state.clip_norm) metadata["clip_norm"] = fmt::format("{}", *state.clip_norm);
+  models::save_state(path, state_tensors(model, optimizer), metadata, before_rename);
 }
 
 RunCheckpoint load_run_checkpoint(const std::filesystem::path& path, models::TrainableModel& model,
@@ -51,6 +51,7 @@ RunCheckpoint load_run_checkpoint(const std::filesystem::path& path, models::Tra
     state.applied_steps = parse_integer("applied_steps", field(metadata, "applied_steps", path));
     state.updates = parse_integer("updates", field(metadata, "updates", path));
     state.lr = parse_real("lr", field(metadata, "lr", path));
+    if (metadata.contains("clip_norm")) state.clip_norm = parse_real("clip_norm", metadata.at("clip_norm"));
   } catch (const UsageError& error) {
     throw DataError(fmt::format("[checkpoint] {}: {}", path.string(), error.what()));
   }

@@ -1,7 +1,8 @@
 #pragma once
 // The checkpoint of a run: what is trained, what was found out of the data (models/centred.h), what the optimizer
-// keeps, lr, numbers of applied steps and of updates, the head of the ledger at that moment, and what the run declared
-// of its data and model. Neither keys nor positions of noise or sampler are in it: a continued run draws new ones.
+// keeps, lr, numbers of applied steps and of updates, the clip norm that an adaptive rule reached, the head of the
+// ledger at that moment, and what the run declared of its data and model. Neither keys nor positions of noise or
+// sampler are in it: a continued run draws new ones.
 //
 // A private run goes on from one that its ledger knows: checkpoint_anchor.h.
 
@@ -11,6 +12,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace sotto::tools {
@@ -21,6 +23,7 @@ struct RunCheckpoint {
   std::string ledger_head;    // SHA-256 of the ledger's last line; empty without a ledger
   double lr = 0;              // of the run, before a schedule; > 0, required in the file
   std::string declared;       // declaration_sha256() when the run began
+  std::optional<double> clip_norm = std::nullopt;  // reached by the rule adaptive, of which it is required; > 0
 };
 
 // The file appears whole or not at all, once `before_rename` was called. Throws IoError, and what that throws.

@@ -7,6 +7,7 @@
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/run_inputs.h>
 #include <sotto/tools/run_model.h>
+#include <sotto/tools/run_rule.h>
 #include <sotto/tools/text_tensors.h>
 #include <sotto/tools/training_data.h>
 
@@ -70,7 +71,8 @@ Certificates checked_base(const Certificates& given, const TrainingJob& job, con
 
 // What the model has to say against the plan is told before the records are prepared.
 void check_budget(const TrainOptions& options, const TrainingPlan& plan, const models::TrainableModel& model) {
-  if (plan.privacy) optim::check_planned_release(trainable_parameters(model), *plan.privacy, options.clip_norm);
+  if (plan.privacy)
+    optim::check_planned_release(trainable_parameters(model), *plan.privacy, weight_rule(options, plan, 1));
 }
 
 RunInputs read_records(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {

@@ -37,6 +37,8 @@ std::string to_json(const RunReport& report, bool finished) {
   object["steps_planned"] = report.plan.steps;
   object["steps_applied"] = report.applied_steps;
   object["rule"] = report.job.options.rule;
+  if (report.training != nullptr && report.training->rule().adaptive_clipping())
+    object["clip_norm"] = report.training->clip_norm();
   object["model"] = report.job.options.model;
   object["device"] = report.device;
   object["matmul"] = report.job.options.matmul;
@@ -57,6 +59,9 @@ std::string to_text(const RunReport& report) {
         fmt::format("epsilon           {} at delta {}, for {} steps charged in the ledger\n",
                     shown_epsilon(report.job.options, spent_epsilon(report.plan, report.training->ledger().spent())),
                     report.plan.privacy->delta(), report.steps);
+  if (report.training != nullptr && report.training->rule().adaptive_clipping())
+    text += fmt::format("clip norm         {:.6g} after the last step, begun with {}; released, as the gradients are\n",
+                        report.training->clip_norm(), report.training->rule().clip_norm());
   text += fmt::format("time              {} s\n", seconds(report));
   if (report.device != "cpu") text += fmt::format("device            {}\n", report.device);
   if (report.job.options.matmul != "stock") text += fmt::format("matmul            {}\n", report.job.options.matmul);

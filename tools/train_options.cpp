@@ -151,12 +151,21 @@ std::span<const TrainKey> train_keys() {
        "normal, in floating point; or discrete: integers, summed and noised exactly, record by record: secure against "
        "attacks on low-order bits, many times slower, and of a larger epsilon; on the processor only"},
       {"delta", &O::delta, "DELTA", "Probability of failure [1e-5 when that is below 1 / dataset size]"},
-      {"rule", &O::rule, "RULE", "psac, flat, auto-s or nsgd; none is plain training and NOT PRIVATE"},
+      {"rule", &O::rule, "RULE", "psac, flat, auto-s, nsgd or adaptive; none is plain training and NOT PRIVATE"},
       {"psac-r", &O::psac_r, "R", "r of psac [0.1]"},
       {"auto-s-gamma", &O::auto_s_gamma, "GAMMA", "gamma of auto-s [0.01]"},
       {"nsgd-r", &O::nsgd_r, "R", "r of nsgd [0.01]"},
+      {"clip-quantile", &O::clip_quantile, "Q",
+       "Of adaptive (Andrew et al., NeurIPS 2021): the clip norm follows the norm that a share Q of the gradients do "
+       "not "
+       "exceed, by counts that are noised and released with the gradients [0.5]"},
+      {"clip-rate", &O::clip_rate, "RATE",
+       "Of adaptive: the clip norm is multiplied by exp(-RATE (noised share - Q)) after a step [0.2]"},
+      {"count-noise", &O::count_noise, "S",
+       "Of adaptive: standard deviation of the noise of a count, in records; the gradient gets so much more that both "
+       "together cost what one would [batch / 20, at least twice the noise multiplier]"},
       {"per-group", &O::per_group, "", "Clip every layer on its own, to clip norm / sqrt(layers); rule flat only"},
-      {"clip-norm", &O::clip_norm, "C", "Bound on the norm of a record's gradient"},
+      {"clip-norm", &O::clip_norm, "C", "Bound on the norm of a record's gradient; of adaptive in the first step"},
       {"model", &O::model, "MODEL", kModelHelp},
       {"model-sha256", &O::model_sha256, "HASH", "Refuse a model file, or weights, of another SHA-256"},
       {"public-base", &O::public_base, "",

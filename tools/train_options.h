@@ -15,6 +15,8 @@ namespace sotto::tools {
 inline constexpr double kDefaultPsacR = 0.1;
 inline constexpr double kDefaultAutoSGamma = 0.01;
 inline constexpr double kDefaultNsgdR = 0.01;
+inline constexpr double kDefaultClipQuantile = 0.5;
+inline constexpr double kDefaultClipRate = 0.2;
 
 struct TrainOptions {
   std::string dataset;  // a preset of data/dataset.h or data/text_preset.h, or empty:
@@ -46,10 +48,12 @@ struct TrainOptions {
   std::optional<double> epsilon, noise_multiplier;  // exactly one, unless rule is "none"
   std::string noise = "normal";                     // or discrete: privacy/plan.h
   std::optional<double> delta;
-  std::string rule = "psac";                           // psac, flat, auto-s, nsgd; none: NOT PRIVATE
+  std::string rule = "psac";                           // psac, flat, auto-s, nsgd, adaptive; none: NOT PRIVATE
   std::optional<double> psac_r, auto_s_gamma, nsgd_r;  // 0.1, 0.01, 0.01; each with its own rule only
+  // Of adaptive: 0.5, 0.2, and what privacy::default_count_noise() says.
+  std::optional<double> clip_quantile, clip_rate, count_noise;
   bool per_group = false;
-  double clip_norm = 0.1;
+  double clip_norm = 0.1;                // of adaptive the first one
   std::string model = "cnn";             // model_flags.h: a ready network, a file, or the folder of a published model
   std::string model_sha256;              // of the file, or of the folder's weights; filled in when a run begins
   bool public_base = false;              // the model's weights, NOT PRIVATE, were trained on public records

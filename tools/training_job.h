@@ -125,6 +125,6 @@ using TrainingVersionFunction = const char*();
 using TrainingRunFunction = void(const TrainingJob*, TrainingOutcome*);
 
 // Raised with every change of the types above.
-#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 19"
+#define SOTTO_TRAINING_INTERFACE SOTTO_VERSION " interface 20"
 
 }  // namespace sotto::tools

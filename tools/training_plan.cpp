@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sotto/privacy/adaptive_clipping.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/cost_figures.h>
@@ -19,6 +20,7 @@ constexpr int64_t kMaxPhysicalBatch = 1 << 20;
 constexpr int64_t kPhysicalBatch = 512;
 constexpr int64_t kLargePassPhysicalBatch = 64;  // of networks that hold much for each record
 constexpr int64_t kMaxThreads = 1024;
+constexpr double kLeastClipRate = 1e-6, kMostClipRate = 1;
 constexpr int64_t kMaxLoraRank = 1 << 16, kMaxLayers = 1 << 16;
 
 void check_choice(const char* flag, const std::string& value, std::initializer_list<const char*> allowed) {
@@ -45,6 +47,7 @@ void check_rule_parameter(const TrainOptions& o, const char* flag, std::optional
 void check_noise_correction(const TrainOptions& o) {
   if (!o.noise_correction) return;
   const auto refuse = [](const char* why) { throw UsageError(fmt::format("[--noise-correction] {}", why)); };
+  if (o.rule == "adaptive") refuse("has no place with --rule adaptive, whose noise changes from step to step");
   if (o.optimizer == "sgd") refuse("has no effect: only adam and adamw have a mean of squares");
   if (o.rule == "none") refuse("has no effect: without privacy there is no noise");
   if (o.optimizer == "adam" && o.weight_decay > 0)
@@ -58,6 +61,35 @@ void check_kind_of_noise(const TrainOptions& o) {
   if (o.rule == "none") refuse("has no place with --rule none: without privacy there is no noise");
   if (o.device != "cpu") refuse("noise is drawn on the processor only: leave --device out");
   if (!o.memory.empty()) refuse("noise and --memory exclude each other: every record is run on its own");
+}
+
+void check_adaptive_clipping(const TrainOptions& o) {
+  check_rule_parameter(o, "--clip-quantile", o.clip_quantile, "adaptive");
+  check_rule_parameter(o, "--clip-rate", o.clip_rate, "adaptive");
+  check_rule_parameter(o, "--count-noise", o.count_noise, "adaptive");
+  if (o.clip_quantile && !(*o.clip_quantile < 1))
+    throw UsageError(fmt::format("[--clip-quantile] bad value: {}; must be above 0 and below 1", *o.clip_quantile));
+  if (o.clip_rate && !(*o.clip_rate >= kLeastClipRate && *o.clip_rate <= kMostClipRate))
+    throw UsageError(
+        fmt::format("[--clip-rate] bad value: {}; must be {} to {}", *o.clip_rate, kLeastClipRate, kMostClipRate));
+  if (o.rule != "adaptive") return;
+  const auto refuse = [](const char* why) { throw UsageError(fmt::format("[--rule] adaptive {}", why)); };
+  if (o.noise != "normal") refuse("has normal noise only: leave --noise out");
+  if (o.device != "cpu") refuse("counts records on the processor only: leave --device out");
+}
+
+// The noise of the count that was chosen, or the default; both beside the noise multiplier of the plan.
+double checked_count_noise(const TrainOptions& o, double noise_multiplier) {
+  if (o.rule != "adaptive") return 0;
+  const double noise = o.count_noise.value_or(privacy::default_count_noise(noise_multiplier, o.batch));
+  const double least = privacy::kLeastCountNoise * noise_multiplier / 2;
+  if (noise < least)
+    throw UsageError(fmt::format(
+        "[--count-noise] bad value: {}; must be at least {:.4g} beside a noise multiplier of {:.4g}, or the "
+        "count alone would spend what gradient and count may together",
+        noise, least, noise_multiplier));
+  privacy::gradient_noise_beside_count(noise_multiplier, noise);
+  return noise;
 }
 
 void check_sha256(const TrainOptions& o) {
@@ -160,6 +192,9 @@ std::string rule_text(const TrainOptions& o) {
   if (o.rule == "psac") return fmt::format("psac, r {}", o.psac_r.value_or(kDefaultPsacR));
   if (o.rule == "auto-s") return fmt::format("auto-s, gamma {}", o.auto_s_gamma.value_or(kDefaultAutoSGamma));
   if (o.rule == "nsgd") return fmt::format("nsgd, r {}", o.nsgd_r.value_or(kDefaultNsgdR));
+  if (o.rule == "adaptive")
+    return fmt::format("adaptive, quantile {}, rate {}", o.clip_quantile.value_or(kDefaultClipQuantile),
+                       o.clip_rate.value_or(kDefaultClipRate));
   return o.per_group ? "flat, each layer on its own" : o.rule;
 }
 
@@ -215,7 +250,7 @@ void check_adaptation(const TrainOptions& o) {
 TrainingPlan make_training_plan(const TrainOptions& o) {
   TrainingPlan plan;
   plan.data = declared_data(o);
-  check_choice("--rule", o.rule, {"psac", "flat", "auto-s", "nsgd", "none"});
+  check_choice("--rule", o.rule, {"psac", "flat", "auto-s", "nsgd", "adaptive", "none"});
   check_model(o, plan.data);
   const bool published = plan.data.text ? !plan.data.text->from_scratch : o.model == kMobileNet;
   plan.adapt = published && o.adapt.empty() ? kDefaultAdaptation : o.adapt;
@@ -232,6 +267,7 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
   check_choice("--matmul", o.matmul, {"stock", "fast"});
   check_device(o.device);
   check_kind_of_noise(o);
+  check_adaptive_clipping(o);
   check_noise_correction(o);
   check_positive("--clip-norm", o.clip_norm);
   check_lr("--lr", o.lr);
@@ -274,6 +310,7 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
     return plan;
   }
   plan.privacy = privacy_plan(o, plan);
+  plan.count_noise = checked_count_noise(o, plan.privacy->noise_multiplier());
   if (o.insecure_test_seed) plan.not_private = "noise and sampling came from a test seed and can be repeated by anyone";
   return plan;
 }
@@ -317,9 +354,16 @@ std::string describe(const TrainOptions& o, const TrainingPlan& plan) {
                         o.steps ? ""
                                 : fmt::format(" = ceil({} epochs x {} / {})", o.epochs.value_or(kDefaultEpochs),
                                               p.dataset_size(), p.expected_batch_size()));
-    text += fmt::format("weight rule       {}; clip norm {}\n", rule_text(o), o.clip_norm);
+    text += fmt::format("weight rule       {}; {}clip norm {}\n", rule_text(o), o.rule == "adaptive" ? "first " : "",
+                        o.clip_norm);
     text += fmt::format("noise multiplier  {}{}\n", format_rounded_up(p.noise_multiplier(), kShownDigits),
                         p.noise() == privacy::Noise::discrete ? ", discrete: every record on its own" : "");
+    if (o.rule == "adaptive")
+      text += fmt::format(
+          "noises            {:.6g} times the clip norm on the sum of gradients, {:.6g} on the count of those below "
+          "it; "
+          "together the noise multiplier\n",
+          privacy::gradient_noise_beside_count(p.noise_multiplier(), plan.count_noise), plan.count_noise);
     text += plan.not_private.empty()
                 ? fmt::format("guarantee         epsilon {} at delta {} for all {} steps{} (certified upper bound)\n",
                               shown_epsilon(o, planned_epsilon(plan)), p.delta(), p.steps(),
@@ -342,6 +386,11 @@ TrainOptions resolved(TrainOptions options, const TrainingPlan& plan) {
   if (options.rule == "psac") options.psac_r = options.psac_r.value_or(kDefaultPsacR);
   if (options.rule == "auto-s") options.auto_s_gamma = options.auto_s_gamma.value_or(kDefaultAutoSGamma);
   if (options.rule == "nsgd") options.nsgd_r = options.nsgd_r.value_or(kDefaultNsgdR);
+  if (options.rule == "adaptive") {
+    options.clip_quantile = options.clip_quantile.value_or(kDefaultClipQuantile);
+    options.clip_rate = options.clip_rate.value_or(kDefaultClipRate);
+    options.count_noise = plan.count_noise;
+  }
   if (plan.data.text) {
     options.max_tokens = plan.data.text->max_tokens;
     if (!plan.data.text->from_scratch && options.pooling.empty()) options.pooling = kDefaultPooling;

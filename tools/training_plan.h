@@ -32,6 +32,7 @@ struct TrainingPlan {
   std::string kernel_costs;                     // cost_figures.h
   std::optional<privacy::PrivacyPlan> privacy;  // none for rule "none"
   std::optional<TuningRecord> tuning;           // of a run that is one of several; taken by take_tuning()
+  double count_noise = 0;                       // of the rule adaptive; 0 of any other
   // Why the run is NOT PRIVATE; empty for a private one.
   std::string not_private;
 };

@@ -16,6 +16,7 @@
 #include <sotto/tools/run_device.h>
 #include <sotto/tools/run_optimizer.h>
 #include <sotto/tools/run_report.h>
+#include <sotto/tools/run_rule.h>
 #include <sotto/tools/slow_notice.h>
 #include <sotto/tools/stop_signal.h>
 #include <sotto/tools/training_data.h>
@@ -38,15 +39,6 @@ constexpr const char* kBeforeTrain = "sotto: stopped before the run began: nothi
 constexpr const char* kBeforeResume = "sotto: stopped before the run went on: nothing more was charged\n";
 constexpr const char* kBeforeTuned = "sotto: stopped before a run of the tuning went on; the tuning can be resumed\n";
 constexpr int64_t kEvaluations = 10;  // over the whole run, the last one included
-
-optim::WeightRule weight_rule(const TrainOptions& o, size_t groups) {
-  if (o.rule == "psac") return optim::WeightRule::psac(o.clip_norm, o.psac_r.value_or(kDefaultPsacR));
-  if (o.rule == "auto-s") return optim::WeightRule::auto_s(o.clip_norm, o.auto_s_gamma.value_or(kDefaultAutoSGamma));
-  if (o.rule == "nsgd") return optim::WeightRule::nsgd(o.clip_norm, o.nsgd_r.value_or(kDefaultNsgdR));
-  if (!o.per_group) return optim::WeightRule::flat(o.clip_norm);
-  return optim::WeightRule::flat_per_group(
-      std::vector<double>(groups, o.clip_norm / std::sqrt(static_cast<double>(groups))));
-}
 
 }  // namespace
 
@@ -113,12 +105,13 @@ optim::PrivateTrainingOptions TrainingRun::private_options(bool resume, const st
   const TrainOptions& o = job_.options;
   optim::PrivateTrainingOptions options{
       .plan = *plan_.privacy,
-      .rule = weight_rule(o, groups.empty() ? 1 : *std::ranges::max_element(groups) + 1),
+      .rule = weight_rule(o, plan_, groups.empty() ? 1 : *std::ranges::max_element(groups) + 1),
       .ledger = folder_.ledger(),
       .unit_is_group = plan_.data.text && plan_.data.text->texts_per_group > 0,
       .resume = resume,
       .physical_batch = plan_.physical_batch,
       .constants = constants(model())};
+  if (resume) options.clip_norm = clip_norm_;
   options.inputs = record_specs(shape_);
   options.tape.memory_bytes = plan_.memory_bytes;
   if (costs_) options.tape.costs = to_kernel_costs(*costs_);
@@ -240,6 +233,7 @@ ExitCode TrainingRun::resume() {
         fmt::format("[resume] {} is finished: all {} planned steps were taken", folder_.path().string(), plan_.steps));
   applied_steps_ = state.applied_steps;
   updates_ = state.updates;
+  clip_norm_ = state.clip_norm;
   start(true);
   if (private_ && (private_->ledger().contents().checkpoints.size() != ledger.checkpoints.size() ||
                    private_->steps_charged() != ledger.steps_charged()))
@@ -385,8 +379,14 @@ void TrainingRun::save() {
                        .updates = updates_,
                        .ledger_head = private_ ? private_->ledger().head_hash() : "",
                        .lr = plan_.lr,
-                       .declared = declared_},
+                       .declared = declared_,
+                       .clip_norm = adaptive_clip_norm()},
                       record);
+}
+
+std::optional<double> TrainingRun::adaptive_clip_norm() const {
+  if (!private_ || !private_->rule().adaptive_clipping()) return std::nullopt;
+  return private_->clip_norm();
 }
 
 std::optional<TestResult> TrainingRun::evaluate() {
@@ -395,6 +395,7 @@ std::optional<TestResult> TrainingRun::evaluate() {
     run_model(job_.options.model, Told::whole, [&] { result = measure(model(), *inputs_.test, plan_.data); });
   nlohmann::ordered_json line = {{"step", steps_done()}, {"epsilon_spent", nullptr}, {"accuracy", nullptr}};
   if (private_ && plan_.not_private.empty()) line["epsilon_spent"] = spent_epsilon(plan_, private_->ledger().spent());
+  if (const auto clip_norm = adaptive_clip_norm()) line["clip_norm"] = *clip_norm;
   if (result) add_to(line, *result);
   if (!plan_.not_private.empty()) line["not_private"] = plan_.not_private;
   append_metrics(folder_.metrics(), line.dump());

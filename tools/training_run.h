@@ -59,6 +59,7 @@ class TrainingRun {
   void save();
   [[noreturn]] void refuse_without_checkpoint() const;
   // On the test records; also goes to metrics.jsonl. Nothing without test records.
+  std::optional<double> adaptive_clip_norm() const;  // nothing for any other rule
   std::optional<TestResult> evaluate();
   void write_artefacts() const;
   void report(const std::optional<TestResult>& result, bool finished) const;
@@ -83,6 +84,7 @@ class TrainingRun {
   std::unique_ptr<PlainTraining> plain_;
   int64_t applied_steps_ = 0, updates_ = 0;  // run_checkpoint.h
   std::string declared_;                     // the same
+  std::optional<double> clip_norm_;          // the same: what a run that goes on begins with
   bool told_ = false;                        // the folder
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };

@@ -14,9 +14,9 @@ namespace {
 constexpr auto kModelKeys =
     std::to_array<std::string_view>({"model", "adapt", "adapt-layers", "lora-rank", "lora-alpha", "lora-targets",
                                      "pooling", "centre", "per-group", "optimizer"});
-constexpr auto kTrainingKeys =
-    std::to_array<std::string_view>({"rule", "psac-r", "auto-s-gamma", "nsgd-r", "clip-norm", "lr", "encoder-lr",
-                                     "lr-schedule", "warmup", "momentum", "noise-correction", "weight-decay"});
+constexpr auto kTrainingKeys = std::to_array<std::string_view>(
+    {"rule", "psac-r", "auto-s-gamma", "nsgd-r", "clip-quantile", "clip-rate", "count-noise", "clip-norm", "lr",
+     "encoder-lr", "lr-schedule", "warmup", "momentum", "noise-correction", "weight-decay"});
 constexpr auto kSpendingKeys =
     std::to_array<std::string_view>({"epsilon", "noise-multiplier", "delta", "batch", "epochs", "steps"});
 constexpr auto kSpeedKeys = std::to_array<std::string_view>(

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sotto/models/safetensors.h>
+#include <sotto/privacy/adaptive_clipping.h>
 #include <sotto/privacy/certificate_text.h>
 #include <sotto/privacy/error.h>
 #include <sotto/privacy/sha256.h>
@@ -147,7 +148,23 @@ class Verifier {
                     l.header.steps, l.header.event.sampling_rate, l.header.event.mechanism.noise_multiplier);
     if (const auto& lattice = l.header.event.lattice)
       text += fmt::format(" of discrete noise, the root of {} / {}", lattice->variance, lattice->squared_norm);
+    if (l.header.weight_rule == "adaptive") text += adaptive_noises(l.header);
     return text;
+  }
+
+  // Of a ledger that states one noise multiplier for sum and count: what is left for the sum.
+  static std::string adaptive_noises(const privacy::LedgerHeader& h) {
+    const auto count_noise = h.weight_rule_parameters.find("count_noise");
+    if (count_noise == h.weight_rule_parameters.end() || h.sensitivity != 1 || h.event.lattice)
+      throw Fails{
+          "a rule adaptive must state the noise of its count, a sensitivity of 1 in units of the clip norm, and normal "
+          "noise"};
+    try {
+      return fmt::format(", of which the count has {} and the sum {}", count_noise->second,
+                         privacy::gradient_noise_beside_count(h.event.mechanism.noise_multiplier, count_noise->second));
+    } catch (const UsageError& error) {
+      throw Fails{fmt::format("the noise multiplier does not follow from that of the count: {}", error.what())};
+    }
   }
 
   Finding certificate() {
@@ -176,7 +193,9 @@ class Verifier {
     same(c.planned.delta == h.delta, "delta");
     same(c.accountant_name == h.accountant_name && c.accountant_version == h.accountant_version, "accountant");
     same(!c.not_private.has_value() == h.keys_are_secret, "origin of the keys");
-    return "its sentences follow from its figures, and these are the ledger's";
+    // That its noise multiplier is one of both noises together is what parse_certificate() saw to.
+    return fmt::format("its sentences follow from its figures, and these are the ledger's{}",
+                       c.adaptive_clipping ? "; its noise multiplier follows from the noises of sum and count" : "");
   }
 
   // Where the ledger stood when the certificate was written, and that it is that certificate.
@@ -328,6 +347,16 @@ class Verifier {
            "noise-multiplier");
     if (const auto clip = h.weight_rule_parameters.find("clip_norm"); clip != h.weight_rule_parameters.end())
       same(o.clip_norm == clip->second, "clip-norm");
+    same((o.rule == "adaptive") == (h.weight_rule == "adaptive"), "rule");
+    if (h.weight_rule == "adaptive") {
+      const auto same_parameter = [&](const std::optional<double>& value, const char* name, const char* key) {
+        const auto stated = h.weight_rule_parameters.find(name);
+        same(stated != h.weight_rule_parameters.end() && value == stated->second, key);
+      };
+      same_parameter(o.clip_quantile, "quantile", "clip-quantile");
+      same_parameter(o.clip_rate, "rate", "clip-rate");
+      same_parameter(o.count_noise, "count_noise", "count-noise");
+    }
     same(o.insecure_test_seed.has_value() != h.keys_are_secret, "insecure-test-seed");
     if (result_.certificate) same(result_.certificate->clip_norm == o.clip_norm, "clip-norm");
     // A certificate rounds up to four decimals.

@@ -26,6 +26,18 @@ using ::testing::Not;
 using testing::sample_not_private;
 using testing::sample_report;
 
+HtmlReport with_adaptive_clipping() {
+  HtmlReport report = sample_report();
+  privacy::Certificate& c = *report.certificate;
+  c.weight_rule = "adaptive";
+  c.weight_rule_parameters = {{"clip_norm", 0.1}, {"count_noise", 102.4}, {"quantile", 0.5}, {"rate", 0.2}};
+  c.weight_rule_bound = 1;
+  c.adaptive_clipping = privacy::CertifiedAdaptiveClipping{1.8084, 102.4};
+  double clip_norm = 0.1;
+  for (LearningPoint& point : report.learning_curve) point.clip_norm = clip_norm *= 1.5;
+  return report;
+}
+
 std::vector<HtmlReport> all_kinds() {
   HtmlReport none = sample_not_private();
   none.not_private = "--rule none";
@@ -37,7 +49,8 @@ std::vector<HtmlReport> all_kinds() {
   bare.epsilon_curve.clear();
   bare.files.clear();
   bare.trained_parameters = 0;
-  return {sample_report(), sample_report(400), sample_report(0), sample_not_private(), none, group, bare};
+  return {sample_report(),         sample_report(400), sample_report(0), sample_not_private(), none, group, bare,
+          with_adaptive_clipping()};
 }
 
 // Tags in order, each closed by its own name; no other use of <, no bare &; attributes between double quotes. Style and
@@ -205,6 +218,16 @@ TEST(HtmlReport, MetricsSayWhichRecordsTheyAreOf) {
   report.private_metrics = {{"accuracy", 0.9012}};
   EXPECT_THAT(to_html(report),
               HasSubstr("0.9012</dd><dd class=\"small\"><span class=\"stamp\">NOT COVERED by the guarantee</span>"));
+}
+
+TEST(HtmlReport, ClipNormThatMovedIsShownAsReleased) {
+  const std::string page = to_html(with_adaptive_clipping());
+  EXPECT_THAT(page, HasSubstr("Clip norm over the steps"));
+  EXPECT_THAT(page, HasSubstr("telling it costs nothing more"));
+  EXPECT_THAT(page, HasSubstr("The clip norm is 0.15 after step 117 and 5.7665 after step 1172"));
+  EXPECT_THAT(page, HasSubstr("in units of the clip norm of the step"));
+  EXPECT_THAT(page, HasSubstr("noise of the count of records below the clip norm"));
+  EXPECT_THAT(to_html(sample_report()), Not(HasSubstr("Clip norm over the steps")));
 }
 
 TEST(HtmlReport, OfAStoppedRunSaysWhenItsFigureMayBeQuoted) {

@@ -48,6 +48,16 @@ TEST_F(LearningCurveTest, LaterLinesCountWhereARunWentBack) {
                                                 {30, {}, {{"accuracy", 0.6}}, {}}}));
 }
 
+// It is released with the gradients, and is no figure of the tests.
+TEST_F(LearningCurveTest, ClipNormIsNoMetric) {
+  const std::vector<LearningPoint> points = read("{\"step\":1,\"clip_norm\":0.25,\"accuracy\":0.5}\n");
+  ASSERT_EQ(points.size(), 1u);
+  EXPECT_EQ(points[0].clip_norm, 0.25);
+  EXPECT_EQ(points[0].metrics, (std::vector<Metric>{{"accuracy", 0.5}}));
+  for (const char* bad : {"0", "-1", "null", "\"x\""})
+    refuses("{\"step\":1,\"clip_norm\":" + std::string(bad) + "}\n", "'clip_norm'");
+}
+
 TEST_F(LearningCurveTest, OfNoEvaluationIsEmpty) {
   EXPECT_TRUE(read("").empty());
 }

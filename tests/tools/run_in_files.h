@@ -2,6 +2,7 @@
 // The folder of a run, written file by file and without LibTorch: what `sotto train` leaves of six steps.
 
 #include <sotto/models/safetensors.h>
+#include <sotto/privacy/adaptive_clipping.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/ledger.h>
@@ -32,6 +33,7 @@ class RunInFiles {
     double claimed = 0;  // epsilon of the certificate; 0: the true one
     bool secret = true;
     privacy::Noise noise = privacy::Noise::normal;
+    double count_noise = 0;  // of the rule adaptive; 0: the rule flat
   };
 
   RunInFiles() : RunInFiles(Options{}) {}
@@ -77,9 +79,12 @@ class RunInFiles {
     c.dataset_size_declared = plan.dataset_size();
     c.expected_batch_size = 50;
     c.clip_norm = 0.5;
-    c.weight_rule = "flat";
-    c.weight_rule_parameters = {{"clip_norm", 0.5}};
-    c.weight_rule_bound = 0.5;
+    c.weight_rule = ledger.header.weight_rule;
+    c.weight_rule_parameters = ledger.header.weight_rule_parameters;
+    c.weight_rule_bound = ledger.header.sensitivity;
+    if (adaptive())
+      c.adaptive_clipping = privacy::CertifiedAdaptiveClipping{
+          privacy::gradient_noise_beside_count(plan.noise_multiplier(), options_.count_noise), options_.count_noise};
     c.planned = {plan.steps(), options_.claimed > 0 ? options_.claimed : plan.epsilon(), plan.delta()};
     c.executed = {ledger.steps_charged(), std::min(c.planned.epsilon, plan.epsilon_of(ledger.spent)), plan.delta()};
     c.input_scaling = "pixels by a public constant";
@@ -94,6 +99,8 @@ class RunInFiles {
   }
 
  private:
+  bool adaptive() const { return options_.count_noise > 0; }
+
   void write() {
     const privacy::PrivacyPlan plan = this->plan();
     TrainOptions config;
@@ -107,6 +114,12 @@ class RunInFiles {
     config.noise = privacy::to_string(options_.noise);
     config.rule = "flat";
     config.clip_norm = 0.5;
+    if (adaptive()) {
+      config.rule = "adaptive";
+      config.clip_quantile = 0.5;
+      config.clip_rate = 0.2;
+      config.count_noise = options_.count_noise;
+    }
     if (!options_.secret) config.insecure_test_seed = 1;
     std::filesystem::create_directories(path());
     privacy::write_file_atomically(folder_.config(), format_config(config, ""));
@@ -120,6 +133,12 @@ class RunInFiles {
     header.weight_rule = "flat";
     header.weight_rule_parameters = {{"clip_norm", 0.5}};
     header.sensitivity = 0.5;
+    if (adaptive()) {
+      header.weight_rule = "adaptive";
+      header.weight_rule_parameters = {
+          {"clip_norm", 0.5}, {"count_noise", options_.count_noise}, {"quantile", 0.5}, {"rate", 0.2}};
+      header.sensitivity = 1;
+    }
     header.steps = plan.steps();
     header.accountant_name = "certified";
     header.accountant_version = "1";
@@ -132,7 +151,7 @@ class RunInFiles {
         ledger.reset();
         ledger.emplace(privacy::Ledger::open(folder_.ledger(), keys(2, options_.secret)));
       }
-      ledger->reserve(ledger->next_step(), step, 0.5, keys(i < 3 ? 1 : 2).noise_key);
+      ledger->reserve(ledger->next_step(), step, header.sensitivity, keys(i < 3 ? 1 : 2).noise_key);
     }
     write_checkpoint(*ledger);
     const std::array<float, 3> weights = {1, 2, 3};

@@ -64,6 +64,42 @@ TEST_F(TrainRun, DiscreteNoiseIsCertifiedForWhatItIsAndVerified) {
   EXPECT_EQ(charged(ledger()), 3);
 }
 
+TEST_F(TrainRun, AdaptiveClippingIsCertifiedVerifiedAuditedAndContinued) {
+  const Words adaptive = {"--rule", "adaptive", "--clip-norm", "5", "--clip-quantile", "0.25", "--model", "mlp"};
+  Program program(private_run("150") + adaptive);
+  ASSERT_TRUE(program.signal_when([&] { return ledger_has_lines(6); }, SIGINT));
+  const Outcome stopped = program.finish();
+  ASSERT_EQ(stopped.exit_code, 130) << stopped.err;
+  const json partial = json::parse(stopped.out);
+  ASSERT_LT(partial.at("steps").get<int64_t>(), 150) << "the signal came too late";
+  const double reached = partial.at("clip_norm");
+  EXPECT_NE(reached, 5);
+  EXPECT_NE(content(run_path() / "checkpoint.safetensors").find("\"clip_norm\""), std::string::npos);
+
+  const Outcome resumed = run({"resume", run_path().string(), "--json"});
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  const json result = json::parse(resumed.out);
+  EXPECT_EQ(result.at("epsilon").get<double>(), account_epsilon(result.at("noise_multiplier"), "150"));
+  std::istringstream lines(content(run_path() / "metrics.jsonl"));
+  json last;
+  for (std::string line; std::getline(lines, line);) last = json::parse(line);
+  EXPECT_EQ(last.at("clip_norm"), result.at("clip_norm"));
+
+  const privacy::Certificate found = certificate();
+  ASSERT_TRUE(found.adaptive_clipping);
+  EXPECT_EQ(found.weight_rule, "adaptive");
+  EXPECT_EQ(found.weight_rule_bound, 1);
+  EXPECT_EQ(found.weight_rule_parameters.at("quantile"), 0.25);
+  const double u = found.adaptive_clipping->gradient_noise_multiplier, b = 2 * found.adaptive_clipping->count_noise;
+  EXPECT_NEAR(1 / std::sqrt(1 / (u * u) + 1 / (b * b)), found.noise_multiplier, 1e-12);
+  const Outcome verified = run({"verify", run_path().string()});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  const Outcome audited = run({"audit", run_path().string()});
+  EXPECT_EQ(audited.exit_code, 0) << audited.out << audited.err;
+  EXPECT_NE(audited.out.find("noise of the count"), std::string::npos) << audited.out;
+  EXPECT_NE(content(run_path() / "report.html").find("Clip norm over the steps"), std::string::npos);
+}
+
 TEST_F(TrainRun, EveryRuleTrainsWithItsBound) {
   const std::vector<Words> rules = {{"--rule", "flat"},
                                     {"--rule", "flat", "--per-group"},

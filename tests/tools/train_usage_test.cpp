@@ -211,6 +211,26 @@ TEST_F(TrainUsage, FlagsWinOverTheConfig) {
                64, "--lr");
 }
 
+TEST_F(TrainUsage, RefusesWhatDoesNotGoWithAdaptiveClipping) {
+  const auto refused = [&](const Words& words, const std::string& what) {
+    expect_preset_error(Words{"--epsilon", "3", "--rule", "adaptive"} + words, what);
+  };
+  for (const char* bad : {"0", "-1", "nan", "inf"}) {
+    refused({"--clip-quantile=" + std::string(bad)}, "--clip-quantile");
+    refused({"--clip-rate=" + std::string(bad)}, "--clip-rate");
+    refused({"--count-noise=" + std::string(bad)}, "--count-noise");
+  }
+  refused({"--clip-quantile", "1"}, "--clip-quantile");
+  refused({"--clip-rate", "1.5"}, "--clip-rate");
+  refused({"--count-noise", "0.5"}, "[--count-noise] bad value: 0.5; must be at least 0.9");
+  refused({"--noise", "discrete"}, "adaptive has normal noise only");
+  refused({"--device", "cuda"}, "adaptive counts records on the processor only");
+  refused({"--per-group"}, "--per-group");
+  refused({"--optimizer", "adam", "--noise-correction"}, "--noise-correction");
+  for (const char* flag : {"--clip-quantile", "--clip-rate", "--count-noise"})
+    expect_preset_error({"--epsilon", "3", flag, "0.5"}, "only --rule adaptive has this parameter");
+}
+
 TEST_F(TrainUsage, RefusesWhatHasNoEffect) {
   expect_preset_error({"--epsilon", "3", "--rule", "flat", "--psac-r", "0.5"}, "--psac-r");
   expect_preset_error({"--epsilon", "3", "--nsgd-r", "0.5"}, "--nsgd-r");

@@ -266,6 +266,7 @@ TEST_F(TuneCommand, RefusesCandidatesThatSpendOtherwise) {
   tried("lr=1,-1", "[--lr] bad value: -1");
   tried("rule=flat,none", "rule is given as --rule too");
   tried("psac-r=0.1,0.2", "(with psac-r 0.1)");
+  tried("clip-quantile=0.3,0.6", "(with clip-quantile 0.3)");
 }
 
 TEST_F(TuneCommand, RefusesWhatIsNotPrivateOrHasNoScore) {

@@ -5,6 +5,7 @@
 #include <sotto/privacy/signature.h>
 
 #include <cstdlib>
+#include <functional>
 
 #include "run_in_files.h"
 #include "verified_files.h"
@@ -105,6 +106,58 @@ TEST(Verification, DiscreteNoiseDoesNotPassForNormalNoise) {
   ASSERT_NE(text.find(from), std::string::npos) << text;
   put(run.folder().config(), text.replace(text.find(from), from.size(), "noise = \"normal\""));
   EXPECT_TRUE(failures(verify_run(run.folder())).contains("configuration"));
+}
+
+TEST(Verification, OfARunWithAdaptiveClippingTellsBothNoises) {
+  const RunInFiles run({.count_noise = 3});
+  const Verification found = verify_run(run.folder());
+  EXPECT_THAT(failures(found), ::testing::IsEmpty());
+  EXPECT_TRUE(found.finished());
+  // (1.1^-2 - 6^-2)^(-1/2)
+  EXPECT_THAT(of(found, "steps").text, HasSubstr("noise multiplier 1.1, of which the count has 3 and the sum 1.1189"));
+  EXPECT_THAT(of(found, "certificate").text, HasSubstr("follows from the noises of sum and count"));
+}
+
+TEST(Verification, NoiseOfACountThatSpendsMoreThanIsStatedIsNoticed) {
+  for (const double noise : {0.1, 0.5, 0.55}) {
+    const Verification found = verify_run(RunInFiles({.with_certificate = false, .count_noise = noise}).folder());
+    EXPECT_EQ(found.code(), ExitCode::ledger_refused) << noise;
+    EXPECT_THAT(failures(found)["steps"], HasSubstr("count")) << noise;
+  }
+}
+
+// A certificate that is whole in itself, of another count than the ledger's; and one of the rule flat.
+TEST(Verification, AdaptiveClippingOfTheCertificateIsTheLedgers) {
+  const auto fails = [](const std::function<void(privacy::Certificate&)>& change) {
+    const RunInFiles run({.with_certificate = false, .count_noise = 3});
+    privacy::Ledger ledger = privacy::Ledger::open(run.folder().ledger(), RunInFiles::keys(3));
+    privacy::Certificate other = run.certificate(ledger.contents());
+    change(other);
+    RunInFiles::write_certificate(run.folder(), other, ledger);
+    EXPECT_THAT(failures(verify_run(run.folder()))["certificate"], HasSubstr("than the ledger"));
+  };
+  fails(
+      [](privacy::Certificate& c) { c.adaptive_clipping->count_noise = c.weight_rule_parameters["count_noise"] = 4; });
+  fails([](privacy::Certificate& c) { c.weight_rule_parameters["quantile"] = 0.9; });
+  fails([](privacy::Certificate& c) { c.weight_rule_parameters["rate"] = 0.1; });
+  fails([](privacy::Certificate& c) {
+    c.weight_rule = "flat";
+    c.adaptive_clipping.reset();
+  });
+}
+
+TEST(Verification, ConfigurationOfAdaptiveClippingIsTheLedgers) {
+  for (const auto& [from, to] : {std::pair{"clip-quantile = 0.5", "clip-quantile = 0.9"},
+                                 {"clip-rate = 0.2", "clip-rate = 0.1"},
+                                 {"count-noise = 3.0", "count-noise = 4.0"},
+                                 {"rule = \"adaptive\"", "rule = \"flat\""}}) {
+    const RunInFiles run({.charged = 4, .with_certificate = false, .count_noise = 3});
+    std::string text = content(run.folder().config());
+    const size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from << " in " << text;
+    put(run.folder().config(), text.replace(at, std::string(from).size(), to));
+    EXPECT_THAT(failures(verify_run(run.folder()))["configuration"], HasSubstr("than the ledger")) << from;
+  }
 }
 
 TEST(Verification, ConfigurationThatDeclaresOtherwiseIsNoticedWithoutItsHash) {
