@@ -19,8 +19,12 @@ namespace {
 
 constexpr double kSure = 1 - 1e-9;  // of a bound that must not be wrong in any run of the tests
 
-const WeightRule kRules[] = {WeightRule::flat(0.1), WeightRule::psac(0.5), WeightRule::auto_s(2.0),
-                             WeightRule::nsgd(0.5), WeightRule::flat_per_group({0.3, 0.4})};
+const WeightRule kRules[] = {WeightRule::flat(0.1),
+                             WeightRule::psac(0.5),
+                             WeightRule::auto_s(2.0),
+                             WeightRule::nsgd(0.5),
+                             WeightRule::flat_per_group({0.3, 0.4}),
+                             WeightRule::adaptive(0.5, {.count_noise = 3})};
 
 class AttacksTest : public ::testing::Test {
  protected:
