@@ -22,10 +22,10 @@ plant(NAME count_costs_nothing ROW "1 6" FILE optim/gaussian_mechanism.cpp
   OLD [==[      noise_multiplier_(count_noise
 ]==] NEW [==[      noise_multiplier_(count_noise && !planted("count_costs_nothing")
 ]==])
-plant(NAME noise_without_the_clip_norm_of_the_step ROW "1 6" FILE optim/clipper.cpp
+plant(NAME noise_without_the_clip_norm_of_the_step ROW "1 13" FILE optim/clipper.cpp
   OLD [==[rule_.sensitivity(), clip_norm_, std::exchange(count_, 0)};]==]
   NEW [==[rule_.sensitivity(), planted("noise_without_the_clip_norm_of_the_step") ? rule_.clip_norm() / 2 : clip_norm_, std::exchange(count_, 0)};]==])
-plant(NAME record_counts_twice ROW "2 c" FILE optim/clipper.cpp
+plant(NAME record_counts_twice ROW "1 13" FILE optim/clipper.cpp
   OLD [==[ && std::isfinite(norm)) count_ += norm <= clip_norm_ ? 0.5 : -0.5;]==]
   NEW [==[ && std::isfinite(norm)) count_ += (planted("record_counts_twice") ? 2 : 1) * (norm <= clip_norm_ ? 0.5 : -0.5);]==])
 plant(NAME resume_begins_with_the_first_clip_norm ROW "2 f" FILE optim/private_training.cpp
