@@ -19,7 +19,8 @@ void check_missing_tail(const std::vector<NamedParameter>& parameters, const pri
   double draws = counts ? 1.0 : 0.0;
   for (const NamedParameter& parameter : parameters) draws += static_cast<double>(parameter.tensor.numel());
   // Replacing both of two neighbouring distributions by ones that miss a mass m adds m (1 + e^epsilon) to delta.
-  const double mass = kernels::missing_tail_mass() * draws * static_cast<double>(plan.steps());
+  const double of_evaluations = plan.evaluations() ? 2 * static_cast<double>(plan.evaluations()->count) : 0;
+  const double mass = kernels::missing_tail_mass() * (draws * static_cast<double>(plan.steps()) + of_evaluations);
   const double missing = mass * (1.0 + std::exp(plan.epsilon()));
   const double allowed = kLargestTailShareOfDelta * plan.delta();
   if (missing > allowed) {
@@ -46,6 +47,7 @@ void check_planned_release(const std::vector<NamedParameter>& parameters, const 
     most *= rule.clip_norm() * kClipNormRange;
   }
   for (const double norm : {least, most}) check_releasable(noise, norm, plan.steps() - 1);
+  if (plan.evaluations()) check_releasable(plan.evaluations()->noise_multiplier, 1, plan.evaluations()->count);
   if (plan.noise() == privacy::Noise::normal)  // the other one misses nothing
     check_missing_tail(parameters, plan, rule.adaptive_clipping().has_value());
 }

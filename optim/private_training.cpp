@@ -39,6 +39,7 @@ privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensit
     header.weight_rule_parameters = parameters;
     header.sensitivity = sensitivity;
     header.steps = options.plan.steps();
+    header.evaluations = options.plan.evaluations();
     header.accountant_name = kAccountantName;
     header.accountant_version = kAccountantVersion;
     header.keys_are_secret = secret;
@@ -49,8 +50,9 @@ privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensit
   const bool same = header.adjacency == options.plan.adjacency() && header.unit_is_group == options.unit_is_group &&
                     header.dataset_size == options.plan.dataset_size() && header.delta == options.plan.delta() &&
                     header.steps == options.plan.steps() && header.sensitivity == sensitivity &&
-                    header.weight_rule == options.rule.name() && header.weight_rule_parameters == parameters &&
-                    header.accountant_name == kAccountantName && header.accountant_version == kAccountantVersion &&
+                    header.evaluations == options.plan.evaluations() && header.weight_rule == options.rule.name() &&
+                    header.weight_rule_parameters == parameters && header.accountant_name == kAccountantName &&
+                    header.accountant_version == kAccountantVersion &&
                     privacy::same_parameters(header.event, options.plan.step_event());
   if (!same) {
     throw LedgerError(
@@ -135,6 +137,8 @@ PrivateTraining::PrivateTraining(std::vector<NamedParameter> parameters, torch::
         return open_ledger(options_, options_.rule.sensitivity(), keys.noise, keys.sampler);
       }()),
       sampler_(options_.plan.sampling_rate(), std::move(keys.sampler)),
+      evaluation_key_(keys.noise.derive("evaluations")),
+      noise_key_(keys.noise.commitment()),
       lattice_([&]() -> std::optional<LatticeMechanism> {
         const std::optional<privacy::LatticeNoise>& noise = options_.plan.step_event().lattice;
         if (!noise) return std::nullopt;

@@ -46,6 +46,7 @@
 #include <torch/nn/module.h>
 #include <torch/optim/optimizer.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -80,6 +81,16 @@ struct PrivateTrainingOptions {
 
 // Maps a physical batch of B records to a vector of each, [B, width].
 using Vectors = std::function<at::Tensor(const std::vector<at::Tensor>& inputs)>;
+// Maps the scores of a batch and its inputs to what every record contributes to an evaluation, [B, 2], each row made of
+// that record's scores and inputs alone.
+using Contributions = std::function<at::Tensor(const at::Tensor& scores, const std::vector<at::Tensor>& inputs)>;
+
+// What an evaluation on private records released: privacy/planned_evaluations.h.
+struct NoisySums {
+  int64_t number = 0;  // of the evaluation, from 1
+  std::array<double, 2> sums = {};
+  double size = 0;  // what sums are divided by for means: the declared number of records
+};
 
 class PrivateTraining {
  public:
@@ -119,6 +130,17 @@ class PrivateTraining {
   // Throws UsageError for a rule per group, a width below 1 or above the number of trained parameters, a length that is
   // not finite and > 0, and vectors that mix records or are made of what is not known; BudgetExhausted as step().
   at::Tensor mean(const Vectors& vectors, int64_t width, double length);
+
+  // One of the planned evaluations: the sum, over all records, of what they contribute, each scaled down to norm 1
+  // where it is longer and 0 where it is not finite, and noise of the planned standard deviation in every coordinate,
+  // drawn from a key of its own after the charge is on the device. `scores` is the model in the mode that is evaluated;
+  // it is examined as losses are, by the sum of each record's scores, before the first charge. Model and optimizer are
+  // left alone. What is made of the sums is divided by the declared size, never by the number of records. Throws
+  // UsageError where none are planned, for scores that mix records, and for contributions of another shape;
+  // BudgetExhausted when all are charged.
+  NoisySums evaluate(const Vectors& scores, const Contributions& contributions);
+  // Examines the scores of evaluate() beforehand.
+  void examine_evaluation(const Vectors& scores);
 
   // To be called before a checkpoint of parameters and optimizer takes its name (privacy/ledger.h): a run that resumes
   // can then tell that the file is one of this run, and as it was written.
@@ -165,6 +187,7 @@ class PrivateTraining {
   // Moves the clip norm by what was released, where the rule is adaptive.
   void adapt(const std::optional<double>& noised_count);
   void require_budget() const;
+  std::array<double, 2> sum_of_contributions(const Vectors& scores, const Contributions& contributions) const;
   std::vector<std::string> probed(const std::vector<NamedParameter>& parameters,
                                   const std::vector<at::Tensor>& constants, const Losses& losses) const;
   void ended(std::string_view phase) const;
@@ -179,12 +202,15 @@ class PrivateTraining {
   Clipper clipper_;
   privacy::Ledger ledger_;
   privacy::PoissonSampler sampler_;
+  privacy::SecretKey evaluation_key_;        // of its noise alone
+  std::string noise_key_;                    // commitment of the key that it is derived from
   std::optional<LatticeMechanism> lattice_;  // with discrete noise; the other mechanism then has no key
   GaussianMechanism mechanism_;
   std::optional<WrittenGradient> written_;
   std::optional<double> released_count_;
   std::vector<std::string> notes_;
   bool examined_ = false;
+  bool evaluation_examined_ = false;
   bool accepted_ = false;  // a step went through: the model is not one that is refused
 };
 

@@ -104,6 +104,45 @@ std::string mechanism_text(const Certificate& c, std::string_view unit) {
       unit, c.weight_rule_bound, c.weight_rule, c.noise_multiplier, c.lattice->squared_norm, c.lattice->variance);
 }
 
+void check_certified(const CertifiedEvaluations& e, const Certificate& c) {
+  require(c.schema != 1, "evaluations", "stated", "schema 1 has none");
+  require(!c.selection, "evaluations", "stated", "the best of several runs has none");
+  require(e.planned >= 1 && e.planned <= c.planned.steps, "evaluations planned", fmt::format("{}", e.planned),
+          "must be in [1, the planned steps]");
+  require(e.executed >= 0 && e.executed <= e.planned, "evaluations executed", fmt::format("{}", e.executed),
+          "must be in [0, those planned]");
+  check_positive("evaluations noise_multiplier", e.noise_multiplier);
+  check_positive("evaluations largest_loss", e.largest_loss);
+}
+
+std::string evaluations_text(const Certificate& c, std::string_view unit) {
+  const CertifiedEvaluations& e = *c.evaluations;
+  return fmt::format(
+      "Besides the steps, {0} of {1} planned evaluations of the model on all private records were charged. Each adds, "
+      "of every {2}, the share of its labels that the model finds and its mean loss up to {3} as a share of {3}, both "
+      "divided by the square root of 2, so that one {2} contributes a vector of norm at most 1, and Gaussian noise of "
+      "standard deviation {4} to both sums. Metrics of private records that this run tells of are these sums divided "
+      "by the declared size: the noise of an accuracy has standard deviation {5:.4g}. ",
+      e.executed, e.planned, unit, e.largest_loss, e.noise_multiplier,
+      metric_deviation(e.noise_multiplier, c.dataset_size_declared));
+}
+
+std::string executed_text(const Certificate& c) {
+  if (c.executed.steps == c.planned.steps) return "All planned steps were executed. ";
+  const std::string figure =
+      fmt::format("({}, {})", certificate_text::rounded_up(c.executed.epsilon), c.executed.delta);
+  if (!c.stopped_after_evaluations)
+    return fmt::format(
+        "{} of the planned steps were executed; for these the figure is {}, which may be quoted only if {}. ",
+        c.executed.steps, figure, certificate_text::kStoppingCondition);
+  return fmt::format(
+      "The run ended by itself after {} of the planned steps, since {} evaluations one after the other had shown no "
+      "metric that was better than the best before by more than the standard deviation of its noise. That looked at "
+      "released metrics alone, so that the figure for the planned steps and evaluations holds; the figure for what was "
+      "executed, {}, may not be quoted, because the stopping time depended on outputs of the run. ",
+      c.executed.steps, *c.stopped_after_evaluations, figure);
+}
+
 // Where the figures come from, and of a selection on what they rest.
 std::string source_of_epsilon(const Certificate& c) {
   if (!c.selection)
@@ -121,12 +160,14 @@ std::string source_of_epsilon(const Certificate& c) {
 
 }  // namespace
 
-std::vector<std::string> standard_exclusions(Noise noise, bool selection) {
+std::vector<std::string> standard_exclusions(Noise noise, bool selection, bool evaluations) {
   return {selection ? "the choice of the candidates, and any choice by other runs on the same data than those of the "
                       "selection"
                     : "the choice of hyper-parameters by other runs on the same data",
           "vocabularies, normalisation and other statistics taken from the data before training",
-          "metrics, logs and diagnostics computed on private data",
+          evaluations ? "metrics, logs and diagnostics computed on private data, other than the noisy metrics of the "
+                        "planned evaluations, which are covered"
+                      : "metrics, logs and diagnostics computed on private data",
           "a number of steps that was chosen after looking at results of this run",
           "records that reach the model past LibTorch's operators: raw pointers, replaced storage, other threads",
           "the time that steps take",
@@ -175,6 +216,15 @@ void validate(const Certificate& c) {
           "must be the planned delta");
   require(c.executed.epsilon <= c.planned.epsilon, "executed", fmt::format("epsilon {}", c.executed.epsilon),
           "must not exceed the planned epsilon");
+  if (c.evaluations) check_certified(*c.evaluations, c);
+  require(!c.stopped_after_evaluations || c.evaluations.has_value(), "stopped_after_evaluations", "set",
+          "must have evaluations that it was stopped by");
+  if (c.stopped_after_evaluations) {
+    require(*c.stopped_after_evaluations >= 1 && *c.stopped_after_evaluations <= kMaxCount, "stopped_after_evaluations",
+            fmt::format("{}", *c.stopped_after_evaluations), "must be in [1, 2^53]");
+    require(c.executed.steps < c.planned.steps, "stopped_after_evaluations", "set",
+            "must be a run that ended before its planned steps");
+  }
   if (c.selection) {
     require(c.schema != 1, "selection", "stated", "schema 1 has none");
     validate(c.selection->runs);
@@ -201,21 +251,20 @@ std::string statement(const Certificate& c) {
   const std::string_view unit = c.group.empty() ? "record" : "group";
   std::string text = fmt::format(
       "Everything released from the noised gradient sums of this run, the trained model and all its checkpoints "
-      "included, is ({}, {})-differentially private for the {} planned steps{}. Two data sets are neighbours when they "
-      "differ {}; the unit of privacy is one {}. ",
-      epsilon(c.planned.epsilon), c.planned.delta, c.planned.steps,
-      c.selection ? " and its choice among other runs" : "", neighbours(*c.adjacency, unit), unit);
+      "included, {}is ({}, {})-differentially private for the {} planned steps{}. Two data sets are neighbours when "
+      "they differ {}; the unit of privacy is one {}. ",
+      c.evaluations ? "together with the noisy metrics of its private records, " : "", epsilon(c.planned.epsilon),
+      c.planned.delta, c.planned.steps,
+      c.selection     ? std::string(" and its choice among other runs")
+      : c.evaluations ? fmt::format(" and {} planned evaluations", c.evaluations->planned)
+                      : std::string(),
+      neighbours(*c.adjacency, unit), unit);
   if (!c.group.empty()) text += fmt::format("A group is {}. ", c.group);
   text += fmt::format("Each step includes every {} independently with probability {} ({} expected of {} declared), ",
                       unit, c.sampling_rate, c.expected_batch_size, c.dataset_size_declared);
   text += mechanism_text(c, unit);
-  text += source_of_epsilon(c) + " ";
-  if (c.executed.steps == c.planned.steps)
-    text += "All planned steps were executed. ";
-  else
-    text += fmt::format(
-        "{} of the planned steps were executed; for these the figure is ({}, {}), which may be quoted only if {}. ",
-        c.executed.steps, epsilon(c.executed.epsilon), c.executed.delta, certificate_text::kStoppingCondition);
+  if (c.evaluations) text += evaluations_text(c, unit);
+  text += source_of_epsilon(c) + " " + executed_text(c);
   text += fmt::format("Before training, records were scaled: {}. ", c.input_scaling);
   text += "Not covered: ";
   for (std::size_t i = 0; i < c.not_covered.size(); ++i) text += (i > 0 ? "; " : "") + c.not_covered[i];

@@ -52,6 +52,16 @@ struct CertifiedAdaptiveClipping {
   friend bool operator==(const CertifiedAdaptiveClipping&, const CertifiedAdaptiveClipping&) = default;
 };
 
+// What was released of the private records beside the steps: planned_evaluations.h.
+struct CertifiedEvaluations {
+  std::int64_t planned = 0;                                            // >= 1, at most the planned steps
+  std::int64_t executed = 0;                                           // as charged in the ledger: at most the planned
+  double noise_multiplier = std::numeric_limits<double>::quiet_NaN();  // finite, > 0
+  double largest_loss = std::numeric_limits<double>::quiet_NaN();      // B; finite, > 0
+
+  friend bool operator==(const CertifiedEvaluations&, const CertifiedEvaluations&) = default;
+};
+
 struct Certificate {
   int schema = kCertificateSchema;
   std::string sotto_version;
@@ -73,6 +83,11 @@ struct Certificate {
   std::optional<CertifiedAdaptiveClipping> adaptive_clipping;  // of the rule adaptive, and of no other
   CertifiedFigure planned;                                     // at least one step
   CertifiedFigure executed;  // as charged in the ledger: at most the planned steps, same delta, no larger epsilon
+  // None: nothing was released of the private records but the steps. The figures above cover them.
+  std::optional<CertifiedEvaluations> evaluations;
+  // The run ended by itself, before the planned steps, since so many evaluations one after the other had shown nothing
+  // better; >= 1, only with evaluations. None: it did not.
+  std::optional<std::int64_t> stopped_after_evaluations;
   std::optional<CertifiedSelection> selection;  // none: a run of its own
   std::string input_scaling;             // how records became numbers, and whether that was public or charged; a clause
   std::vector<std::string> not_covered;  // whole clauses; never empty, see standard_exclusions()
@@ -87,8 +102,10 @@ struct Certificate {
 };
 
 // What no run of this version covers, with this kind of noise; callers append what their run adds. With `selection`, of
-// the best of several runs, whose choice is covered.
-std::vector<std::string> standard_exclusions(Noise noise = Noise::normal, bool selection = false);
+// the best of several runs, whose choice is covered; with `evaluations`, of a run whose noisy metrics of the private
+// records are.
+std::vector<std::string> standard_exclusions(Noise noise = Noise::normal, bool selection = false,
+                                             bool evaluations = false);
 
 // Throws UsageError naming the field that is unset, out of range or inconsistent with another.
 void validate(const Certificate& certificate);

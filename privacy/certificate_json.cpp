@@ -38,6 +38,20 @@ CertifiedSelection selection_of(const Json& json) {
   return {runs_of(json, "law"), json_integer(json.at("candidates")), json.at("score").get<std::string>()};
 }
 
+Json evaluations_json(const CertifiedEvaluations& evaluations) {
+  Json json;
+  json["planned"] = evaluations.planned;
+  json["executed"] = evaluations.executed;
+  json["noise_multiplier"] = evaluations.noise_multiplier;
+  json["largest_loss"] = evaluations.largest_loss;
+  return json;
+}
+
+CertifiedEvaluations evaluations_of(const Json& json) {
+  return {json_integer(json.at("planned")), json_integer(json.at("executed")),
+          json.at("noise_multiplier").get<double>(), json.at("largest_loss").get<double>()};
+}
+
 Certificate from_json(const Json& json) {
   Certificate c;
   c.schema = json_integer<int>(json.at("schema"));
@@ -70,6 +84,9 @@ Certificate from_json(const Json& json) {
   }
   c.planned = figure_of(json.at("planned"));
   c.executed = figure_of(json.at("executed"));
+  if (json.contains("evaluations")) c.evaluations = evaluations_of(json.at("evaluations"));
+  if (json.contains("stopped_after_evaluations"))
+    c.stopped_after_evaluations = json_integer(json.at("stopped_after_evaluations"));
   if (json.contains("selection")) c.selection = selection_of(json.at("selection"));
   c.input_scaling = json.at("input_scaling").get<std::string>();
   c.not_covered = json.at("not_covered").get<std::vector<std::string>>();
@@ -120,7 +137,10 @@ std::string to_json(const Certificate& c) {
                                  {"count_noise", c.adaptive_clipping->count_noise}};
   json["planned"] = figure_json(c.planned);
   json["executed"] = figure_json(c.executed);
-  json["executed"]["valid_only_if"] = certificate_text::kStoppingCondition;
+  json["executed"]["valid_only_if"] =
+      c.stopped_after_evaluations ? certificate_text::kStoppedByOutputs : certificate_text::kStoppingCondition;
+  if (c.evaluations) json["evaluations"] = evaluations_json(*c.evaluations);
+  if (c.stopped_after_evaluations) json["stopped_after_evaluations"] = *c.stopped_after_evaluations;
   if (c.selection) json["selection"] = selection_json(*c.selection);
   json["input_scaling"] = c.input_scaling;
   json["not_covered"] = c.not_covered;

@@ -83,7 +83,7 @@ bool is_uncharged(const std::filesystem::path& path) {
   if (text.find('\n') == std::string::npos)
     return std::string_view(text).starts_with(kStart) || kStart.starts_with(std::string_view(text));
   const LedgerContents found = parse_ledger(text, path.string());
-  return found.last_step < 0 && !found.torn;
+  return found.last_step < 0 && found.evaluations_charged == 0 && !found.torn;
 }
 
 // Does nothing unless the file is a ledger, nothing was charged to it and nobody holds it.
@@ -179,6 +179,11 @@ Ledger Ledger::open(const std::filesystem::path& path, const LedgerKeys& keys) {
     if (!stream) throw LedgerError("[Ledger::open] " + path.string() + " changed while it was read");
     std::string head = found.head_hash;
     std::int64_t step = found.last_step - static_cast<std::int64_t>(found.torn_releases.size());
+    if (found.torn_evaluation) {
+      const std::string line = ledger_text::evaluation_recovered(found.evaluations_charged, head);
+      head = ledger_text::stated_hash(line);
+      content += line + '\n';
+    }
     for (const std::size_t release : found.torn_releases) {
       const std::string line = ledger_text::recovered(++step, release, head);
       head = ledger_text::stated_hash(line);
@@ -247,6 +252,26 @@ void Ledger::record_certificate(const std::string& sha256) {
   const std::string after = contents_.head_hash;
   append_line(ledger_text::certificate(sha256, after));
   contents_.certificates.push_back({sha256, after});
+}
+
+std::int64_t Ledger::reserve_evaluation(std::string_view noise_key) {
+  check_usable("reserve_evaluation");
+  const std::optional<PlannedEvaluations>& planned = contents_.header.evaluations;
+  if (noise_key != contents_.incarnations.back().noise_key)
+    throw LedgerError("[Ledger::reserve_evaluation] noise_key: not the key that this incarnation announced");
+  if (pending_)
+    throw LedgerError(
+        fmt::format("[Ledger::reserve_evaluation] the charge of step {} is on its way; one release is "
+                    "charged at a time",
+                    pending_->step));
+  if (!planned) throw LedgerError("[Ledger::reserve_evaluation] no evaluation on private records is planned");
+  if (contents_.evaluations_charged >= planned->count)
+    throw BudgetExhausted(
+        fmt::format("[Ledger::reserve_evaluation] all {} planned evaluations are charged", planned->count));
+  const std::int64_t number = contents_.evaluations_charged + 1;
+  charge_evaluation(contents_);  // first: whatever happens to the write, it may have been written
+  append_line(ledger_text::evaluation(number, contents_.incarnations.size(), contents_.head_hash));
+  return number;
 }
 
 void Ledger::check_usable(const char* function) const {

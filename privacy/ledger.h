@@ -57,6 +57,12 @@ class Ledger {
   // its noise may only be drawn after reserve() with the same arguments, which waits, returned. Throws like reserve().
   void begin_reserve(std::int64_t step, const StepEvent& event, double sensitivity, std::string_view noise_key);
 
+  // Charges one of the planned evaluations; call it before its noise is drawn, and draw that with `noise_key` alone.
+  // Returns its number, counted from 1, when the record lies on the device. Throws LedgerError for another key, while a
+  // step is on its way and where no evaluation is planned, BudgetExhausted when all of them are charged, all of which
+  // charges nothing, and IoError when the record did not reach the device: nothing may be released then.
+  std::int64_t reserve_evaluation(std::string_view noise_key);
+
   // To be called before a checkpoint takes its name: what a run goes on from is a file with one of these hashes.
   // Returns when the record lies on the device. Throws UsageError for a malformed hash and for more applied steps than
   // were charged, LedgerError after a failed write, IoError.

@@ -22,6 +22,12 @@ void validate(const LedgerHeader& header) {
   check_count("steps", header.steps);
   validate_delta(header.delta);
   validate(header.event);
+  if (header.evaluations) {
+    validate(*header.evaluations);
+    if (header.evaluations->count > header.steps)
+      throw UsageError(fmt::format("[LedgerHeader] evaluations: {}; must be at most the planned steps, {}",
+                                   header.evaluations->count, header.steps));
+  }
   if (header.weight_rule.empty()) throw UsageError("[LedgerHeader] weight_rule: empty; it must be stated");
   for (const auto& [name, value] : header.weight_rule_parameters)
     if (!(value >= 0) || !std::isfinite(value))
@@ -40,7 +46,7 @@ bool same_parameters(const LedgerRelease& a, const LedgerRelease& b) {
 std::int64_t LedgerContents::steps_charged() const {
   std::int64_t total = 0;
   for (const Phase& phase : spent) total += phase.count;
-  return total;
+  return total - evaluations_charged;
 }
 
 bool LedgerContents::ends_with_certificate(std::string_view sha256) const {
@@ -48,12 +54,22 @@ bool LedgerContents::ends_with_certificate(std::string_view sha256) const {
   return ledger_text::stated_hash(ledger_text::certificate(sha256, certificates.back().after)) == head_hash;
 }
 
-void charge_step(LedgerContents& contents, std::int64_t step, std::size_t release) {
-  const StepEvent& event = contents.releases.at(release).event;
+namespace {
+void charge(LedgerContents& contents, const StepEvent& event) {
   if (contents.spent.empty() || !same_parameters(contents.spent.back().event, event))
     contents.spent.push_back({event, 0});
   ++contents.spent.back().count;
+}
+}  // namespace
+
+void charge_step(LedgerContents& contents, std::int64_t step, std::size_t release) {
+  charge(contents, contents.releases.at(release).event);
   contents.last_step = step;
+}
+
+void charge_evaluation(LedgerContents& contents) {
+  charge(contents, event_of(contents.header.evaluations.value()));
+  ++contents.evaluations_charged;
 }
 
 LedgerContents parse_ledger(std::string_view text, const std::string& source) {
@@ -87,14 +103,29 @@ LedgerContents read_ledger(const std::filesystem::path& path) {
   return parse_ledger(content, path.string());
 }
 
-std::optional<std::int64_t> steps_until(std::string_view text, std::string_view hash) {
+namespace {
+// The reader behind the line with this hash; null when no line has it.
+std::unique_ptr<LedgerReader> read_until(std::string_view text, std::string_view hash) {
   std::unique_ptr<LedgerReader> reader;
   for (std::size_t length = 0; (length = text.find('\n')) != std::string_view::npos; text.remove_prefix(length + 1)) {
     if (!reader) reader = make_ledger_reader(text.substr(0, length));
     reader->read(text.substr(0, length));
-    if (reader->contents().head_hash == hash) return reader->contents().steps_charged();
+    if (reader->contents().head_hash == hash) return reader;
   }
-  return std::nullopt;
+  return nullptr;
+}
+}  // namespace
+
+std::optional<std::int64_t> steps_until(std::string_view text, std::string_view hash) {
+  const std::unique_ptr<LedgerReader> reader = read_until(text, hash);
+  if (!reader) return std::nullopt;
+  return reader->contents().steps_charged();
+}
+
+std::optional<std::int64_t> evaluations_until(std::string_view text, std::string_view hash) {
+  const std::unique_ptr<LedgerReader> reader = read_until(text, hash);
+  if (!reader) return std::nullopt;
+  return reader->contents().evaluations_charged;
 }
 
 }  // namespace sotto::privacy

@@ -11,12 +11,16 @@
 //   - release: another kind of release, with the next number; only when a step has other parameters than any before.
 //   - reserve: one step is about to draw the noise of a release.
 //   - recovered: a torn line was found on resume and charged as one step.
+//   - evaluation: the model is about to be evaluated on the private records, planned_evaluations.h.
+//   - evaluation_recovered: a torn line was found on resume and charged as an evaluation.
 //   - checkpoint, certificate: a file with this SHA-256 is about to take its name.
 //
-// Spent = reserved + recovered, whether the step was finished or not: a crash can over-charge, never under-charge.
+// Spent = reserved + recovered + evaluations, whether the step or the evaluation was finished or not: a crash can
+// over-charge, never under-charge. An evaluation that was charged and not finished is not made again.
 // Times of incarnations never decrease, and no secret key is announced twice.
 
 #include <sotto/privacy/event.h>
+#include <sotto/privacy/planned_evaluations.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -41,6 +45,7 @@ struct LedgerHeader {
   std::map<std::string, double> weight_rule_parameters = {};  // finite, >= 0
   double sensitivity = std::numeric_limits<double>::quiet_NaN();  // the rule's bound; finite, > 0
   std::int64_t steps = 0;                                         // planned, >= 1
+  std::optional<PlannedEvaluations> evaluations = {};             // on private records; nothing: none
   std::string accountant_name = {};                               // not empty
   std::string accountant_version = {};                            // not empty
   bool keys_are_secret = false;                                   // false stamps the run NOT PRIVATE
@@ -78,15 +83,17 @@ struct LedgerContents {
   std::vector<LedgerRelease> releases;  // stated; never empty
   std::vector<LedgerCheckpoint> checkpoints;
   std::vector<LedgerCertificate> certificates;
-  Phases spent;                            // reserved, recovered and torn steps; consecutive equal events merged
+  Phases spent;  // reserved, recovered and torn steps, and evaluations; consecutive equal events merged
+  std::int64_t evaluations_charged = 0;    // how many of `spent` are evaluations
   std::int64_t last_step = -1;             // largest step number charged, -1 when none
   std::int64_t records = 0;                // complete lines
   std::string head_hash;                   // of the last complete line: what certificates and checkpoints anchor
   std::int64_t intact_bytes = 0;           // length of the complete lines
   bool torn = false;                       // an incomplete last line follows
-  std::vector<std::size_t> torn_releases;  // what it may have charged, which `spent` includes
+  std::vector<std::size_t> torn_releases;  // steps that it may have charged, which `spent` includes
+  bool torn_evaluation = false;            // it may have charged an evaluation, which `spent` includes
 
-  std::int64_t steps_charged() const;  // how many `spent` holds
+  std::int64_t steps_charged() const;  // how many of `spent` are steps
   // Whether the ledger ends with the record of a certificate with this SHA-256: nothing happened since it was written.
   bool ends_with_certificate(std::string_view sha256) const;
 };
@@ -94,7 +101,7 @@ struct LedgerContents {
 // Throws LedgerError, naming the line, when the file is missing, not a ledger, edited, or out of order. An incomplete
 // last line is no error: where it may be a charge, it counts as a step with the release that it names, or, where that
 // is not there any more, as one step with each of the releases stated. It is none before the first start of a program
-// and when all planned steps are charged.
+// and when all planned steps are charged. The same holds for an evaluation where any are planned.
 LedgerContents read_ledger(const std::filesystem::path& path);
 // The same of the text of a ledger; `source` names it in errors.
 LedgerContents parse_ledger(std::string_view text, const std::string& source);
@@ -102,7 +109,11 @@ LedgerContents parse_ledger(std::string_view text, const std::string& source);
 // The steps charged up to and with the line that has this hash; nothing when no complete line has it. `text` must be
 // that of a ledger that was read.
 std::optional<std::int64_t> steps_until(std::string_view text, std::string_view hash);
+// The same of evaluations.
+std::optional<std::int64_t> evaluations_until(std::string_view text, std::string_view hash);
 
+// Counts one of the planned evaluations.
+void charge_evaluation(LedgerContents& contents);
 // Counts one step of `release`.
 void charge_step(LedgerContents& contents, std::int64_t step, std::size_t release);
 bool same_parameters(const LedgerRelease& a, const LedgerRelease& b);

@@ -54,6 +54,8 @@ class SecondReader : public LedgerReader {
       expected = take_release(line);
     else if (kind == "reserve" || kind == "recovered")
       expected = take_step(line, kind == "recovered");
+    else if (kind == "evaluation" || kind == "evaluation_recovered")
+      expected = take_evaluation(kind == "evaluation_recovered");
     else if (kind == "checkpoint")
       expected = take_checkpoint(line);
     else if (kind == "certificate")
@@ -70,11 +72,19 @@ class SecondReader : public LedgerReader {
     if (text.starts_with(ledger_text::kIncarnationStart) || text.starts_with(ledger_text::kFileStart)) return {};
     const std::int64_t left = contents_.header.steps - contents_.steps_charged();
     if (contents_.incarnations.empty() || left <= 0) return {};
+    if (contents_.header.evaluations && text.starts_with(ledger_text::kEvaluationStart)) return {};
     const std::optional<std::size_t> release = ledger_text::torn_release(text);
     if (release && *release < contents_.releases.size()) return {*release};
     std::vector<std::size_t> all(std::min(contents_.releases.size(), static_cast<std::size_t>(left)));
     std::iota(all.begin(), all.end(), std::size_t{0});
     return all;
+  }
+
+  // All that can still be one: a line of which nothing but the beginning of every record is there, too.
+  bool torn_evaluation(std::string_view text) const override {
+    const std::optional<PlannedEvaluations>& planned = contents_.header.evaluations;
+    if (!planned || contents_.incarnations.empty() || contents_.evaluations_charged >= planned->count) return false;
+    return text.starts_with(ledger_text::kEvaluationStart) || ledger_text::kEvaluationStart.starts_with(text);
   }
 
   std::string previous() const {
@@ -95,6 +105,9 @@ class SecondReader : public LedgerReader {
     for (const auto& item : line.at("weight_rule").at("parameters").items())
       header.weight_rule_parameters[item.key()] = ledger_text::parse_hexadecimal(item.value().get<std::string>());
     header.steps = json_integer(line.at("steps"));
+    if (line.contains("evaluations"))
+      header.evaluations = PlannedEvaluations{json_integer(line.at("evaluations").at("count")),
+                                              number(line.at("evaluations"), "noise_multiplier")};
     header.accountant_name = line.at("accountant").at("name").get<std::string>();
     header.accountant_version = line.at("accountant").at("version").get<std::string>();
     header.keys_are_secret = line.at("stamp").get<std::string>().empty();
@@ -135,6 +148,15 @@ class SecondReader : public LedgerReader {
     charge_step(contents_, step, release);
     return was_torn ? ledger_text::recovered(step, release, previous())
                     : ledger_text::reserve(step, release, contents_.incarnations.size(), previous());
+  }
+
+  std::string take_evaluation(bool was_torn) {
+    require(contents_.header.evaluations.has_value(), "an evaluation on private records, and none is planned");
+    require(!contents_.incarnations.empty(), "an evaluation before any incarnation");
+    require(contents_.evaluations_charged < contents_.header.evaluations->count, "more evaluations than are planned");
+    charge_evaluation(contents_);
+    return was_torn ? ledger_text::evaluation_recovered(contents_.evaluations_charged, previous())
+                    : ledger_text::evaluation(contents_.evaluations_charged, contents_.incarnations.size(), previous());
   }
 
   std::string take_checkpoint(const Json& line) {
@@ -178,6 +200,8 @@ void LedgerReader::read(std::string_view line) {
 void LedgerReader::read_torn(std::string_view line) {
   contents_.torn = true;
   contents_.torn_releases = torn_releases(line);
+  contents_.torn_evaluation = torn_evaluation(line);
+  if (contents_.torn_evaluation) charge_evaluation(contents_);
   for (const std::size_t release : contents_.torn_releases) charge_step(contents_, contents_.last_step + 1, release);
 }
 

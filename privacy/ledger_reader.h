@@ -26,6 +26,7 @@ class LedgerReader {
   // before.
   virtual std::string take(std::string_view line) = 0;
   virtual std::vector<std::size_t> torn_releases(std::string_view line) const = 0;
+  virtual bool torn_evaluation(std::string_view) const { return false; }
 
   LedgerContents contents_;
 };

@@ -81,6 +81,9 @@ std::string header(const LedgerHeader& header, std::string_view previous) {
   for (const auto& [name, value] : header.weight_rule_parameters)
     line["weight_rule"]["parameters"][name] = hexadecimal(value);
   line["steps"] = header.steps;
+  if (header.evaluations)
+    line["evaluations"] = {{"count", header.evaluations->count},
+                           {"noise_multiplier", hexadecimal(header.evaluations->noise_multiplier)}};
   line["accountant"] = {{"name", header.accountant_name}, {"version", header.accountant_version}};
   line["stamp"] = header.keys_are_secret ? "" : "NOT PRIVATE";
   return finish(std::move(line), previous);
@@ -123,6 +126,25 @@ std::string recovered(std::int64_t step, std::size_t release, std::string_view p
   line["step"] = step;
   line["release"] = release;
   return finish(std::move(line), previous);
+}
+
+std::string evaluation(std::int64_t number, std::size_t incarnation, std::string_view previous) {
+  Json line;
+  line["record"] = "evaluation";
+  line["number"] = number;
+  line["incarnation"] = incarnation;
+  std::string text = finish(std::move(line), previous);
+  SOTTO_ASSERT(text.starts_with(kEvaluationStart));
+  return text;
+}
+
+std::string evaluation_recovered(std::int64_t number, std::string_view previous) {
+  Json line;
+  line["record"] = "evaluation_recovered";
+  line["number"] = number;
+  std::string text = finish(std::move(line), previous);
+  SOTTO_ASSERT(text.starts_with(kEvaluationStart));
+  return text;
 }
 
 std::string checkpoint(const LedgerCheckpoint& checkpoint, std::string_view previous) {

@@ -15,6 +15,8 @@
 namespace sotto::privacy::ledger_text {
 
 inline constexpr int kSchema = 2;
+// How lines begin that charge an evaluation, and no other line.
+inline constexpr std::string_view kEvaluationStart = R"({"record":"e)";
 // How lines begin that charge nothing - incarnations, checkpoints and certificates - and no other line.
 inline constexpr std::string_view kIncarnationStart = R"({"record":"i)";
 inline constexpr std::string_view kFileStart = R"({"record":"c)";
@@ -32,6 +34,9 @@ std::string incarnation(const LedgerIncarnation& incarnation, std::int64_t numbe
 std::string release(const LedgerRelease& release, std::size_t number, std::string_view previous);
 std::string reserve(std::int64_t step, std::size_t release, std::size_t incarnation, std::string_view previous);
 std::string recovered(std::int64_t step, std::size_t release, std::string_view previous);
+// Counted from 1.
+std::string evaluation(std::int64_t number, std::size_t incarnation, std::string_view previous);
+std::string evaluation_recovered(std::int64_t number, std::string_view previous);
 std::string checkpoint(const LedgerCheckpoint& checkpoint, std::string_view previous);
 std::string certificate(std::string_view sha256, std::string_view previous);
 

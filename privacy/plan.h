@@ -7,6 +7,7 @@
 // a run may read it.
 
 #include <sotto/privacy/event.h>
+#include <sotto/privacy/planned_evaluations.h>
 
 #include <cstdint>
 #include <limits>
@@ -53,6 +54,9 @@ struct PrivacyPlanOptions {
   std::optional<double> epsilon = std::nullopt;             // exactly one of these two; see budget.h
   std::optional<double> noise_multiplier = std::nullopt;    // finite, > 0; standard deviation / clip norm
   Noise noise = Noise::normal;  // discrete: the noise multiplier is raised until s^2 is an integer, and at most 2^9
+  // Of the model on private records, at most one after each step; normal noise only. The budget covers them too: with
+  // `epsilon` the noise of the steps leaves room for them.
+  std::optional<PlannedEvaluations> evaluations = std::nullopt;
 };
 
 // Immutable, and valid once constructed.
@@ -69,9 +73,17 @@ class PrivacyPlan {
   double sampling_rate() const { return step_.sampling_rate; }
   double noise_multiplier() const { return step_.mechanism.noise_multiplier; }
 
-  // Upper bound for all planned steps by certified_epsilon(), see accountant.h; at most options.epsilon where that was
-  // given.
+  const std::optional<PlannedEvaluations>& evaluations() const { return evaluations_; }
+
+  // All that is planned: the steps and, where there are any, the evaluations.
+  Phases releases() const;
+
+  // Upper bound for all planned releases by certified_epsilon(), see accountant.h; at most options.epsilon where that
+  // was given.
   double epsilon() const { return epsilon_; }
+
+  // The same for the planned steps alone: what the evaluations cost is the difference.
+  double epsilon_of_steps() const;
 
   // Upper bound for releases that were charged; never more than epsilon() where they are at most the planned ones.
   double epsilon_of(const Phases& charged) const;
@@ -90,6 +102,7 @@ class PrivacyPlan {
   int64_t expected_batch_size_;
   int64_t steps_;
   double delta_;
+  std::optional<PlannedEvaluations> evaluations_;
   StepEvent step_;
   double epsilon_;
 };

@@ -24,7 +24,8 @@ constexpr auto kDeclared = std::to_array<std::string_view>(
      "clip-norm",    "psac-r",           "auto-s-gamma",        "nsgd-r",       "insecure-test-seed"});
 
 // Only where they are set: runs that began before there were these keys are continued.
-constexpr auto kDeclaredWhereSet = std::to_array<std::string_view>({"clip-quantile", "clip-rate", "count-noise"});
+constexpr auto kDeclaredWhereSet = std::to_array<std::string_view>(
+    {"clip-quantile", "clip-rate", "count-noise", "private-metrics", "metric-noise", "stop-early"});
 
 std::vector<std::filesystem::path> declared_files(const RunFolder& folder) {
   std::vector<std::filesystem::path> result;

@@ -19,11 +19,11 @@ constexpr double kSlowRate = 1e-4;
 using privacy::Phase;
 using privacy::Phases;
 
-std::int64_t total(const Phases& phases) {
-  std::int64_t steps = 0;
-  for (const Phase& phase : phases) steps += phase.count;
-  return steps;
-}
+// Releases one after the other, of which evaluations come between two steps.
+struct Part {
+  Phase phase;
+  bool is_evaluation = false;
+};
 
 void add(Phases& phases, const privacy::StepEvent& event, std::int64_t count) {
   if (count == 0) return;
@@ -33,14 +33,37 @@ void add(Phases& phases, const privacy::StepEvent& event, std::int64_t count) {
     phases.push_back({event, count});
 }
 
-Phases first_steps(const Phases& phases, std::int64_t steps) {
+// With the evaluations up to the step after them.
+Phases first_steps(const std::vector<Part>& parts, std::int64_t steps) {
   Phases result;
-  for (const Phase& phase : phases) {
-    const std::int64_t taken = std::min(phase.count, steps);
-    add(result, phase.event, taken);
+  for (const Part& part : parts) {
+    const std::int64_t taken = part.is_evaluation ? part.phase.count : std::min(part.phase.count, steps);
+    add(result, part.phase.event, taken);
+    if (part.is_evaluation) continue;
     steps -= taken;
+    if (taken < part.phase.count) break;
   }
   return result;
+}
+
+// All that was charged, and then what is planned beside it. An evaluation that cannot be told from a step, or whose
+// place is not known yet, counts as early as it may have been or may be: the bounds hold.
+std::vector<Part> parts_of(const privacy::LedgerContents& ledger, std::int64_t steps_to_come) {
+  const std::optional<privacy::PlannedEvaluations>& planned = ledger.header.evaluations;
+  std::vector<Part> parts;
+  std::int64_t untold = ledger.evaluations_charged;
+  for (const Phase& phase : ledger.spent) {
+    const bool same = planned && same_parameters(phase.event, event_of(*planned));
+    const std::int64_t evaluations = same ? std::min(untold, phase.count) : 0;
+    if (evaluations > 0) parts.push_back({{phase.event, evaluations}, true});
+    if (phase.count > evaluations) parts.push_back({{phase.event, phase.count - evaluations}, false});
+    untold -= evaluations;
+  }
+  if (steps_to_come > 0) parts.push_back({{ledger.header.event, 1}, false});
+  if (planned && planned->count > ledger.evaluations_charged)
+    parts.push_back({{event_of(*planned), planned->count - ledger.evaluations_charged}, true});
+  if (steps_to_come > 1) parts.push_back({{ledger.header.event, steps_to_come - 1}, false});
+  return parts;
 }
 
 std::vector<std::int64_t> chosen_steps(std::int64_t last, std::int64_t charged, std::int64_t most) {
@@ -84,10 +107,9 @@ double quick_bound(const privacy::AccountedEvents& run, double draws, double del
 std::vector<EpsilonPoint> epsilon_curve(const privacy::LedgerContents& ledger, std::int64_t most_points) {
   if (most_points < 2)
     throw UsageError(fmt::format("[epsilon_curve] bad number of points: {}; at least 2 are allowed", most_points));
-  const std::int64_t charged = total(ledger.spent);
+  const std::int64_t charged = ledger.steps_charged();
   const std::int64_t last = std::max(charged, ledger.header.steps);
-  Phases all = first_steps(ledger.spent, charged);
-  add(all, ledger.header.event, last - charged);
+  const std::vector<Part> all = parts_of(ledger, last - charged);
 
   std::vector<EpsilonPoint> curve;
   if (last == 0) return curve;
@@ -95,7 +117,7 @@ std::vector<EpsilonPoint> epsilon_curve(const privacy::LedgerContents& ledger, s
     return privacy::AccountedEvents{ledger.header.adjacency, {}, first_steps(all, step)};
   };
   const double whole = privacy::certified_epsilon(run(last), ledger.header.delta).bracket.upper;
-  if (std::ranges::any_of(all, [](const Phase& phase) { return phase.event.sampling_rate < kSlowRate; }))
+  if (std::ranges::any_of(all, [](const Part& part) { return part.phase.event.sampling_rate < kSlowRate; }))
     most_points = std::min(most_points, kFewEpsilonPoints);
   for (const std::int64_t step : chosen_steps(last, charged, most_points)) {
     double epsilon = whole;

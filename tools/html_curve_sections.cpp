@@ -4,6 +4,7 @@
 #include <sotto/tools/html_sections.h>
 #include <sotto/tools/html_table.h>
 #include <sotto/tools/html_text.h>
+#include <sotto/tools/learning_curve.h>
 
 #include <algorithm>
 #include <array>
@@ -37,11 +38,14 @@ const Metric* find(const LearningPoint& point, const std::string& name) {
   return found == point.metrics.end() ? nullptr : &*found;
 }
 
-std::vector<std::string> names_of(const std::vector<LearningPoint>& curve) {
+// Of public test records, or of private ones.
+std::vector<std::string> names_of(const std::vector<LearningPoint>& curve, bool of_private_records) {
   std::vector<std::string> names;
   for (const LearningPoint& point : curve)
     for (const Metric& metric : point.metrics)
-      if (std::ranges::find(names, metric.name) == names.end()) names.push_back(metric.name);
+      if (metric.name.starts_with(kPrivateMetricPrefix) == of_private_records &&
+          std::ranges::find(names, metric.name) == names.end())
+        names.push_back(metric.name);
   return names;
 }
 
@@ -81,15 +85,48 @@ std::vector<HtmlChart> charts_of(const std::vector<LearningPoint>& curve, const 
   return charts;
 }
 
-HtmlTable table_of(const HtmlReport& report, const std::vector<std::string>& names) {
+// A noisy metric with the band that one standard deviation of its noise makes.
+HtmlChart band_of(const std::vector<LearningPoint>& curve, const std::string& name) {
+  const std::string deviation = name + kDeviationEnding;
+  ChartSeries middle = series_of(curve, name);
+  ChartSeries above{.name = "one deviation of its noise above", .points = {}, .dashed = true};
+  ChartSeries below{.name = "and below", .points = {}, .dashed = true};
+  for (const LearningPoint& point : curve) {
+    const Metric *value = find(point, name), *noise = find(point, deviation);
+    if (value == nullptr || noise == nullptr) continue;
+    const auto add = [&](ChartSeries& series, double at) {
+      series.points.push_back({.step = point.step, .value = at, .text = fmt::format("{:.6g}", at)});
+    };
+    add(above, value->value + noise->value);
+    add(below, value->value - noise->value);
+  }
+  HtmlChart chart{
+      .id = name == kPrivateLoss ? "private-loss" : "private-accuracy",
+      .title = fmt::format("Released through the budget: noisy {}", middle.name),
+      .description = fmt::format("{} from {} at step {} to {} at step {}; all values are in the table below.",
+                                 middle.name, middle.points.front().text, middle.points.front().step,
+                                 middle.points.back().text, middle.points.back().step),
+      .value_label = middle.name,
+      .with_table = false,
+      .series = {}};
+  chart.series.push_back(std::move(middle));
+  for (ChartSeries* series : {&above, &below})
+    if (!series->points.empty()) chart.series.push_back(std::move(*series));
+  return chart;
+}
+
+std::string released_section(const HtmlReport& report);
+
+HtmlTable table_of(const HtmlReport& report, const std::vector<std::string>& names, std::string caption) {
   const bool with_epsilon =
       !reason_not_private(report) && std::ranges::any_of(report.learning_curve, [](const LearningPoint& point) {
         return point.epsilon_spent.has_value();
       });
-  HtmlTable table{.caption = "Evaluations on public test records", .columns = {"step"}, .rows = {}};
+  HtmlTable table{.caption = std::move(caption), .columns = {"step"}, .rows = {}};
   for (const std::string& name : names) table.columns.push_back(shown_name(name));
   if (with_epsilon) table.columns.emplace_back("epsilon spent, at most");
   for (const LearningPoint& point : report.learning_curve) {
+    if (std::ranges::none_of(names, [&](const std::string& name) { return find(point, name) != nullptr; })) continue;
     std::vector<std::string> row = {fmt::format("{}", point.step)};
     for (const std::string& name : names) {
       const Metric* metric = find(point, name);
@@ -109,23 +146,40 @@ std::string figures(const std::vector<Metric>& metrics, std::string_view stamp) 
   return text + "</dl>\n";
 }
 
+std::string released_section(const HtmlReport& report) {
+  const std::vector<std::string> names = names_of(report.learning_curve, true);
+  if (names.empty()) return "";
+  std::string text =
+      "<h3>On private records, released through the budget</h3>\n<p>Each point is a sum over all private records with "
+      "Gaussian noise, divided by their declared number; the guarantee covers all of them. What lies within the band "
+      "is "
+      "within the noise.</p>\n<div class=\"pair\">\n";
+  for (const std::string& name : names)
+    if (!name.ends_with(kDeviationEnding)) text += to_html(band_of(report.learning_curve, name));
+  return text + "</div>\n" +
+         to_html(table_of(report, names, "Evaluations on private records, released through the budget"));
+}
+
 }  // namespace
 
 std::string learning(const HtmlReport& report) {
-  const std::vector<std::string> names = names_of(report.learning_curve);
+  const std::vector<std::string> names = names_of(report.learning_curve, false);
   std::string text = "<section aria-labelledby=\"quality\">\n<h2 id=\"quality\">How well the model does</h2>\n";
   if (names.empty()) {
     text += "<p>There were no test records: nothing was measured.</p>\n";
   } else {
-    const auto last = std::ranges::find_if(report.learning_curve.rbegin(), report.learning_curve.rend(),
-                                           [](const LearningPoint& point) { return !point.metrics.empty(); });
-    text +=
-        figures(last->metrics,
-                fmt::format("<span class=\"stamp public\">on public test records</span> after step {}", last->step));
+    const auto last =
+        std::ranges::find_if(report.learning_curve.rbegin(), report.learning_curve.rend(),
+                             [&](const LearningPoint& point) { return find(point, names[0]) != nullptr; });
+    std::vector<Metric> shown = last->metrics;
+    std::erase_if(shown, [](const Metric& metric) { return metric.name.starts_with(kPrivateMetricPrefix); });
+    text += figures(
+        shown, fmt::format("<span class=\"stamp public\">on public test records</span> after step {}", last->step));
     text += "<p>Test records are treated as public: nothing protects them.</p>\n<div class=\"pair\">\n";
     for (const HtmlChart& chart : charts_of(report.learning_curve, names)) text += to_html(chart);
-    text += "</div>\n" + to_html(table_of(report, names));
+    text += "</div>\n" + to_html(table_of(report, names, "Evaluations on public test records"));
   }
+  text += released_section(report);
   if (!report.private_metrics.empty())
     text += "<h3>On private records</h3>\n" +
             figures(report.private_metrics, "<span class=\"stamp\">NOT COVERED by the guarantee</span>") +

@@ -41,7 +41,7 @@ constexpr std::array<std::string_view, 26> kClaimless = {"schema",
                                                          "files.",
                                                          "ledger."};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 42> kLabels = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 47> kLabels = {{
     {"schema", "form of the certificate"},
     {"sotto_version", "version of sotto"},
     {"run", "identifier of the run"},
@@ -73,6 +73,11 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 42> kLabels 
     {"executed.epsilon", "epsilon, executed steps"},
     {"executed.delta", "delta, executed steps"},
     {"executed.valid_only_if", "executed figure valid only if"},
+    {"evaluations.planned", "evaluations on private records, planned"},
+    {"evaluations.executed", "evaluations on private records, charged"},
+    {"evaluations.noise_multiplier", "noise of their sums"},
+    {"evaluations.largest_loss", "largest loss that counts in them"},
+    {"stopped_after_evaluations", "evaluations without anything better, after which the run ended by itself"},
     {"selection.law", "number of runs it is the best of: law"},
     {"selection.mean", "that law's mean"},
     {"selection.eta", "that law's eta"},
@@ -139,9 +144,11 @@ std::string guarantee(const HtmlReport& report, const CertificateFields& fields)
   if (certificate.executed.steps != certificate.planned.steps)
     text += fmt::format(
         "<p>{} of {} planned steps were executed. For these the figure is epsilon {} at delta {}, which may be quoted "
-        "only if {}.</p>\n",
+        "{} "
+        "{}.</p>\n",
         fields.html("executed.steps"), fields.html("planned.steps"), fields.html("executed.epsilon"),
-        fields.html("executed.delta"), fields.html("executed.valid_only_if"));
+        fields.html("executed.delta"), certificate.stopped_after_evaluations ? "" : "only if",
+        fields.html("executed.valid_only_if"));
   return text + fmt::format("<h3>To quote, as a whole and never in part</h3>\n{}\n</section>\n",
                             fields.html("statement", "blockquote"));
 }
@@ -152,7 +159,10 @@ std::string coverage(const CertificateFields& fields) {
       "<h3>Covered</h3>\n<ul>\n<li>the trained model and all its checkpoints</li>\n<li>everything else that is "
       "released "
       "from the noised gradient sums of this run</li>\n<li>whatever is computed from these and from public data "
-      "alone</li>\n</ul>\n</div>\n<div>\n<h3>Not covered</h3>\n<ul>\n";
+      "alone</li>\n";
+  if (fields.contains("evaluations.planned"))
+    text += "<li>the noisy metrics of private records that the planned evaluations release</li>\n";
+  text += "</ul>\n</div>\n<div>\n<h3>Not covered</h3>\n<ul>\n";
   for (const CertificateField& field : fields.all())
     if (field.path.starts_with("not_covered.")) text += fields.html(field.path, "li") + "\n";
   return text + "</ul>\n</div>\n</div>\n</section>\n";

@@ -23,7 +23,10 @@ LearningPoint point_of(privacy::JsonNode line) {
   LearningPoint point;
   point.step = line.integer("step", 0, std::int64_t{1} << 53);
   if (line.take("not_private") != nullptr) point.not_private = line.need<std::string>("not_private", "a text");
+  if (line.take(kPrivateEvaluation) != nullptr)
+    point.private_evaluation = line.integer(kPrivateEvaluation, 1, std::int64_t{1} << 53);
   for (const privacy::JsonMember& member : line.members()) {
+    if (member.key == kPrivateEvaluation) continue;
     if (member.key == "step" || member.key == "not_private") continue;
     const std::optional<double> value = number(line, member);
     if (member.key == "epsilon_spent") {

@@ -65,6 +65,7 @@ void write_artefacts(const RunArtefacts& run) {
   models::TrainableModel& model = *run.inputs.model;
   privacy::Certificate certificate =
       run_certificate(run.options, run.plan, *run.training, run.inputs.model_sha256(), run.inputs.base);
+  if (run.stopped_early) certificate.stopped_after_evaluations = run.options.stop_early;
   models::Metadata metadata = metadata_of(run);
   metadata["privacy"] = privacy::statement(certificate);
   models::save_state(folder.model(), model.state(), metadata);
@@ -106,7 +107,8 @@ bool is_finished(const RunFolder& folder, const TrainingPlan& plan, const RunChe
                     "another",
                     folder.certificate().string()));
   }
-  return ledger.ends_with_certificate(hash) && ledger.steps_charged() >= ledger.header.steps;
+  if (!ledger.ends_with_certificate(hash)) return false;
+  return ledger.steps_charged() >= ledger.header.steps || privacy::parse_certificate(text).stopped_after_evaluations;
 }
 
 }  // namespace sotto::tools

@@ -19,15 +19,16 @@ struct RunArtefacts {
   const RunInputs& inputs;
   optim::PrivateTraining* training = nullptr;  // nothing without privacy
   std::int64_t applied_steps = 0;
+  bool stopped_early = false;  // by its private metrics
 };
 
 // Model, model file and, where there is a ledger, the certificate, whose hash becomes the ledger's last record before
 // it takes its name. Throws IoError, and LedgerError as privacy/ledger.h says.
 void write_artefacts(const RunArtefacts& run);
 
-// Whether all planned steps were taken, and the artefacts are of the state after them. Throws LedgerError when the
-// ledger does not hold the certificate that lies in the folder, because it was wound back, and DataError when the
-// certificate was changed.
+// Whether all planned steps were taken, or the run ended by its private metrics, and the artefacts are of the state
+// after them. Throws LedgerError when the ledger does not hold the certificate that lies in the folder, because it was
+// wound back, and DataError when the certificate was changed.
 bool is_finished(const RunFolder& folder, const TrainingPlan& plan, const RunCheckpoint& state);
 
 }  // namespace sotto::tools

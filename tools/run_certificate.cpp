@@ -36,7 +36,11 @@ privacy::Certificate run_certificate(const TrainOptions& options, const Training
   result.executed = {
       .steps = training.steps_charged(), .epsilon = spent_epsilon(plan, ledger.spent), .delta = privacy.delta()};
   if (plan.tuning) result.selection = certified(*plan.tuning);
-  result.not_covered = privacy::standard_exclusions(privacy.noise(), plan.tuning.has_value());
+  if (const auto& planned = privacy.evaluations())
+    result.evaluations = privacy::CertifiedEvaluations{planned->count, ledger.evaluations_charged,
+                                                       planned->noise_multiplier, largest_loss(plan.data)};
+  result.not_covered =
+      privacy::standard_exclusions(privacy.noise(), plan.tuning.has_value(), privacy.evaluations().has_value());
   result.not_covered.push_back("the test records, which are treated as public");
   if (!model_sha256.empty())
     result.not_covered.push_back(fmt::format(

@@ -27,11 +27,20 @@ std::string to_json(const RunReport& report, bool finished) {
   object["accuracy"] = nullptr;
   if (report.result) add_to(object, *report.result);
   add_budget(object, report.plan);
+  if (report.plan.privacy && report.plan.privacy->evaluations()) {
+    object["private_metrics"] = nullptr;
+    if (report.private_metrics) add_to(object["private_metrics"], *report.private_metrics);
+    if (report.plan.not_private.empty()) object["epsilon_of_steps_alone"] = report.plan.privacy->epsilon_of_steps();
+    object["stopped_early"] = report.stopped_early;
+  }
   object["epsilon_executed"] = nullptr;
   if (report.training != nullptr) {
     if (report.plan.not_private.empty())
       object["epsilon_executed"] = spent_epsilon(report.plan, report.training->ledger().spent());
-    if (!finished) object["epsilon_executed_valid_only_if"] = privacy::certificate_text::kStoppingCondition;
+    if (report.stopped_early)
+      object["epsilon_executed_valid_only_if"] = privacy::certificate_text::kStoppedByOutputs;
+    else if (!finished)
+      object["epsilon_executed_valid_only_if"] = privacy::certificate_text::kStoppingCondition;
   }
   object["steps"] = report.steps;
   object["steps_planned"] = report.plan.steps;
@@ -54,7 +63,14 @@ std::string to_text(const RunReport& report) {
   if (!report.plan.not_private.empty()) text += fmt::format("NOT PRIVATE: {}\n", report.plan.not_private);
   if (report.result)
     text += fmt::format("{} on {} records, treated as public\n", aligned(*report.result), report.result->records);
-  if (report.training != nullptr && report.plan.not_private.empty())
+  if (report.private_metrics)
+    text += fmt::format("private metrics   {}, released through the budget\n", to_text(*report.private_metrics));
+  if (report.stopped_early)
+    text += fmt::format(
+        "early stop        after {} of {} steps; epsilon {} is quoted, that of all that was planned\n", report.steps,
+        report.plan.steps,
+        report.plan.not_private.empty() ? shown_epsilon(report.job.options, planned_epsilon(report.plan)) : "none");
+  if (report.training != nullptr && report.plan.not_private.empty() && !report.stopped_early)
     text +=
         fmt::format("epsilon           {} at delta {}, for {} steps charged in the ledger\n",
                     shown_epsilon(report.job.options, spent_epsilon(report.plan, report.training->ledger().spent())),

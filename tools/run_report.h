@@ -3,6 +3,7 @@
 // which is longer the more there are.
 
 #include <sotto/optim/private_training.h>
+#include <sotto/tools/private_metrics.h>
 #include <sotto/tools/test_result.h>
 #include <sotto/tools/training_job.h>
 #include <sotto/tools/training_plan.h>
@@ -24,6 +25,8 @@ struct RunReport {
   const optim::PrivateTraining* training = nullptr;  // nothing: a run without privacy
   std::string device;                                // cpu or cuda:N
   std::optional<TestResult> result;                  // on the test records
+  std::optional<PrivateMetrics> private_metrics;     // the last that were released
+  bool stopped_early = false;                        // by these
   std::int64_t steps = 0, applied_steps = 0;
   std::chrono::steady_clock::duration time{};
 };

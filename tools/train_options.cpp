@@ -215,6 +215,14 @@ std::span<const TrainKey> train_keys() {
        "step holds, nothing is cut]"},
       {"kernel-costs", &O::kernel_costs, "COSTS", kKernelCostsHelp},
       {"device", &O::device, "DEVICE", kDeviceHelp},
+      {"private-metrics", &O::private_metrics, "N",
+       "Evaluate N times on the private training records: noisy accuracy and loss, paid for by the budget"},
+      {"metric-noise", &O::metric_noise, "SIGMA",
+       "Noise of these, a sum's standard deviation per record that counts 1 [half a percent of the data in an "
+       "accuracy, "
+       "at least 10 sqrt(N)]"},
+      {"stop-early", &O::stop_early, "P",
+       "End the run when P private evaluations in a row were not better than the best by more than their noise"},
       {"insecure-test-seed", &O::insecure_test_seed, "SEED", "Repeatable noise and sampling, for tests: NOT PRIVATE"},
   };
   return keys;

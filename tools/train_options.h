@@ -68,13 +68,16 @@ struct TrainOptions {
   int64_t warmup = 0;                    // steps
   double momentum = 0.9;                 // of sgd
   double weight_decay = 0;
-  bool noise_correction = false;              // of adam and adamw: optim/corrected_adam.h
-  std::optional<int64_t> physical_batch;      // by model: training_plan.cpp
-  int64_t threads = 0;                        // 0: as many as there are cores
-  std::string matmul = "stock";               // or fast: matmul_switch.h
-  std::string memory;                         // bytes of a private physical batch, with or without unit
-  std::string kernel_costs;                   // cost_figures.h; empty: measured, or built-in with a test seed
-  std::string device = "cpu";                 // device_choice.h; of a run that began, cpu or cuda:N
+  bool noise_correction = false;           // of adam and adamw: optim/corrected_adam.h
+  std::optional<int64_t> physical_batch;   // by model: training_plan.cpp
+  int64_t threads = 0;                     // 0: as many as there are cores
+  std::string matmul = "stock";            // or fast: matmul_switch.h
+  std::string memory;                      // bytes of a private physical batch, with or without unit
+  std::string kernel_costs;                // cost_figures.h; empty: measured, or built-in with a test seed
+  std::string device = "cpu";              // device_choice.h; of a run that began, cpu or cuda:N
+  std::optional<int64_t> private_metrics;  // evaluations on the training records: privacy/planned_evaluations.h
+  std::optional<double> metric_noise;      // their noise multiplier; by the number of records unless given
+  std::optional<int64_t> stop_early;       // of private_metrics: how many may show nothing better before the run ends
   std::optional<int64_t> insecure_test_seed;  // NOT PRIVATE
 };
 

@@ -173,6 +173,33 @@ int64_t planned_steps(const TrainOptions& o, int64_t dataset_size) {
   return steps_of_epochs(o.epochs.value_or(kDefaultEpochs), dataset_size, o.batch);
 }
 
+void check_private_metrics(const TrainOptions& o, const TrainingPlan& plan) {
+  const auto refuse = [](const char* flag, const std::string& why) {
+    throw UsageError(fmt::format("[{}] {}", flag, why));
+  };
+  if (!o.private_metrics) {
+    if (o.metric_noise) refuse("--metric-noise", "has no effect without --private-metrics");
+    if (o.stop_early)
+      refuse("--stop-early", "missing: --private-metrics N; a run may end by noisy metrics alone, which are paid for");
+    return;
+  }
+  if (o.rule == "none")
+    refuse("--private-metrics", "has no place with --rule none: without privacy there is no budget to pay for them");
+  if (o.noise != "normal")
+    refuse("--private-metrics", "has no place with --noise discrete: metrics are released with normal noise");
+  if (plan.data.classes < 2 || (plan.data.text && plan.data.text->labels().is_range()))
+    refuse("--private-metrics", "is for classes: a regression has no accuracy and no bounded loss");
+  check_range("--private-metrics", *o.private_metrics, 1, plan.steps);
+  if (o.metric_noise) check_positive("--metric-noise", *o.metric_noise);
+  if (o.stop_early) check_range("--stop-early", *o.stop_early, 1, *o.private_metrics);
+}
+
+std::optional<privacy::PlannedEvaluations> planned_evaluations(const TrainOptions& o, const TrainingPlan& plan) {
+  if (!o.private_metrics) return std::nullopt;
+  const double noise = o.metric_noise.value_or(privacy::default_metric_noise(*o.private_metrics, plan.data.size));
+  return privacy::PlannedEvaluations{*o.private_metrics, noise};
+}
+
 privacy::PrivacyPlan privacy_plan(const TrainOptions& o, const TrainingPlan& plan) {
   if (o.epsilon.has_value() == o.noise_multiplier.has_value())
     throw UsageError(o.epsilon ? "[train] --epsilon and --noise-multiplier exclude each other"
@@ -185,7 +212,19 @@ privacy::PrivacyPlan privacy_plan(const TrainOptions& o, const TrainingPlan& pla
                                .delta = delta_or_default(o.delta, plan.data.size),
                                .epsilon = o.epsilon,
                                .noise_multiplier = o.noise_multiplier,
-                               .noise = privacy::parse_noise(o.noise)});
+                               .noise = privacy::parse_noise(o.noise),
+                               .evaluations = planned_evaluations(o, plan)});
+}
+
+std::string evaluations_text(const TrainOptions& o, const privacy::PrivacyPlan& p, const DeclaredData& data) {
+  const privacy::PlannedEvaluations& e = *p.evaluations();
+  std::string text = fmt::format(
+      "private metrics   {} evaluations, noise multiplier {:.6g}: deviation {:.3g} of an accuracy; loss up to {:.4g}\n",
+      e.count, e.noise_multiplier, privacy::metric_deviation(e.noise_multiplier, p.dataset_size()), largest_loss(data));
+  if (o.stop_early)
+    text += fmt::format("early stop        after {} of these in a row that are not better by more than their noise\n",
+                        *o.stop_early);
+  return text;
 }
 
 std::string rule_text(const TrainOptions& o) {
@@ -217,6 +256,10 @@ std::string optimizer_text(const TrainOptions& o, const TrainingPlan& plan) {
 }
 
 }  // namespace
+
+double largest_loss(const DeclaredData& data) {
+  return 2 * std::log(static_cast<double>(std::max<int64_t>(2, data.classes)));
+}
 
 int64_t steps_of_epochs(int64_t epochs, int64_t dataset_size, int64_t batch) {
   check_range("--epochs", epochs, 1, std::numeric_limits<int64_t>::max() / privacy::kMaxCount);
@@ -299,6 +342,7 @@ TrainingPlan make_training_plan(const TrainOptions& o) {
         "[--centre] has no place with a single planned step: the first one finds the mean, and trains nothing");
   check_range("--warmup", o.warmup, 0, plan.steps - 1);
   plan.lr = o.lr.value_or(default_lr(o, plan.adapt));
+  check_private_metrics(o, plan);
   if (plain) {
     if (o.epsilon || o.noise_multiplier || o.delta)
       throw UsageError(
@@ -320,6 +364,10 @@ void take_tuning(TrainingPlan& plan, const TuningRecord& record) {
   if (!p || !is_of(record, p->step_event(), p->steps(), p->delta()))
     throw DataError(
         "[tuning.json] the run has another sampling rate, noise, number of steps or delta than the tuning planned");
+  if (plan.privacy->evaluations())
+    throw UsageError(
+        "[--private-metrics] has no place in a tuning: its score is that of public test records, and its cost knows "
+        "of no evaluations on private ones");
   plan.tuning = record;
 }
 
@@ -364,11 +412,16 @@ std::string describe(const TrainOptions& o, const TrainingPlan& plan) {
           "it; "
           "together the noise multiplier\n",
           privacy::gradient_noise_beside_count(p.noise_multiplier(), plan.count_noise), plan.count_noise);
+    if (p.evaluations()) text += evaluations_text(o, p, plan.data);
     text += plan.not_private.empty()
                 ? fmt::format("guarantee         epsilon {} at delta {} for all {} steps{} (certified upper bound)\n",
                               shown_epsilon(o, planned_epsilon(plan)), p.delta(), p.steps(),
-                              plan.tuning ? " of the run that the tuning returns" : "")
+                              plan.tuning       ? " of the run that the tuning returns"
+                              : p.evaluations() ? " and the private metrics"
+                                                : "")
                 : "guarantee         none\n";
+    if (p.evaluations() && plan.not_private.empty())
+      text += fmt::format("                  of it {} for the steps alone\n", shown_epsilon(o, p.epsilon_of_steps()));
     for (const std::string& warning : p.warnings()) text += fmt::format("warning           {}\n", warning);
   } else {
     text += fmt::format("steps             {} of {} shuffled records\n", plan.steps, o.batch);
@@ -398,6 +451,7 @@ TrainOptions resolved(TrainOptions options, const TrainingPlan& plan) {
   if (plan.data.kind == DeclaredData::Kind::idx) options.classes = plan.data.classes;
   options.table_schema_sha256 = plan.data.schema_sha256;
   if (plan.privacy) options.delta = plan.privacy->delta();
+  if (plan.privacy && plan.privacy->evaluations()) options.metric_noise = plan.privacy->evaluations()->noise_multiplier;
   return options;
 }
 

@@ -22,6 +22,10 @@ inline constexpr double kFewParametersAdamLr = 2e-3;  // of head, bias and facto
 inline constexpr const char* kDefaultAdaptation = "head";  // of a published model
 inline constexpr const char* kDefaultPooling = "mean";     // of one of texts
 
+// B of a run's evaluations on private records, twice the loss of a guess that knows nothing: 2 log(classes), of two or
+// more; a public constant (privacy/planned_evaluations.h).
+double largest_loss(const DeclaredData& data);
+
 struct TrainingPlan {
   DeclaredData data;
   int64_t steps = 0;

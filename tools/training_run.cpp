@@ -8,6 +8,7 @@
 #include <sotto/tools/checkpoint_anchor.h>
 #include <sotto/tools/config_file.h>
 #include <sotto/tools/declaration.h>
+#include <sotto/tools/early_stop.h>
 #include <sotto/tools/lora_flags.h>
 #include <sotto/tools/machine_costs.h>
 #include <sotto/tools/metrics_file.h>
@@ -88,6 +89,7 @@ int64_t TrainingRun::steps_done() const {
 void TrainingRun::examine() {
   try {
     private_->examine(losses_of(model()));
+    if (plan_.privacy->evaluations()) examine_private_metrics(*private_, model());
   } catch (const optim::TooLittleMemory& error) {
     throw UsageError(
         fmt::format("[--memory] too little: {} bytes; a physical batch of two records of this model holds at least {}",
@@ -230,10 +232,16 @@ ExitCode TrainingRun::resume() {
                                 state.applied_steps, plan_.steps));
   if (is_finished(folder_, plan_, state))
     throw UsageError(
-        fmt::format("[resume] {} is finished: all {} planned steps were taken", folder_.path().string(), plan_.steps));
+        ledger.steps_charged() < plan_.steps && plan_.privacy
+            ? fmt::format("[resume] {} is finished: it ended by its private metrics after {} of {} planned "
+                          "steps, and another step would not be by the rule that it stated",
+                          folder_.path().string(), ledger.steps_charged(), plan_.steps)
+            : fmt::format("[resume] {} is finished: all {} planned steps were taken", folder_.path().string(),
+                          plan_.steps));
   applied_steps_ = state.applied_steps;
   updates_ = state.updates;
   clip_norm_ = state.clip_norm;
+  read_released_metrics();
   start(true);
   if (private_ && (private_->ledger().contents().checkpoints.size() != ledger.checkpoints.size() ||
                    private_->steps_charged() != ledger.steps_charged()))
@@ -339,7 +347,7 @@ ExitCode TrainingRun::loop() {
                          shown_epsilon(job_.options, spent_epsilon(plan_, private_->ledger().spent())));
     };
     auto saved = std::chrono::steady_clock::now();
-    while (steps_done() < plan_.steps) {
+    while (steps_done() < plan_.steps && !stops_early()) {
       if (const auto code = stop_->requested()) {
         save();
         write_artefacts();
@@ -357,13 +365,23 @@ ExitCode TrainingRun::loop() {
         saved = now;
       }
       const int64_t done = steps_done();
-      if (done < plan_.steps && done * kEvaluations / plan_.steps != (done - 1) * kEvaluations / plan_.steps) {
-        if (const auto seen = evaluate(); seen && !plan_.tuning)
-          progress.line(fmt::format("step {} of {}: {}{}", done, plan_.steps, to_text(*seen), spent()));
+      const bool now_due = done * kEvaluations / plan_.steps != (done - 1) * kEvaluations / plan_.steps;
+      if (done < plan_.steps && (now_due || private_metrics_due())) {
+        const bool is_private = private_metrics_due();
+        const auto seen = evaluate();
+        std::string told = seen ? to_text(*seen) : "";
+        if (is_private) told += (told.empty() ? "" : ", ") + to_text(*last_metrics_);
+        if (!told.empty() && !plan_.tuning)
+          progress.line(fmt::format("step {} of {}: {}{}", done, plan_.steps, told, spent()));
       }
     }
     save();  // what comes now may find the disk full, and is done again by a run that resumes
-    result = evaluate();
+    if (stops_early())
+      progress.line(
+          fmt::format("ended after {} of {} steps: {} private evaluations in a row were not better than the "
+                      "best before by more than their noise",
+                      steps_done(), plan_.steps, *job_.options.stop_early));
+    result = stops_early() ? tested() : evaluate();  // the line of that step is there already
   }
   write_artefacts();
   report(result, true);
@@ -389,16 +407,46 @@ std::optional<double> TrainingRun::adaptive_clip_norm() const {
   return private_->clip_norm();
 }
 
-std::optional<TestResult> TrainingRun::evaluate() {
+bool TrainingRun::private_metrics_due() const {
+  if (!private_ || !plan_.privacy->evaluations()) return false;
+  return privacy::evaluations_due(plan_.privacy->evaluations()->count, steps_done(), plan_.steps) >
+         private_->ledger().contents().evaluations_charged;
+}
+
+void TrainingRun::read_released_metrics() {
+  std::error_code ignored;
+  if (job_.options.stop_early && std::filesystem::exists(folder_.metrics(), ignored))
+    released_ = released_accuracies(folder_.metrics());
+}
+
+bool TrainingRun::stops_early() const {
+  if (!job_.options.stop_early || steps_done() >= plan_.steps) return false;
+  const double deviation =
+      privacy::metric_deviation(plan_.privacy->evaluations()->noise_multiplier, plan_.privacy->dataset_size());
+  return nothing_better(released_, deviation, *job_.options.stop_early);
+}
+
+std::optional<TestResult> TrainingRun::tested() {
   std::optional<TestResult> result;
   if (inputs_.test)
     run_model(job_.options.model, Told::whole, [&] { result = measure(model(), *inputs_.test, plan_.data); });
+  return result;
+}
+
+std::optional<TestResult> TrainingRun::evaluate() {
+  const std::optional<TestResult> result = tested();
+  const bool is_private = private_metrics_due();
+  if (is_private)
+    run_model(job_.options.model, Told::without_its_words,
+              [&] { last_metrics_ = private_metrics(*private_, model(), largest_loss(plan_.data)); });
   nlohmann::ordered_json line = {{"step", steps_done()}, {"epsilon_spent", nullptr}, {"accuracy", nullptr}};
   if (private_ && plan_.not_private.empty()) line["epsilon_spent"] = spent_epsilon(plan_, private_->ledger().spent());
   if (const auto clip_norm = adaptive_clip_norm()) line["clip_norm"] = *clip_norm;
   if (result) add_to(line, *result);
+  if (is_private) add_to(line, *last_metrics_);
   if (!plan_.not_private.empty()) line["not_private"] = plan_.not_private;
   append_metrics(folder_.metrics(), line.dump());
+  if (is_private) released_.push_back(last_metrics_->accuracy);
   return result;
 }
 
@@ -408,7 +456,8 @@ void TrainingRun::write_artefacts() const {
                           .plan = plan_,
                           .inputs = inputs_,
                           .training = private_.get(),
-                          .applied_steps = applied_steps_});
+                          .applied_steps = applied_steps_,
+                          .stopped_early = stops_early()});
 }
 
 void TrainingRun::report(const std::optional<TestResult>& result, bool finished) const {
@@ -419,6 +468,8 @@ void TrainingRun::report(const std::optional<TestResult>& result, bool finished)
                          .training = private_.get(),
                          .device = device_.where().str(),
                          .result = result,
+                         .private_metrics = last_metrics_,
+                         .stopped_early = stops_early(),
                          .steps = steps_done(),
                          .applied_steps = applied_steps_,
                          .time = std::chrono::steady_clock::now() - start_};

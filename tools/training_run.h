@@ -8,6 +8,7 @@
 #include <sotto/privacy/ledger_time.h>
 #include <sotto/tools/cost_figures.h>
 #include <sotto/tools/plain_training.h>
+#include <sotto/tools/private_metrics.h>
 #include <sotto/tools/run_checkpoint.h>
 #include <sotto/tools/run_folder.h>
 #include <sotto/tools/run_inputs.h>
@@ -58,9 +59,15 @@ class TrainingRun {
   void take_part_in_tuning();
   void save();
   [[noreturn]] void refuse_without_checkpoint() const;
-  // On the test records; also goes to metrics.jsonl. Nothing without test records.
   std::optional<double> adaptive_clip_norm() const;  // nothing for any other rule
+  // On the test records, and where they are due on the private ones; goes to metrics.jsonl. Nothing without test
+  // records.
   std::optional<TestResult> evaluate();
+  std::optional<TestResult> tested();
+  bool private_metrics_due() const;
+  // Private metrics that were released before, for the early stop.
+  void read_released_metrics();
+  bool stops_early() const;  // by what was released
   void write_artefacts() const;
   void report(const std::optional<TestResult>& result, bool finished) const;
   int64_t steps_done() const;  // charged, or taken where nothing is charged
@@ -82,10 +89,12 @@ class TrainingRun {
   std::optional<optim::LrSchedule> schedule_;
   std::unique_ptr<optim::PrivateTraining> private_;
   std::unique_ptr<PlainTraining> plain_;
-  int64_t applied_steps_ = 0, updates_ = 0;  // run_checkpoint.h
-  std::string declared_;                     // the same
-  std::optional<double> clip_norm_;          // the same: what a run that goes on begins with
-  bool told_ = false;                        // the folder
+  std::vector<double> released_;                // noisy accuracies of private records, in their order
+  std::optional<PrivateMetrics> last_metrics_;  // of this start
+  int64_t applied_steps_ = 0, updates_ = 0;     // run_checkpoint.h
+  std::string declared_;                        // the same
+  std::optional<double> clip_norm_;             // the same: what a run that goes on begins with
+  bool told_ = false;                           // the folder
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

@@ -9,6 +9,7 @@
 #include <sotto/tools/checkpoint_anchor.h>
 #include <sotto/tools/declaration.h>
 #include <sotto/tools/file_text.h>
+#include <sotto/tools/learning_curve.h>
 #include <sotto/tools/numbers.h>
 #include <sotto/tools/recomputed_epsilon.h>
 #include <sotto/tools/run_files.h>
@@ -101,9 +102,11 @@ class Verifier {
     const LedgerContents& l = *result_.ledger;
     std::string text =
         fmt::format("{} in one chain, {} charged", count(l.records, "record"), count(l.steps_charged(), "step"));
+    if (l.header.evaluations) text += fmt::format(" and {}", count(l.evaluations_charged, "evaluation"));
     if (l.torn)
       text += fmt::format("; the last record is torn and counts as {}",
-                          count(static_cast<int64_t>(l.torn_releases.size()), "step"));
+                          count(static_cast<int64_t>(l.torn_releases.size()), "step")) +
+              (l.torn_evaluation ? " and an evaluation" : "");
     return text;
   }
 
@@ -149,6 +152,9 @@ class Verifier {
     if (const auto& lattice = l.header.event.lattice)
       text += fmt::format(" of discrete noise, the root of {} / {}", lattice->variance, lattice->squared_norm);
     if (l.header.weight_rule == "adaptive") text += adaptive_noises(l.header);
+    if (const auto& e = l.header.evaluations)
+      text += fmt::format("; {} of {} planned evaluations on private records, noise multiplier {}",
+                          l.evaluations_charged, e->count, e->noise_multiplier);
     return text;
   }
 
@@ -191,6 +197,10 @@ class Verifier {
     same(c.weight_rule == h.weight_rule && c.weight_rule_parameters == h.weight_rule_parameters, "weight rule");
     same(c.planned.steps == h.steps, "number of planned steps");
     same(c.planned.delta == h.delta, "delta");
+    const auto& e = c.evaluations;
+    same(h.evaluations ==
+             (e ? std::optional(privacy::PlannedEvaluations{e->planned, e->noise_multiplier}) : std::nullopt),
+         "plan of evaluations on private records");
     same(c.accountant_name == h.accountant_name && c.accountant_version == h.accountant_version, "accountant");
     same(!c.not_private.has_value() == h.keys_are_secret, "origin of the keys");
     // That its noise multiplier is one of both noises together is what parse_certificate() saw to.
@@ -220,12 +230,18 @@ class Verifier {
     if (*then != c.executed.steps)
       throw Fails{fmt::format("the certificate states {} and the ledger had charged {} by then",
                               count(c.executed.steps, "executed step"), *then)};
+    const int64_t evaluated = privacy::evaluations_until(text_, c.ledger_head_hash).value();
+    if (const int64_t stated = c.evaluations ? c.evaluations->executed : 0; evaluated != stated)
+      throw Fails{fmt::format("the certificate states {} and the ledger had charged {} by then",
+                              count(stated, "evaluation"), evaluated)};
     if (l.schema == 1 ? c.ledger_head_hash == l.head_hash && !l.torn : l.ends_with_certificate(hash)) {
       result_.current = true;
       return "nothing was charged, and nothing else happened, after the certificate";
     }
     if (c.executed.steps == c.planned.steps)
       throw Fails{"the ledger goes on after the certificate of all planned steps"};
+    if (c.stopped_after_evaluations)
+      throw Fails{"the ledger goes on after the certificate of a run that ended by itself"};
     return nothing(fmt::format("the run went on for {} after its certificate, which is of before",
                                count(l.steps_charged() - c.executed.steps, "step")));
   }
@@ -284,7 +300,8 @@ class Verifier {
     if (!l.header.keys_are_secret) return nothing("there is none: NOT PRIVATE");
     if (tuning_) return tuned_epsilon_holds();
     if (result_.certificate && result_.certificate->selection) return nothing("it rests on tuning.json");
-    const privacy::Phases planned = {{l.header.event, l.header.steps}};
+    privacy::Phases planned = {{l.header.event, l.header.steps}};
+    if (const auto& e = l.header.evaluations) planned.push_back({event_of(*e), e->count});
     const RecomputedEpsilon of_plan = recompute(planned);
     if (!result_.certificate) {
       const RecomputedEpsilon spent = recompute(l.spent);
@@ -294,15 +311,16 @@ class Verifier {
     }
     const Certificate& c = *result_.certificate;
     claim("planned", of_plan, c.planned.epsilon);
-    if (result_.current && c.executed.steps < c.planned.steps) {
+    const bool all_evaluated = !c.evaluations || c.evaluations->executed == c.evaluations->planned;
+    if (result_.current && (c.executed.steps < c.planned.steps || !all_evaluated)) {
       // Fewer of the same steps lose no more, whatever the width of the brackets.
       RecomputedEpsilon spent = recompute(l.spent);
       spent.upper = std::min(spent.upper, of_plan.upper);
       claim("executed", spent, c.executed.epsilon);
     }
     return fmt::format(
-        "{} for the planned steps, recomputed: {}{}", privacy::certificate_text::rounded_up(c.planned.epsilon),
-        of_plan.text(),
+        "{} for the planned steps{}, recomputed: {}{}", privacy::certificate_text::rounded_up(c.planned.epsilon),
+        l.header.evaluations ? " and evaluations" : "", of_plan.text(),
         l.header.event.lattice ? ", by Renyi accounting alone: no other engine bounds discrete noise" : "");
   }
 
@@ -340,6 +358,10 @@ class Verifier {
     if (o.dataset_size) same(*o.dataset_size == h.dataset_size, "dataset-size");
     same(static_cast<double>(o.batch) / static_cast<double>(h.dataset_size) == h.event.sampling_rate, "batch");
     if (o.steps) same(*o.steps == h.steps, "steps");
+    same(o.private_metrics == (h.evaluations ? std::optional(h.evaluations->count) : std::nullopt), "private-metrics");
+    if (o.metric_noise) same(h.evaluations && *o.metric_noise == h.evaluations->noise_multiplier, "metric-noise");
+    if (result_.certificate && result_.certificate->stopped_after_evaluations)
+      same(o.stop_early == result_.certificate->stopped_after_evaluations, "stop-early");
     same(o.delta == h.delta, "delta");
     same(o.noise == to_string(noise_of(h.event)), "noise");
     if (o.noise_multiplier)
@@ -373,20 +395,41 @@ class Verifier {
     return "config.toml declares what the ledger and the checkpoint hold";
   }
 
-  // A step that was evaluated was charged.
+  // The numbers of the evaluations on private records, which are charged one after the other.
+  void take_evaluation(const nlohmann::json& line, int64_t& last) const {
+    const bool tells = std::ranges::any_of(
+        line.items(), [](const auto& item) { return item.key().starts_with(kPrivateMetricPrefix); });
+    if (!tells) return;
+    const auto number = line.find(kPrivateEvaluation);
+    if (number == line.end() || !number->is_number_integer())
+      throw Fails{"they tell of private records and not by which evaluation", ExitCode::bad_data};
+    if (number->get<int64_t>() <= last)
+      throw Fails{fmt::format("they tell of evaluation {} of the private records after evaluation {}: one charge, more "
+                              "than one release",
+                              number->get<int64_t>(), last),
+                  ExitCode::bad_data};
+    last = number->get<int64_t>();
+  }
+
+  // A step that was evaluated was charged, and so was every evaluation on private records.
   Finding metrics() {
     if (!result_.ledger || !is_there(folder_.metrics())) return nothing("there are none");
     std::istringstream lines(file_text(folder_.metrics()));
-    int64_t last = 0;
+    int64_t last = 0, evaluation = 0;
     for (std::string line; std::getline(lines, line);) {
       const auto json = nlohmann::json::parse(line, nullptr, false);
       if (json.is_object() && json.contains("step") && json["step"].is_number_integer())
         last = std::max(last, json["step"].get<int64_t>());
+      if (json.is_object()) take_evaluation(json, evaluation);
     }
     if (last > result_.ledger->steps_charged())
       throw Fails{fmt::format("they tell of step {}, and the ledger of {}: it was cut or wound back", last,
                               count(result_.ledger->steps_charged(), "step"))};
-    return fmt::format("of no step that was not charged");
+    if (evaluation > result_.ledger->evaluations_charged)
+      throw Fails{fmt::format("they tell of evaluation {} of the private records, and the ledger of {}", evaluation,
+                              count(result_.ledger->evaluations_charged, "evaluation"))};
+    return evaluation == 0 ? "of no step that was not charged"
+                           : "of no step and no evaluation on private records that was not charged";
   }
 
   Finding files() {
@@ -452,7 +495,8 @@ bool Verification::holds() const {
 }
 
 bool Verification::finished() const {
-  return current && certificate->executed.steps == certificate->planned.steps;
+  return current &&
+         (certificate->executed.steps == certificate->planned.steps || certificate->stopped_after_evaluations);
 }
 
 ExitCode Verification::code() const {

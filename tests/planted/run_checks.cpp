@@ -30,6 +30,7 @@ void folders() {
   const RunInFiles run;
   holds(run);
   holds(RunInFiles({.charged = 4, .with_certificate = false}));
+  holds(RunInFiles({.evaluations = PlannedEvaluations{2, 20}, .evaluated = 2}));
   const double epsilon = run.plan().epsilon();
   fails("a claim of half the epsilon", RunInFiles({.claimed = epsilon / 2}));
   fails("half the noise", RunInFiles({.charged_noise = 0.55, .with_certificate = false}));

@@ -4,6 +4,8 @@
 #include <sotto/privacy/error.h>
 #include <torch/torch.h>
 
+#include <cmath>
+
 #include "../optim/private_training_fixture.h"
 #include "detectors.h"
 
@@ -159,6 +161,45 @@ void leaks_are_probed() {
   });
 }
 
+// Charged, noised, and of every record no more than a norm of 1.
+void evaluations() {
+  constexpr double kNoise = 25, kFar = 6;  // standard deviations: a false alarm in 1e8 looks
+  Run run;
+  privacy::PrivacyPlanOptions planned = plan_options();
+  planned.steps = 30;
+  planned.evaluations = privacy::PlannedEvaluations{30, kNoise};
+  run.options.plan = privacy::PrivacyPlan(planned);
+  run.start();
+  const Vectors scores = [&](const std::vector<Tensor>& inputs) { return run.net->forward(inputs[0]); };
+  double squares = 0;
+  for (int i = 1; i <= 30; ++i) {
+    const NoisySums found = run.training->evaluate(scores, [](const Tensor& all, const std::vector<Tensor>&) {
+      return torch::tensor({3.0, 4.0}, torch::kDouble).expand({all.size(0), 2});
+    });
+    for (const size_t c : {0, 1}) {
+      const double beside = found.sums[c] - kRecords * (c == 0 ? 0.6 : 0.8);
+      demand(std::abs(beside) < kFar * kNoise,
+             "a record counts more than once in an evaluation, or with a norm above 1");
+      squares += beside * beside / (kNoise * kNoise);
+    }
+    const int64_t charged = privacy::read_ledger(run.options.ledger).evaluations_charged;
+    demand(charged == i, std::to_string(i) + " evaluations were made and " + std::to_string(charged) + " charged");
+  }
+  Run more;
+  more.options.plan = privacy::PrivacyPlan(planned);
+  more.training.emplace(*more.net, more.sgd, tensor_records(data(kRecords + 1)), more.options);
+  const double size = more.training
+                          ->evaluate(scores,
+                                     [](const Tensor& all, const std::vector<Tensor>&) {
+                                       return torch::zeros({all.size(0), 2}, torch::kDouble);
+                                     })
+                          .size;
+  demand(size == kRecords, "a metric is divided by the number of records that were found");
+  // The sum of 60 squares of normal numbers: below 15 or above 145 in one of 1e6 looks.
+  demand(squares > 15, "an evaluation on private records has too little noise");
+  demand(squares < 145, "an evaluation on private records has too much noise");
+}
+
 }  // namespace
 
 Notice training_guards() {
@@ -172,6 +213,7 @@ Notice training_guards() {
     broken_disks();
     secret_randomness();
     leaks_are_probed();
+    evaluations();
   });
 }
 

@@ -422,6 +422,68 @@ TEST(Certificate, NoiseMultiplierOfAdaptiveClippingFollowsFromItsParts) {
   });
 }
 
+Certificate evaluated() {
+  Certificate c = example();
+  c.evaluations = CertifiedEvaluations{10, 7, 200, 4.5};
+  return c;
+}
+
+TEST(Certificate, StatementOfARunWithPrivateMetricsSaysWhatWasReleasedAndThatItIsCovered) {
+  const std::string text = statement(evaluated());
+  EXPECT_NE(text.find("the trained model and all its checkpoints included, together with the noisy metrics of its "
+                      "private records, is (1.2501, 1e-05)-differentially private for the 1000 planned steps and 10 "
+                      "planned evaluations. "),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("Besides the steps, 7 of 10 planned evaluations of the model on all private records were "
+                      "charged. Each adds, of every record, the share of its labels that the model finds and its mean "
+                      "loss up to 4.5 as a share of 4.5, both divided by the square root of 2, so that one record "
+                      "contributes a vector of norm at most 1, and Gaussian noise of standard deviation 200 to both "
+                      "sums. Metrics of private records that this run tells of are these sums divided by the declared "
+                      "size: the noise of an accuracy has standard deviation 0.004419. "),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("which may be quoted only if the stopping time did not depend"), std::string::npos);
+  EXPECT_EQ(parse_certificate(to_json(evaluated())).evaluations, evaluated().evaluations);
+}
+
+TEST(Certificate, AfterAStopByItsOwnMetricsThePlannedFigureAloneMayBeQuoted) {
+  Certificate c = evaluated();
+  c.stopped_after_evaluations = 3;
+  const std::string text = statement(c);
+  EXPECT_NE(
+      text.find("The run ended by itself after 400 of the planned steps, since 3 evaluations one after the other "),
+      std::string::npos)
+      << text;
+  EXPECT_NE(text.find("the figure for what was executed, (0.9000, 1e-05), may not be quoted"), std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("may be quoted only if"), std::string::npos);
+  EXPECT_NE(to_json(c).find("\"valid_only_if\": \"never: "), std::string::npos);
+  EXPECT_EQ(parse_certificate(to_json(c)).stopped_after_evaluations, 3);
+}
+
+TEST(Certificate, EvaluationsOutOfRangeAreRefused) {
+  const auto refuses = [](auto change) {
+    Certificate c = evaluated();
+    change(c);
+    EXPECT_THROW(to_json(c), UsageError);
+  };
+  refuses([](auto& c) { c.evaluations->planned = 0; });
+  refuses([](auto& c) { c.evaluations->planned = 1001; });
+  refuses([](auto& c) { c.evaluations->executed = 11; });
+  refuses([](auto& c) { c.evaluations->executed = -1; });
+  for (const double bad : {0.0, -1.0, kNan, kInfinity}) {
+    refuses([=](auto& c) { c.evaluations->noise_multiplier = bad; });
+    refuses([=](auto& c) { c.evaluations->largest_loss = bad; });
+  }
+  refuses([](auto& c) { c.stopped_after_evaluations = 0; });
+  refuses([](auto& c) { c.stopped_after_evaluations = 2, c.executed.steps = c.planned.steps; });
+  refuses([](auto& c) { c.stopped_after_evaluations = 2, c.evaluations.reset(); });
+  refuses([](auto& c) { c.schema = 1, c.run = "", c.files = {}; });
+  refuses(
+      [](auto& c) { c.selection = CertifiedSelection{.runs = PoissonRuns{12}, .candidates = 6, .score = "accuracy"}; });
+}
+
 TEST(Certificate, StandardExclusionsAreAcceptable) {
   Certificate c = example();
   c.not_covered = standard_exclusions();

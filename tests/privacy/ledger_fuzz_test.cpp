@@ -34,20 +34,26 @@ TEST(LedgerFuzzTest, DamagedLedgersKeepTheirPromises) {
 }
 
 TEST(LedgerFuzzTest, MadeLedgersAreAcceptedExactlyWhenTheRulesAllowThem) {
-  // The choices of a step, a recovered step, a start, a release and a checkpoint, as make_ledger() takes them.
-  const std::vector<Bytes> lines = {
-      {0, 0, 0, 0, 0}, {2, 0, 0, 0, 0}, {3, 0, 0, 0, 1, 0, 0}, {5, 0, 1, 1, 1, 0}, {6, 0, 0, 0, 0}};
+  // The choices of a step, a recovered step, a start, a release, a checkpoint and an evaluation, as make_ledger() takes
+  // them; the last where there are evaluations.
+  const std::vector<Bytes> lines = {{0, 0, 0, 0, 0},    {2, 0, 0, 0, 0}, {3, 0, 0, 0, 1, 0, 0},
+                                    {5, 0, 1, 1, 1, 0}, {6, 0, 0, 0, 0}, {15, 0, 0, 1, 0}};
   std::mt19937 random(20261128);
   const auto byte = [&] { return static_cast<std::uint8_t>(random()); };
-  int allowed = 0, torn = 0;
+  int allowed = 0, torn = 0, evaluated = 0;
   constexpr int kLedgers = 1000;
   for (int i = 0; i < kLedgers; ++i) {
     Bytes bytes = {2, byte(), byte()};
     bytes.resize(bytes.size() + 16);
     bytes[17] = static_cast<std::uint8_t>(i % 2);  // whether keys are secret, and none may come again
+    const bool evaluates = i % 4 < 2;
+    if (evaluates) {
+      bytes[3] = 1;
+      bytes.insert(bytes.begin() + 15, {static_cast<std::uint8_t>(i % 8 == 0), 0});  // one, or a hundred
+    }
     bytes.insert(bytes.end(), lines[2].begin(), lines[2].end());
     for (auto more = random() % 12; more > 0; --more) {
-      const Bytes& line = lines[random() % lines.size()];
+      const Bytes& line = lines[random() % (lines.size() - (evaluates ? 0 : 1))];
       bytes.insert(bytes.end(), line.begin(), line.end());
     }
     if (i % 3 == 0) bytes[3 + random() % (bytes.size() - 3)] = byte();
@@ -56,11 +62,13 @@ TEST(LedgerFuzzTest, MadeLedgersAreAcceptedExactlyWhenTheRulesAllowThem) {
     FuzzBytes choices(std::span<const std::uint8_t>(bytes).subspan(3));
     const testing::MadeLedger made = testing::make_ledger(choices);
     allowed += made.allowed;
+    evaluated += made.allowed && made.evaluations > 0;
     torn += made.allowed && made.torn;
   }
   EXPECT_GE(allowed, kLedgers / 5);
   EXPECT_LE(allowed, kLedgers * 4 / 5);
   EXPECT_GE(torn, kLedgers / 25);
+  EXPECT_GE(evaluated, kLedgers / 20);
 }
 
 std::string golden() {

@@ -28,8 +28,12 @@ int wanted_kills() {
 class KilledRun : public TrainRun {
  protected:
   Words words() const {
-    return data(train_) + Words{"--epsilon", "3",       "--delta", kDelta,     "--steps",
-                                "40",        "--model", "mlp",     "--output", run_path().string()};
+    return data(train_) + Words{"--epsilon",         "3",
+                                "--delta",           kDelta,
+                                "--steps",           "40",
+                                "--model",           "mlp",
+                                "--output",          run_path().string(),
+                                "--private-metrics", "8"};
   }
   Words next() const {
     std::error_code ignored;
@@ -97,6 +101,8 @@ TEST_F(KilledRun, GoesOnUntilItIsFinishedAndVerifies) {
     const Verification found = verify_run(RunFolder(run_path()));
     ASSERT_TRUE(found.holds() && found.finished());
     ASSERT_EQ(found.ledger->steps_charged(), 40);
+    ASSERT_LE(found.ledger->evaluations_charged, 8);
+    ASSERT_GE(found.ledger->evaluations_charged, 6);
     lost += 40 - static_cast<int>(found.ledger->checkpoints.back().applied_steps);
     ASSERT_EQ(
         run({"evaluate", run_path().string(), "--test-images", test_.images, "--test-labels", test_.labels}).exit_code,

@@ -34,6 +34,9 @@ class RunInFiles {
     bool secret = true;
     privacy::Noise noise = privacy::Noise::normal;
     double count_noise = 0;  // of the rule adaptive; 0: the rule flat
+    std::optional<privacy::PlannedEvaluations> evaluations = {};
+    std::int64_t evaluated = 0;  // of them, after the last step
+    std::optional<std::int64_t> stopped = {};
   };
 
   RunInFiles() : RunInFiles(Options{}) {}
@@ -61,7 +64,8 @@ class RunInFiles {
                                  .steps = options_.steps,
                                  .delta = 1e-5,
                                  .noise_multiplier = 1.1,
-                                 .noise = options_.noise});
+                                 .noise = options_.noise,
+                                 .evaluations = options_.evaluations});
   }
 
   // The certificate of the folder as it is now, written or not.
@@ -87,6 +91,10 @@ class RunInFiles {
           privacy::gradient_noise_beside_count(plan.noise_multiplier(), options_.count_noise), options_.count_noise};
     c.planned = {plan.steps(), options_.claimed > 0 ? options_.claimed : plan.epsilon(), plan.delta()};
     c.executed = {ledger.steps_charged(), std::min(c.planned.epsilon, plan.epsilon_of(ledger.spent)), plan.delta()};
+    if (const auto& planned = options_.evaluations)
+      c.evaluations =
+          privacy::CertifiedEvaluations{planned->count, ledger.evaluations_charged, planned->noise_multiplier, 4};
+    c.stopped_after_evaluations = options_.stopped;
     c.input_scaling = "pixels by a public constant";
     c.not_covered = privacy::standard_exclusions(options_.noise);
     c.noise_generator = "ChaCha20";
@@ -121,6 +129,8 @@ class RunInFiles {
       config.count_noise = options_.count_noise;
     }
     if (!options_.secret) config.insecure_test_seed = 1;
+    if (options_.evaluations) config.private_metrics = options_.evaluations->count;
+    config.stop_early = options_.stopped;
     std::filesystem::create_directories(path());
     privacy::write_file_atomically(folder_.config(), format_config(config, ""));
     if (!options_.secret) privacy::write_file_atomically(folder_.not_private(), "NOT PRIVATE: a seed\n");
@@ -140,6 +150,7 @@ class RunInFiles {
       header.sensitivity = 1;
     }
     header.steps = plan.steps();
+    header.evaluations = plan.evaluations();
     header.accountant_name = "certified";
     header.accountant_version = "1";
     header.keys_are_secret = options_.secret;
@@ -153,6 +164,8 @@ class RunInFiles {
       }
       ledger->reserve(ledger->next_step(), step, header.sensitivity, keys(i < 3 ? 1 : 2).noise_key);
     }
+    for (std::int64_t i = 0; i < options_.evaluated; ++i)
+      ledger->reserve_evaluation(keys(options_.charged > 3 ? 2 : 1).noise_key);
     write_checkpoint(*ledger);
     const std::array<float, 3> weights = {1, 2, 3};
     const models::TensorView view{"weight", models::Dtype::f32, {3}, std::as_bytes(std::span(weights))};

@@ -54,8 +54,12 @@ plant(NAME without_replacement_counts_as_poisson ROW "1 17" FILE privacy/one_ste
     return without_replacement(event);
   }]==])
 plant(NAME epsilon_of_half_the_steps ROW "3 W" FILE privacy/plan.cpp
-  OLD [==[      epsilon_(upper_epsilon(adjacency_, {Phase{step_, steps_}}, delta_)) {]==]
-  NEW [==[      epsilon_(upper_epsilon(adjacency_, {Phase{step_, planted("epsilon_of_half_the_steps") ? std::max<int64_t>(1, steps_ / 2) : steps_}}, delta_)) {]==])
+  OLD [==[      epsilon_(upper_epsilon(adjacency_, releases(), delta_)) {]==]
+  NEW [==[      epsilon_(upper_epsilon(adjacency_, planned_releases(step_, planted("epsilon_of_half_the_steps") ? std::max<int64_t>(1, steps_ / 2) : steps_, evaluations_), delta_)) {]==])
+plant(NAME epsilon_without_the_evaluations ROW "1 18" FILE privacy/plan.cpp
+  OLD [==[  if (evaluations) result.push_back({event_of(*evaluations), evaluations->count});]==]
+  NEW [==[  if (evaluations && !planted("epsilon_without_the_evaluations"))
+    result.push_back({event_of(*evaluations), evaluations->count});]==])
 plant(NAME delta_of_the_plan_is_ten_times_larger ROW "3 P" FILE privacy/plan.cpp
   OLD [==[  return certified_epsilon({adjacency, {}, phases}, delta).bracket.upper;]==]
   NEW [==[  return certified_epsilon({adjacency, {}, phases}, planted("delta_of_the_plan_is_ten_times_larger") ? 10 * delta : delta).bracket.upper;]==])

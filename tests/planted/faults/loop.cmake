@@ -71,6 +71,17 @@ plant(NAME dropout_is_seeded_with_a_constant ROW "2 n" FILE optim/private_traini
   OLD [==[    if (is_private()) seed_generator_secretly();]==]
   NEW [==[    if (planted("dropout_is_seeded_with_a_constant")) seed_generator(1);
     else if (is_private()) seed_generator_secretly();]==])
+plant(NAME evaluation_is_not_charged ROW "1 18" FILE optim/private_evaluation.cpp
+  OLD [==[  result.number = ledger_.reserve_evaluation(noise_key_);]==]
+  NEW [==[  result.number = planted("evaluation_is_not_charged") ? 1 : ledger_.reserve_evaluation(noise_key_);]==])
+plant(NAME metrics_are_divided_by_the_records_found ROW "1 3" FILE optim/private_evaluation.cpp
+  OLD [==[static_cast<double>(options_.plan.dataset_size());]==]
+  NEW [==[static_cast<double>(planted("metrics_are_divided_by_the_records_found") ? records_.count : options_.plan.dataset_size());]==])
+plant(NAME evaluation_has_no_noise ROW "3 H" FILE optim/private_evaluation.cpp
+  OLD [==[planned->noise_multiplier, result.sums.data());]==]
+  NEW [==[planted("evaluation_has_no_noise") ? 0 : planned->noise_multiplier, result.sums.data());]==])
+plant(NAME contributions_are_not_bounded ROW "3 H" FILE optim/private_evaluation.cpp
+  OLD [==[std::max(1.0, norm)]==] NEW [==[(planted("contributions_are_not_bounded") ? 1.0 : std::max(1.0, norm))]==])
 plant(NAME model_is_never_probed ROW "1 15" FILE optim/private_training.cpp
   OLD [==[  if (!options_.probe) return {"independence was not probed: switched off"};]==]
   NEW [==[  if (!options_.probe || planted("model_is_never_probed")) return {"independence was not probed: switched off"};]==])

@@ -57,11 +57,11 @@ class LedgerFaults : public ::testing::Test {
  protected:
   std::filesystem::path ledger() const { return folder_.path() / "ledger.jsonl"; }
 
-  // What was drawn: no step twice.
-  Drawn drawn() const {
+  // What was drawn: no step and no evaluation twice.
+  Drawn drawn(const char* of = "noise") const {
     Drawn result;
     std::set<std::int64_t> steps;
-    std::ifstream file(folder_.path() / "noise");
+    std::ifstream file(folder_.path() / of);
     std::int64_t step = 0;
     for (std::string key; file >> step >> key; ++result.steps) {
       EXPECT_TRUE(steps.insert(step).second) << "step " << step << " was drawn twice";
@@ -86,9 +86,13 @@ class LedgerFaults : public ::testing::Test {
       return;
     }
     ASSERT_GE(read.steps_charged(), drawn.steps);
+    const Drawn evaluations = this->drawn("evaluations");
+    ASSERT_GE(read.evaluations_charged, evaluations.steps);
+    ASSERT_LE(read.evaluations_charged, evaluations.steps + crashes_);
     ASSERT_LE(read.steps_charged(), drawn.steps + kMostOverChargedByACrash * crashes_);
-    for (const std::string& key : drawn.keys)
-      ASSERT_TRUE(std::ranges::any_of(read.incarnations, [&](const auto& start) { return start.noise_key == key; }));
+    for (const Drawn* made : {&drawn, &evaluations})
+      for (const std::string& key : made->keys)
+        ASSERT_TRUE(std::ranges::any_of(read.incarnations, [&](const auto& start) { return start.noise_key == key; }));
   }
 
   void expect_that_it_goes_on() {

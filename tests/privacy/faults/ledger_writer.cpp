@@ -23,6 +23,7 @@ using namespace sotto::privacy;
 
 constexpr PoissonSampled kRelease{0.01, Gaussian{1.0}};
 constexpr PoissonSampled kOther{0.01, Gaussian{2.0}};  // every fifth step
+constexpr PlannedEvaluations kEvaluations{500, 20};    // one after every second step
 constexpr double kSensitivity = 0.5;
 
 LedgerHeader header() {
@@ -34,14 +35,15 @@ LedgerHeader header() {
   result.weight_rule = "flat";
   result.sensitivity = kSensitivity;
   result.steps = 1000;
+  result.evaluations = kEvaluations;
   result.accountant_name = "certified";
   result.accountant_version = "1";
   result.keys_are_secret = true;
   return result;
 }
 
-void draw_noise(const std::filesystem::path& folder, std::int64_t step, const std::string& key) {
-  const int file = ::open((folder / "noise").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+void draw_noise(const std::filesystem::path& file_of_draws, std::int64_t step, const std::string& key) {
+  const int file = ::open(file_of_draws.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   const bool written = file >= 0 && write_fully(file, std::to_string(step) + " " + key + "\n");
   if (!written || ::close(file) != 0) throw sotto::IoError("[ledger_writer] cannot write what was drawn");
 }
@@ -59,7 +61,11 @@ void run(const std::filesystem::path& folder, std::int64_t steps) {
     const PoissonSampled& release = step % 5 == 4 ? kOther : kRelease;
     ledger.begin_reserve(step, release, kSensitivity, keys.noise_key);
     ledger.reserve(step, release, kSensitivity, keys.noise_key);
-    draw_noise(folder, step, keys.noise_key);
+    draw_noise(folder / "noise", step, keys.noise_key);
+    const LedgerContents& charged = ledger.contents();
+    if (evaluations_due(kEvaluations.count, charged.steps_charged(), charged.header.steps) >
+        charged.evaluations_charged)
+      draw_noise(folder / "evaluations", ledger.reserve_evaluation(keys.noise_key), keys.noise_key);
     if (step % 3 != 2) continue;
     const std::string_view content = "a checkpoint\n";
     write_file_atomically(checkpoint, std::span(&content, 1), [&](const std::string& sha256) {

@@ -52,6 +52,10 @@ bool is_kind(std::string_view line, std::string_view kind) {
   return line.starts_with(R"({"record":")" + std::string(kind) + "\",");
 }
 
+bool evaluates(std::string_view line) {
+  return is_kind(line, "evaluation") || is_kind(line, "evaluation_recovered");
+}
+
 bool charges(std::string_view line) {
   return is_kind(line, "reserve") || is_kind(line, "recovered");
 }
@@ -70,7 +74,7 @@ std::int64_t number_after(std::string_view line, std::string_view key) {
 void check_counts(std::string_view text, const LedgerContents& ledger) {
   const auto lines = complete_lines(text);
   std::size_t releases = 0, incarnations = 0, checkpoints = 0;
-  std::int64_t steps = 0, last = -1;
+  std::int64_t steps = 0, last = -1, evaluations = 0;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const std::string_view line = lines[i];
     check(is_kind(line, "header") == (i == 0));
@@ -80,6 +84,10 @@ void check_counts(std::string_view text, const LedgerContents& ledger) {
       const std::int64_t applied = number_after(line, R"("applied_steps":)");
       check(applied >= 0 && applied <= steps);
       ++checkpoints;
+    }
+    if (evaluates(line)) {
+      check(incarnations > 0 && number_after(line, R"("number":)") == ++evaluations);
+      check(ledger.header.evaluations && evaluations <= ledger.header.evaluations->count);
     }
     if (!charges(line)) continue;
     check(incarnations > 0 || ledger.schema == 1);
@@ -98,6 +106,8 @@ void check_counts(std::string_view text, const LedgerContents& ledger) {
   check(ledger.torn == !text.ends_with('\n') && (ledger.torn || ledger.torn_releases.empty()));
   const auto torn = static_cast<std::int64_t>(ledger.torn_releases.size());
   check(ledger.steps_charged() == steps + torn && ledger.last_step == last + torn);
+  check(ledger.evaluations_charged == evaluations + (ledger.torn_evaluation ? 1 : 0));
+  check(ledger.torn || !ledger.torn_evaluation);
 }
 
 void check_values(const LedgerContents& ledger) {
@@ -127,6 +137,7 @@ void check_cut(std::string_view text, const LedgerContents& whole, std::size_t a
   const auto counted = std::ranges::count_if(lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(at) + 1,
                                              [](std::string_view line) { return charges(line); });
   check(prefix->steps_charged() == counted && steps_until(text, prefix->head_hash) == counted);
+  check(evaluations_until(text, prefix->head_hash) == prefix->evaluations_charged);
   check(!steps_until(text.substr(0, begin(at)), prefix->head_hash));
   if (at == 0) return;
   // Torn it costs at least what it would have cost.
@@ -155,7 +166,7 @@ void take_ledger_input(std::span<const std::uint8_t> bytes, int cuts) {
   if (!ledger) return;
   if (made) {
     check(made->complete == ledger->records && made->torn == ledger->torn && made->last_step == ledger->last_step);
-    check(made->spent == by_release(*ledger));
+    check(made->spent == by_release(*ledger) && made->evaluations == ledger->evaluations_charged);
   }
   check_counts(text, *ledger);
   check_values(*ledger);

@@ -118,6 +118,7 @@ class Maker {
     bool allowed = true;
     std::optional<Release> stated = {};
     std::optional<std::size_t> charged = {};
+    bool evaluates = false;
     std::int64_t step = -1;
     std::optional<std::string_view> time = {};
     std::string noise_key = {}, sampler_key = {};
@@ -142,6 +143,7 @@ class Maker {
         break;
     }
     if (kind % 16 == 7) return header();
+    if (kind % 32 == 15) return evaluation();
     Line other = step("reserve");
     other.body.replace(other.body.find("reserve"), 7, bytes_.next() % 2 == 0 ? "event" : "Reserve");
     other.allowed = false;
@@ -181,7 +183,8 @@ class Maker {
     constexpr std::array<Written<bool>, 4> kSchemas = {{{"2", true}, {"3", {}}, {"2.0", {}}, {"1", {}}}};
     Text text;
     text.text = R"({"record":"header","schema":)";
-    text.put(bytes_.next() < 240 ? kSchemas[0] : bytes_.one_of(kSchemas));
+    const unsigned shape = bytes_.next();
+    text.put(shape < 240 ? kSchemas[0] : bytes_.one_of(kSchemas));
     text.text += R"(,"run":)";
     text.put(bytes_.one_of(kNames));  // may be empty
     text.text += R"(,"adjacency":)";
@@ -202,6 +205,7 @@ class Maker {
     text.text += R"(},"steps":)";
     const std::int64_t steps = count(text);
     if (made_.complete == 0) planned_steps_ = steps;
+    if (shape % 2 == 1) planned_evaluations(text, steps);
     text.text += R"(,"accountant":{"name":)";
     name(text);
     text.text += R"(,"version":)";
@@ -210,6 +214,18 @@ class Maker {
     const auto secret = text.put(bytes_.one_of(kStamps));
     if (made_.complete == 0) keys_are_secret_ = secret.value_or(true);
     return {.body = text.text, .allowed = text.allowed && made_.complete == 0, .stated = planned};
+  }
+
+  void planned_evaluations(Text& text, std::int64_t steps) {
+    text.text += R"(,"evaluations":{"count":)";
+    const std::int64_t planned = count(text);
+    text.text += R"(,"noise_multiplier":)";
+    const auto noise = text.put(bytes_.one_of(kDoubles));
+    text.text += "}";
+    text.allowed = text.allowed && planned <= steps && *noise > 0;
+    if (made_.complete > 0 || !text.allowed) return;
+    planned_evaluations_ = planned;
+    evaluation_noise_ = *noise;
   }
 
   void name(Text& text) {
@@ -266,6 +282,19 @@ class Maker {
     return line;
   }
 
+  Line evaluation() {
+    constexpr std::array<std::int64_t, 4> kAhead = {1, 2, 0, -1};
+    const std::int64_t ahead = bytes_.next() < 220 ? 1 : bytes_.one_of(kAhead);
+    const bool numbered = bytes_.next() < 240, torn = bytes_.next() % 4 == 0;
+    Line line;
+    line.body = R"({"record":"evaluation)" + std::string(torn ? "_recovered" : "") + R"(","number":)" +
+                std::to_string(made_.evaluations + ahead);
+    if (!torn) line.body += R"(,"incarnation":)" + std::to_string(times_.size() + (numbered ? 0 : 1));
+    line.allowed = ahead == 1 && (torn || numbered) && !times_.empty() && made_.evaluations < planned_evaluations_;
+    line.evaluates = true;
+    return line;
+  }
+
   Line checkpoint() {
     constexpr std::array<std::int64_t, 4> kMore = {0, 1, -1, std::numeric_limits<std::int64_t>::max() / 2};
     const std::int64_t charged = steps_charged();
@@ -315,6 +344,7 @@ class Maker {
       noise_keys_.insert(line.noise_key);
       sampler_keys_.insert(line.sampler_key);
     }
+    if (line.evaluates) evaluate();
     if (line.charged) {
       charge(*line.charged);
       made_.last_step = line.step;
@@ -324,7 +354,11 @@ class Maker {
   std::int64_t steps_charged() const {
     std::int64_t total = 0;
     for (const auto& [release, steps] : made_.spent) total += steps;
-    return total;
+    return total - made_.evaluations;
+  }
+  void evaluate() {
+    ++made_.spent[{1, evaluation_noise_}];
+    ++made_.evaluations;
   }
   std::int64_t left() const { return planned_steps_ - steps_charged(); }
 
@@ -343,6 +377,10 @@ class Maker {
     made_.torn = true;
     if (!made_.allowed) return;
     if (torn.starts_with(R"({"record":"i)") || torn.starts_with(R"({"record":"c)") || times_.empty()) return;
+    constexpr std::string_view kEvaluation = R"({"record":"e)";
+    const bool evaluation = torn.starts_with(kEvaluation) && planned_evaluations_ > 0;
+    if ((evaluation || kEvaluation.starts_with(torn)) && made_.evaluations < planned_evaluations_) evaluate();
+    if (evaluation) return;
     const std::size_t at = torn.find(R"(,"release":)");
     const std::size_t named = line.charged.value_or(releases_.size());
     const bool is_named = torn.starts_with(R"({"record":"reserve","step":)") && at != std::string::npos &&
@@ -358,7 +396,8 @@ class Maker {
   MadeLedger made_;
   std::string previous_ = std::string(64, '0');
   bool keys_are_secret_ = true;
-  std::int64_t planned_steps_ = 0;
+  std::int64_t planned_steps_ = 0, planned_evaluations_ = 0;
+  double evaluation_noise_ = 0;
   std::vector<Release> releases_;
   std::vector<std::string_view> times_;
   std::set<std::string> noise_keys_, sampler_keys_;

@@ -25,6 +25,7 @@ struct MadeLedger {
   std::int64_t complete = 0;  // lines
   bool torn = false;          // an incomplete line follows
   std::int64_t last_step = -1;
+  std::int64_t evaluations = 0;
   StepsByRelease spent;  // where it is allowed
 };
 

@@ -23,6 +23,7 @@ REFUSED = {
         "delta": NOT_DOUBLES + ABOVE_ONE + [ZERO, "0x1p+0"], "sampling_rate": NOT_DOUBLES + ABOVE_ONE,
         "noise_multiplier": NOT_DOUBLES, "squared_norm": SQUARE, "variance": SQUARE, "sensitivity": NOT_DOUBLES + [ZERO], "parameters": ["1.5", "-0x1p+0"],
         "adjacency": ["", "add_remove"], "unit": ["", "user"], "sampler": ["", "shuffle"], "mechanism": ["", "laplace"],
+        "count": POSITIVE_COUNT, "evaluations.noise_multiplier": NOT_DOUBLES + [ZERO],
         "stamp": ["not private"], "record": ["", "headers"],
         "noise_key_commitment": HASH, "sampler_key_commitment": HASH, "sha256": HASH, "previous": HASH, "hash": HASH,
         "time": ["", "2026-01-31 23:59:59Z", "2026-01-31T23:59:59", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z",
@@ -38,7 +39,8 @@ REFUSED = {
         "stamp": ["NOT PRIVATE: "],
         "statement": ["", "Everything is private.", "NOT PRIVATE: . No privacy guarantee may be quoted for this run."],
         "valid_only_if": ["", "always"], "head_hash": HASH, "files": HASH, "law": ["", "geometric"], "mean": [0, -1, 1e7],
-        "eta": [-1, -2], "gamma": [0, -0.5, 1, 1.5], "candidates": POSITIVE_COUNT,
+        "evaluations.planned": POSITIVE_COUNT, "evaluations.executed": COUNT, "largest_loss": [0, -1],
+        "stopped_after_evaluations": POSITIVE_COUNT, "eta": [-1, -2], "gamma": [0, -0.5, 1, 1.5], "candidates": POSITIVE_COUNT,
     },
     "events": {
         "sotto_events": [0, 2], "adjacency": ["", "add_remove"], "kind": ["", "household"], "size": [0, -1, 0.5, 1001],
@@ -62,7 +64,7 @@ FREE_TEXT = {
     "events": set(), "anchor": {"run"}, "kernel-costs": set(),
 }
 # Present or not, both are documents: what else must then differ is the statement, which the readers check.
-OPTIONAL = {"certificate": {"selection"}}
+OPTIONAL = {"certificate": {"selection", "evaluations"}, "ledger": {"evaluations"}}
 ANY_TEXT = {"kernel-costs": {"processor", "instruction_set", "libtorch", "sotto"}}
 # What follows the beginning of these is free.
 FREE_ENDING = {"certificate": {"stamp", "statement"}}
@@ -73,6 +75,10 @@ NAME_NEEDED = {"certificate": {"parameters", "files"}}
 
 EMPTY_REFUSED = {"not_covered", "sensitivities", "probabilities"}
 TOO_MANY = {"sensitivities": 1002, "probabilities": 1002, "costs": 33}
+
+
+STOPPING = "the stopping time did not depend on the data or on outputs of the run"
+STOPPED = "never: the stopping time depended on noisy outputs of the run; the planned figure holds"
 
 
 def pairs(kind, document):
@@ -99,6 +105,16 @@ def pairs(kind, document):
         yield {"stamp": "NOT PRIVATE: a seed"} if document["private"] else {"private": True}
         if not document["private"]:
             yield {"statement": document["statement"] + " It is private."}
+        if "stopped_after_evaluations" in document:
+            yield {"executed": {**document["executed"], "valid_only_if": STOPPING}}
+        else:
+            yield {"executed": {**document["executed"], "valid_only_if": STOPPED}}
+            yield {"stopped_after_evaluations": 1}
+            if "evaluations" not in document:
+                stopped = {**document["executed"], "valid_only_if": STOPPED}
+                yield {"stopped_after_evaluations": 1, "executed": stopped}
+        if "selection" in document:
+            yield {"evaluations": {"planned": 1, "executed": 1, "noise_multiplier": 2, "largest_loss": 3}}
         yield {"group": "a group"} if document["unit"] == "record" else {"unit": "record"}
         yield {"unit": "group" if document["unit"] == "record" else "record"}
     if kind == "events":

@@ -74,6 +74,20 @@ void write_whole_ledger(const Path& path) {
   Ledger::open(path, keys(2, true));
 }
 
+// Evaluations on private records, of which one was torn.
+void write_evaluated_ledger(const Path& path) {
+  LedgerHeader header = planned();
+  header.evaluations = PlannedEvaluations{100, std::numeric_limits<double>::denorm_min()};
+  {
+    Ledger ledger = Ledger::create(path, header, keys(1, true));
+    ledger.reserve(0, planned().event, 0.3, keys(1, true).noise_key);
+    ledger.reserve_evaluation(keys(1, true).noise_key);
+    ledger.reserve_evaluation(keys(1, true).noise_key);
+  }
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 10);
+  Ledger::open(path, keys(2, true));
+}
+
 // The doubles at the ends of their ranges.
 void write_extreme_ledger(const Path& path) {
   constexpr double kLeast = std::numeric_limits<double>::denorm_min(), kMost = std::numeric_limits<double>::max();
@@ -96,6 +110,7 @@ void write_ledgers(const Path& folder, const Path& first) {
   std::filesystem::create_directories(folder);
   write_whole_ledger(folder / "whole.jsonl");
   write_extreme_ledger(folder / "extreme.jsonl");
+  write_evaluated_ledger(folder / "evaluated.jsonl");
   LedgerHeader header = planned();
   header.adjacency = Adjacency::replace_one;
   header.delta = 1 - std::numeric_limits<double>::epsilon();
@@ -163,6 +178,12 @@ void write_certificates(const Path& folder) {
       discrete.lattice = LatticeNoise{std::uint64_t{1} << 60, std::uint64_t{1} << 62};
       discrete.noise_multiplier = 2;
       write(folder / ("discrete" + end), to_json(discrete));
+      Certificate evaluated = c;
+      evaluated.evaluations = CertifiedEvaluations{12, 9, 20.5, 4.75};
+      evaluated.not_covered = standard_exclusions(Noise::normal, false, true);
+      write(folder / ("evaluated" + end), to_json(evaluated));
+      evaluated.stopped_after_evaluations = 3;
+      write(folder / ("stopped-by-itself" + end), to_json(evaluated));
     }
     if (schema != 1) {
       Certificate adaptive = c;
