@@ -213,7 +213,7 @@ TEST_F(TrainUsage, FlagsWinOverTheConfig) {
 
 TEST_F(TrainUsage, RefusesWhatDoesNotGoWithAdaptiveClipping) {
   const auto refused = [&](const Words& words, const std::string& what) {
-    expect_preset_error(Words{"--epsilon", "3", "--rule", "adaptive"} + words, what);
+    expect_preset_error(with_flags({"--epsilon", "3", "--rule", "adaptive"}, words), what);
   };
   for (const char* bad : {"0", "-1", "nan", "inf"}) {
     refused({"--clip-quantile=" + std::string(bad)}, "--clip-quantile");
