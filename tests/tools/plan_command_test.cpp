@@ -9,30 +9,28 @@
 #include <algorithm>
 #include <boost/math/distributions/normal.hpp>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <map>
+#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "account_program.h"
+#include "plan_program.h"
 
 namespace sotto::tools {
 namespace {
 
-using testing::content;
 using testing::exact;
 using testing::expect_usage_error;
+using testing::kData;
+using testing::kPlan;
+using testing::kSmall;
+using testing::number;
 using testing::Outcome;
 using testing::run_json;
 using testing::run_line;
-
-const std::string kData = "plan --dataset-size 60000 --parameters 26010 ";
-const std::string kPlan = kData + "--epsilon 3 --delta 1e-5 ";
-const std::string kSmall = kPlan + "--batch 2048,16384 --steps 20,100 ";
-
-double number(const nlohmann::json& row, const char* key) {
-  return row.at(key).get<double>();
-}
 
 // P[N(mu, 1) > x] - e^epsilon P[N(0, 1) > x] where the likelihood ratio is e^epsilon: delta of a Gaussian release.
 double gaussian_delta(double mu, double epsilon) {
@@ -121,66 +119,6 @@ TEST(PlanCommand, EpochsAreResolvedAsSottoTrainResolvesThem) {
   EXPECT_EQ(rows[0].at("steps"), 88);    // 87.9
   EXPECT_EQ(rows[1].at("steps"), 1172);  // 1171.9, the run of README.md with noise multiplier 1.80831
   EXPECT_NEAR(number(rows[1], "noise_multiplier"), 1.80831, 1e-5);
-}
-
-// The table of the text: words of its rows, the suggested one without its star.
-std::vector<std::vector<std::string>> table(const std::string& text, size_t* starred = nullptr) {
-  std::vector<std::vector<std::string>> rows;
-  std::istringstream lines(text);
-  bool inside = false;
-  for (std::string line; std::getline(lines, line);) {
-    if (inside && line.empty()) break;
-    if (inside) {
-      if (line[0] == '*' && starred != nullptr) *starred = rows.size();
-      line[0] = ' ';
-      std::istringstream words(line);
-      rows.emplace_back();
-      for (std::string word; words >> word;) rows.back().push_back(word);
-    }
-    inside = inside || line.rfind("     batch", 0) == 0;
-  }
-  return rows;
-}
-
-TEST(PlanCommand, TableAndJsonAgree) {
-  const std::string line = kPlan + "--batch 256,1024,32768 --epochs 5,10";
-  const auto plan = run_json(line);
-  const Outcome outcome = run_line(line);
-  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_EQ(outcome.err, "");
-  size_t starred = 0;
-  const auto rows = table(outcome.out, &starred);
-  ASSERT_EQ(rows.size(), plan.at("rows").size()) << outcome.out;
-  EXPECT_EQ(starred, plan.at("suggested").at("row"));
-  double best = 0;
-  for (const auto& row : plan.at("rows")) best = std::max(best, number(row, "run_signal_to_noise"));
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const auto& row = plan.at("rows")[i];
-    EXPECT_EQ(rows[i][0], row.at("batch").dump());
-    EXPECT_EQ(rows[i][1], row.at("steps").dump());
-    const double noise = std::stod(rows[i][3]), epsilon = std::stod(rows[i][4]);
-    EXPECT_GE(noise, number(row, "noise_multiplier"));
-    EXPECT_LT(noise, number(row, "noise_multiplier") * (1 + 1e-5));
-    EXPECT_GE(epsilon, number(row, "epsilon"));
-    EXPECT_LE(epsilon, 3);
-    const std::vector<std::pair<size_t, const char*>> columns = {{2, "epochs"},
-                                                                 {5, "coordinate_noise"},
-                                                                 {6, "noise_norm"},
-                                                                 {7, "step_signal_to_noise"},
-                                                                 {8, "run_signal_to_noise"}};
-    for (const auto& [column, key] : columns)
-      EXPECT_NEAR(std::stod(rows[i][column]) / number(row, key), 1, 6e-3) << key;
-    const auto marks = static_cast<size_t>(std::lround(20 * number(row, "run_signal_to_noise") / best));
-    if (marks > 0) {
-      EXPECT_EQ(rows[i][9], std::string(marks, '#'));
-    }
-    std::string notes;
-    for (const auto& note : row.at("notes")) notes += (notes.empty() ? "" : ",") + note.get<std::string>();
-    EXPECT_EQ(rows[i].back(), notes.empty() ? "-" : notes);
-  }
-  EXPECT_NE(outcome.out.find(plan.at("suggested").at("train_options").get<std::string>()), std::string::npos);
-  for (const auto& [name, sentence] : plan.at("notes").items())
-    EXPECT_NE(outcome.out.find(sentence.get<std::string>()), std::string::npos) << name;
 }
 
 TEST(PlanCommand, TheSmallestBatchAndThenTheFewestStepsNearTheLeastNoiseAreSuggested) {
@@ -280,145 +218,6 @@ TEST(PlanCommand, RepeatedValuesCountOnceAndAreSorted) {
   EXPECT_EQ(rows[0].at("steps"), 3);
   EXPECT_EQ(rows[3].at("batch"), 2048);
   EXPECT_EQ(rows[3].at("steps"), 9);
-}
-
-TEST(PlanInput, SizesAndBudget) {
-  expect_usage_error("plan --parameters 10 --epsilon 3", {"[--dataset-size] missing"});
-  expect_usage_error("plan --dataset-size 100 --epsilon 3", {"[--parameters] missing", "frozen"});
-  expect_usage_error("plan --dataset-size 100 --parameters 10", {"[--epsilon] missing"});
-  for (const char* bad : {"0", "-1", "9007199254740993"}) {
-    expect_usage_error(std::string("plan --parameters 10 --epsilon 3 --dataset-size ") + bad,
-                       {"[--dataset-size]", bad, "1 to 2^53"});
-    expect_usage_error(std::string("plan --dataset-size 100 --epsilon 3 --parameters ") + bad,
-                       {"[--parameters]", bad, "1 to 2^53"});
-  }
-  expect_usage_error("plan --dataset-size 1e4 --parameters 10 --epsilon 3", {"[--dataset-size]", "'1e4'", "integer"});
-  for (const char* bad : {"0", "-1"}) expect_usage_error(kData + "--epsilon " + bad, {"[--epsilon]", bad, "above 0"});
-  for (const char* bad : {"nan", "inf"}) expect_usage_error(kData + "--epsilon " + bad, {"[--epsilon]", bad, "finite"});
-  for (const char* bad : {"0", "1", "-1"})
-    expect_usage_error(kData + "--epsilon 3 --delta " + bad, {"[--delta]", bad, "above 0 and below 1"});
-  expect_usage_error(kData + "--epsilon 3 --delta nan", {"[--delta]", "'nan'"});
-}
-
-TEST(PlanInput, BatchesAndLengths) {
-  expect_usage_error(kPlan + "--batch 60001", {"[--batch]", "60001", "1 to the dataset size 60000"});
-  expect_usage_error(kPlan + "--batch 0", {"[--batch]", "0", "1 to 2^53"});
-  expect_usage_error(kPlan + "--batch 64,", {"[--batch]", "''"});
-  expect_usage_error(kPlan + "--batch 64;128", {"[--batch]", "'64;128'"});
-  expect_usage_error(kPlan + "--epochs 3 --steps 4", {"--epochs and --steps exclude each other"});
-  expect_usage_error(kPlan + "--epochs 0", {"[--epochs]", "0"});
-  expect_usage_error(kPlan + "--epochs 2.5", {"[--epochs]", "'2.5'", "integer"});
-  expect_usage_error(kPlan + "--epochs 1024", {"[--epochs]", "1024", "1023"});
-  expect_usage_error(kPlan + "--steps 0", {"[--steps]", "0", "1 to 2^53"});
-  std::string many = "1";
-  for (int i = 2; i <= 29; ++i) many += "," + std::to_string(i);
-  expect_usage_error(kPlan + "--steps " + many, {"[--batch] 9 sizes for 29 lengths are 261 settings", "256"});
-}
-
-TEST(PlanInput, ClipNormOptimizerTimesAndPicture) {
-  for (const char* bad : {"0", "-1"}) {
-    expect_usage_error(kSmall + "--clip-norm " + bad, {"[--clip-norm]", bad, "above 0"});
-    expect_usage_error(kSmall + "--step-batch 8 --step-seconds " + bad, {"[--step-seconds]", bad, "above 0"});
-    expect_usage_error(kSmall + "--step-batch 8 --step-seconds 1 --time-limit " + bad, {"[--time-limit]", bad});
-    expect_usage_error(kSmall + "--step-seconds 1 --step-batch " + bad, {"[--step-batch]", bad, "1 to 2^53"});
-  }
-  expect_usage_error(kSmall + "--clip-norm nan", {"[--clip-norm]", "'nan'"});
-  expect_usage_error(kSmall + "--optimizer lion", {"[--optimizer]", "'lion'", "sgd, adam, adamw"});
-  expect_usage_error(kSmall + "--step-seconds 1", {"[--step-batch] missing"});
-  expect_usage_error(kSmall + "--step-batch 8", {"[--step-seconds] missing"});
-  expect_usage_error(kSmall + "--time-limit 8", {"[--time-limit] has no effect"});
-  expect_usage_error(kSmall + "--picture plan.png", {"[--picture]", "plan.png", ".svg"});
-  expect_usage_error(kSmall + "--picture=", {"--picture"});
-  expect_usage_error(kSmall + "--noise-multiplier 1", {"--noise-multiplier"});
-}
-
-TEST(PlanInput, ABudgetThatNoNoiseMeetsNamesTheSetting) {
-  expect_usage_error("plan --dataset-size 10 --parameters 10 --epsilon 1e-12 --delta 1e-300 --batch 5 --steps 1",
-                     {"[plan] batch 5, 1 steps: ", "infeasible budget: epsilon 1e-12"});
-}
-
-TEST(PlanPicture, AFolderThatIsNotThereIsAnInputOutputError) {
-  const Outcome outcome = run_line(kSmall + "--picture /nonexistent/plan.svg");
-  EXPECT_EQ(outcome.exit_code, 74);
-  EXPECT_EQ(outcome.out, "");
-}
-
-struct Mark {
-  double x, y;
-  bool ring;
-};
-
-std::vector<Mark> marks(const std::string& picture) {
-  std::vector<Mark> result;
-  for (size_t at = picture.find("<circle"); at != std::string::npos; at = picture.find("<circle", at + 1)) {
-    Mark mark{};
-    EXPECT_EQ(std::sscanf(picture.c_str() + at, "<circle cx=\"%lf\" cy=\"%lf\"", &mark.x, &mark.y), 2);
-    mark.ring = picture.substr(at, picture.find("/>", at) - at).find("fill=\"none\"") != std::string::npos;
-    result.push_back(mark);
-  }
-  return result;
-}
-
-TEST(PlanPicture, MarksStandAtTheLogarithmsOfBatchAndSignal) {
-  const sotto::testing::ScratchFolder folder;
-  const std::string line = kPlan + "--batch 256,1024,16384 --epochs 5,20";
-  const Outcome outcome = run_line(line + " --picture plan.svg", folder.path().string());
-  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_EQ(outcome.out, "plan.svg written\n" + run_line(line).out);
-  const auto plan = run_json(line);
-  const std::string picture = content(folder.path() / "plan.svg");
-  const std::vector<Mark> found = marks(picture);
-  ASSERT_EQ(found.size(), 14u);  // two panels of two lines of three dots, and a ring
-  for (const size_t panel : {0, 1}) {
-    const char* const key = panel == 0 ? "run_signal_to_noise" : "step_signal_to_noise";
-    const Mark* const dots = &found[7 * panel];
-    // Row of dot i: lines are lengths, rows are sorted by batch first.
-    const auto row = [&](size_t i) -> const nlohmann::json& { return plan.at("rows")[i % 3 * 2 + i / 3]; };
-    EXPECT_NEAR((dots[2].x - dots[0].x) / (dots[1].x - dots[0].x), 3, 1e-2);  // 2^6 and 2^2
-    const double scale = (dots[2].y - dots[0].y) / std::log(number(row(2), key) / number(row(0), key));
-    EXPECT_LT(scale, 0) << "more signal is higher";
-    for (size_t i = 0; i < 6; ++i) {
-      EXPECT_EQ(dots[i].x, dots[i % 3].x);
-      EXPECT_NEAR(dots[i].y - dots[0].y, scale * std::log(number(row(i), key) / number(row(0), key)), 0.05);
-      EXPECT_FALSE(dots[i].ring);
-    }
-    const size_t suggested = plan.at("suggested").at("row");
-    EXPECT_TRUE(dots[6].ring);
-    EXPECT_EQ(dots[6].x, dots[suggested / 2 + 3 * (suggested % 2)].x);
-    EXPECT_EQ(dots[6].y, dots[suggested / 2 + 3 * (suggested % 2)].y);
-  }
-  for (const char* part : {">5 epochs<", ">20 epochs<", ">suggested<", ">256<", ">1024<", ">16384<", ">One step<"})
-    EXPECT_NE(picture.find(part), std::string::npos) << part;
-  for (const char* part : {"nan", "inf\"", "href"}) EXPECT_EQ(picture.find(part), std::string::npos) << part;
-}
-
-TEST(PlanPicture, ASingleBatchStandsInTheMiddle) {
-  const sotto::testing::ScratchFolder folder;
-  const Outcome outcome = run_line(kPlan + "--batch 2048 --steps 10 --picture p.svg", folder.path().string());
-  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  const std::vector<Mark> found = marks(content(folder.path() / "p.svg"));
-  ASSERT_EQ(found.size(), 4u);
-  EXPECT_NEAR(found[2].x - found[0].x, 520, 1e-9);  // the width of a panel
-  EXPECT_NEAR(found[0].x, 78 + 420 / 2.0, 1e-9);
-}
-
-TEST(PlanCommand, TheWorkedExampleInHelpIsReal) {
-  const Outcome help = run_line("plan --help");
-  EXPECT_EQ(help.exit_code, 0);
-  std::istringstream lines(help.out);
-  std::string arguments, shown;
-  for (std::string line; std::getline(lines, line);) {
-    const std::string prompt = "  $ sotto ";
-    if (line.rfind(prompt, 0) == 0)
-      arguments = line.substr(prompt.size());
-    else if (!arguments.empty())
-      shown += (line.rfind("  ", 0) == 0 ? line.substr(2) : line) + "\n";
-  }
-  ASSERT_EQ(arguments.rfind("plan ", 0), 0u) << help.out;
-  while (shown.ends_with("\n\n")) shown.pop_back();
-  const Outcome outcome = run_line(arguments);
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_EQ(outcome.out, shown);
 }
 
 }  // namespace
