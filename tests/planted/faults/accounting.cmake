@@ -75,23 +75,23 @@ plant(NAME epsilon_is_rounded_down ROW "1 7" FILE privacy/certificate_text.cpp
   OLD [==[  if (parsed(text) < value) text =]==]
   NEW [==[  if (planted("epsilon_is_rounded_down")) return fmt::format("{:.4f}", std::floor(value / kPlace) * kPlace);
 @OLD@]==])
-plant(NAME verification_believes_the_claim ROW "3 W" FILE tools/verification.cpp
-  OLD [==[    if (found.refutes(epsilon))]==]
-  NEW [==[    if (planted("verification_believes_the_claim")) return;
+plant(NAME verification_believes_the_claim ROW "3 W" FILE tools/verifier_epsilon.cpp
+  OLD [==[  if (found.refutes(epsilon))]==]
+  NEW [==[  if (planted("verification_believes_the_claim")) return;
 @OLD@]==])
-plant(NAME verification_takes_any_noise ROW "1 6" FILE tools/verification.cpp
-  OLD [==[      if (!same_parameters(release, l.releases[0]))]==]
-  NEW [==[      if (!same_parameters(release, l.releases[0]) && !planted("verification_takes_any_noise"))]==])
-plant(NAME verification_takes_any_file ROW "2 f" FILE tools/verification.cpp
-  OLD [==[    if (!wrong.empty()) throw Fails]==]
-  NEW [==[    if (!wrong.empty() && !planted("verification_takes_any_file")) throw Fails]==])
-plant(NAME verification_overlooks_the_stamp ROW "2 n" FILE tools/verification.cpp
-  OLD [==[    if (result_.ledger && !result_.ledger->header.keys_are_secret)]==]
-  NEW [==[    if (planted("verification_overlooks_the_stamp")) return "no mark";
+plant(NAME verification_takes_any_noise ROW "1 6" FILE tools/verifier_ledger.cpp
+  OLD [==[    if (!same_parameters(release, l.releases[0]))]==]
+  NEW [==[    if (!same_parameters(release, l.releases[0]) && !planted("verification_takes_any_noise"))]==])
+plant(NAME verification_takes_any_file ROW "2 f" FILE tools/verifier_files.cpp
+  OLD [==[  if (!wrong.empty()) throw Fails]==]
+  NEW [==[  if (!wrong.empty() && !planted("verification_takes_any_file")) throw Fails]==])
+plant(NAME verification_overlooks_the_stamp ROW "2 n" FILE tools/verifier_ledger.cpp
+  OLD [==[  if (result_.ledger && !result_.ledger->header.keys_are_secret)]==]
+  NEW [==[  if (planted("verification_overlooks_the_stamp")) return "no mark";
 @OLD@]==])
 plant(NAME joint_noise_is_not_looked_at ROW "1 6" FILE privacy/certificate.cpp
   OLD [==[  require(c.noise_multiplier <= joint, ]==]
   NEW [==[  require(c.noise_multiplier <= joint || planted("joint_noise_is_not_looked_at"), ]==])
-plant(NAME verification_takes_any_count_noise ROW "1 6" FILE tools/verification.cpp
-  OLD [==[    if (l.header.weight_rule == "adaptive") text +=]==]
-  NEW [==[    if (l.header.weight_rule == "adaptive" && !planted("verification_takes_any_count_noise")) text +=]==])
+plant(NAME verification_takes_any_count_noise ROW "1 6" FILE tools/verifier_ledger.cpp
+  OLD [==[  if (l.header.weight_rule == "adaptive") text +=]==]
+  NEW [==[  if (l.header.weight_rule == "adaptive" && !planted("verification_takes_any_count_noise")) text +=]==])
