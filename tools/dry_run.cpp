@@ -6,6 +6,7 @@
 #include <sotto/tools/run_model.h>
 #include <sotto/tools/run_report.h>
 #include <sotto/tools/training_plan.h>
+#include <sotto/tools/training_plan_text.h>
 
 #include <nlohmann/json.hpp>
 #include <ostream>

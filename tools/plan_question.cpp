@@ -4,6 +4,7 @@
 #include <sotto/tools/account_values.h>
 #include <sotto/tools/numbers.h>
 #include <sotto/tools/plan_question.h>
+#include <sotto/tools/privacy_options.h>
 #include <sotto/tools/train_options.h>
 #include <sotto/tools/training_plan.h>
 

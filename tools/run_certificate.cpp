@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/privacy/adaptive_clipping.h>
 #include <sotto/tools/model_flags.h>
+#include <sotto/tools/privacy_options.h>
 #include <sotto/tools/run_certificate.h>
 
 #include <algorithm>

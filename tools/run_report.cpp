@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sotto/privacy/certificate_text.h>
 #include <sotto/tools/run_report.h>
+#include <sotto/tools/training_plan_text.h>
 
 #include <nlohmann/json.hpp>
 

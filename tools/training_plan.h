@@ -1,6 +1,6 @@
 #pragma once
-// What follows from TrainOptions before any record is read: the declared data, the number of steps, the privacy plan
-// and the sentences that tell the user what is about to happen. Only declared quantities enter.
+// What follows from TrainOptions before any record is read: the declared data, the number of steps, the privacy plan.
+// Only declared quantities enter. training_plan_text.h tells it to people.
 
 #include <sotto/privacy/plan.h>
 #include <sotto/tools/declared_data.h>
@@ -19,12 +19,9 @@ inline constexpr double kPlainSgdLr = 0.1;  // rule none
 inline constexpr double kAdamLr = 5e-4;
 inline constexpr double kFewParametersAdamLr = 2e-3;  // of head, bias and factors of low rank
 
+inline constexpr int64_t kDefaultEpochs = 40;
 inline constexpr const char* kDefaultAdaptation = "head";  // of a published model
 inline constexpr const char* kDefaultPooling = "mean";     // of one of texts
-
-// B of a run's evaluations on private records, twice the loss of a guess that knows nothing: 2 log(classes), of two or
-// more; a public constant (privacy/planned_evaluations.h).
-double largest_loss(const DeclaredData& data);
 
 struct TrainingPlan {
   DeclaredData data;
@@ -56,17 +53,8 @@ double spent_epsilon(const TrainingPlan& plan, const privacy::Phases& charged);
 // ceil(epochs * dataset_size / batch), of counts from 1 to 2^53. Throws UsageError for more than 1023 epochs.
 int64_t steps_of_epochs(int64_t epochs, int64_t dataset_size, int64_t batch);
 
-// The delta given, or 1e-5 where none is and that is below 1 / dataset_size. Throws UsageError where it is not.
-double delta_or_default(std::optional<double> delta, int64_t dataset_size);
-
 // --model, --adapt and what goes with it, of pictures and tables. Throws UsageError.
 void check_adaptation(const TrainOptions& options);
-
-// The plan for people: several lines, with its warnings.
-std::string describe(const TrainOptions& options, const TrainingPlan& plan);
-
-// An upper bound of `epsilon` with few digits, not above the target where `epsilon` is not.
-std::string shown_epsilon(const TrainOptions& options, double epsilon);
 
 // The options with everything that the plan decided filled in, so that a run can be continued from them.
 TrainOptions resolved(TrainOptions options, const TrainingPlan& plan);

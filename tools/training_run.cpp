@@ -12,6 +12,7 @@
 #include <sotto/tools/lora_flags.h>
 #include <sotto/tools/machine_costs.h>
 #include <sotto/tools/metrics_file.h>
+#include <sotto/tools/privacy_options.h>
 #include <sotto/tools/progress.h>
 #include <sotto/tools/run_artefacts.h>
 #include <sotto/tools/run_device.h>
@@ -21,6 +22,7 @@
 #include <sotto/tools/slow_notice.h>
 #include <sotto/tools/stop_signal.h>
 #include <sotto/tools/training_data.h>
+#include <sotto/tools/training_plan_text.h>
 #include <sotto/tools/training_run.h>
 #include <unistd.h>
 
