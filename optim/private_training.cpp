@@ -1,12 +1,11 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/linear.h>
-#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <sotto/optim/generator.h>
 #include <sotto/optim/operator_call.h>
 #include <sotto/optim/preflight.h>
 #include <sotto/optim/private_training.h>
+#include <sotto/optim/training_ledger.h>
 #include <sotto/privacy/error.h>
 #include <torch/optim/lbfgs.h>
 
@@ -18,50 +17,6 @@
 
 namespace sotto::optim {
 namespace {
-
-constexpr const char* kAccountantName = "certified";
-constexpr const char* kAccountantVersion = "1";
-
-privacy::Ledger open_ledger(const PrivateTrainingOptions& options, double sensitivity, const privacy::SecretKey& noise,
-                            const privacy::SecretKey& sampler) {
-  const bool secret = noise.is_secret() && sampler.is_secret();
-  const privacy::LedgerKeys keys{noise.commitment(), sampler.commitment(), secret};
-  const auto named = options.rule.parameters();
-  const std::map<std::string, double> parameters(named.begin(), named.end());
-  if (!options.resume) {
-    privacy::LedgerHeader header;
-    header.adjacency = options.plan.adjacency();
-    header.unit_is_group = options.unit_is_group;
-    header.dataset_size = options.plan.dataset_size();
-    header.delta = options.plan.delta();
-    header.event = options.plan.step_event();
-    header.weight_rule = options.rule.name();
-    header.weight_rule_parameters = parameters;
-    header.sensitivity = sensitivity;
-    header.steps = options.plan.steps();
-    header.evaluations = options.plan.evaluations();
-    header.accountant_name = kAccountantName;
-    header.accountant_version = kAccountantVersion;
-    header.keys_are_secret = secret;
-    return privacy::Ledger::create(options.ledger, header, keys);
-  }
-  // Compared before it is opened, so that a run that is refused leaves no trace in it.
-  const privacy::LedgerHeader header = privacy::read_ledger(options.ledger).header;
-  const bool same = header.adjacency == options.plan.adjacency() && header.unit_is_group == options.unit_is_group &&
-                    header.dataset_size == options.plan.dataset_size() && header.delta == options.plan.delta() &&
-                    header.steps == options.plan.steps() && header.sensitivity == sensitivity &&
-                    header.evaluations == options.plan.evaluations() && header.weight_rule == options.rule.name() &&
-                    header.weight_rule_parameters == parameters && header.accountant_name == kAccountantName &&
-                    header.accountant_version == kAccountantVersion &&
-                    privacy::same_parameters(header.event, options.plan.step_event());
-  if (!same) {
-    throw LedgerError(
-        fmt::format("[PrivateTraining] the ledger {} was started with another plan, weight rule or accountant: a run "
-                    "is resumed with those that it began with",
-                    options.ledger.string()));
-  }
-  return privacy::Ledger::open(options.ledger, keys);
-}
 
 // Records per physical batch: the fewest forward passes that an unusually large batch needs, evenly filled. From the
 // plan alone, so that every pass has the same shape whatever was drawn.
@@ -337,38 +292,6 @@ void PrivateTraining::compute_gradient(const Losses& losses) {
   written_ = std::move(released).write_to(clipper_.parameters());
   accepted_ = accepted_ || !empty;
   ended("charge and noise");
-}
-
-at::Tensor PrivateTraining::mean(const Vectors& vectors, int64_t width, double length) {
-  const auto refuse = [](const std::string& why) { throw UsageError("[PrivateTraining::mean] " + why); };
-  int64_t trained = 0;
-  for (const NamedParameter& parameter : clipper_.parameters()) trained += parameter.tensor.numel();
-  if (options_.rule.per_group()) refuse("the rule is per group; a vector is one group");
-  // What check_missing_tail() allowed for a step.
-  if (width < 1 || width > trained)
-    refuse(fmt::format("width: {}; must be 1 to {}, the number of trained parameters", width, trained));
-  if (!std::isfinite(length) || length <= 0)
-    refuse(fmt::format("length: {}; must be finite and greater than 0", length));
-  require_budget();
-
-  // The gradient of -<vector, mean> is -vector, whatever the mean.
-  const at::Tensor mean = at::zeros({1, width}, at::TensorOptions(at::kFloat).device(options_.tape.device.where()));
-  mean.requires_grad_(true);
-  const std::vector<NamedParameter> parameters = {{"mean", mean}};
-  std::vector<at::Tensor> constants = options_.constants;
-  for (const NamedParameter& parameter : clipper_.parameters()) constants.push_back(parameter.tensor);
-  const Losses losses = [&](const std::vector<at::Tensor>& inputs) {
-    return at::linear(vectors(inputs), mean).squeeze(1).neg();
-  };
-  probed(parameters, constants, losses);
-  Clipper clipper(parameters, constants, options_.rule, {}, options_.tape);
-  if (options_.rule.adaptive_clipping()) clipper.set_clip_norm(clip_norm());
-  bool empty = false;
-  const PrivateGradient released =
-      lattice_ ? release_on_lattice(clipper, losses, empty)
-               : mechanism_.release(sum_of_sample(clipper, losses, empty), ledger_, options_.tape.device);
-  ended("charge and noise");
-  return released.values()[0].squeeze(0).neg().div(options_.rule.at(clip_norm()).weight(length));
 }
 
 void PrivateTraining::update() {

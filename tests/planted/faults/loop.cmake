@@ -50,12 +50,12 @@ plant(NAME charged_after_the_update ROW "3 J" FILE optim/gaussian_mechanism.cpp
 ]==] NEW [==[@OLD@  if (planted("charged_after_the_update")) charge(owned, ledger);
 ]==])
 
-plant(NAME resume_starts_the_ledger_anew ROW "2 f" FILE optim/private_training.cpp
+plant(NAME resume_starts_the_ledger_anew ROW "2 f" FILE optim/training_ledger.cpp
   OLD [==[  if (!options.resume) {
     privacy::LedgerHeader header;]==] NEW [==[  if (planted("resume_starts_the_ledger_anew") && options.resume) std::filesystem::remove(options.ledger);
   if (!options.resume || planted("resume_starts_the_ledger_anew")) {
     privacy::LedgerHeader header;]==])
-plant(NAME ledger_of_another_plan_is_continued ROW "1 6, 2 f" FILE optim/private_training.cpp
+plant(NAME ledger_of_another_plan_is_continued ROW "1 6, 2 f" FILE optim/training_ledger.cpp
   OLD [==[  if (!same) {]==] NEW [==[  if (!same && !planted("ledger_of_another_plan_is_continued")) {]==])
 plant(NAME closure_optimizer_is_accepted ROW "2 k" FILE optim/private_training.cpp
   OLD [==[  if (dynamic_cast<const torch::optim::LBFGS*>(&optimizer_) != nullptr) {]==]
