@@ -10,7 +10,7 @@
 namespace sotto::tools {
 namespace {
 
-constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+constexpr int64_t kLargestCount = std::numeric_limits<int32_t>::max();
 constexpr std::string_view kTokens = "tokens:";
 
 // Numbers with an x between them.
@@ -20,7 +20,7 @@ std::vector<int64_t> parse_sizes(const char* flag, const std::string& text) {
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find('x', begin), text.size());
     const int64_t size = parse_integer(flag, text.substr(begin, end - begin));
-    if (size < 1 || size > kMost / product)
+    if (size < 1 || size > kLargestCount / product)
       throw UsageError(
           fmt::format("[{}] bad value: '{}'; sizes must be at least 1 and their product below 2^31", flag, text));
     product *= size;
@@ -62,8 +62,8 @@ InputType parse_input_type(const std::string& text) {
     throw UsageError(fmt::format(
         "[--input-type] bad value: '{}'; allowed are float and tokens:VOCABULARY, such as tokens:50", text));
   const int64_t vocabulary = parse_integer("--input-type", text.substr(kTokens.size()));
-  if (vocabulary < 1 || vocabulary > kMost)
-    throw UsageError(fmt::format("[--input-type] bad vocabulary: {}; allowed is 1 to {}", vocabulary, kMost));
+  if (vocabulary < 1 || vocabulary > kLargestCount)
+    throw UsageError(fmt::format("[--input-type] bad vocabulary: {}; allowed is 1 to {}", vocabulary, kLargestCount));
   return {.tokens = true, .vocabulary = vocabulary};
 }
 
