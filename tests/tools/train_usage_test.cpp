@@ -12,7 +12,7 @@ namespace sotto::tools {
 namespace {
 
 using testing::Outcome, testing::run;
-using testing::Words;
+using testing::with_flags, testing::Words;
 
 class TrainUsage : public ::testing::Test {
  protected:
