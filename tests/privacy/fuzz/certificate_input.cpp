@@ -3,6 +3,7 @@
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/error.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -38,6 +39,41 @@ std::string text(FuzzBytes& bytes) {
 
 CertifiedFigure figure(FuzzBytes& bytes) {
   return {bytes.one_of(kCounts), bytes.one_of(kNumbers), bytes.one_of(kNumbers)};
+}
+
+// What only some runs have: each with its sense, and what contradicts it.
+void add_parts(FuzzBytes& bytes, Certificate& c) {
+  const unsigned parts = bytes.next();
+  if ((parts & 1U) != 0) {
+    c.lattice = LatticeNoise{100, 121};
+    c.noise_multiplier =
+        bytes.next() % 4 == 3 ? bytes.one_of(kNumbers) : lattice_step(1, *c.lattice).mechanism.noise_multiplier;
+  }
+  if ((parts & 2U) != 0)
+    c.evaluations = CertifiedEvaluations{bytes.one_of(kCounts), bytes.one_of(kCounts), bytes.one_of(kNumbers),
+                                         bytes.one_of(kNumbers)};
+  if ((parts & 4U) != 0) c.stopped_after_evaluations = bytes.one_of(kCounts);
+  if ((parts & 8U) != 0) {
+    const double count_noise = bytes.one_of(kNumbers);
+    c.adaptive_clipping = CertifiedAdaptiveClipping{bytes.one_of(kNumbers), count_noise};
+    if (bytes.next() % 4 != 3) {
+      c.weight_rule = "adaptive";
+      c.weight_rule_bound = 1;
+      c.weight_rule_parameters = {
+          {"clip_norm", c.clip_norm}, {"count_noise", count_noise}, {"quantile", 0.5}, {"rate", 0.2}};
+      c.noise_multiplier = std::min(c.noise_multiplier, c.adaptive_clipping->gradient_noise_multiplier / 2);
+    }
+  }
+  if ((parts & 16U) != 0) {
+    CertifiedSelection selection;
+    if (bytes.next() % 2 == 0)
+      selection.runs = PoissonRuns{bytes.one_of(kNumbers)};
+    else
+      selection.runs = TruncatedNegativeBinomial{bytes.one_of(kNumbers), bytes.one_of(kNumbers)};
+    selection.candidates = bytes.one_of(kCounts);
+    selection.score = text(bytes);
+    c.selection = selection;
+  }
 }
 
 Certificate chosen(FuzzBytes& bytes) {
@@ -77,6 +113,7 @@ Certificate chosen(FuzzBytes& bytes) {
   if (bytes.next() % 3 == 2) c.not_private = text(bytes);
   c.ledger_records = bytes.one_of(kCounts);
   c.ledger_head_hash = bytes.one_of(kHashes);
+  add_parts(bytes, c);
   return c;
 }
 
