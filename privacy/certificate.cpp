@@ -107,6 +107,7 @@ std::string mechanism_text(const Certificate& c, std::string_view unit) {
 void check_certified(const CertifiedEvaluations& e, const Certificate& c) {
   require(c.schema != 1, "evaluations", "stated", "schema 1 has none");
   require(!c.selection, "evaluations", "stated", "the best of several runs has none");
+  require(!c.lattice, "evaluations", "stated", "a run with discrete noise has none");
   require(e.planned >= 1 && e.planned <= c.planned.steps, "evaluations planned", fmt::format("{}", e.planned),
           "must be in [1, the planned steps]");
   require(e.executed >= 0 && e.executed <= e.planned, "evaluations executed", fmt::format("{}", e.executed),

@@ -228,6 +228,10 @@ TEST(Certificate, EvaluationsOutOfRangeAreRefused) {
   refuses([](auto& c) { c.stopped_after_evaluations = 0; });
   refuses([](auto& c) { c.stopped_after_evaluations = 2, c.executed.steps = c.planned.steps; });
   refuses([](auto& c) { c.stopped_after_evaluations = 2, c.evaluations.reset(); });
+  refuses([](auto& c) {
+    c.lattice = LatticeNoise{100, 121};
+    c.noise_multiplier = lattice_step(1, *c.lattice).mechanism.noise_multiplier;
+  });
   refuses([](auto& c) { c.schema = 1, c.run = "", c.files = {}; });
   refuses(
       [](auto& c) { c.selection = CertifiedSelection{.runs = PoissonRuns{12}, .candidates = 6, .score = "accuracy"}; });

@@ -1,12 +1,25 @@
 // Runs of `sotto train --private-metrics` on a small data set, from the command line to their verification.
 
 #include <cmath>
+#include <csignal>
 #include <sstream>
 
 #include "train_run_fixture.h"
 
 namespace sotto::tools {
 namespace {
+
+// After how many of these evaluations of 300 records a run ends: the rule of the README, said again.
+int64_t end_by_rule(const std::vector<json>& lines, int64_t patience, double noise) {
+  double best = lines.at(0).at("private_accuracy");
+  int64_t waited = 0, end = 1;
+  for (; waited < patience && end < static_cast<int64_t>(lines.size()); ++end) {
+    const double value = lines[static_cast<size_t>(end)].at("private_accuracy");
+    waited = value > best + std::sqrt(2.0) * noise / 300 ? 0 : waited + 1;
+    if (waited == 0) best = value;
+  }
+  return end;
+}
 
 class PrivateMetricsRun : public TrainRun {
  protected:
@@ -63,15 +76,7 @@ TEST_F(PrivateMetricsRun, ARunEndsByThemAndIsFinishedThen) {
   const json result = json::parse(outcome.out);
   EXPECT_EQ(result.at("stopped_early"), true);
   const std::vector<json> lines = released();
-  // The rule, from the file alone.
-  double best = lines.at(0).at("private_accuracy");
-  int64_t waited = 0, end = 1;
-  for (; waited < 2 && end < static_cast<int64_t>(lines.size()); ++end) {
-    const double value = lines[static_cast<size_t>(end)].at("private_accuracy");
-    waited = value > best + std::sqrt(2.0) * 2 / 300 ? 0 : waited + 1;
-    if (waited == 0) best = value;
-  }
-  EXPECT_EQ(waited, 2);
+  const int64_t end = end_by_rule(lines, 2, 2);
   EXPECT_EQ(end, static_cast<int64_t>(lines.size()));
   EXPECT_EQ(result.at("steps"), end);
   const privacy::Certificate certificate = this->certificate();
@@ -80,6 +85,23 @@ TEST_F(PrivateMetricsRun, ARunEndsByThemAndIsFinishedThen) {
   EXPECT_EQ(certificate.evaluations->executed, end);
   EXPECT_EQ(privacy::read_ledger(ledger()).evaluations_charged, end);
   expect_failure(run({"resume", run_path().string()}), 64, "it ended by its private metrics after");
+  const Outcome verified = run({"verify", run_path().string()});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+}
+
+// What was released before an interruption counts as what was released after it.
+TEST_F(PrivateMetricsRun, AnInterruptedRunEndsWhereTheRuleSays) {
+  Program program(evaluated("150", {"150", "--metric-noise", "100", "--stop-early", "20", "--lr", "1e-30"}));
+  ASSERT_TRUE(program.signal_when([&] { return ledger_has_lines(8); }, SIGINT));
+  ASSERT_EQ(program.finish().exit_code, 130);
+  const size_t before = released().size();
+  const Outcome resumed = run({"resume", run_path().string(), "--json"});
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  const std::vector<json> lines = released();
+  ASSERT_GT(lines.size(), before);
+  for (size_t i = 0; i < lines.size(); ++i) EXPECT_EQ(lines[i].at("private_evaluation"), i + 1);
+  EXPECT_EQ(end_by_rule(lines, 20, 100), static_cast<int64_t>(lines.size()));
+  EXPECT_EQ(json::parse(resumed.out).at("stopped_early"), lines.size() < 150);
   const Outcome verified = run({"verify", run_path().string()});
   EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
 }
