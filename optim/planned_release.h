@@ -17,8 +17,8 @@ namespace sotto::optim {
 void check_planned_release(const std::vector<NamedParameter>& parameters, const privacy::PrivacyPlan& plan,
                            const WeightRule& rule);
 
-// Whether a run begins or goes on with a clip norm that its rule allows: one is given only where the rule is adaptive and
-// the run is resumed, must be given once the ledger has a charge, and is within the rule's range. Throws UsageError
+// Whether a run begins or goes on with a clip norm that its rule allows: one is given only where the rule is adaptive
+// and the run is resumed, must be given once the ledger has a charge, and is within the rule's range. Throws UsageError
 // otherwise, and LedgerError as privacy/ledger_contents.h says.
 void check_clip_norm(const WeightRule& rule, bool resume, const std::optional<double>& given,
                      const std::filesystem::path& ledger);

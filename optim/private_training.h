@@ -30,7 +30,7 @@
 //
 // With the rule adaptive a step also releases a noised count of the records below the clip norm, which moves that norm
 // for the next one (adaptive_clip_norm.h); both noises together are what is charged, the plan's. The clip norm is a
-// part of what a checkpoint must hold. For normal noise on the processor.
+// part of what a checkpoint must hold. There is this rule for normal noise on the processor only.
 //
 // On a device (options.tape.device) the parameters and constants are there; records stay on the host, and batches are
 // copied through pinned memory. Everything is queued on the stream that is current when a step begins.

@@ -8,8 +8,7 @@
 //   auto-s    C/(n + gamma)           < C                            C    Bu et al., NeurIPS 2023 (arXiv:2206.07136)
 //   nsgd      C/(r + n)               < C                            C    Yang et al., arXiv:2206.13033
 //   per-group flat, each parameter group g with its own C_g          sqrt(sum_g C_g^2)
-//   adaptive  min(1, C_t/n), C_t from noised counts                  1    Andrew et al., NeurIPS 2021
-//   (arXiv:1905.03871)
+//   adaptive  min(1, C_t/n), C_t from noised counts                  1    Andrew et al., arXiv:1905.03871
 //
 // C is the clip norm (same unit as the gradient), finite and > 0; r and gamma are finite and > 0. S is the sensitivity
 // of the sum to adding or removing one record; replacing a record doubles it. That of adaptive is in units of C_t, the
@@ -53,7 +52,7 @@ class WeightRule {
   bool per_group() const { return clip_norms_.size() > 1; }
   int64_t group_count() const { return static_cast<int64_t>(clip_norms_.size()); }
 
-  // Nothing but of adaptive.
+  // Of adaptive; nothing of any other rule.
   const std::optional<AdaptiveClipping>& adaptive_clipping() const { return adaptive_; }
   // C, that of the first group, and of adaptive C_0.
   double clip_norm() const { return clip_norms_[0]; }

@@ -146,6 +146,7 @@ constexpr PoissonSampled::operator StepEvent() const {
 
 // The noise multiplier is discrete_noise_multiplier(): s / D, rounded down. Throws UsageError outside the ranges.
 StepEvent lattice_step(double sampling_rate, const LatticeNoise& noise);
+// Whether both release the same: sampling rate, noise multiplier and, of noise on a lattice, its integers.
 bool same_parameters(const StepEvent& a, const StepEvent& b);
 
 // One phase of DP-SGD: the same step `count` times, 0 .. 2^53.

@@ -20,9 +20,8 @@ namespace sotto::privacy {
 // How the noise of a step is drawn.
 //   normal     in floating point. Attacks on the low bits of such noise are not covered (Mironov, CCS 2012).
 //   discrete   every record's contribution is rounded to integers, these are summed exactly, and discrete Gaussian
-//   noise
-//              is drawn exactly (discrete_gaussian.h). Accounted by Renyi divergences alone: a larger epsilon for the
-//              same noise.
+//              noise is drawn exactly (discrete_gaussian.h). Accounted by Renyi divergences alone: a larger epsilon
+//              for the same noise.
 enum class Noise { normal, discrete };
 
 // D, the norm of a record's integer vector: the clip norm is divided into as many parts. Large, so that what rounding

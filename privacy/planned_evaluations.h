@@ -32,12 +32,12 @@ void validate(const PlannedEvaluations& evaluations);
 StepEvent event_of(const PlannedEvaluations& evaluations);
 
 // The standard deviation of the noise in an accuracy of evaluations with this noise multiplier, and in a loss as a
-// share of B: sqrt(2) noise_multiplier / dataset_size.
+// share of B: sqrt(2) noise_multiplier / dataset_size. dataset_size >= 1.
 double metric_deviation(double noise_multiplier, std::int64_t dataset_size);
 
-// The noise multiplier where none is given: kDefaultMetricDeviation of the declared size in an accuracy, and at least
-// kLeastJointMetricNoise sqrt(count), with which all evaluations together cost what one with kLeastJointMetricNoise
-// costs, at the price of noisier figures.
+// The noise multiplier where none is given: the one with which metric_deviation() is kDefaultMetricDeviation, and at
+// least kLeastJointMetricNoise sqrt(count), with which all evaluations together cost what one with
+// kLeastJointMetricNoise costs, at the price of noisier figures. count and dataset_size >= 1.
 inline constexpr double kDefaultMetricDeviation = 0.005;
 inline constexpr double kLeastJointMetricNoise = 10;
 double default_metric_noise(std::int64_t count, std::int64_t dataset_size);

@@ -47,8 +47,8 @@ struct Verification {
 std::vector<std::string> unseen_by_verification();
 
 // Checks, in this order: ledger, privacy, keys, steps, certificate, head, tuning, epsilon, checkpoint, configuration,
-// files, and with the options signature and anchor. Throws UsageError when there is no such folder, or it holds no run;
-// IoError and DataError when key or anchor cannot be read.
+// metrics, files, and with the options signature and anchor. Throws UsageError when there is no such folder, or it
+// holds no run; IoError and DataError when key or anchor cannot be read.
 Verification verify_run(const RunFolder& folder, const VerifyOptions& options = {});
 
 }  // namespace sotto::tools
