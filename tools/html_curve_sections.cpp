@@ -115,8 +115,6 @@ HtmlChart band_of(const std::vector<LearningPoint>& curve, const std::string& na
   return chart;
 }
 
-std::string released_section(const HtmlReport& report);
-
 HtmlTable table_of(const HtmlReport& report, const std::vector<std::string>& names, std::string caption) {
   const bool with_epsilon =
       !reason_not_private(report) && std::ranges::any_of(report.learning_curve, [](const LearningPoint& point) {
@@ -152,8 +150,7 @@ std::string released_section(const HtmlReport& report) {
   std::string text =
       "<h3>On private records, released through the budget</h3>\n<p>Each point is a sum over all private records with "
       "Gaussian noise, divided by their declared number; the guarantee covers all of them. What lies within the band "
-      "is "
-      "within the noise.</p>\n<div class=\"pair\">\n";
+      "is within the noise.</p>\n<div class=\"pair\">\n";
   for (const std::string& name : names)
     if (!name.ends_with(kDeviationEnding)) text += to_html(band_of(report.learning_curve, name));
   return text + "</div>\n" +
@@ -203,8 +200,7 @@ std::string clip_norm_over_steps(const HtmlReport& report) {
                         .value_label = "clip norm",
                         .from_zero = true,
                         .series = {series}};
-  return "<section aria-labelledby=\"clip-norms\">\n<h2 id=\"clip-norms\">Clip norm over the steps</h2>\n<p>It "
-         "follows "
+  return "<section aria-labelledby=\"clip-norms\">\n<h2 id=\"clip-norms\">Clip norm over the steps</h2>\n<p>It follows "
          "from noised counts that the steps released together with their gradients: telling it costs nothing "
          "more.</p>\n" +
          to_html(chart) + "</section>\n";
@@ -234,11 +230,9 @@ std::string epsilon_over_steps(const HtmlReport& report) {
   const CertificateFields fields(*report.certificate);
   return fmt::format(
              "<section aria-labelledby=\"epsilon\">\n<h2 id=\"epsilon\">Epsilon over the steps</h2>\n<p>At delta {}, "
-             "for "
-             "the releases of the ledger. Between two points the line has the height of the later one, which is a "
-             "bound "
-             "there too. The figure to quote is that of the planned steps: an epsilon at a step that was chosen after "
-             "looking at results is no guarantee.</p>\n",
+             "for the releases of the ledger. Between two points the line has the height of the later one, which is a "
+             "bound there too. The figure to quote is that of the planned steps: an epsilon at a step that was chosen "
+             "after looking at results is no guarantee.</p>\n",
              fields.html("planned.delta")) +
          to_html(chart) + "</section>\n";
 }

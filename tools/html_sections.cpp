@@ -144,8 +144,7 @@ std::string guarantee(const HtmlReport& report, const CertificateFields& fields)
   if (certificate.executed.steps != certificate.planned.steps)
     text += fmt::format(
         "<p>{} of {} planned steps were executed. For these the figure is epsilon {} at delta {}, which may be quoted "
-        "{} "
-        "{}.</p>\n",
+        "{} {}.</p>\n",
         fields.html("executed.steps"), fields.html("planned.steps"), fields.html("executed.epsilon"),
         fields.html("executed.delta"), certificate.stopped_after_evaluations ? "" : "only if",
         fields.html("executed.valid_only_if"));
@@ -157,9 +156,8 @@ std::string coverage(const CertificateFields& fields) {
   std::string text =
       "<section aria-labelledby=\"coverage\">\n<h2 id=\"coverage\">What is covered</h2>\n<div class=\"pair\">\n<div>\n"
       "<h3>Covered</h3>\n<ul>\n<li>the trained model and all its checkpoints</li>\n<li>everything else that is "
-      "released "
-      "from the noised gradient sums of this run</li>\n<li>whatever is computed from these and from public data "
-      "alone</li>\n";
+      "released from the noised gradient sums of this run</li>\n<li>whatever is computed from these and from public "
+      "data alone</li>\n";
   if (fields.contains("evaluations.planned"))
     text += "<li>the noisy metrics of private records that the planned evaluations release</li>\n";
   text += "</ul>\n</div>\n<div>\n<h3>Not covered</h3>\n<ul>\n";
@@ -181,8 +179,7 @@ std::string noise_and_signal(const HtmlReport& report, const CertificateFields& 
       "<section aria-labelledby=\"noise\">\n<h2 id=\"noise\">Noise and signal</h2>\n<p>A step releases the mean of "
       "clipped gradients with noise: the sum of the contributions of the batch, each of norm at most {}, plus normal "
       "noise, divided by the expected batch size {}.{}</p>\n<table class=\"settings\">\n<caption>Of one step; rounded "
-      "to "
-      "four digits</caption>\n<thead><tr><th scope=\"col\">what</th><th "
+      "to four digits</caption>\n<thead><tr><th scope=\"col\">what</th><th "
       "scope=\"col\">size</th></tr></thead>\n<tbody>\n",
       bound, batch,
       c.adaptive_clipping
@@ -201,11 +198,9 @@ std::string noise_and_signal(const HtmlReport& report, const CertificateFields& 
          "</tbody>\n</table>\n<p class=\"note\">The mean has that norm when all records of the batch have "
          "contributions of "
          "the largest norm in one direction. Those of real records point in different ways: the true norm is smaller, "
-         "and "
-         "is not shown, for it would tell of private records. A ratio above 1 does not mean that nothing is learnt: "
-         "the "
-         "noise is drawn anew in every step and lies in all directions alike, while gradients agree on a few "
-         "directions, step after step.</p>\n</section>\n";
+         "and is not shown, for it would tell of private records. A ratio above 1 does not mean that nothing is "
+         "learnt: the noise is drawn anew in every step and lies in all directions alike, while gradients agree on a "
+         "few directions, step after step.</p>\n</section>\n";
 }
 
 std::string whole_certificate(const HtmlReport& report, const CertificateFields& fields) {
@@ -231,16 +226,14 @@ std::string repetition(const HtmlReport& report) {
       reason_not_private(report)
           ? "Its options are settings: a budget that it names was asked for, and holds for nothing in this run."
           : "It draws new keys, and trains another model. On the same records it spends its budget once more: what "
-            "both "
-            "runs spent adds up.");
+            "both runs spent adds up.");
 }
 
 std::string files(const HtmlReport& report) {
   if (report.files.empty()) return "";
   std::string text =
       "<section aria-labelledby=\"files\">\n<h2 id=\"files\">Files</h2>\n<table class=\"files\">\n<caption>The folder "
-      "of "
-      "the run when this report was written; sha256sum computes the same</caption>\n"
+      "of the run when this report was written; sha256sum computes the same</caption>\n"
       "<thead><tr><th scope=\"col\">file</th><th scope=\"col\">SHA-256</th></tr></thead>\n<tbody>\n";
   for (const ReportFile& file : report.files)
     text += fmt::format("<tr><th scope=\"row\">{}</th><td class=\"hash\">{}</td></tr>\n", html_escaped(file.name),

@@ -57,8 +57,7 @@ Certificates checked_base(const Certificates& given, const TrainingJob& job, con
   if (job.options.public_base && plan.privacy)
     *job.err << fmt::format(
         "sotto: note: the weights of {} are NOT PRIVATE; you say that the records they were trained on were public, "
-        "and "
-        "so does the certificate\n",
+        "and so does the certificate\n",
         job.options.model);
   if (base.contains("base-certificate.json"))
     *job.err << fmt::format(

@@ -157,8 +157,7 @@ std::span<const TrainKey> train_keys() {
       {"nsgd-r", &O::nsgd_r, "R", "r of nsgd [0.01]"},
       {"clip-quantile", &O::clip_quantile, "Q",
        "Of adaptive (Andrew et al., NeurIPS 2021): the clip norm follows the norm that a share Q of the gradients do "
-       "not "
-       "exceed, by counts that are noised and released with the gradients [0.5]"},
+       "not exceed, by counts that are noised and released with the gradients [0.5]"},
       {"clip-rate", &O::clip_rate, "RATE",
        "Of adaptive: the clip norm is multiplied by exp(-RATE (noised share - Q)) after a step [0.2]"},
       {"count-noise", &O::count_noise, "S",
@@ -219,8 +218,7 @@ std::span<const TrainKey> train_keys() {
        "Evaluate N times on the private training records: noisy accuracy and loss, paid for by the budget"},
       {"metric-noise", &O::metric_noise, "SIGMA",
        "Noise of these, a sum's standard deviation per record that counts 1 [half a percent of the data in an "
-       "accuracy, "
-       "at least 10 sqrt(N)]"},
+       "accuracy, at least 10 sqrt(N)]"},
       {"stop-early", &O::stop_early, "P",
        "End the run when P private evaluations in a row were not better than the best by more than their noise"},
       {"insecure-test-seed", &O::insecure_test_seed, "SEED", "Repeatable noise and sampling, for tests: NOT PRIVATE"},

@@ -74,8 +74,7 @@ std::string describe(const TrainOptions& o, const TrainingPlan& plan) {
     if (o.rule == "adaptive")
       text += fmt::format(
           "noises            {:.6g} times the clip norm on the sum of gradients, {:.6g} on the count of those below "
-          "it; "
-          "together the noise multiplier\n",
+          "it; together the noise multiplier\n",
           privacy::gradient_noise_beside_count(p.noise_multiplier(), plan.count_noise), plan.count_noise);
     if (p.evaluations()) text += evaluations_text(o, p, plan.data);
     text += plan.not_private.empty()

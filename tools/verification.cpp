@@ -25,8 +25,8 @@ ExitCode Verification::code() const {
 std::vector<std::string> unseen_by_verification() {
   const std::string wound_back =
       "whether the whole folder was put back to an earlier state, or copied and continued twice, or the ledger of a "
-      "run "
-      "without a certificate was cut behind its last checkpoint: keep an anchor elsewhere (--write-anchor, --anchor)";
+      "run without a certificate was cut behind its last checkpoint: keep an anchor elsewhere (--write-anchor, "
+      "--anchor)";
   return {
       wound_back, "whether all of it was written anew by somebody else: ask for a signature (sotto sign, --public-key)",
       "whether the program that wrote these files did what they say: that is what its tests and sotto audit are for",
