@@ -143,10 +143,11 @@ std::string guarantee(const HtmlReport& report, const CertificateFields& fields)
   if (fields.contains("group")) text += fmt::format("<p>A group is {}.</p>\n", fields.html("group"));
   if (certificate.executed.steps != certificate.planned.steps)
     text += fmt::format(
-        "<p>{} of {} planned steps were executed. For these the figure is epsilon {} at delta {}, which may be quoted "
-        "{} {}.</p>\n",
+        "<p>{} of {} planned steps were executed. For these the figure is epsilon {} at delta {}, which may {} "
+        "{}.</p>\n",
         fields.html("executed.steps"), fields.html("planned.steps"), fields.html("executed.epsilon"),
-        fields.html("executed.delta"), certificate.stopped_after_evaluations ? "" : "only if",
+        fields.html("executed.delta"),
+        certificate.stopped_after_evaluations ? "not be quoted; it is valid" : "be quoted only if",
         fields.html("executed.valid_only_if"));
   return text + fmt::format("<h3>To quote, as a whole and never in part</h3>\n{}\n</section>\n",
                             fields.html("statement", "blockquote"));
@@ -177,11 +178,11 @@ std::string noise_and_signal(const HtmlReport& report, const CertificateFields& 
   const std::string parameters = fmt::format("{}", report.trained_parameters);
   std::string text = fmt::format(
       "<section aria-labelledby=\"noise\">\n<h2 id=\"noise\">Noise and signal</h2>\n<p>A step releases the mean of "
-      "clipped gradients with noise: the sum of the contributions of the batch, each of norm at most {}, plus normal "
+      "clipped gradients with noise: the sum of the contributions of the batch, each of norm at most {}, plus {} "
       "noise, divided by the expected batch size {}.{}</p>\n<table class=\"settings\">\n<caption>Of one step; rounded "
       "to four digits</caption>\n<thead><tr><th scope=\"col\">what</th><th "
       "scope=\"col\">size</th></tr></thead>\n<tbody>\n",
-      bound, batch,
+      bound, c.lattice ? "discrete Gaussian" : "normal", batch,
       c.adaptive_clipping
           ? " Norms and noise are in units of the clip norm of the step, which moves; the noise is what "
             "the count of records below it leaves of the noise multiplier."

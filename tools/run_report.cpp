@@ -68,9 +68,11 @@ std::string to_text(const RunReport& report) {
     text += fmt::format("private metrics   {}, released through the budget\n", to_text(*report.private_metrics));
   if (report.stopped_early)
     text += fmt::format(
-        "early stop        after {} of {} steps; epsilon {} is quoted, that of all that was planned\n", report.steps,
-        report.plan.steps,
-        report.plan.not_private.empty() ? shown_epsilon(report.job.options, planned_epsilon(report.plan)) : "none");
+        "early stop        after {} of {} steps{}\n", report.steps, report.plan.steps,
+        report.plan.not_private.empty()
+            ? fmt::format("; to be quoted is epsilon {} at delta {}, of all that was planned",
+                          shown_epsilon(report.job.options, planned_epsilon(report.plan)), report.plan.privacy->delta())
+            : "");
   if (report.training != nullptr && report.plan.not_private.empty() && !report.stopped_early)
     text +=
         fmt::format("epsilon           {} at delta {}, for {} steps charged in the ledger\n",

@@ -230,6 +230,24 @@ TEST(HtmlReport, ClipNormThatMovedIsShownAsReleased) {
   EXPECT_THAT(to_html(sample_report()), Not(HasSubstr("Clip norm over the steps")));
 }
 
+TEST(HtmlReport, NoiseIsCalledByItsLaw) {
+  HtmlReport report = sample_report();
+  EXPECT_THAT(to_html(report), HasSubstr("plus normal noise"));
+  privacy::Certificate& c = *report.certificate;
+  c.lattice = privacy::LatticeNoise{100, 400};
+  c.noise_multiplier = privacy::lattice_step(1, *c.lattice).mechanism.noise_multiplier;
+  EXPECT_THAT(to_html(report), HasSubstr("plus discrete Gaussian noise"));
+  EXPECT_THAT(to_html(report), Not(HasSubstr("plus normal noise")));
+}
+
+TEST(HtmlReport, OfARunThatEndedByItselfTheExecutedFigureMayNotBeQuoted) {
+  HtmlReport report = sample_report(400);
+  report.certificate->evaluations = privacy::CertifiedEvaluations{10, 4, 200, 4.5};
+  report.certificate->stopped_after_evaluations = 2;
+  EXPECT_THAT(to_html(report), ContainsRegex("which may not be quoted; it is valid <span "
+                                             "data-field=\"executed.valid_only_if\">never"));
+}
+
 TEST(HtmlReport, OfAStoppedRunSaysWhenItsFigureMayBeQuoted) {
   EXPECT_THAT(to_html(sample_report(400)),
               ContainsRegex("which may be quoted only if <span "
