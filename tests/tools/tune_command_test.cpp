@@ -171,6 +171,18 @@ TEST_F(TuneCommand, AKilledTuningGoesOnWithoutAnotherDrawOrAnotherChance) {
   }
 }
 
+// What it charged cannot be told any more, so that another beginning might be another chance.
+TEST_F(TuneCommand, ARunWithADamagedLedgerIsNotBegunAgain) {
+  ASSERT_EQ(run(flags(), "kill\n").exit_code, -1);
+  const std::filesystem::path folder = work() / "1" / "run";
+  std::filesystem::remove(folder / "checkpoint.safetensors");
+  const std::string damaged = "x" + content(folder / "ledger.jsonl");
+  std::ofstream(folder / "ledger.jsonl") << damaged;
+  EXPECT_EQ(resume().exit_code, 78);
+  EXPECT_EQ(content(folder / "ledger.jsonl"), damaged);
+  EXPECT_EQ(logged("train"), 1u);
+}
+
 TEST_F(TuneCommand, ASignalStopsItWhereItCanGoOn) {
   const Outcome stopped = run(flags(), "interrupt\n");
   EXPECT_EQ(stopped.exit_code, 130);
