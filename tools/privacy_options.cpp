@@ -13,7 +13,7 @@ namespace sotto::tools {
 namespace {
 
 constexpr double kDefaultDelta = 1e-5;
-constexpr double kLeastClipRate = 1e-6, kMostClipRate = 1;
+constexpr double kMostClipRate = 1;
 
 void check_rule_parameter(const TrainOptions& o, const char* flag, std::optional<double> value, const char* rule) {
   if (!value) return;

@@ -5,6 +5,10 @@
 
 namespace sotto::tools {
 
+// train_options.h, which needs no training, tells people of these.
+static_assert(kDefaultClipQuantile == optim::kDefaultClipQuantile && kDefaultClipRate == optim::kDefaultClipRate &&
+              kLeastClipRate == optim::kLeastClipRate);
+
 optim::WeightRule weight_rule(const TrainOptions& o, const TrainingPlan& plan, std::size_t groups) {
   if (o.rule == "psac") return optim::WeightRule::psac(o.clip_norm, o.psac_r.value_or(kDefaultPsacR));
   if (o.rule == "auto-s") return optim::WeightRule::auto_s(o.clip_norm, o.auto_s_gamma.value_or(kDefaultAutoSGamma));

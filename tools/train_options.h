@@ -17,6 +17,7 @@ inline constexpr double kDefaultAutoSGamma = 0.01;
 inline constexpr double kDefaultNsgdR = 0.01;
 inline constexpr double kDefaultClipQuantile = 0.5;
 inline constexpr double kDefaultClipRate = 0.2;
+inline constexpr double kLeastClipRate = 1e-6;
 
 struct TrainOptions {
   std::string dataset;  // a preset of data/dataset.h or data/text_preset.h, or empty:
