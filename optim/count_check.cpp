@@ -27,7 +27,7 @@ std::vector<AuditFinding> check_count(const AuditedTraining& training, int64_t d
       const double of_gradient = released.at(0).item<double>() / plan.noise_multiplier();
       const double count = released.at(1).item<double>() / plan.noise_multiplier();
       const double apart = std::abs(run.told_count().value() / clipping.count_noise - count);
-      told = told >= apart ? told : apart;
+      if (!(apart <= told) && !std::isnan(told)) told = apart;  // not a number is the worst, and stays
       squares += count * count;
       sum += count;
       gradient += count * of_gradient;
