@@ -31,8 +31,12 @@ at::Tensor floats_of(std::span<const std::int64_t> integers, double scale, const
 LatticeMechanism::LatticeMechanism(privacy::StepEvent event, int64_t divisor, privacy::SecretKey noise_key)
     : event_(event), divisor_(divisor), noise_key_(std::move(noise_key)) {
   privacy::validate(event_);
-  if (!event_.lattice || event_.lattice->squared_norm != privacy::kLatticeNorm * privacy::kLatticeNorm)
-    throw UsageError("[LatticeMechanism] event: its squared norm must be that of the lattice");
+  constexpr std::uint64_t kSquaredNorm = privacy::kLatticeNorm * privacy::kLatticeNorm;
+  if (!event_.lattice || event_.lattice->squared_norm != kSquaredNorm)
+    throw UsageError(fmt::format(
+        "[LatticeMechanism] bad event: {}; must be noise on a lattice with squared norm {}",
+        event_.lattice ? fmt::format("squared norm {}", event_.lattice->squared_norm) : std::string("normal noise"),
+        kSquaredNorm));
   if (divisor < 1) throw UsageError(fmt::format("[LatticeMechanism] divisor: {}; must be at least 1", divisor));
 }
 

@@ -41,8 +41,9 @@ void check_evaluations(const PrivacyPlanOptions& options) {
   if (!options.evaluations) return;
   validate(*options.evaluations);
   if (options.evaluations->count > options.steps)
-    throw UsageError(fmt::format("[PrivacyPlan] bad evaluations: {}; allowed are as many as there are steps, {}",
-                                 options.evaluations->count, options.steps));
+    throw UsageError(
+        fmt::format("[PrivacyPlan] bad evaluations: {}; allowed are at most as many as there are steps, {}",
+                    options.evaluations->count, options.steps));
   if (options.noise == Noise::discrete)
     throw UsageError(
         "[PrivacyPlan] evaluations on private records with discrete noise: these are released with normal noise only, "

@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 #include <sotto/privacy/error.h>
-#include <sotto/privacy/plan.h>
 #include <sotto/tools/bench_account_command.h>
 #include <sotto/tools/bench_command.h>
 #include <sotto/tools/bench_costs_command.h>
 #include <sotto/tools/cost_figures.h>
+#include <sotto/tools/flag_checks.h>
 #include <sotto/tools/matmul_switch.h>
 #include <sotto/tools/numbers.h>
 #include <sotto/tools/training_library.h>
@@ -72,7 +72,8 @@ void add_bench_command(CLI::App& app, std::ostream& out, std::ostream& err, int&
       throw UsageError(fmt::format("[--batch] bad value: {}; must be at least 1", job->bench.batch));
     job->bench.memory_bytes = parse_bytes("--memory", *memory);
     parse_cost_figures("--kernel-costs", job->bench.kernel_costs);
-    if (privacy::parse_noise(job->bench.noise) == privacy::Noise::discrete && job->bench.device != "cpu")
+    check_choice("--noise", job->bench.noise, {"normal", "discrete"});
+    if (job->bench.noise == "discrete" && job->bench.device != "cpu")
       throw UsageError("[--noise] discrete noise is drawn on the processor only: leave --device out");
     job->device = choose_device(job->bench.device, *job->err);
     exit_code = run_training_job(*job);

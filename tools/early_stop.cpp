@@ -25,11 +25,13 @@ bool nothing_better(std::span<const double> values, double deviation, std::int64
 std::vector<double> released_accuracies(const std::filesystem::path& metrics) {
   std::istringstream lines(file_text(metrics));
   std::vector<double> result;
+  int number = 0;
   for (std::string line; std::getline(lines, line);) {
+    ++number;
     if (lines.eof()) break;  // cut by a crash; the next line that is written replaces it
     const auto json = nlohmann::json::parse(line, nullptr, false);
     if (!json.is_object())
-      throw DataError(fmt::format("[released_accuracies] {}: a line that is no JSON object", metrics.string()));
+      throw DataError(fmt::format("[released_accuracies] {} line {}: must be a JSON object", metrics.string(), number));
     const auto value = json.find(kPrivateAccuracy);
     if (value != json.end() && value->is_number()) result.push_back(value->get<double>());
   }
