@@ -80,9 +80,10 @@ std::string adaptive_text(const Certificate& c, std::string_view unit) {
       "limits the contribution of a {0} to the clip norm of the step by the rule adaptive, and adds Gaussian noise of "
       "standard deviation {1} times that norm to every coordinate of the sum; it counts the {0}s whose gradients have "
       "at most that norm, less half of the {0}s that take part, and adds Gaussian noise of standard deviation {2} to "
-      "the count. Sum and count, of the same {0}s, are together one Gaussian release with noise multiplier {3}, which "
-      "the epsilon is of. The first clip norm is {4}; every other one follows from the noised counts of the steps "
-      "before it, towards the norm that a share of {5} of the gradients do not exceed, and may be told. ",
+      "the count. Sum and count, of the same {0}s, are together one Gaussian release with noise multiplier {3}, from "
+      "which the epsilon is computed. The first clip norm is {4}; every later one follows from the noised counts of "
+      "the steps before it, moves towards the norm that a share of {5} of the gradients does not exceed, and may be "
+      "published. ",
       unit, c.adaptive_clipping->gradient_noise_multiplier, c.adaptive_clipping->count_noise, c.noise_multiplier,
       c.clip_norm, c.weight_rule_parameters.at("quantile"));
 }
@@ -119,11 +120,11 @@ void check_certified(const CertifiedEvaluations& e, const Certificate& c) {
 std::string evaluations_text(const Certificate& c, std::string_view unit) {
   const CertifiedEvaluations& e = *c.evaluations;
   return fmt::format(
-      "Besides the steps, {0} of {1} planned evaluations of the model on all private records were charged. Each adds, "
-      "of every {2}, the share of its labels that the model finds and its mean loss up to {3} as a share of {3}, both "
-      "divided by the square root of 2, so that one {2} contributes a vector of norm at most 1, and Gaussian noise of "
-      "standard deviation {4} to both sums. Metrics of private records that this run tells of are these sums divided "
-      "by the declared size: the noise of an accuracy has standard deviation {5:.4g}. ",
+      "Besides the steps, {0} of {1} planned evaluations of the model on all private records were charged. Each sums "
+      "two numbers of every {2}, the share of its labels that the model finds and its mean loss up to {3} as a share "
+      "of {3}, both divided by the square root of 2, so that one {2} contributes a vector of norm at most 1; Gaussian "
+      "noise of standard deviation {4} is added to both sums. Metrics of private records that this run tells of follow "
+      "from these sums and the declared size alone: the noise of an accuracy has standard deviation {5:.4g}. ",
       e.executed, e.planned, unit, e.largest_loss, e.noise_multiplier,
       metric_deviation(e.noise_multiplier, c.dataset_size_declared));
 }

@@ -131,9 +131,10 @@ TEST(Certificate, StatementOfAdaptiveClippingSaysWhatBothNoisesAre) {
                 "Gaussian noise of standard deviation 1.5 times that norm to every coordinate of the sum; it counts "
                 "the records whose gradients have at most that norm, less half of the records that take part, and "
                 "adds Gaussian noise of standard deviation 12.8 to the count. Sum and count, of the same records, "
-                "are together one Gaussian release with noise multiplier 1.49, which the epsilon is of. The first "
-                "clip norm is 0.5; every other one follows from the noised counts of the steps before it, towards "
-                "the norm that a share of 0.25 of the gradients do not exceed, and may be told."),
+                "are together one Gaussian release with noise multiplier 1.49, from which the epsilon is "
+                "computed. The first clip norm is 0.5; every later one follows from the noised counts of the steps "
+                "before it, moves towards the norm that a share of 0.25 of the gradients does not exceed, and may be "
+                "published."),
       std::string::npos)
       << text;
 }
@@ -184,13 +185,14 @@ TEST(Certificate, StatementOfARunWithPrivateMetricsSaysWhatWasReleasedAndThatItI
                       "planned evaluations. "),
             std::string::npos)
       << text;
-  EXPECT_NE(text.find("Besides the steps, 7 of 10 planned evaluations of the model on all private records were "
-                      "charged. Each adds, of every record, the share of its labels that the model finds and its mean "
-                      "loss up to 4.5 as a share of 4.5, both divided by the square root of 2, so that one record "
-                      "contributes a vector of norm at most 1, and Gaussian noise of standard deviation 200 to both "
-                      "sums. Metrics of private records that this run tells of are these sums divided by the declared "
-                      "size: the noise of an accuracy has standard deviation 0.004419. "),
-            std::string::npos)
+  EXPECT_NE(
+      text.find("Besides the steps, 7 of 10 planned evaluations of the model on all private records were "
+                "charged. Each sums two numbers of every record, the share of its labels that the model finds and "
+                "its mean loss up to 4.5 as a share of 4.5, both divided by the square root of 2, so that one "
+                "record contributes a vector of norm at most 1; Gaussian noise of standard deviation 200 is "
+                "added to both sums. Metrics of private records that this run tells of follow from these sums "
+                "and the declared size alone: the noise of an accuracy has standard deviation 0.004419. "),
+      std::string::npos)
       << text;
   EXPECT_NE(text.find("which may be quoted only if the stopping time did not depend"), std::string::npos);
   EXPECT_EQ(parse_certificate(to_json(evaluated())).evaluations, evaluated().evaluations);
