@@ -87,6 +87,30 @@ std::string shown_epsilon_of(const TuningPlan& plan) {
   return format_bound(plan.epsilon, plan.target);
 }
 
+double eta_of(const std::string& law) {
+  if (law == "logarithmic") return 0;
+  if (law == "geometric") return 1;
+  try {
+    return parse_real("--law", law);
+  } catch (const UsageError&) {
+    throw UsageError(
+        fmt::format("[--law] unknown value: '{}'; allowed are poisson, logarithmic, geometric, and eta of a truncated "
+                    "negative binomial law, a number above -1",
+                    law));
+  }
+}
+
+// What a run of its own would need to meet the target.
+double noise_of_one_run(const privacy::PrivacyPlan& of_tuning, double target) {
+  const privacy::PrivacyPlan alone({.adjacency = of_tuning.adjacency(),
+                                    .dataset_size = of_tuning.dataset_size(),
+                                    .expected_batch_size = of_tuning.expected_batch_size(),
+                                    .steps = of_tuning.steps(),
+                                    .delta = of_tuning.delta(),
+                                    .epsilon = target});
+  return alone.noise_multiplier();
+}
+
 }  // namespace
 
 privacy::SelectionRuns law_of_runs(const std::string& name, double mean) {
@@ -95,20 +119,7 @@ privacy::SelectionRuns law_of_runs(const std::string& name, double mean) {
     validate(privacy::SelectionRuns(law));
     return law;
   }
-  const double eta = name == "logarithmic" ? 0
-                     : name == "geometric" ? 1
-                                           : [&] {
-                                               try {
-                                                 return parse_real("--law", name);
-                                               } catch (const UsageError&) {
-                                                 throw UsageError(fmt::format(
-                                                     "[--law] unknown value: '{}'; allowed are poisson, logarithmic, "
-                                                     "geometric, and eta of a truncated negative "
-                                                     "binomial law, a number above -1",
-                                                     name));
-                                               }
-                                             }();
-  return privacy::truncated_negative_binomial(eta, mean);
+  return privacy::truncated_negative_binomial(eta_of(name), mean);
 }
 
 std::int64_t most_runs(const privacy::SelectionRuns& runs, double probability) {
@@ -183,21 +194,11 @@ std::string describe(const TuningPlan& plan) {
   text += fmt::format(
       "guarantee         epsilon {} at delta {} for the run that is returned and its choice (upper bound)\n",
       shown_epsilon_of(plan), p.delta());
-  text +=
-      fmt::format("one run alone     epsilon {} with this noise{}\n", format_rounded_up(p.epsilon(), kShownDigits),
-                  plan.target ? fmt::format(
-                                    "; noise multiplier {} for epsilon {}",
-                                    [&] {
-                                      const privacy::PrivacyPlan alone({.adjacency = p.adjacency(),
-                                                                        .dataset_size = p.dataset_size(),
-                                                                        .expected_batch_size = p.expected_batch_size(),
-                                                                        .steps = p.steps(),
-                                                                        .delta = p.delta(),
-                                                                        .epsilon = *plan.target});
-                                      return format_rounded_up(alone.noise_multiplier(), kShownDigits);
-                                    }(),
-                                    *plan.target)
-                              : "");
+  text += fmt::format("one run alone     epsilon {} with this noise", format_rounded_up(p.epsilon(), kShownDigits));
+  if (plan.target)
+    text += fmt::format("; noise multiplier {} for epsilon {}",
+                        format_rounded_up(noise_of_one_run(p, *plan.target), kShownDigits), *plan.target);
+  text += '\n';
   if (const auto* law = std::get_if<privacy::PoissonRuns>(&r.runs); law != nullptr && law->mean < 5)
     text += fmt::format("warning           with probability {:.2g} no run is made, and nothing is returned\n",
                         std::exp(-law->mean));
