@@ -156,13 +156,13 @@ std::span<const TrainKey> train_keys() {
       {"auto-s-gamma", &O::auto_s_gamma, "GAMMA", "gamma of auto-s [0.01]"},
       {"nsgd-r", &O::nsgd_r, "R", "r of nsgd [0.01]"},
       {"clip-quantile", &O::clip_quantile, "Q",
-       "Of adaptive (Andrew et al., NeurIPS 2021): the clip norm follows the norm that a share Q of the gradients do "
-       "not exceed, by counts that are noised and released with the gradients [0.5]"},
+       "Of adaptive (Andrew et al., NeurIPS 2021): the clip norm follows the norm that a share Q of the gradients "
+       "does not exceed, by counts that are noised and released with the gradients [0.5]"},
       {"clip-rate", &O::clip_rate, "RATE",
        "Of adaptive: the clip norm is multiplied by exp(-RATE (noised share - Q)) after a step [0.2]"},
       {"count-noise", &O::count_noise, "S",
-       "Of adaptive: standard deviation of the noise of a count, in records; the gradient gets so much more that both "
-       "together cost what one would [batch / 20, at least twice the noise multiplier]"},
+       "Of adaptive: standard deviation of the noise of a count, in records; that of the gradients is raised "
+       "until both together cost what the gradients alone would [batch / 20, at least twice the noise multiplier]"},
       {"per-group", &O::per_group, "", "Clip every layer on its own, to clip norm / sqrt(layers); rule flat only"},
       {"clip-norm", &O::clip_norm, "C", "Bound on the norm of a record's gradient; of adaptive in the first step"},
       {"model", &O::model, "MODEL", kModelHelp},
@@ -217,8 +217,8 @@ std::span<const TrainKey> train_keys() {
       {"private-metrics", &O::private_metrics, "N",
        "Evaluate N times on the private training records: noisy accuracy and loss, paid for by the budget"},
       {"metric-noise", &O::metric_noise, "SIGMA",
-       "Noise of these, a sum's standard deviation per record that counts 1 [half a percent of the data in an "
-       "accuracy, at least 10 sqrt(N)]"},
+       "Noise multiplier of these evaluations [one with which the noise of an accuracy has standard deviation 0.005, "
+       "at least 10 sqrt(N)]"},
       {"stop-early", &O::stop_early, "P",
        "End the run when P private evaluations in a row were not better than the best by more than their noise"},
       {"insecure-test-seed", &O::insecure_test_seed, "SEED", "Repeatable noise and sampling, for tests: NOT PRIVATE"},
