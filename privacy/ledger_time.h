@@ -5,6 +5,7 @@
 // them write the time at which the selection was planned. Nothing else uses it: a start is told from another by its
 // keys.
 
+#include <ctime>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@ namespace sotto::privacy {
 std::string utc_now();
 // Digits wherever that has them, and the same signs between them.
 bool is_utc_time(std::string_view text);
+// The seconds since 1970 until then. Throws UsageError for a text that is none, or no day of the calendar.
+std::time_t seconds_of(std::string_view time);
 
 // While it lives, ledgers that this thread creates or opens state `time`, "2026-01-31T23:59:59Z", for their starts.
 class FixedLedgerTime {

@@ -58,7 +58,10 @@ std::pair<std::string, std::vector<std::string>> parse_axis(const std::string& t
   if (name.starts_with("--")) name.erase(0, 2);
   const TrainKey* key = find_train_key(name);
   if (key == nullptr || (!has(runs, *key) && may_be_tried(name)))
-    throw UsageError(fmt::format("[--try] no such runs have a flag '--{}'", name));
+    throw UsageError(fmt::format(
+        "[--try] unknown flag: '--{}'; allowed are flags that 'sotto train --help' tells of for such records, if they "
+        "change neither the records nor what a run spends",
+        name));
   if (!may_be_tried(name)) throw UsageError(fmt::format("[--try] {}", why_not(name)));
   std::vector<std::string> values = split(text.substr(equals + 1));
   std::set<std::string> seen;

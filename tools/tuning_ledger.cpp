@@ -149,7 +149,10 @@ TuningContents parse_tuning_ledger(std::string_view text, std::size_t* intact) {
 TuningLedger::TuningLedger(std::filesystem::path work, int file) : work_(std::move(work)), file_(file) {}
 
 TuningLedger::TuningLedger(TuningLedger&& other) noexcept
-    : work_(std::move(other.work_)), file_(std::exchange(other.file_, -1)), contents_(std::move(other.contents_)) {}
+    : work_(std::move(other.work_)),
+      file_(std::exchange(other.file_, -1)),
+      broken_(std::exchange(other.broken_, true)),
+      contents_(std::move(other.contents_)) {}
 
 TuningLedger::~TuningLedger() {
   if (file_ >= 0) ::close(file_);
@@ -204,6 +207,9 @@ RunFolder TuningLedger::run(std::size_t number) const {
 }
 
 void TuningLedger::append(const RecordJson& record) {
+  if (broken_)
+    throw LedgerError(fmt::format(
+        "[tune] {} cannot go on: a record may not have been written; go on with 'sotto tune --resume'", kTuningLedger));
   TuningContents next = contents_;
   try {
     take(next, record);
@@ -216,10 +222,12 @@ void TuningLedger::append(const RecordJson& record) {
 
 void TuningLedger::write(const RecordJson& record) {
   const std::string line = chained(record, contents_.head_hash);
+  broken_ = true;
   if (!privacy::write_fully(file_, line + "\n") || ::fdatasync(file_) != 0)
     throw IoError(fmt::format("[tune] cannot write to {}: {}; is the disk full?", ledger_in(work_).string(),
                               std::strerror(errno)));
   contents_.head_hash = ledger_text::stated_hash(line);
+  broken_ = false;
 }
 
 void TuningLedger::draw(const std::vector<std::size_t>& candidates) {

@@ -90,6 +90,7 @@ class TuningLedger {
 
   std::filesystem::path work_;
   int file_ = -1;
+  bool broken_ = false;  // a write failed: the file may be behind contents_
   TuningContents contents_;
 };
 

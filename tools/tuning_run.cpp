@@ -1,7 +1,12 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/atomic_folder.h>
+#include <sotto/privacy/certificate.h>
+#include <sotto/privacy/error.h>
+#include <sotto/privacy/ledger_time.h>
 #include <sotto/privacy/secret_key.h>
+#include <sotto/privacy/sha256.h>
 #include <sotto/tools/config_file.h>
 #include <sotto/tools/file_text.h>
 #include <sotto/tools/run_files.h>
@@ -11,7 +16,11 @@
 #include <sotto/tools/tuning_grid.h>
 #include <sotto/tools/tuning_run.h>
 #include <sotto/tools/verification.h>
+#include <sys/stat.h>
 
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -28,9 +37,14 @@ std::int64_t charged_steps(const RunFolder& folder) {
   return privacy::parse_ledger(text, folder.ledger().string()).steps_charged();
 }
 
-// That of the last line of metrics.jsonl, larger is better.
+// That of the last line of metrics.jsonl, as the certificate of the run has it; larger is better.
 std::optional<double> score_of(const RunFolder& folder, std::int64_t steps) {
-  std::istringstream lines(file_text(folder.metrics()));
+  const std::string text = file_text(folder.metrics());
+  const auto files = privacy::parse_certificate(file_text(folder.certificate())).files;
+  const auto hash = files.find(folder.metrics().filename().string());
+  if (hash == files.end() || hash->second != privacy::sha256_hex(text))
+    throw DataError(fmt::format("[tune] {} is not the file that its certificate is of", folder.metrics().string()));
+  std::istringstream lines(text);
   nlohmann::json last;
   for (std::string line; std::getline(lines, line);) last = nlohmann::json::parse(line, nullptr, false);
   if (!last.is_object() || !last.contains("step") || last["step"] != steps)
@@ -159,7 +173,18 @@ bool is_copy(const std::filesystem::path& output, const RunFolder& run) {
   return is_there(made.certificate()) && file_text(made.certificate()) == file_text(run.certificate());
 }
 
-void publish(const RunFolder& run, const std::filesystem::path& output) {
+// All that is there bears this time: when it was written would tell how many runs came before.
+void set_times(const std::filesystem::path& folder, std::time_t time) {
+  const std::array<timespec, 2> times = {{{time, 0}, {time, 0}}};
+  const auto set = [&](const std::filesystem::path& path) {
+    if (::utimensat(AT_FDCWD, path.c_str(), times.data(), 0) != 0)
+      throw IoError(fmt::format("[tune] cannot set the time of {}: {}", path.string(), std::strerror(errno)));
+  };
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) set(entry.path());
+  set(folder);
+}
+
+void publish(const RunFolder& run, const std::filesystem::path& output, const std::string& time) {
   if (is_copy(output, run)) return;  // stopped before the record of it
   RunFolder(output).require_free();
   std::error_code ignored;
@@ -178,6 +203,7 @@ void publish(const RunFolder& run, const std::filesystem::path& output) {
   page.name = output.filename().string();
   page.trained_parameters = report_of(run).trained_parameters;  // of its checkpoint
   write_html_report(copied.page(), page);
+  set_times(made.path(), privacy::seconds_of(time));
   made.publish();
 }
 
@@ -208,7 +234,7 @@ TuningOutcome run_tuning(TuningLedger& ledger, const std::filesystem::path& outp
   if (outcome.code != ExitCode::done) return outcome;
   const std::optional<std::size_t> winner = ledger.contents().best();
   if (winner) {
-    publish(ledger.run(*winner), output);
+    publish(ledger.run(*winner), output, ledger.contents().start.record.time);
     const TunedRun& run = ledger.contents().runs->at(*winner);
     outcome.released = output;
     outcome.settings = ledger.contents().start.record.candidates[run.candidate];

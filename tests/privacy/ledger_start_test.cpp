@@ -31,6 +31,14 @@ TEST_F(LedgerTest, StartsStateAFixedTimeWhileThereIsOne) {
     EXPECT_THROW(FixedLedgerTime{bad}, UsageError) << bad;
 }
 
+TEST(LedgerTime, SecondsAreThoseOfTheCalendar) {
+  EXPECT_EQ(seconds_of("1970-01-01T00:00:00Z"), 0);
+  EXPECT_EQ(seconds_of("2000-02-29T12:34:56Z"), 951827696);  // date -u -d 2000-02-29T12:34:56Z +%s
+  EXPECT_EQ(seconds_of("2026-11-28T00:00:00Z"), 1795824000);
+  for (const char* bad : {"2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-01-31T24:00:00Z", "2026-01-31"})
+    EXPECT_THROW(static_cast<void>(seconds_of(bad)), UsageError) << bad;
+}
+
 TEST_F(LedgerTest, ClockThatGoesBackwardsIsRefusedAndChangesNothing) {
   {
     Ledger ledger = create();

@@ -130,6 +130,15 @@ TEST_F(TuneCommand, WhatIsReturnedDoesNotTellOfOtherRuns) {
     names.insert(entry.path().filename().string());
     EXPECT_THAT(content(entry.path()), Not(HasSubstr("best-work"))) << entry.path();
   }
+  std::vector<std::filesystem::path> all = {output()};
+  for (const std::string& name : names) all.push_back(output() / name);
+  tm parts{};
+  ASSERT_NE(::strptime(time.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts), nullptr);
+  for (const auto& path : all) {
+    struct stat status {};
+    ASSERT_EQ(::stat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mtime, ::timegm(&parts)) << path << " tells when the tuning ended";
+  }
   EXPECT_EQ(names, (std::set<std::string>{"certificate.json", "config.toml", "ledger.jsonl", "metrics.jsonl",
                                           "model.safetensors", "report.html", "tuning.json"}));
   // The time of a start would tell how many runs came before: it is that of the plan, in every run.
@@ -181,6 +190,19 @@ TEST_F(TuneCommand, ARunWithADamagedLedgerIsNotBegunAgain) {
   EXPECT_EQ(resume().exit_code, 78);
   EXPECT_EQ(content(folder / "ledger.jsonl"), damaged);
   EXPECT_EQ(logged("train"), 1u);
+}
+
+TEST_F(TuneCommand, AScoreIsOfTheFileThatTheRunWrote) {
+  ASSERT_EQ(run(flags(), "kill at the end\n").exit_code, -1);
+  const std::filesystem::path metrics = work() / "1" / "run" / "metrics.jsonl";
+  std::string edited = content(metrics);
+  const size_t place = edited.rfind("\"accuracy\":") + 11;
+  edited.replace(place, edited.find_first_of(",}", place) - place, "1.0");
+  std::ofstream(metrics) << edited;
+  const Outcome outcome = resume();
+  EXPECT_EQ(outcome.exit_code, 65);
+  EXPECT_THAT(outcome.err, HasSubstr("metrics.jsonl is not the file that its certificate is of"));
+  EXPECT_FALSE(ledger().runs->at(0).ended);
 }
 
 TEST_F(TuneCommand, ASignalStopsItWhereItCanGoOn) {
@@ -271,7 +293,7 @@ TEST_F(TuneCommand, RefusesCandidatesThatSpendOtherwise) {
   tried("insecure-test-seed=1,2", "no place");
   tried("lr", "must be NAME=VALUE");
   tried("=1", "must be NAME=VALUE");
-  tried("rate=1,2", "no such runs have a flag");
+  tried("rate=1,2", "unknown flag: '--rate'; allowed are");
   tried("lr=1,,2", "empty value");
   tried("lr=1,1.0", "twice");
   tried("lr=1,x", "lr");

@@ -3,8 +3,10 @@
 #include <sotto/tools/tuning_ledger.h>
 #include <sotto/tools/tuning_plan.h>
 #include <sotto/tools/tuning_run.h>
+#include <sys/resource.h>
 
 #include <cmath>
+#include <csignal>
 #include <fstream>
 #include <iterator>
 
@@ -67,6 +69,22 @@ TEST_F(TuningLedgerTest, SaysWhatWasDoneAndGoesOnWithoutATornLine) {
   EXPECT_THROW(ledger.release(2), LedgerError);
   ledger.release(0);
   EXPECT_TRUE(parse_tuning_ledger(text_of(file())).released);
+}
+
+// The record of a failed write may be there or not, so that no other one may follow it.
+TEST_F(TuningLedgerTest, TakesNothingAfterAWriteThatFailed) {
+  TuningLedger ledger = TuningLedger::create(work(), example_start());
+  ledger.draw({1, 0});
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit full = {std::filesystem::file_size(file()), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+  EXPECT_THROW(ledger.start(0), IoError);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, ignored);
+  EXPECT_THROW(ledger.end(0, 0.5), LedgerError);
+  EXPECT_FALSE(parse_tuning_ledger(text_of(file())).runs->at(0).started);
 }
 
 TEST_F(TuningLedgerTest, NoticesEveryChangedByteAndEveryMissingLine) {
