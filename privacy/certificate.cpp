@@ -138,10 +138,11 @@ std::string executed_text(const Certificate& c) {
         "{} of the planned steps were executed; for these the figure is {}, which may be quoted only if {}. ",
         c.executed.steps, figure, certificate_text::kStoppingCondition);
   return fmt::format(
-      "The run ended by itself after {} of the planned steps, since {} evaluations one after the other had shown no "
-      "metric that was better than the best before by more than the standard deviation of its noise. That looked at "
-      "released metrics alone, so that the figure for the planned steps and evaluations holds; the figure for what was "
-      "executed, {}, may not be quoted, because the stopping time depended on outputs of the run. ",
+      "The run ended by itself after {} of the planned steps, since in {} evaluations one after the other the noisy "
+      "accuracy did not exceed its reference by more than the standard deviation of its noise; the reference is the "
+      "first one, and then each that exceeded it by more than that. This looked at released metrics alone, so that the "
+      "figure for the planned steps and evaluations holds; the figure for what was executed, {}, may not be quoted, "
+      "because the stopping time depended on outputs of the run. ",
       c.executed.steps, *c.stopped_after_evaluations, figure);
 }
 
@@ -170,7 +171,9 @@ std::vector<std::string> standard_exclusions(Noise noise, bool selection, bool e
           evaluations ? "metrics, logs and diagnostics computed on private data, other than the noisy metrics of the "
                         "planned evaluations, which are covered"
                       : "metrics, logs and diagnostics computed on private data",
-          "a number of steps that was chosen after looking at results of this run",
+          evaluations ? "a number of steps that was chosen after looking at results of this run, other than by its own "
+                        "early stop"
+                      : "a number of steps that was chosen after looking at results of this run",
           "records that reach the model past LibTorch's operators: raw pointers, replaced storage, other threads",
           "the time that steps take",
           noise == Noise::normal ? "the rounding of floating-point sums and noise, and attacks on it"

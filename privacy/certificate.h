@@ -85,8 +85,8 @@ struct Certificate {
   CertifiedFigure executed;  // as charged in the ledger: at most the planned steps, same delta, no larger epsilon
   // None: nothing was released of the private records but the steps. The figures above cover them.
   std::optional<CertifiedEvaluations> evaluations;
-  // The run ended by itself, before the planned steps, since so many evaluations one after the other had shown nothing
-  // better; >= 1, only with evaluations. None: it did not.
+  // The run ended by itself, before the planned steps, since the accuracy of so many evaluations one after the other
+  // had not exceeded its reference; >= 1, only with evaluations. None: it did not.
   std::optional<std::int64_t> stopped_after_evaluations;
   std::optional<CertifiedSelection> selection;  // none: a run of its own
   std::string input_scaling;             // how records became numbers, and whether that was public or charged; a clause

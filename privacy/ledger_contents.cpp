@@ -103,29 +103,14 @@ LedgerContents read_ledger(const std::filesystem::path& path) {
   return parse_ledger(content, path.string());
 }
 
-namespace {
-// The reader behind the line with this hash; null when no line has it.
-std::unique_ptr<LedgerReader> read_until(std::string_view text, std::string_view hash) {
+std::optional<LedgerContents> ledger_until(std::string_view text, std::string_view hash) {
   std::unique_ptr<LedgerReader> reader;
   for (std::size_t length = 0; (length = text.find('\n')) != std::string_view::npos; text.remove_prefix(length + 1)) {
     if (!reader) reader = make_ledger_reader(text.substr(0, length));
     reader->read(text.substr(0, length));
-    if (reader->contents().head_hash == hash) return reader;
+    if (reader->contents().head_hash == hash) return reader->contents();
   }
-  return nullptr;
-}
-}  // namespace
-
-std::optional<std::int64_t> steps_until(std::string_view text, std::string_view hash) {
-  const std::unique_ptr<LedgerReader> reader = read_until(text, hash);
-  if (!reader) return std::nullopt;
-  return reader->contents().steps_charged();
-}
-
-std::optional<std::int64_t> evaluations_until(std::string_view text, std::string_view hash) {
-  const std::unique_ptr<LedgerReader> reader = read_until(text, hash);
-  if (!reader) return std::nullopt;
-  return reader->contents().evaluations_charged;
+  return std::nullopt;
 }
 
 }  // namespace sotto::privacy

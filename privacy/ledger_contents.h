@@ -106,11 +106,9 @@ LedgerContents read_ledger(const std::filesystem::path& path);
 // The same of the text of a ledger; `source` names it in errors.
 LedgerContents parse_ledger(std::string_view text, const std::string& source);
 
-// The steps charged up to and with the line that has this hash; nothing when no complete line has it. `text` must be
+// The ledger as it was when the line with this hash was its last; nothing when no complete line has it. `text` must be
 // that of a ledger that was read.
-std::optional<std::int64_t> steps_until(std::string_view text, std::string_view hash);
-// The same of evaluations.
-std::optional<std::int64_t> evaluations_until(std::string_view text, std::string_view hash);
+std::optional<LedgerContents> ledger_until(std::string_view text, std::string_view hash);
 
 // Counts one of the planned evaluations.
 void charge_evaluation(LedgerContents& contents);

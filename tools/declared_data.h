@@ -45,6 +45,8 @@ std::string name_of_data(const TrainOptions& options);
 
 // Whether the tests are the file, or the folder, that holds the training data.
 bool tests_are_the_records(const TrainOptions& options);
+// The same of a copy of it, which is read for this. Throws IoError where it cannot be.
+bool tests_hold_the_records(const TrainOptions& options);
 
 // How records become the numbers that a model takes, and that this was fitted to none of them: a clause for people.
 std::string input_scaling(const DeclaredData& data);

@@ -9,8 +9,9 @@
 
 namespace sotto::tools {
 
-// Whether `patience` values one after the other, at some place, were not above the best before by more than
-// `deviation`, the standard deviation of the noise in each. patience >= 1.
+// Whether `patience` values one after the other, at some place, did not exceed their reference by more than
+// `deviation`, the standard deviation of the noise in each. The reference is the first value, and then each that did.
+// patience >= 1.
 bool nothing_better(std::span<const double> values, double deviation, std::int64_t patience);
 
 // The noisy accuracies of private records in a metrics.jsonl, in the order in which they were released, those of steps

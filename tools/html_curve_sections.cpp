@@ -163,7 +163,7 @@ std::string learning(const HtmlReport& report) {
   const std::vector<std::string> names = names_of(report.learning_curve, false);
   std::string text = "<section aria-labelledby=\"quality\">\n<h2 id=\"quality\">How well the model does</h2>\n";
   if (names.empty()) {
-    text += "<p>There were no test records: nothing was measured.</p>\n";
+    text += "<p>Nothing was measured: there were no test records, or no step yet to measure them after.</p>\n";
   } else {
     const auto last =
         std::ranges::find_if(report.learning_curve.rbegin(), report.learning_curve.rend(),

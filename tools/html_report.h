@@ -32,11 +32,13 @@ struct HtmlReport {
   std::optional<privacy::Certificate> certificate = {};  // none: the run is NOT PRIVATE
   std::optional<std::string> not_private = {};           // the reason; the certificate's where there is one
   std::int64_t planned_steps = 0;                        // >= 1; the certificate's where there is one
-  std::vector<LearningPoint> learning_curve = {};        // on test records, treated as public
-  std::vector<Metric> private_metrics = {};              // computed on private records; stamped NOT COVERED
-  std::vector<EpsilonPoint> epsilon_curve = {};  // of the run's ledger; not looked at where the run is NOT PRIVATE
-  std::int64_t trained_parameters = 0;           // numbers that are trained; 0 where it is not known
-  std::string command = {};                      // repeats the run; not empty
+  std::int64_t charged_after =
+      0;  // steps that the ledger charged after its certificate; the page tells nothing of them
+  std::vector<LearningPoint> learning_curve = {};  // on test records, treated as public
+  std::vector<Metric> private_metrics = {};        // computed on private records; stamped NOT COVERED
+  std::vector<EpsilonPoint> epsilon_curve = {};    // of the run's ledger; not looked at where the run is NOT PRIVATE
+  std::int64_t trained_parameters = 0;             // numbers that are trained; 0 where it is not known
+  std::string command = {};                        // repeats the run; not empty
   std::vector<ReportFile> files = {};
 };
 

@@ -61,7 +61,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 47> kLabels 
     {"sampling_rate", "sampling rate"},
     {"dataset_size_declared", "declared size of the data set"},
     {"expected_batch_size", "expected batch size"},
-    {"clip_norm", "clip norm"},
+    {"clip_norm", "clip norm (of the rule adaptive, of the first step)"},
     {"weight_rule.name", "weight rule"},
     {"weight_rule.bound", "largest norm of one contribution"},
     {"adaptive_clipping.gradient_noise_multiplier", "noise of the sum of gradients, in clip norms"},
@@ -149,7 +149,18 @@ std::string guarantee(const HtmlReport& report, const CertificateFields& fields)
         fields.html("executed.delta"),
         certificate.stopped_after_evaluations ? "not be quoted; it is valid" : "be quoted only if",
         fields.html("executed.valid_only_if"));
-  return text + fmt::format("<h3>To quote, as a whole and never in part</h3>\n{}\n</section>\n",
+  const bool over = certificate.executed.steps == certificate.planned.steps || certificate.stopped_after_evaluations;
+  if (report.charged_after > 0)
+    text += fmt::format(
+        "<p>The run went on for {} steps after this certificate was written: nothing here tells of "
+        "them.</p>\n",
+        report.charged_after);
+  if (!over)
+    text +=
+        "<p>The run is not finished, and nothing may be quoted of it yet: <code>sotto resume</code> goes on with "
+        "it.</p>\n";
+  return text + fmt::format("<h3>{}</h3>\n{}\n</section>\n",
+                            over ? "To quote, as a whole and never in part" : "What is to be said of it so far",
                             fields.html("statement", "blockquote"));
 }
 

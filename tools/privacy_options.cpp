@@ -94,7 +94,11 @@ void check_private_metrics(const TrainOptions& o, const DeclaredData& data, int6
     refuse("--private-metrics", "is for classes: a regression has no accuracy and no bounded loss");
   check_range("--private-metrics", *o.private_metrics, 1, steps);
   if (o.metric_noise) check_above_zero("--metric-noise", *o.metric_noise);
-  if (o.stop_early) check_range("--stop-early", *o.stop_early, 1, *o.private_metrics);
+  // The first evaluation is the reference, and after the last one the run is over.
+  if (o.stop_early && *o.private_metrics < 3)
+    refuse("--stop-early",
+           fmt::format("has no effect with {} private evaluations; needs at least 3 of them", *o.private_metrics));
+  if (o.stop_early) check_range("--stop-early", *o.stop_early, 1, *o.private_metrics - 2);
 }
 
 double largest_loss(const DeclaredData& data) {

@@ -96,7 +96,7 @@ bool is_finished(const RunFolder& folder, const TrainingPlan& plan, const RunChe
   const privacy::LedgerContents ledger = privacy::read_ledger(folder.ledger());
   if (std::ranges::find(ledger.certificates, hash, &privacy::LedgerCertificate::sha256) == ledger.certificates.end()) {
     const privacy::Certificate certificate = privacy::parse_certificate(text);
-    if (!privacy::steps_until(file_text(folder.ledger()), certificate.ledger_head_hash) ||
+    if (!privacy::ledger_until(file_text(folder.ledger()), certificate.ledger_head_hash) ||
         ledger.head_hash == certificate.ledger_head_hash)
       throw LedgerError(
           fmt::format("[resume] the ledger {} does not hold the certificate beside it: it was cut or wound back, or "

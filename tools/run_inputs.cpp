@@ -133,10 +133,15 @@ std::string RunInputs::model_sha256() const {
 
 RunInputs read_run_inputs(const TrainingJob& job, const TrainingPlan& plan, const RunFolder& folder) {
   // The figures of the tests are written to the folder of the run as they are.
-  if (plan.privacy && tests_are_the_records(job.options)) {
+  if (plan.privacy && tests_hold_the_records(job.options)) {
+    if (!job.tuning.empty())
+      throw UsageError(
+          "[tune] the tests are a copy of the private records: a score of these is not covered by what the runs spend; "
+          "name other records, which are treated as public");
     if (plan.data.text)
       throw UsageError(
-          "[--test-data] is the file of --data: the figures on the tests are told and kept as they are, and would be "
+          "[--test-data] is the file of --data, or a copy of it: the figures on the tests are told and kept as they "
+          "are, and would be "
           "those of the private records; name other texts, or --test-fraction");
     *job.err << "sotto: warning: the tests are the private records: metrics.jsonl holds their exact figures\n";
   }

@@ -2,6 +2,7 @@
 #include <sotto/models/safetensors.h>
 #include <sotto/privacy/certificate.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/ledger_contents.h>
 #include <sotto/tools/file_text.h>
 #include <sotto/tools/run_files.h>
 #include <sotto/tools/run_options.h>
@@ -9,6 +10,7 @@
 
 #include <functional>
 #include <numeric>
+#include <optional>
 #include <string_view>
 
 namespace sotto::tools {
@@ -38,6 +40,20 @@ std::string reason_of(const RunFolder& folder) {
   return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
 }
 
+// What the ledger says of the run that the certificate is of, and how far it went on since.
+void take_ledger(HtmlReport& report, const RunFolder& folder) {
+  const privacy::Certificate& c = *report.certificate;
+  const std::string text = file_text(folder.ledger());
+  const privacy::LedgerContents now = privacy::parse_ledger(text, folder.ledger().string());
+  const std::optional<privacy::LedgerContents> then = privacy::ledger_until(text, c.ledger_head_hash);
+  if (!then || then->steps_charged() != c.executed.steps)
+    throw DataError(fmt::format("[report] {} is not of the ledger beside it; 'sotto verify {}' tells more",
+                                folder.certificate().string(), folder.path().string()));
+  report.charged_after = now.steps_charged() - then->steps_charged();
+  // Of the best of several runs the ledger's own curve would say less than was spent.
+  if (!c.not_private && !c.selection) report.epsilon_curve = epsilon_curve(*then);
+}
+
 }  // namespace
 
 HtmlReport report_of(const RunFolder& folder) {
@@ -50,9 +66,7 @@ HtmlReport report_of(const RunFolder& folder) {
     report.certificate = privacy::parse_certificate(file_text(folder.certificate()));
     report.not_private = report.certificate->not_private;
     report.planned_steps = report.certificate->planned.steps;
-    // Of the best of several runs the ledger's own curve would say less than was spent.
-    if (!report.not_private && !report.certificate->selection)
-      report.epsilon_curve = epsilon_curve(privacy::read_ledger(folder.ledger()));
+    take_ledger(report, folder);
     for (const auto& [name, hash] : report.certificate->files) report.files.push_back({name, hash});
   } else if (leads_to_file(folder.not_private())) {
     report.not_private = reason_of(folder);
@@ -63,6 +77,9 @@ HtmlReport report_of(const RunFolder& folder) {
                                  folder.path().string(), folder.path().string()));
   }
   if (leads_to_file(folder.metrics())) report.learning_curve = read_learning_curve(folder.metrics());
+  if (report.certificate)
+    std::erase_if(report.learning_curve,
+                  [&](const LearningPoint& point) { return point.step > report.certificate->executed.steps; });
   report.trained_parameters = trained_parameters(folder);
   report.command =
       fmt::format("sotto train {}--config config.toml --output again", trains_texts(options) ? "text " : "");

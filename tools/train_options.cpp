@@ -220,7 +220,8 @@ std::span<const TrainKey> train_keys() {
        "Noise multiplier of these evaluations [one with which the noise of an accuracy has standard deviation 0.005, "
        "at least 10 sqrt(N)]"},
       {"stop-early", &O::stop_early, "P",
-       "End the run when P private evaluations in a row were not better than the best by more than their noise"},
+       "End the run when the accuracy of P private evaluations in a row did not exceed its reference by more than its "
+       "noise; the reference is the first one, and then each that did"},
       {"insecure-test-seed", &O::insecure_test_seed, "SEED", "Repeatable noise and sampling, for tests: NOT PRIVATE"},
   };
   return keys;

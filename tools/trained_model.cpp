@@ -34,7 +34,7 @@ void warn_of_unfinished(const RunFolder& folder, std::ostream& err) {
         "sotto: warning: the ledger of {} went on after certificate.json and the model were written; "
         "finish the run with 'sotto resume {}' before you quote either\n",
         folder.path().string(), folder.path().string());
-  else if (certificate.executed.steps < certificate.planned.steps)
+  else if (certificate.executed.steps < certificate.planned.steps && !certificate.stopped_after_evaluations)
     err << fmt::format("sotto: note: {} was stopped after {} of {} steps; 'sotto resume {}' goes on\n",
                        folder.path().string(), certificate.executed.steps, certificate.planned.steps,
                        folder.path().string());

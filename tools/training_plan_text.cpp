@@ -73,8 +73,8 @@ std::string describe(const TrainOptions& o, const TrainingPlan& plan) {
                         p.noise() == privacy::Noise::discrete ? ", discrete: every record on its own" : "");
     if (o.rule == "adaptive")
       text += fmt::format(
-          "noises            {:.6g} times the clip norm on the sum of gradients, {:.6g} on the count of those below "
-          "it; together the noise multiplier\n",
+          "noises            {:.6g} clip norms on the sum of gradients, {:.6g} records on the count of those below "
+          "it, which moves it; together they cost what the noise multiplier says\n",
           privacy::gradient_noise_beside_count(p.noise_multiplier(), plan.count_noise), plan.count_noise);
     if (p.evaluations()) text += evaluations_text(o, p, plan.data);
     text += plan.not_private.empty()

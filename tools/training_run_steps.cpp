@@ -85,7 +85,8 @@ ExitCode TrainingRun::loop() {
       if (!private_) return ", NOT PRIVATE";
       if (!plan_.not_private.empty()) return ", NOT PRIVATE";
       if (plan_.tuning) return "";  // charged as a whole, and what a run is worth is not told
-      return fmt::format(", epsilon {} spent",
+      const auto clip_norm = adaptive_clip_norm();
+      return fmt::format("{}, epsilon {} spent", clip_norm ? fmt::format(", clip norm {:.3g}", *clip_norm) : "",
                          shown_epsilon(job_.options, spent_epsilon(plan_, private_->ledger().spent())));
     };
     auto saved = std::chrono::steady_clock::now();
@@ -120,8 +121,8 @@ ExitCode TrainingRun::loop() {
     save();  // what comes now may find the disk full, and is done again by a run that resumes
     if (stops_early())
       progress.line(
-          fmt::format("ended after {} of {} steps: {} private evaluations in a row were not better than the "
-                      "best before by more than their noise",
+          fmt::format("ended after {} of {} steps: the accuracy of {} private evaluations in a row did not exceed its "
+                      "reference by more than its noise",
                       steps_done(), plan_.steps, *job_.options.stop_early));
     result = stops_early() ? tested() : evaluate();  // the line of that step is there already
   }

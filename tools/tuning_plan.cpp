@@ -30,6 +30,14 @@ void require_tunable(const TrainOptions& o) {
         "[tune] rule none is plain training and NOT PRIVATE: there is no budget that a choice would spend");
   if (o.noise != "normal")
     throw UsageError("[--noise] sotto tune knows the cost of a choice for normal noise only; leave --noise out");
+  for (const auto& [flag, given] : {std::pair{"--private-metrics", o.private_metrics.has_value()},
+                                    {"--metric-noise", o.metric_noise.has_value()},
+                                    {"--stop-early", o.stop_early.has_value()}})
+    if (given)
+      throw UsageError(fmt::format(
+          "[{}] has no place in sotto tune: its runs are compared on public tests, and it knows nothing of the cost of "
+          "evaluations on private records",
+          flag));
   if (o.insecure_test_seed) throw UsageError("[--insecure-test-seed] has no place in sotto tune");
   if (!has_tests(o))
     throw UsageError(

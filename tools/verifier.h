@@ -63,6 +63,7 @@ class Verifier {
   Finding checkpoint();
   Finding configuration();
   void take_evaluation(const nlohmann::json& line, int64_t& last) const;
+  void check_early_stop(const privacy::Certificate& certificate) const;
   Finding metrics();
   Finding files();
 

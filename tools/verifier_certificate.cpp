@@ -50,7 +50,7 @@ Verifier::Finding Verifier::head() {
   if (!result_.certificate || !result_.ledger) return nothing("needs certificate and ledger");
   const privacy::Certificate& c = *result_.certificate;
   const privacy::LedgerContents& l = *result_.ledger;
-  const std::optional<int64_t> then = privacy::steps_until(text_, c.ledger_head_hash);
+  const std::optional<privacy::LedgerContents> then = privacy::ledger_until(text_, c.ledger_head_hash);
   if (!then)
     throw Fails{
         "the certificate was written after a record that is not in the ledger: it was cut, wound back, or is "
@@ -64,13 +64,12 @@ Verifier::Finding Verifier::head() {
                             cut ? "it was cut, or the certificate changed" : "the certificate was changed"),
                 cut ? ExitCode::ledger_refused : ExitCode::bad_data};
   }
-  if (*then != c.executed.steps)
+  if (then->steps_charged() != c.executed.steps)
     throw Fails{fmt::format("the certificate states {} and the ledger had charged {} by then",
-                            count(c.executed.steps, "executed step"), *then)};
-  const int64_t evaluated = privacy::evaluations_until(text_, c.ledger_head_hash).value();
-  if (const int64_t stated = c.evaluations ? c.evaluations->executed : 0; evaluated != stated)
+                            count(c.executed.steps, "executed step"), then->steps_charged())};
+  if (const int64_t stated = c.evaluations ? c.evaluations->executed : 0; then->evaluations_charged != stated)
     throw Fails{fmt::format("the certificate states {} and the ledger had charged {} by then",
-                            count(stated, "evaluation"), evaluated)};
+                            count(stated, "evaluation"), then->evaluations_charged)};
   if (l.schema == 1 ? c.ledger_head_hash == l.head_hash && !l.torn : l.ends_with_certificate(hash)) {
     result_.current = true;
     return "nothing was charged, and nothing else happened, after the certificate";

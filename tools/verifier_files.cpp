@@ -5,8 +5,10 @@
 #include <fmt/ranges.h>
 #include <sotto/models/safetensors.h>
 #include <sotto/privacy/plan.h>
+#include <sotto/privacy/planned_evaluations.h>
 #include <sotto/tools/checkpoint_anchor.h>
 #include <sotto/tools/declaration.h>
+#include <sotto/tools/early_stop.h>
 #include <sotto/tools/file_text.h>
 #include <sotto/tools/learning_curve.h>
 #include <sotto/tools/run_files.h>
@@ -16,6 +18,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <sstream>
 #include <vector>
 
@@ -93,6 +96,18 @@ void Verifier::take_evaluation(const nlohmann::json& line, int64_t& last) const 
   last = number->get<int64_t>();
 }
 
+// That the rule by which the run says it ended ended it there, and not before.
+void Verifier::check_early_stop(const privacy::Certificate& c) const {
+  const std::vector<double> released = released_accuracies(folder_.metrics());
+  const double deviation = privacy::metric_deviation(c.evaluations->noise_multiplier, c.dataset_size_declared);
+  const auto ends = [&](std::size_t count) {
+    return nothing_better(std::span(released).first(count), deviation, *c.stopped_after_evaluations);
+  };
+  if (released.empty() || !ends(released.size()) || ends(released.size() - 1))
+    throw Fails{"the run did not end where the rule of --stop-early ends it by the accuracies that they tell of",
+                ExitCode::bad_data};
+}
+
 // A step that was evaluated was charged, and so was every evaluation on private records.
 Verifier::Finding Verifier::metrics() {
   if (!result_.ledger || !is_there(folder_.metrics())) return nothing("there are none");
@@ -110,6 +125,7 @@ Verifier::Finding Verifier::metrics() {
   if (evaluation > result_.ledger->evaluations_charged)
     throw Fails{fmt::format("they tell of evaluation {} of the private records, and the ledger of {}", evaluation,
                             count(result_.ledger->evaluations_charged, "evaluation"))};
+  if (result_.current && result_.certificate->stopped_after_evaluations) check_early_stop(*result_.certificate);
   return evaluation == 0 ? "of no step that was not charged"
                          : "of no step and no evaluation on private records that was not charged";
 }

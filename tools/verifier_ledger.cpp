@@ -96,14 +96,15 @@ Verifier::Finding Verifier::anchor() {
   if (!result_.ledger) return nothing("it is compared with the ledger");
   if (kept.run != result_.ledger->header.run)
     throw Fails{fmt::format("it is of run {}, and the ledger of run {}", kept.run, result_.ledger->header.run)};
-  const std::optional<int64_t> then = privacy::steps_until(text_, kept.head_hash);
+  const std::optional<privacy::LedgerContents> then = privacy::ledger_until(text_, kept.head_hash);
   if (!then)
     throw Fails{
         fmt::format("the record that it was taken after, with {} charged, is not in the ledger: it was wound "
                     "back, or two runs went on from one",
                     count(kept.steps, "step"))};
-  if (*then != kept.steps)
-    throw Fails{fmt::format("it states {} charged, and the ledger {}", count(kept.steps, "step"), *then)};
+  if (then->steps_charged() != kept.steps)
+    throw Fails{
+        fmt::format("it states {} charged, and the ledger {}", count(kept.steps, "step"), then->steps_charged())};
   return fmt::format("the ledger goes on from it: {} charged then, {} now", kept.steps,
                      result_.ledger->steps_charged());
 }

@@ -203,7 +203,8 @@ TEST(Certificate, AfterAStopByItsOwnMetricsThePlannedFigureAloneMayBeQuoted) {
   c.stopped_after_evaluations = 3;
   const std::string text = statement(c);
   EXPECT_NE(
-      text.find("The run ended by itself after 400 of the planned steps, since 3 evaluations one after the other "),
+      text.find(
+          "The run ended by itself after 400 of the planned steps, since in 3 evaluations one after the other the "),
       std::string::npos)
       << text;
   EXPECT_NE(text.find("the figure for what was executed, (0.9000, 1e-05), may not be quoted"), std::string::npos)

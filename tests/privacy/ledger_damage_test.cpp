@@ -204,7 +204,7 @@ TEST_F(LedgerTest, FirstSchemaIsReadAndNotContinued) {
   EXPECT_EQ(read.spent[1].event.mechanism.noise_multiplier, 1.5);
   EXPECT_EQ(read.spent[2].event.mechanism.noise_multiplier, 0.8);
   EXPECT_EQ(read.head_hash, "163c1734ea31b201fb061d21a2c2b0cf31bcfad88b457ebb03eaf650d255f387");
-  EXPECT_EQ(steps_until(first, read.head_hash), 9);
+  EXPECT_EQ(ledger_until(first, read.head_hash).value().steps_charged(), 9);
 
   replace_content(path_, first);
   EXPECT_THROW(Ledger::open(path_, keys(7)), LedgerError);
@@ -241,12 +241,12 @@ TEST_F(LedgerTest, SecondSchemaIsReadAsItWasWritten) {
   EXPECT_EQ(read.spent[0].event.mechanism.noise_multiplier, 0.8);
   ASSERT_EQ(read.checkpoints.size(), 1u);
   EXPECT_EQ(read.checkpoints[0].applied_steps, 5);
-  EXPECT_EQ(steps_until(text, read.checkpoints[0].after), 5);
+  EXPECT_EQ(ledger_until(text, read.checkpoints[0].after).value().steps_charged(), 5);
 
   const std::string certificate = content_of(std::filesystem::path(SOTTO_TEST_DATA) / "certificate-2.json");
   EXPECT_TRUE(read.ends_with_certificate(sha256_hex(certificate)));
   EXPECT_EQ(read.certificates[0].after, "f12cabd5e0127489a656d4c3f5cdf8e972eee2755a4b1cdf529c94855b3d077e");
-  EXPECT_EQ(steps_until(text, read.certificates[0].after), 12);
+  EXPECT_EQ(ledger_until(text, read.certificates[0].after).value().steps_charged(), 12);
 
   replace_content(path_, text);
   EXPECT_EQ(Ledger::open(path_, keys(7)).contents().steps_charged(), 12) << "it can be gone on with";

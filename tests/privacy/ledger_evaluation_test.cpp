@@ -40,7 +40,7 @@ TEST_F(LedgerEvaluationTest, AreInTheHeaderAndAmongWhatWasSpentButAreNoSteps) {
   ASSERT_EQ(found.spent.size(), 4u);
   EXPECT_TRUE(same_parameters(found.spent[1].event, StepEvent{1, Gaussian{20}}));
   EXPECT_TRUE(same_parameters(found.spent[3].event, StepEvent{1, Gaussian{20}}));
-  EXPECT_EQ(evaluations_until(content_of(path_), found.head_hash), 2);
+  EXPECT_EQ(ledger_until(content_of(path_), found.head_hash).value().evaluations_charged, 2);
   Ledger ledger = Ledger::open(path_, keys(2));
   EXPECT_EQ(ledger.reserve_evaluation(keys(2).noise_key), 3);
   EXPECT_EQ(ledger.next_step(), 3);

@@ -99,9 +99,9 @@ TEST_F(LedgerTest, CheckpointsAreInTheChain) {
   EXPECT_EQ(read.checkpoints[0].applied_steps, 2);
   EXPECT_EQ(read.checkpoints[1].sha256, sha256_hex("two"));
   EXPECT_EQ(read.head_hash, ledger.head_hash());
-  EXPECT_EQ(steps_until(content_of(path_), before), 3);
-  EXPECT_EQ(steps_until(content_of(path_), ledger.head_hash()), 4);
-  EXPECT_EQ(steps_until(content_of(path_), sha256_hex("other")), std::nullopt);
+  EXPECT_EQ(ledger_until(content_of(path_), before).value().steps_charged(), 3);
+  EXPECT_EQ(ledger_until(content_of(path_), ledger.head_hash()).value().steps_charged(), 4);
+  EXPECT_FALSE(ledger_until(content_of(path_), sha256_hex("other")));
   EXPECT_THROW(ledger.record_checkpoint({5, sha256_hex("three")}), UsageError);
   EXPECT_THROW(ledger.record_checkpoint({-1, sha256_hex("three")}), UsageError);
   EXPECT_THROW(ledger.record_checkpoint({4, "three"}), UsageError);

@@ -283,6 +283,29 @@ TEST_F(TrainRun, FullDiskLaterKeepsTheRunResumable) {
   EXPECT_EQ(program.finish().exit_code, 130);
 }
 
+// The report is of the certificate, and says that the run went on.
+TEST_F(TrainRun, ReportOfARunThatWasKilledAfterItsCertificate) {
+  {
+    Program program(private_run("150"));
+    ASSERT_TRUE(program.signal_when([&] { return ledger_has_lines(8); }, SIGINT));
+    ASSERT_EQ(program.finish().exit_code, 130);
+  }
+  const std::string page = (run_path() / "report.html").string();
+  EXPECT_NE(content(page).find("The run is not finished"), std::string::npos);
+  EXPECT_EQ(content(page).find("To quote"), std::string::npos);
+  const int64_t before = charged(ledger());
+  {
+    Program program({"resume", run_path().string()});
+    ASSERT_TRUE(program.signal_when([&] { return charged(ledger()) > before + 2; }, SIGKILL));
+    program.finish();
+  }
+  const int64_t after = charged(ledger()) - before;
+  const Outcome outcome = run({"report", run_path().string()});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(content(page).find("The run went on for " + std::to_string(after) + " steps after"), std::string::npos);
+  EXPECT_EQ(certificate().executed.steps, before);
+}
+
 TEST_F(TrainRun, PlainTrainingIsStampedEverywhere) {
   const Words words = base() + Words{"--rule", "none", "--steps", "3", "--output", run_path().string()};
   const Outcome outcome = run(words);

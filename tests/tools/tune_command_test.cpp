@@ -308,6 +308,8 @@ TEST_F(TuneCommand, RefusesWhatIsNotPrivateOrHasNoScore) {
   refused(data() + lr, "no budget");
   refused(data() + Words{"--epsilon", "3", "--noise-multiplier", "1"} + lr, "exclude each other");
   refused(data() + Words{"--epsilon", "3", "--noise", "discrete"} + lr, "normal noise only");
+  refused(data() + Words{"--epsilon", "3", "--private-metrics", "2"} + lr, "[--private-metrics] has no place");
+  refused(data() + Words{"--epsilon", "3", "--stop-early", "2"} + lr, "[--stop-early] has no place");
   refused(data() + Words{"--epsilon", "3", "--output", output().string()}, "[--try] missing");
   refused(data() + Words{"--epsilon", "3", "--lr", "1"} + lr, "is given as --lr too");
   refused(data() + Words{"--epsilon", "3", "--insecure-test-seed", "1"} + lr, "no place");

@@ -53,6 +53,15 @@ TEST_F(TuneRun, ReturnsTheBestRunWithACertificateOfTheWhole) {
   EXPECT_EQ(outcome.err.find("accuracy 0"), std::string::npos) << "scores are shown: " << outcome.err;
 }
 
+TEST_F(TuneRun, TestsThatAreACopyOfTheRecordsAreRefusedBeforeAnythingIsCharged) {
+  std::filesystem::copy_file(train_.images, test_.images, std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(train_.labels, test_.labels, std::filesystem::copy_options::overwrite_existing);
+  const Outcome outcome = run(tuning("4"));
+  EXPECT_EQ(outcome.exit_code, 64) << outcome.err;
+  EXPECT_NE(outcome.err.find("a copy of the private records"), std::string::npos) << outcome.err;
+  EXPECT_FALSE(std::filesystem::exists(work()) || std::filesystem::exists(run_path()));
+}
+
 TEST_F(TuneRun, GoesOnAfterASignalAndAfterAKill) {
   const auto first_ledger = work() / "1" / "run" / "ledger.jsonl";
   const auto lines = [&] { return std::ranges::count(content(first_ledger), '\n'); };

@@ -1,10 +1,12 @@
 // What `sotto verify` makes of a run with evaluations on private records.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <fstream>
+#include <initializer_list>
 #include <string>
 
 #include "run_in_files.h"
@@ -69,6 +71,31 @@ TEST(Verification, ARunThatEndedByItselfIsFinishedAndMayNotGoOn) {
   EXPECT_TRUE(found.finished());
   privacy::Ledger::open(run.folder().ledger(), RunInFiles::keys(9));
   EXPECT_THAT(failures(verify_run(run.folder()))["head"], HasSubstr("a run that ended by itself"));
+}
+
+// The deviation of these accuracies is sqrt(2) 20 / 1000 = 0.0283.
+TEST(Verification, AnEarlyStopIsFollowedByItsRuleOnceMore) {
+  const auto failure = [](std::initializer_list<double> accuracies) {
+    RunInFiles::Options options = evaluated(3);
+    options.evaluations->count = 3;
+    options.charged = 4;
+    options.stopped = 1;
+    const RunInFiles run(options);
+    std::string lines;
+    std::int64_t number = 0;
+    for (const double accuracy : accuracies) {
+      ++number;
+      lines += fmt::format("{{\"step\":{0},\"private_evaluation\":{0},\"private_accuracy\":{1}}}\n", number, accuracy);
+    }
+    tell(run, lines);
+    return failures(verify_run(run.folder()))["metrics"];
+  };
+  EXPECT_EQ(failure({0.5, 0.528}), "");
+  EXPECT_EQ(failure({0.5, 0.529, 0.557}), "");
+  EXPECT_THAT(failure({0.5, 0.529}), HasSubstr("did not end where the rule of --stop-early ends it"));
+  EXPECT_THAT(failure({0.5, 0.528, 0.528}), HasSubstr("did not end where the rule of --stop-early ends it"));
+  EXPECT_THAT(failure({0.5}), HasSubstr("did not end where the rule of --stop-early ends it"));
+  EXPECT_THAT(failure({}), HasSubstr("did not end where the rule of --stop-early ends it"));
 }
 
 TEST(Verification, ACertificateOfOtherEvaluationsThanTheLedgerIsNoticed) {

@@ -116,7 +116,7 @@ TEST(Verification, AdaptiveClippingOfTheCertificateIsTheLedgers) {
 TEST(Verification, ConfigurationOfAdaptiveClippingIsTheLedgers) {
   for (const auto& [from, to] : {std::pair{"clip-quantile = 0.5", "clip-quantile = 0.9"},
                                  {"clip-rate = 0.2", "clip-rate = 0.1"},
-                                 {"count-noise = 3.0", "count-noise = 4.0"},
+                                 {"count-noise = 3", "count-noise = 4"},
                                  {"rule = \"adaptive\"", "rule = \"flat\""}}) {
     const RunInFiles run({.charged = 4, .with_certificate = false, .count_noise = 3});
     std::string text = content(run.folder().config());

@@ -136,9 +136,10 @@ void check_cut(std::string_view text, const LedgerContents& whole, std::size_t a
   check(covers(by_release(whole), by_release(*prefix)));
   const auto counted = std::ranges::count_if(lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(at) + 1,
                                              [](std::string_view line) { return charges(line); });
-  check(prefix->steps_charged() == counted && steps_until(text, prefix->head_hash) == counted);
-  check(evaluations_until(text, prefix->head_hash) == prefix->evaluations_charged);
-  check(!steps_until(text.substr(0, begin(at)), prefix->head_hash));
+  const auto until = ledger_until(text, prefix->head_hash);
+  check(prefix->steps_charged() == counted && until && until->steps_charged() == counted);
+  check(until->evaluations_charged == prefix->evaluations_charged && by_release(*until) == by_release(*prefix));
+  check(!ledger_until(text.substr(0, begin(at)), prefix->head_hash));
   if (at == 0) return;
   // Torn it costs at least what it would have cost.
   const auto torn = accepted(text.substr(0, begin(at) + 1 + there % lines[at].size()));
@@ -170,7 +171,7 @@ void take_ledger_input(std::span<const std::uint8_t> bytes, int cuts) {
   }
   check_counts(text, *ledger);
   check_values(*ledger);
-  check(!steps_until(text, std::string(64, 'g')));
+  check(!ledger_until(text, std::string(64, 'g')));
   for (int i = 0; i < cuts; ++i)
     check_cut(text, *ledger, line + static_cast<std::size_t>(i), 3 * there + 41 * static_cast<std::size_t>(i));
 }
