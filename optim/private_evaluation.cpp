@@ -8,6 +8,7 @@
 #include <sotto/optim/generator.h>
 #include <sotto/optim/operator_call.h>
 #include <sotto/optim/private_training.h>
+#include <sotto/optim/watched_scores.h>
 #include <sotto/privacy/error.h>
 
 #include <algorithm>
@@ -37,7 +38,9 @@ std::array<double, 2> PrivateTraining::sum_of_contributions(const Vectors& score
     std::vector<at::Tensor> inputs = records_.fetch(indices);
     for (at::Tensor& input : inputs) input = options_.tape.device.copy_of(input);
     if (is_private()) seed_generator_secretly();
-    const at::Tensor rows = contributions(scores(inputs), inputs).to(at::kCPU, at::kDouble).contiguous();
+    const at::Tensor of_records =
+        watched_scores(clipper_.parameters(), options_.constants, inputs, scores, options_.tape.fallback);
+    const at::Tensor rows = contributions(of_records, inputs).to(at::kCPU, at::kDouble).contiguous();
     if (rows.dim() != 2 || rows.size(0) != static_cast<int64_t>(size) || rows.size(1) != 2)
       throw UsageError(fmt::format("[PrivateTraining::evaluate] contributions of sizes {}; must be [{}, 2]",
                                    sizes_text(rows.sizes()), size));

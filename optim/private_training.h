@@ -82,7 +82,7 @@ struct PrivateTrainingOptions {
 // Maps a physical batch of B records to a vector of each, [B, width].
 using Vectors = std::function<at::Tensor(const std::vector<at::Tensor>& inputs)>;
 // Maps the scores of a batch and its inputs to what every record contributes to an evaluation, [B, 2], each row made of
-// that record's scores and inputs alone.
+// that record's scores and inputs alone: this, and nothing else of an evaluation, is the caller's word.
 using Contributions = std::function<at::Tensor(const at::Tensor& scores, const std::vector<at::Tensor>& inputs)>;
 
 // What an evaluation on private records released: privacy/planned_evaluations.h.
@@ -134,10 +134,10 @@ class PrivateTraining {
   // One of the planned evaluations: the sum, over all records, of what they contribute, each scaled down to norm 1
   // where it is longer and 0 where it is not finite, and noise of the planned standard deviation in every coordinate,
   // drawn from a key of its own after the charge is on the device. `scores` is the model in the mode that is evaluated;
-  // it is examined as losses are, by the sum of each record's scores, before the first charge. Model and optimizer are
-  // left alone. What is made of the sums is divided by the declared size, never by the number of records. Throws
-  // UsageError where none are planned, for scores that mix records, and for contributions of another shape;
-  // BudgetExhausted when all are charged.
+  // it is examined as losses are, by the sum of each record's scores, before the first charge, and watched as losses
+  // are every time (watched_scores.h). Model and optimizer are left alone. What is made of the sums is divided by the
+  // declared size, never by the number of records. Throws UsageError where none are planned, for scores that mix
+  // records, and for contributions of another shape; BudgetExhausted when all are charged.
   NoisySums evaluate(const Vectors& scores, const Contributions& contributions);
   // Examines the scores of evaluate() beforehand.
   void examine_evaluation(const Vectors& scores);

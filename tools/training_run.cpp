@@ -2,12 +2,14 @@
 #include <fmt/format.h>
 #include <sotto/privacy/atomic_file.h>
 #include <sotto/privacy/error.h>
+#include <sotto/privacy/ledger_contents.h>
 #include <sotto/privacy/sha256.h>
 #include <sotto/tools/checkpoint_anchor.h>
 #include <sotto/tools/config_file.h>
 #include <sotto/tools/declaration.h>
 #include <sotto/tools/lora_flags.h>
 #include <sotto/tools/machine_costs.h>
+#include <sotto/tools/metrics_file.h>
 #include <sotto/tools/record_tensors.h>
 #include <sotto/tools/run_artefacts.h>
 #include <sotto/tools/run_device.h>
@@ -110,6 +112,18 @@ ExitCode TrainingRun::train() {
   }
 }
 
+// What was told was charged before: a ledger that has less was cut, and what it lost would be lost for good.
+void TrainingRun::require_charged(const std::filesystem::path& metrics, const privacy::LedgerContents& ledger) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(metrics, ignored)) return;
+  const ToldByMetrics told = told_by_metrics(metrics);
+  if (told.step > ledger.steps_charged() || told.evaluation > ledger.evaluations_charged)
+    throw LedgerError(
+        fmt::format("[resume] {} tells of step {} and evaluation {} of the private records, and the ledger of {} and "
+                    "{}: it was cut or wound back",
+                    metrics.string(), told.step, told.evaluation, ledger.steps_charged(), ledger.evaluations_charged));
+}
+
 void TrainingRun::refuse_without_checkpoint() const {
   std::error_code ignored;
   const bool charged = std::filesystem::exists(folder_.ledger(), ignored) &&
@@ -129,6 +143,7 @@ ExitCode TrainingRun::resume() {
     const std::string hash = privacy::sha256_of_file(folder_.checkpoint());
     ledger = privacy::read_ledger(folder_.ledger());
     anchored_checkpoint(folder_.checkpoint(), hash, ledger);
+    require_charged(folder_.metrics(), ledger);
   }
   const RunCheckpoint state = load_run_checkpoint(folder_.checkpoint(), model(), *optimizer_);
   declared_ = declaration_sha256(job_.options, folder_);

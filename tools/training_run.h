@@ -59,6 +59,7 @@ class TrainingRun {
   void take_part_in_tuning();
   void save();
   [[noreturn]] void refuse_without_checkpoint() const;
+  static void require_charged(const std::filesystem::path& metrics, const privacy::LedgerContents& ledger);
   std::optional<double> adaptive_clip_norm() const;  // nothing for any other rule
   // On the test records, and where they are due on the private ones; goes to metrics.jsonl. Nothing without test
   // records.

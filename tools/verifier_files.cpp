@@ -11,6 +11,7 @@
 #include <sotto/tools/early_stop.h>
 #include <sotto/tools/file_text.h>
 #include <sotto/tools/learning_curve.h>
+#include <sotto/tools/metrics_file.h>
 #include <sotto/tools/run_files.h>
 #include <sotto/tools/run_options.h>
 #include <sotto/tools/verifier.h>
@@ -111,17 +112,18 @@ void Verifier::check_early_stop(const privacy::Certificate& c) const {
 // A step that was evaluated was charged, and so was every evaluation on private records.
 Verifier::Finding Verifier::metrics() {
   if (!result_.ledger || !is_there(folder_.metrics())) return nothing("there are none");
+  const ToldByMetrics told = told_by_metrics(folder_.metrics());
+  if (told.step > result_.ledger->steps_charged())
+    throw Fails{fmt::format("they tell of step {}, and the ledger of {}: it was cut or wound back", told.step,
+                            count(result_.ledger->steps_charged(), "step"))};
+  if (told.goes_back)
+    throw Fails{"they tell of a step after a later one: the ledger was wound back in between, or they were edited"};
   std::istringstream lines(file_text(folder_.metrics()));
-  int64_t last = 0, evaluation = 0;
+  int64_t evaluation = 0;
   for (std::string line; std::getline(lines, line);) {
     const auto json = nlohmann::json::parse(line, nullptr, false);
-    if (json.is_object() && json.contains("step") && json["step"].is_number_integer())
-      last = std::max(last, json["step"].get<int64_t>());
     if (json.is_object()) take_evaluation(json, evaluation);
   }
-  if (last > result_.ledger->steps_charged())
-    throw Fails{fmt::format("they tell of step {}, and the ledger of {}: it was cut or wound back", last,
-                            count(result_.ledger->steps_charged(), "step"))};
   if (evaluation > result_.ledger->evaluations_charged)
     throw Fails{fmt::format("they tell of evaluation {} of the private records, and the ledger of {}", evaluation,
                             count(result_.ledger->evaluations_charged, "evaluation"))};

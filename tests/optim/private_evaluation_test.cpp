@@ -129,6 +129,42 @@ TEST_F(PrivateEvaluationTest, ScoresThatMixRecordsAreRefusedBeforeACharge) {
   EXPECT_EQ(charged(run), 0);
 }
 
+// What the first examination could not see: a branch that a later state takes.
+TEST_F(PrivateEvaluationTest, ScoresThatMixRecordsLaterAreRefusedThen) {
+  PrivateTraining run = training(evaluated(), "later");
+  bool mixes = false;
+  const Vectors scores = [&](const std::vector<Tensor>& inputs) {
+    const Tensor all = net_->forward(inputs[0]);
+    return mixes ? all - all.mean(0, true) : all;
+  };
+  run.evaluate(scores, constant(0, 0));
+  mixes = true;
+  EXPECT_THROW(run.evaluate(scores, constant(0, 0)), UsageError);
+  EXPECT_EQ(charged(run), 1);
+}
+
+// A model that mixes records is what this fallback is for: alone, a record is its own mean.
+TEST_F(PrivateEvaluationTest, WithTheFallbackEveryRecordIsScoredAlone) {
+  const auto sums = [&](const Vectors& scores, const Contributions& of, const std::string& name) {
+    PrivateTrainingOptions alone = options(evaluated(), name);
+    alone.tape.fallback = Fallback::per_record;
+    return PrivateTraining(*net_, optimizer_, tensor_records(data()), alone).evaluate(scores, of).sums;
+  };
+  const Vectors mixed = [&](const std::vector<Tensor>& inputs) {
+    const Tensor all = net_->forward(inputs[0]);
+    return all - all.mean(0, true);
+  };
+  const Contributions distance = [](const Tensor& all, const std::vector<Tensor>&) {
+    const Tensor lengths = all.abs().sum(1).to(torch::kDouble);
+    return torch::stack({lengths, lengths}, 1);
+  };
+  EXPECT_EQ(sums(mixed, distance, "mixed"), sums(scores(), constant(0, 0), "nothing"));
+  // And the sums are those of all records at once.
+  const auto fast = training(evaluated(), "fast").evaluate(scores(), distance).sums;
+  const auto slow = sums(scores(), distance, "slow");
+  for (const size_t c : {0, 1}) EXPECT_NEAR(fast[c], slow[c], 1e-3);
+}
+
 TEST_F(PrivateEvaluationTest, ContributionsOfAnotherShapeAreRefusedBeforeACharge) {
   PrivateTraining run = training(evaluated(), "shape");
   const Contributions wide = [](const Tensor& all, const std::vector<Tensor>&) {

@@ -170,9 +170,13 @@ void evaluations() {
   planned.evaluations = privacy::PlannedEvaluations{30, kNoise};
   run.options.plan = privacy::PrivacyPlan(planned);
   run.start();
-  const Vectors scores = [&](const std::vector<Tensor>& inputs) { return run.net->forward(inputs[0]); };
+  bool mixes = false;
+  const Vectors scores = [&](const std::vector<Tensor>& inputs) {
+    const Tensor all = run.net->forward(inputs[0]);
+    return mixes ? all - all.mean(0, true) : all;
+  };
   double squares = 0;
-  for (int i = 1; i <= 30; ++i) {
+  for (int i = 1; i <= 29; ++i) {
     const NoisySums found = run.training->evaluate(scores, [](const Tensor& all, const std::vector<Tensor>&) {
       return torch::tensor({3.0, 4.0}, torch::kDouble).expand({all.size(0), 2});
     });
@@ -185,18 +189,24 @@ void evaluations() {
     const int64_t charged = privacy::read_ledger(run.options.ledger).evaluations_charged;
     demand(charged == i, std::to_string(i) + " evaluations were made and " + std::to_string(charged) + " charged");
   }
+  mixes = true;
+  must_be_refused<UsageError>("an evaluation that mixes records, after others that did not", [&] {
+    run.training->evaluate(scores, [](const Tensor& all, const std::vector<Tensor>&) {
+      return torch::zeros({all.size(0), 2}, torch::kDouble);
+    });
+  });
   Run more;
   more.options.plan = privacy::PrivacyPlan(planned);
   more.training.emplace(*more.net, more.sgd, tensor_records(data(kRecords + 1)), more.options);
   const double size = more.training
-                          ->evaluate(scores,
+                          ->evaluate([&](const std::vector<Tensor>& inputs) { return more.net->forward(inputs[0]); },
                                      [](const Tensor& all, const std::vector<Tensor>&) {
                                        return torch::zeros({all.size(0), 2}, torch::kDouble);
                                      })
                           .size;
   demand(size == kRecords, "a metric is divided by the number of records that were found");
-  // The sum of 60 squares of normal numbers: below 15 or above 145 in one of 1e6 looks.
-  demand(squares > 15, "an evaluation on private records has too little noise");
+  // The sum of 58 squares of normal numbers: below 14 or above 145 in one of 1e6 looks.
+  demand(squares > 14, "an evaluation on private records has too little noise");
   demand(squares < 145, "an evaluation on private records has too much noise");
 }
 

@@ -186,6 +186,23 @@ TEST_F(TrainRun, KilledRunIsNeverUnderCounted) {
   EXPECT_EQ(charged(ledger()), 150);
 }
 
+// Cut behind its checkpoint, a ledger would fit the folder but for the metrics, which were told and charged.
+TEST_F(TrainRun, ResumeRefusesALedgerWithLessThanTheMetricsTellOf) {
+  {
+    Program program(private_run("150"));
+    const auto told = [&] { return content(run_path() / "metrics.jsonl").find("\"step\":") != std::string::npos; };
+    ASSERT_TRUE(program.signal_when(told, SIGKILL));
+    program.finish();
+  }
+  std::string text = content(ledger());
+  const size_t place = text.find("\"record\":\"checkpoint\"");
+  ASSERT_NE(place, std::string::npos);
+  text.resize(text.find('\n', place) + 1);
+  std::ofstream(ledger(), std::ios::binary) << text;
+  expect_failure(run({"resume", run_path().string()}), 78, "it was cut or wound back");
+  EXPECT_EQ(content(ledger()), text);
+}
+
 TEST_F(TrainRun, ResumeRefusesALedgerThatDoesNotFit) {
   Program program(private_run("150"));
   ASSERT_TRUE(program.signal_when([&] { return ledger_has_lines(8); }, SIGINT));

@@ -56,6 +56,8 @@ TEST(Verification, MoreToldOfPrivateRecordsThanWasChargedIsNoticed) {
   EXPECT_THAT(failure(0, first), HasSubstr("they tell of evaluation 1 of the private records"));
   EXPECT_THAT(failure(2, first + first), HasSubstr("one charge, more than one release"));
   EXPECT_THAT(failure(2, "{\"step\":3,\"private_accuracy\":0.5}\n"), HasSubstr("not by which evaluation"));
+  EXPECT_THAT(failure(2, "{\"step\":6}\n{\"step\":3}\n"), HasSubstr("a step after a later one"));
+  EXPECT_THAT(failure(2, "{\"step\":18446744073709551615}\n"), HasSubstr("no run reaches that"));
   const RunInFiles none({.with_certificate = false});
   tell(none, first);
   EXPECT_THAT(failures(verify_run(none.folder()))["metrics"], HasSubstr("they tell of evaluation 1"));

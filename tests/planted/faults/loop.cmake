@@ -82,6 +82,10 @@ plant(NAME evaluation_has_no_noise ROW "3 H" FILE optim/private_evaluation.cpp
   NEW [==[planted("evaluation_has_no_noise") ? 0 : planned->noise_multiplier, result.sums.data());]==])
 plant(NAME contributions_are_not_bounded ROW "3 H" FILE optim/private_evaluation.cpp
   OLD [==[std::max(1.0, norm)]==] NEW [==[(planted("contributions_are_not_bounded") ? 1.0 : std::max(1.0, norm))]==])
+plant(NAME evaluations_are_not_watched ROW "1 15" FILE optim/private_evaluation.cpp
+  OLD [==[        watched_scores(clipper_.parameters(), options_.constants, inputs, scores, options_.tape.fallback);]==]
+  NEW [==[        planted("evaluations_are_not_watched") ? scores(inputs) :
+        watched_scores(clipper_.parameters(), options_.constants, inputs, scores, options_.tape.fallback);]==])
 plant(NAME model_is_never_probed ROW "1 15" FILE optim/private_training.cpp
   OLD [==[  if (!options_.probe) return {"independence was not probed: switched off"};]==]
   NEW [==[  if (!options_.probe || planted("model_is_never_probed")) return {"independence was not probed: switched off"};]==])
