@@ -64,7 +64,7 @@ TEST(Verification, MoreToldOfPrivateRecordsThanWasChargedIsNoticed) {
 }
 
 TEST(Verification, ARunThatEndedByItselfIsFinishedAndMayNotGoOn) {
-  RunInFiles::Options options = evaluated(1);
+  RunInFiles::Options options = evaluated(2);
   options.charged = 4;
   options.stopped = 1;
   const RunInFiles run(options);
