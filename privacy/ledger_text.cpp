@@ -24,6 +24,13 @@ std::string finish(Json line, std::string_view previous) {
   return text.append(kHashKey).append(hash).append("\"}");
 }
 
+// Of a record that a torn line is told by: its text begins with `start`.
+std::string finish(Json line, std::string_view previous, std::string_view start) {
+  std::string text = finish(std::move(line), previous);
+  SOTTO_ASSERT(text.starts_with(start));
+  return text;
+}
+
 void put_release(Json& line, const LedgerRelease& release) {
   line["sampler"] = "poisson";
   line["sampling_rate"] = hexadecimal(release.event.sampling_rate);
@@ -96,9 +103,7 @@ std::string incarnation(const LedgerIncarnation& incarnation, std::int64_t numbe
   line["noise_key_commitment"] = incarnation.noise_key;
   line["sampler_key_commitment"] = incarnation.sampler_key;
   line["time"] = incarnation.time;
-  std::string text = finish(std::move(line), previous);
-  SOTTO_ASSERT(text.starts_with(kIncarnationStart));
-  return text;
+  return finish(std::move(line), previous, kIncarnationStart);
 }
 
 std::string release(const LedgerRelease& release, std::size_t number, std::string_view previous) {
@@ -133,18 +138,14 @@ std::string evaluation(std::int64_t number, std::size_t incarnation, std::string
   line["record"] = "evaluation";
   line["number"] = number;
   line["incarnation"] = incarnation;
-  std::string text = finish(std::move(line), previous);
-  SOTTO_ASSERT(text.starts_with(kEvaluationStart));
-  return text;
+  return finish(std::move(line), previous, kEvaluationStart);
 }
 
 std::string evaluation_recovered(std::int64_t number, std::string_view previous) {
   Json line;
   line["record"] = "evaluation_recovered";
   line["number"] = number;
-  std::string text = finish(std::move(line), previous);
-  SOTTO_ASSERT(text.starts_with(kEvaluationStart));
-  return text;
+  return finish(std::move(line), previous, kEvaluationStart);
 }
 
 std::string checkpoint(const LedgerCheckpoint& checkpoint, std::string_view previous) {
@@ -152,18 +153,14 @@ std::string checkpoint(const LedgerCheckpoint& checkpoint, std::string_view prev
   line["record"] = "checkpoint";
   line["applied_steps"] = checkpoint.applied_steps;
   line["sha256"] = checkpoint.sha256;
-  std::string text = finish(std::move(line), previous);
-  SOTTO_ASSERT(text.starts_with(kFileStart));
-  return text;
+  return finish(std::move(line), previous, kFileStart);
 }
 
 std::string certificate(std::string_view sha256, std::string_view previous) {
   Json line;
   line["record"] = "certificate";
   line["sha256"] = sha256;
-  std::string text = finish(std::move(line), previous);
-  SOTTO_ASSERT(text.starts_with(kFileStart));
-  return text;
+  return finish(std::move(line), previous, kFileStart);
 }
 
 std::string_view stated_hash(std::string_view line) {
